@@ -1,0 +1,3 @@
+//! The pure part: decisions as values. No files, clock, environment, network, async or SDK types.
+
+pub mod key;

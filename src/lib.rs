@@ -1,0 +1,3 @@
+//! `sitepush` publishes a built frontend to S3 behind CloudFront.
+
+pub mod core;
