@@ -1,3 +1,4 @@
 //! The pure part: decisions as values. No files, clock, environment, network, async or SDK types.
 
+pub mod headers;
 pub mod key;
