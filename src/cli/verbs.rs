@@ -1,0 +1,233 @@
+//! The arguments of each command.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output::OutputArgs;
+use super::target::TargetArgs;
+
+/// The build, where a command reads one.
+#[derive(Clone, Debug, Default, Args)]
+pub struct BuildArgs {
+    /// The folder of the build (default: `site.directory` of sitepush.toml)
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Publish source maps too
+    #[arg(long)]
+    pub source_maps: bool,
+}
+
+/// How a run goes about its work.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Run")]
+pub struct RunArgs {
+    /// Requests in flight at most
+    #[arg(long, value_name = "COUNT")]
+    pub concurrency: Option<usize>,
+    /// Refuse to delete more objects than this in one run
+    #[arg(long, value_name = "COUNT")]
+    pub max_deletes: Option<u64>,
+    /// Wait until CloudFront says that the invalidation is completed
+    #[arg(long)]
+    pub wait: bool,
+    /// Keep sending throttled or unanswered requests again for this long
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub retry_seconds: u64,
+}
+
+/// What a push may do that it refuses otherwise.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Permissions")]
+pub struct AllowArgs {
+    /// Accept a build that lacks much of what is live
+    #[arg(long)]
+    pub allow_shrink: bool,
+    /// Accept a build from a commit older than the live one
+    #[arg(long)]
+    pub allow_older_commit: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder of the build (default: the first of dist, build, out, public, _site, site that exists)
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Print the file instead of writing it
+    #[arg(long)]
+    pub print: bool,
+    /// Overwrite a sitepush.toml that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    pub build: BuildArgs,
+    /// The configuration file (default: sitepush.toml here or in a parent folder)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub build: BuildArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Save the plan, for `push --plan FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Say in the release what it is about
+    #[arg(long, short, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// Exit with 2 when there are changes, 0 when there are none
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Compare the bucket itself, not only the record of what was published
+    #[arg(long)]
+    pub verify_remote: bool,
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub allow: AllowArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PushArgs {
+    #[command(flatten)]
+    pub build: BuildArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Apply exactly the plan in this file, or refuse because the world has moved
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["directory", "message", "dry_run"])]
+    pub plan: Option<PathBuf>,
+    /// Show the plan and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Say in the release what it is about (default: the commit's first line)
+    #[arg(long, short, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// Compare the bucket itself with the record of what was published, and repair what differs
+    #[arg(long)]
+    pub verify_remote: bool,
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub allow: AllowArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// List the bucket and name every object that differs from the record
+    #[arg(long)]
+    pub verify_remote: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ReleasesArgs {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The release (default: the one before the live one); its beginning or its commit is enough
+    #[arg(value_name = "ID")]
+    pub release: Option<String>,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Show the plan and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Say why
+    #[arg(long, short, value_name = "TEXT")]
+    pub message: Option<String>,
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Keep what one of this many newest releases refers to
+    #[arg(long, value_name = "COUNT")]
+    pub keep: Option<usize>,
+    /// Keep what left the build less than this many days ago
+    #[arg(long, value_name = "DAYS")]
+    pub days: Option<u32>,
+    /// Show the plan and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// List objects in the target that sitepush did not publish, and ask whether to delete them
+    #[arg(long)]
+    pub prune_unknown: bool,
+    /// Do not ask
+    #[arg(long, requires = "prune_unknown")]
+    pub yes: bool,
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct InvalidateArgs {
+    /// Paths as viewers ask for them; `*` as the last character stands for anything, `#tag` is a cache tag
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<String>,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Show what would be sent and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Take the lock away although its lease has not run out
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    #[command(flatten)]
+    pub build: BuildArgs,
+    /// The port of the site; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = 4173)]
+    pub port: u16,
+    /// Publish again whenever the build changes
+    #[arg(long)]
+    pub watch: bool,
+    /// Keep the bucket in this folder (default: in memory)
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The configuration file (default: sitepush.toml here or in a parent folder)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}

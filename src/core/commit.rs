@@ -1,0 +1,97 @@
+//! The manifest that a run leaves behind, from its plan and what the bucket answered.
+
+use std::collections::BTreeMap;
+
+use super::diff::Changes;
+use super::inventory::{Desired, RemoteState};
+use super::key::ObjectKey;
+use super::manifest::{
+    Capabilities, DistributionFacts, HISTORY_LENGTH, Manifest, OwedInvalidation, StoredObject,
+};
+use super::outcome::Written;
+use super::release::{ReleaseId, ReleaseSummary};
+
+/// What a commit is made of.
+pub struct CommitInput<'a> {
+    pub desired: &'a Desired<'a>,
+    pub remote: &'a RemoteState,
+    pub changes: &'a Changes,
+    /// The answers to this run's writes, by key.
+    pub written: &'a BTreeMap<ObjectKey, Written>,
+    pub previous: Option<&'a Manifest>,
+    pub release: &'a ReleaseSummary,
+    pub newly_demoted: &'a [ObjectKey],
+    pub owed: Vec<OwedInvalidation>,
+    pub distributions: BTreeMap<String, DistributionFacts>,
+    pub capabilities: Capabilities,
+}
+
+/// Builds the next manifest: the desired objects with the ETags and versions that they have now.
+///
+/// # Panics
+/// When a desired object is neither in place nor among the written ones: the caller commits only whole releases.
+pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
+    let objects = input
+        .desired
+        .iter()
+        .map(|(key, wanted)| {
+            let (e_tag, version_id) = match (input.written.get(*key), input.remote.objects.get(*key)) {
+                (Some(written), _) => (written.e_tag.clone(), written.version_id.clone()),
+                (None, Some(there)) => (there.e_tag.clone(), there.version_id.clone()),
+                (None, None) => unreachable!("a release is committed only when all its objects are in place"),
+            };
+            let object = StoredObject {
+                size_bytes: wanted.size_bytes,
+                sha256: wanted.sha256,
+                e_tag,
+                version_id,
+                headers: std::sync::Arc::clone(wanted.headers),
+                class: wanted.class,
+            };
+            ((*key).clone(), object)
+        })
+        .collect();
+    Manifest {
+        release: input.release.clone(),
+        objects,
+        stale: input.changes.stale.clone(),
+        demoted: demoted(input.previous, input.newly_demoted, &input.release.id),
+        history: history(input.previous, input.release),
+        owed: input.owed,
+        distributions: input.distributions,
+        capabilities: input.capabilities,
+    }
+}
+
+fn demoted(
+    previous: Option<&Manifest>,
+    newly_demoted: &[ObjectKey],
+    release_id: &ReleaseId,
+) -> BTreeMap<ObjectKey, ReleaseId> {
+    let mut demoted = previous.map(|manifest| manifest.demoted.clone()).unwrap_or_default();
+    for key in newly_demoted {
+        demoted.entry(key.clone()).or_insert_with(|| release_id.clone());
+    }
+    demoted
+}
+
+/// The summaries from the newest on, cut to [`HISTORY_LENGTH`].
+fn history(previous: Option<&Manifest>, release: &ReleaseSummary) -> Vec<ReleaseSummary> {
+    let earlier = previous.map(|manifest| manifest.history.as_slice()).unwrap_or_default();
+    std::iter::once(release)
+        .chain(earlier.iter().filter(|summary| summary.id != release.id))
+        .take(HISTORY_LENGTH)
+        .cloned()
+        .collect()
+}
+
+/// The releases whose records fall out of the history with this commit.
+pub fn forgotten_releases(previous: Option<&Manifest>, next: &Manifest) -> Vec<ReleaseId> {
+    let earlier = previous.map(|manifest| manifest.history.as_slice()).unwrap_or_default();
+    earlier
+        .iter()
+        .map(|summary| &summary.id)
+        .filter(|id| !next.history.iter().any(|kept| kept.id == **id))
+        .cloned()
+        .collect()
+}

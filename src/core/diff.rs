@@ -1,0 +1,293 @@
+//! What must be done to each key so that the target holds what a release wants.
+//!
+//! Pure: two inventories in, changes with their reasons out. Decides nothing about order or invalidation.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::digest::Sha256Digest;
+use super::headers::ObjectHeaders;
+use super::inventory::{Desired, DesiredObject, Drift, RemoteState, Source};
+use super::key::ObjectKey;
+use super::manifest::{Manifest, StaleObject, StoredObject};
+use super::object_class::ObjectClass;
+use super::release::ReleaseId;
+
+/// One effect on one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "action")]
+pub enum Action {
+    /// Send the file.
+    Upload,
+    /// The same bytes stand under another key: copy them on the server.
+    Copy {
+        from: ObjectKey,
+        e_tag: String,
+    },
+    /// Copy an earlier version of the same key over it, on the server.
+    Restore {
+        version_id: String,
+    },
+    /// Store new headers with the bytes that are there.
+    UpdateHeaders {
+        e_tag: String,
+    },
+    Delete,
+}
+
+/// Why a key is changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The target does not have the key.
+    New,
+    /// The key was live before the last release and its bytes are another's now.
+    BytesChanged,
+    /// The named headers differ.
+    HeadersChanged(Vec<String>),
+    /// The bucket no longer holds what was published.
+    Drifted(String),
+    /// A fingerprinted name came back with other bytes; it is not immutable from now on.
+    Demoted,
+    /// The build no longer has it.
+    LeftTheBuild,
+    /// No kept release refers to it and its days are over.
+    GraceEnded,
+    /// An earlier run should have deleted it.
+    StillDue,
+    /// A push that did not finish made it.
+    LeftByUnfinishedPush,
+}
+
+/// A change to one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub key: ObjectKey,
+    #[serde(flatten)]
+    pub action: Action,
+    pub reason: Reason,
+    pub class: ObjectClass,
+    /// Stored bytes after the change; for a delete, the bytes that go (0 where unknown).
+    pub size_bytes: u64,
+}
+
+/// How long objects stay after they left the build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionRules {
+    /// Fingerprinted files stay while one of this many newest releases refers to them...
+    pub keep_releases: usize,
+    /// ...or while they have been out of the build for less than this.
+    pub keep_days: u32,
+}
+
+impl Default for RetentionRules {
+    fn default() -> Self {
+        Self { keep_releases: 5, keep_days: 7 }
+    }
+}
+
+impl RetentionRules {
+    /// Whether a fingerprinted object that left the build stays. `newest` are the releases from the newest on,
+    /// the one being made included.
+    fn keeps(&self, stale: &StaleObject, newest: &[ReleaseId], now: Timestamp) -> bool {
+        let days = SignedDuration::from_hours(24 * i64::from(self.keep_days));
+        let is_young = now.duration_since(stale.left_at) < days;
+        is_young || newest.iter().take(self.keep_releases).any(|id| *id == stale.last_release)
+    }
+}
+
+/// What the diff needs besides the two inventories.
+#[derive(Clone, Copy, Debug)]
+pub struct DiffContext<'a> {
+    /// The live manifest, or none on a first push.
+    pub manifest: Option<&'a Manifest>,
+    /// Whether what that manifest lists as due has been deleted.
+    pub is_pruned: bool,
+    /// Releases from the newest on, the one being made included.
+    pub newest_releases: &'a [ReleaseId],
+    pub retention: RetentionRules,
+    pub now: Timestamp,
+}
+
+/// The difference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// In key order.
+    pub changes: Vec<Change>,
+    /// Objects that are as the release wants them.
+    pub unchanged_count: u64,
+    pub unchanged_bytes: u64,
+    /// The stale objects after the push, those that its prune phase deletes marked as due.
+    pub stale: BTreeMap<ObjectKey, StaleObject>,
+    /// Keys whose bytes cannot be had: neither in place nor in a kept version.
+    pub unavailable: Vec<ObjectKey>,
+}
+
+/// Compares what a release wants with what is there. The result is in key order and does not depend on anything
+/// but the arguments' values.
+pub fn diff(desired: &Desired<'_>, remote: &RemoteState, context: &DiffContext<'_>) -> Changes {
+    let mut result = Changes::default();
+    let copies = CopySources::new(desired, remote);
+    for (key, wanted) in desired {
+        match change_for(key, wanted, remote, &copies, context) {
+            Ok(None) => {
+                result.unchanged_count += 1;
+                result.unchanged_bytes += wanted.size_bytes;
+            }
+            Ok(Some(change)) => result.changes.push(change),
+            Err(Unavailable) => result.unavailable.push((*key).clone()),
+        }
+    }
+    result.add_leavers(desired, remote, context);
+    result.changes.sort_by(|a, b| a.key.cmp(&b.key));
+    result
+}
+
+struct Unavailable;
+
+fn change_for(
+    key: &ObjectKey,
+    wanted: &DesiredObject<'_>,
+    remote: &RemoteState,
+    copies: &CopySources<'_>,
+    context: &DiffContext<'_>,
+) -> Result<Option<Change>, Unavailable> {
+    let change = |action, reason| Change {
+        key: key.clone(),
+        action,
+        reason,
+        class: wanted.class,
+        size_bytes: wanted.size_bytes,
+    };
+    let there = remote.objects.get(key);
+    if let Some(there) = there.filter(|there| there.sha256 == wanted.sha256) {
+        if *there.headers == **wanted.headers {
+            return Ok(None);
+        }
+        let reason = match remote.drift.get(key) {
+            Some(Drift::Headers) => Reason::Drifted("its headers were changed".into()),
+            _ => Reason::HeadersChanged(header_differences(&there.headers, wanted.headers)),
+        };
+        return Ok(Some(change(Action::UpdateHeaders { e_tag: there.e_tag.clone() }, reason)));
+    }
+    let reason = match (remote.drift.get(key), there) {
+        (Some(Drift::Missing), _) => Reason::Drifted("it is gone from the bucket".into()),
+        (Some(Drift::Bytes), _) => Reason::Drifted("somebody stored other bytes".into()),
+        (_, None) => Reason::New,
+        (_, Some(there)) if there.class == ObjectClass::Fingerprinted && is_newly_demoted(key, context) => {
+            Reason::Demoted
+        }
+        (_, Some(_)) => Reason::BytesChanged,
+    };
+    let action = match (copies.find(wanted), wanted.source) {
+        (Some((from, e_tag)), _) => Action::Copy { from: from.clone(), e_tag: e_tag.to_owned() },
+        (None, Source::File) => Action::Upload,
+        (None, Source::Version { version_id: Some(version_id) }) => {
+            Action::Restore { version_id: version_id.to_owned() }
+        }
+        (None, Source::Version { version_id: None }) => return Err(Unavailable),
+    };
+    Ok(Some(change(action, reason)))
+}
+
+fn is_newly_demoted(key: &ObjectKey, context: &DiffContext<'_>) -> bool {
+    context.manifest.is_some_and(|manifest| !manifest.demoted.contains_key(key))
+}
+
+/// The names of the headers that differ, in a fixed order.
+fn header_differences(there: &ObjectHeaders, wanted: &ObjectHeaders) -> Vec<String> {
+    [
+        ("cache-control", there.cache_control != wanted.cache_control),
+        ("content-type", there.content_type != wanted.content_type),
+        ("content-encoding", there.content_encoding != wanted.content_encoding),
+        ("content-disposition", there.content_disposition != wanted.content_disposition),
+        ("content-language", there.content_language != wanted.content_language),
+        ("metadata", there.metadata != wanted.metadata),
+    ]
+    .into_iter()
+    .filter(|(_, differs)| *differs)
+    .map(|(name, _)| name.to_owned())
+    .collect()
+}
+
+/// Where bytes may be copied from: objects that this push does not write, so that the copy cannot race it.
+struct CopySources<'a> {
+    by_digest: HashMap<Sha256Digest, (&'a ObjectKey, &'a str)>,
+}
+
+impl<'a> CopySources<'a> {
+    fn new(desired: &Desired<'_>, remote: &'a RemoteState) -> Self {
+        let mut by_digest = HashMap::new();
+        for (key, object) in &remote.objects {
+            let is_left_alone = desired
+                .get(key)
+                .is_none_or(|wanted| wanted.sha256 == object.sha256 && **wanted.headers == *object.headers);
+            if is_left_alone && object.size_bytes > 0 {
+                by_digest.entry(object.sha256).or_insert((key, object.e_tag.as_str()));
+            }
+        }
+        Self { by_digest }
+    }
+
+    fn find(&self, wanted: &DesiredObject<'_>) -> Option<(&'a ObjectKey, &'a str)> {
+        self.by_digest.get(&wanted.sha256).copied()
+    }
+}
+
+impl Changes {
+    /// Adds what is there and not wanted: kept for open pages, or deleted.
+    fn add_leavers(&mut self, desired: &Desired<'_>, remote: &RemoteState, context: &DiffContext<'_>) {
+        if let Some(manifest) = context.manifest {
+            for (key, object) in manifest.objects.iter().filter(|(key, _)| !desired.contains_key(*key)) {
+                self.add_leaver(key, fresh_leaver(object, manifest, context), Reason::LeftTheBuild, context);
+            }
+            for (key, stale) in manifest.stale.iter().filter(|(key, _)| !desired.contains_key(*key)) {
+                if stale.is_due && context.is_pruned {
+                    continue;
+                }
+                let reason = if stale.is_due { Reason::StillDue } else { Reason::GraceEnded };
+                self.add_leaver(key, stale.clone(), reason, context);
+            }
+        }
+        for key in remote.orphans.iter().filter(|key| !desired.contains_key(*key)) {
+            let is_known = context.manifest.is_some_and(|manifest| {
+                manifest.objects.contains_key(key) || manifest.stale.contains_key(key)
+            });
+            if !is_known {
+                self.changes.push(deletion(key, Reason::LeftByUnfinishedPush, ObjectClass::Other, 0));
+            }
+        }
+    }
+
+    fn add_leaver(
+        &mut self,
+        key: &ObjectKey,
+        mut stale: StaleObject,
+        reason: Reason,
+        context: &DiffContext<'_>,
+    ) {
+        let is_fingerprinted = stale.object.class == ObjectClass::Fingerprinted;
+        stale.is_due = stale.is_due
+            || !is_fingerprinted
+            || !context.retention.keeps(&stale, context.newest_releases, context.now);
+        if stale.is_due {
+            self.changes.push(deletion(key, reason, stale.object.class, stale.object.size_bytes));
+        }
+        self.stale.insert(key.clone(), stale);
+    }
+}
+
+fn fresh_leaver(object: &StoredObject, manifest: &Manifest, context: &DiffContext<'_>) -> StaleObject {
+    StaleObject {
+        object: object.clone(),
+        last_release: manifest.release.id.clone(),
+        left_at: context.now,
+        is_due: false,
+    }
+}
+
+fn deletion(key: &ObjectKey, reason: Reason, class: ObjectClass, size_bytes: u64) -> Change {
+    Change { key: key.clone(), action: Action::Delete, reason, class, size_bytes }
+}

@@ -1,0 +1,229 @@
+//! What is here and what is there: the build's files, and the objects of the target.
+//!
+//! Decides what a release wants of each key, wherever its bytes come from. Never reads a file or the bucket.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::digest::Sha256Digest;
+use super::headers::ObjectHeaders;
+use super::key::ObjectKey;
+use super::manifest::{Manifest, StoredObject};
+use super::object_class::ObjectClass;
+
+/// Whether the bytes are compressed before they are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Packing {
+    /// The file's bytes as they are.
+    AsIs,
+    /// Gzip, deterministic: no time, no name.
+    Gzip,
+}
+
+/// A file of the build, hashed and classified.
+#[derive(Clone, Debug)]
+pub struct LocalFile {
+    /// Where the bytes are; read again when they are sent.
+    pub path: PathBuf,
+    /// Size of the stored bytes (after packing).
+    pub size_bytes: u64,
+    /// Digest of the stored bytes (after packing).
+    pub sha256: Sha256Digest,
+    pub headers: Arc<ObjectHeaders>,
+    pub class: ObjectClass,
+    pub packing: Packing,
+    /// Which rule decided the cache control.
+    pub rule: Arc<str>,
+    /// Why, for people.
+    pub reason: Arc<str>,
+}
+
+/// The build: every file that would be published.
+#[derive(Clone, Debug, Default)]
+pub struct LocalInventory {
+    pub files: BTreeMap<ObjectKey, LocalFile>,
+    /// Files that were left out, with the reason.
+    pub excluded: Vec<ExcludedFile>,
+    /// What a person should know, in key order.
+    pub warnings: Vec<String>,
+}
+
+/// A file of the folder that is not published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExcludedFile {
+    /// Relative to the folder, `/` between segments.
+    pub path: String,
+    pub reason: String,
+}
+
+/// Where a release gets an object's bytes from when they are not in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source<'a> {
+    /// The build's file.
+    File,
+    /// An earlier version of the same key, or nothing when the bucket kept no version.
+    Version { version_id: Option<&'a str> },
+}
+
+/// What a release wants of one key.
+#[derive(Clone, Copy, Debug)]
+pub struct DesiredObject<'a> {
+    pub size_bytes: u64,
+    pub sha256: Sha256Digest,
+    pub headers: &'a Arc<ObjectHeaders>,
+    pub class: ObjectClass,
+    pub source: Source<'a>,
+}
+
+/// Everything a release wants, in key order.
+pub type Desired<'a> = BTreeMap<&'a ObjectKey, DesiredObject<'a>>;
+
+impl LocalInventory {
+    /// What a push of this build wants.
+    pub fn desired(&self) -> Desired<'_> {
+        self.files
+            .iter()
+            .map(|(key, file)| {
+                let object = DesiredObject {
+                    size_bytes: file.size_bytes,
+                    sha256: file.sha256,
+                    headers: &file.headers,
+                    class: file.class,
+                    source: Source::File,
+                };
+                (key, object)
+            })
+            .collect()
+    }
+}
+
+impl Manifest {
+    /// What making this release live again wants.
+    pub fn desired(&self) -> Desired<'_> {
+        self.objects
+            .iter()
+            .map(|(key, object)| {
+                let desired = DesiredObject {
+                    size_bytes: object.size_bytes,
+                    sha256: object.sha256,
+                    headers: &object.headers,
+                    class: object.class,
+                    source: Source::Version { version_id: object.version_id.as_deref() },
+                };
+                (key, desired)
+            })
+            .collect()
+    }
+}
+
+/// How an object was found to differ from what the manifest says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drift {
+    /// It is gone from the bucket.
+    Missing,
+    /// Somebody stored other bytes.
+    Bytes,
+    /// Same bytes, other headers.
+    Headers,
+}
+
+/// One line of a bucket listing inside the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedObject {
+    pub size_bytes: u64,
+    /// Without quotes.
+    pub e_tag: String,
+    pub last_modified: jiff::Timestamp,
+}
+
+/// What a listing told, by key. State under `.sitepush/` and keys that no build can have are left out.
+pub type Listing = BTreeMap<ObjectKey, ListedObject>;
+
+/// The objects of the target as far as they are known to be there.
+#[derive(Clone, Debug, Default)]
+pub struct RemoteState {
+    /// What stands under each key, live or kept for open pages.
+    pub objects: BTreeMap<ObjectKey, StoredObject>,
+    /// Keys that differ from the manifest. Those with other bytes or none are absent from `objects`.
+    pub drift: BTreeMap<ObjectKey, Drift>,
+    /// Keys that an unfinished push made and no manifest names.
+    pub orphans: BTreeSet<ObjectKey>,
+}
+
+impl RemoteState {
+    /// The state that a manifest describes, taken at its word. `is_pruned` says that what was due is deleted.
+    pub fn from_manifest(manifest: &Manifest, is_pruned: bool) -> Self {
+        let kept = manifest.stale.iter().filter(|(_, stale)| !(is_pruned && stale.is_due));
+        let objects = manifest
+            .objects
+            .iter()
+            .map(|(key, object)| (key.clone(), object.clone()))
+            .chain(kept.map(|(key, stale)| (key.clone(), stale.object.clone())))
+            .collect();
+        Self { objects, ..Self::default() }
+    }
+
+    /// Corrects the state by what was seen in the bucket: an object whose listing differs from the manifest is
+    /// not known any more, and one with the same bytes has the headers that `seen_headers` found.
+    pub fn correct(&mut self, listing: &Listing, seen_headers: &BTreeMap<ObjectKey, ObjectHeaders>) {
+        let drift = &mut self.drift;
+        self.objects.retain(|key, object| {
+            let Some(listed) = listing.get(key) else {
+                drift.insert(key.clone(), Drift::Missing);
+                return false;
+            };
+            if listed.e_tag != object.e_tag || listed.size_bytes != object.size_bytes {
+                drift.insert(key.clone(), Drift::Bytes);
+                return false;
+            }
+            if let Some(headers) = seen_headers.get(key).filter(|headers| **headers != *object.headers) {
+                drift.insert(key.clone(), Drift::Headers);
+                object.headers = Arc::new(headers.clone());
+            }
+            true
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(e_tag: &str) -> StoredObject {
+        StoredObject {
+            size_bytes: 1,
+            sha256: Sha256Digest([0; 32]),
+            e_tag: e_tag.into(),
+            version_id: None,
+            headers: Arc::default(),
+            class: ObjectClass::Other,
+        }
+    }
+
+    #[test]
+    fn a_listing_shows_what_drifted() {
+        let key = |text: &str| ObjectKey::new(text).expect("a key");
+        let listed = |e_tag: &str| ListedObject {
+            size_bytes: 1,
+            e_tag: e_tag.into(),
+            last_modified: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let mut state = RemoteState::default();
+        for name in ["gone", "same", "other", "header"] {
+            state.objects.insert(key(name), stored("1"));
+        }
+        let listing: Listing =
+            [(key("same"), listed("1")), (key("other"), listed("2")), (key("header"), listed("1"))].into();
+        let seen = ObjectHeaders { cache_control: Some("no-store".into()), ..ObjectHeaders::default() };
+        state.correct(&listing, &[(key("header"), seen.clone())].into());
+        let drift: Vec<_> = state.drift.iter().map(|(key, drift)| (key.as_str(), *drift)).collect();
+        assert_eq!(drift, [("gone", Drift::Missing), ("header", Drift::Headers), ("other", Drift::Bytes)]);
+        assert_eq!(state.objects.keys().map(ObjectKey::as_str).collect::<Vec<_>>(), ["header", "same"]);
+        assert_eq!(*state.objects[&key("header")].headers, seen);
+    }
+}

@@ -1,0 +1,268 @@
+//! The record of a release: what is live, what is kept besides, and what is still owed.
+//!
+//! Decides the format in the bucket: encode, decode, refuse what a newer version wrote. Never reads or writes it.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::digest::Sha256Digest;
+use super::headers::ObjectHeaders;
+use super::key::ObjectKey;
+use super::object_class::ObjectClass;
+use super::release::{ReleaseId, ReleaseSummary};
+
+/// The version of the format that this program writes and the newest that it reads.
+pub const SCHEMA: u32 = 1;
+
+/// Releases whose summaries a manifest carries, the live one included. Older records are removed from the bucket.
+pub const HISTORY_LENGTH: usize = 50;
+
+/// An object as it stands in the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredObject {
+    pub size_bytes: u64,
+    pub sha256: Sha256Digest,
+    /// The ETag without its quotes: a token for `If-Match` and a hint, never proof of content.
+    pub e_tag: String,
+    /// Where the bucket has versions.
+    pub version_id: Option<String>,
+    pub headers: Arc<ObjectHeaders>,
+    pub class: ObjectClass,
+}
+
+/// An object that left the build but is still in the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleObject {
+    pub object: StoredObject,
+    /// The last release that referred to it.
+    pub last_release: ReleaseId,
+    /// When it left the build.
+    pub left_at: Timestamp,
+    /// Whether this manifest's own prune phase deletes it (else it is kept for open pages).
+    pub is_due: bool,
+}
+
+/// An invalidation that the release needs. It stays owed until the lock's settlement names its caller reference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwedInvalidation {
+    pub distribution_id: String,
+    pub caller_reference: String,
+    /// Encoded paths, wildcards and tags, ready to be sent.
+    pub items: Vec<String>,
+}
+
+/// What was found out about a distribution, so that it need not be asked again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DistributionFacts {
+    pub domain_name: String,
+    /// Empty, or `/a/b` without a closing slash.
+    pub origin_path: String,
+    /// Whether the distribution reads cache tags from the objects' metadata.
+    #[serde(default)]
+    pub has_cache_tags: bool,
+}
+
+/// What the endpoint was found to keep of S3's promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    pub conditional_writes: bool,
+    pub versioning: bool,
+}
+
+/// The live state of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    pub release: ReleaseSummary,
+    pub objects: BTreeMap<ObjectKey, StoredObject>,
+    pub stale: BTreeMap<ObjectKey, StaleObject>,
+    /// Keys that look fingerprinted but were seen with other bytes: never immutable again. The value is the
+    /// release that found it.
+    pub demoted: BTreeMap<ObjectKey, ReleaseId>,
+    /// Newest first; the first is the live one.
+    pub history: Vec<ReleaseSummary>,
+    pub owed: Vec<OwedInvalidation>,
+    pub distributions: BTreeMap<String, DistributionFacts>,
+    pub capabilities: Capabilities,
+}
+
+/// Why bytes are not a manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error("the manifest was written by a newer sitepush (format {found}, this one reads up to {SCHEMA})")]
+    TooNew { found: u32 },
+    #[error("the manifest cannot be unpacked")]
+    Gzip(#[source] std::io::Error),
+    #[error("the manifest cannot be read")]
+    Json(#[source] serde_json::Error),
+    #[error("object `{key}` names header set {index}, which is not there")]
+    HeaderSet { key: ObjectKey, index: usize },
+}
+
+impl Manifest {
+    /// Gzipped JSON; equal manifests give equal bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut header_sets = HeaderSets::default();
+        let document = Document {
+            schema: SCHEMA,
+            tool: concat!("sitepush ", env!("CARGO_PKG_VERSION")).into(),
+            layout: "in-place".into(),
+            objects: self
+                .objects
+                .iter()
+                .map(|(key, object)| (key.clone(), header_sets.pack(object)))
+                .collect(),
+            stale: self
+                .stale
+                .iter()
+                .map(|(key, stale)| {
+                    let packed = PackedStale {
+                        object: header_sets.pack(&stale.object),
+                        last_release: stale.last_release.clone(),
+                        left_at: stale.left_at,
+                        is_due: stale.is_due,
+                    };
+                    (key.clone(), packed)
+                })
+                .collect(),
+            release: self.release.clone(),
+            demoted: self.demoted.clone(),
+            history: self.history.clone(),
+            owed: self.owed.clone(),
+            distributions: self.distributions.clone(),
+            capabilities: self.capabilities,
+            header_sets: header_sets.sets,
+        };
+        let mut encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(4));
+        serde_json::to_writer(&mut encoder, &document).expect("a manifest has only string keys");
+        encoder.flush().expect("writing to memory does not fail");
+        encoder.finish().expect("writing to memory does not fail")
+    }
+
+    /// Reads what [`Manifest::encode`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are not gzipped JSON of a known format.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let mut json = Vec::new();
+        flate2::read::GzDecoder::new(bytes).read_to_end(&mut json).map_err(ManifestError::Gzip)?;
+        let Schema { schema } = serde_json::from_slice(&json).map_err(ManifestError::Json)?;
+        if schema > SCHEMA {
+            return Err(ManifestError::TooNew { found: schema });
+        }
+        let document: Document = serde_json::from_slice(&json).map_err(ManifestError::Json)?;
+        let sets: Vec<Arc<ObjectHeaders>> = document.header_sets.into_iter().map(Arc::new).collect();
+        let mut objects = BTreeMap::new();
+        for (key, packed) in document.objects {
+            let object = packed.unpack(&key, &sets)?;
+            objects.insert(key, object);
+        }
+        let mut stale = BTreeMap::new();
+        for (key, packed) in document.stale {
+            let object = packed.object.unpack(&key, &sets)?;
+            let PackedStale { last_release, left_at, is_due, .. } = packed;
+            stale.insert(key, StaleObject { object, last_release, left_at, is_due });
+        }
+        Ok(Self {
+            release: document.release,
+            objects,
+            stale,
+            demoted: document.demoted,
+            history: document.history,
+            owed: document.owed,
+            distributions: document.distributions,
+            capabilities: document.capabilities,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Schema {
+    schema: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    schema: u32,
+    tool: String,
+    layout: String,
+    release: ReleaseSummary,
+    capabilities: Capabilities,
+    #[serde(default)]
+    distributions: BTreeMap<String, DistributionFacts>,
+    #[serde(default)]
+    owed: Vec<OwedInvalidation>,
+    #[serde(default)]
+    history: Vec<ReleaseSummary>,
+    #[serde(default)]
+    demoted: BTreeMap<ObjectKey, ReleaseId>,
+    header_sets: Vec<ObjectHeaders>,
+    objects: BTreeMap<ObjectKey, PackedObject>,
+    #[serde(default)]
+    stale: BTreeMap<ObjectKey, PackedStale>,
+}
+
+/// An object whose headers are an index: a site has thousands of objects and a handful of header sets.
+#[derive(Serialize, Deserialize)]
+struct PackedObject {
+    size: u64,
+    sha256: Sha256Digest,
+    etag: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    headers: usize,
+    class: ObjectClass,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PackedStale {
+    #[serde(flatten)]
+    object: PackedObject,
+    last_release: ReleaseId,
+    left_at: Timestamp,
+    #[serde(default)]
+    is_due: bool,
+}
+
+impl PackedObject {
+    fn unpack(&self, key: &ObjectKey, sets: &[Arc<ObjectHeaders>]) -> Result<StoredObject, ManifestError> {
+        let headers = sets
+            .get(self.headers)
+            .ok_or_else(|| ManifestError::HeaderSet { key: key.clone(), index: self.headers })?;
+        Ok(StoredObject {
+            size_bytes: self.size,
+            sha256: self.sha256,
+            e_tag: self.etag.clone(),
+            version_id: self.version.clone(),
+            headers: Arc::clone(headers),
+            class: self.class,
+        })
+    }
+}
+
+#[derive(Default)]
+struct HeaderSets {
+    sets: Vec<ObjectHeaders>,
+    index: BTreeMap<Arc<ObjectHeaders>, usize>,
+}
+
+impl HeaderSets {
+    fn pack(&mut self, object: &StoredObject) -> PackedObject {
+        let next = self.sets.len();
+        let headers = *self.index.entry(Arc::clone(&object.headers)).or_insert(next);
+        if headers == next {
+            self.sets.push((*object.headers).clone());
+        }
+        PackedObject {
+            size: object.size_bytes,
+            sha256: object.sha256,
+            etag: object.e_tag.clone(),
+            version: object.version_id.clone(),
+            headers,
+            class: object.class,
+        }
+    }
+}

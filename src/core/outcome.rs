@@ -1,0 +1,103 @@
+//! What a run did, item by item. The report and the exit code are computed from it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::key::ObjectKey;
+use super::plan::Phase;
+use super::release::ReleaseId;
+
+/// What the bucket answered to a write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Written {
+    /// Without quotes.
+    pub e_tag: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+}
+
+/// One effect that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// What was being done, to what.
+    pub what: String,
+    /// The causes, outermost first.
+    pub causes: Vec<String>,
+    /// Whether credentials, permissions or the network are to blame, rather than this one item.
+    pub is_environment: bool,
+}
+
+/// How far a run came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// There was nothing to do.
+    NothingToDo,
+    /// All was done.
+    Done,
+    /// Something failed; the site is whole and the next run finishes.
+    PartWay,
+    /// The user stopped it; the site is whole and the next run finishes.
+    Interrupted,
+}
+
+/// An invalidation that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MadeInvalidation {
+    pub distribution_id: String,
+    pub invalidation_id: String,
+    pub item_count: u64,
+    /// Whether CloudFront said that it is completed (only asked for with `--wait`).
+    pub is_completed: bool,
+}
+
+/// The result of carrying out a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    pub ending: Ending,
+    /// The release that is live now, where one was committed.
+    pub release_id: Option<ReleaseId>,
+    /// Whether this run committed it.
+    pub is_committed: bool,
+    /// What was written, by key.
+    #[serde(skip)]
+    pub written: BTreeMap<ObjectKey, Written>,
+    pub uploaded_count: u64,
+    pub uploaded_bytes: u64,
+    pub copied_count: u64,
+    pub header_update_count: u64,
+    pub deleted_count: u64,
+    /// The first stage that did not succeed.
+    pub failed_phase: Option<Phase>,
+    pub invalidations: Vec<MadeInvalidation>,
+    /// In key order.
+    pub failures: Vec<Failure>,
+    pub warnings: Vec<String>,
+    /// Requests sent, retries included.
+    pub requests: u64,
+    pub elapsed_milliseconds: u64,
+}
+
+impl Outcome {
+    /// An outcome in which nothing has happened yet.
+    pub fn begin() -> Self {
+        Self {
+            ending: Ending::NothingToDo,
+            release_id: None,
+            is_committed: false,
+            written: BTreeMap::new(),
+            uploaded_count: 0,
+            uploaded_bytes: 0,
+            copied_count: 0,
+            header_update_count: 0,
+            deleted_count: 0,
+            failed_phase: None,
+            invalidations: Vec::new(),
+            failures: Vec::new(),
+            warnings: Vec::new(),
+            requests: 0,
+            elapsed_milliseconds: 0,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What a run will do, as a value: ordered changes, invalidations, debts, cost.
+//!
+//! Pure. A plan can be shown, compared, saved and applied; nothing below `commands` asks whether a run is dry.
+
+use serde::{Deserialize, Serialize};
+
+use super::diff::{Action, Change, Changes};
+use super::key::{KeyPrefix, ObjectKey};
+use super::manifest::{Capabilities, OwedInvalidation};
+use super::object_class::ObjectClass;
+use super::prices::{self, MicroDollars};
+use super::release::{ReleaseId, ReleaseSummary};
+
+/// The stages that change objects. Each starts only when the one before has wholly succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// New fingerprinted files: no page knows them yet.
+    Fingerprinted,
+    /// Everything else that is not a page.
+    Files,
+    /// Pages but the root page.
+    Pages,
+    /// The root page and service workers: what visitors enter by.
+    Entrances,
+    /// Pages that left the build, after the commit and the invalidation.
+    PrunePages,
+    /// Other files that left the build: no page is left that needs them.
+    PruneFiles,
+}
+
+impl Phase {
+    /// All of them, in order.
+    pub const ALL: [Self; 6] =
+        [Self::Fingerprinted, Self::Files, Self::Pages, Self::Entrances, Self::PrunePages, Self::PruneFiles];
+
+    /// The stage that a change belongs to.
+    pub fn of(change: &Change) -> Self {
+        match (&change.action, change.class) {
+            (Action::Delete, ObjectClass::Page | ObjectClass::RootPage) => Self::PrunePages,
+            (Action::Delete, _) => Self::PruneFiles,
+            (_, ObjectClass::Fingerprinted) => Self::Fingerprinted,
+            (_, ObjectClass::Other) => Self::Files,
+            (_, ObjectClass::Page) => Self::Pages,
+            (_, ObjectClass::RootPage | ObjectClass::ServiceWorker) => Self::Entrances,
+        }
+    }
+
+    /// Whether the stage comes after the commit.
+    pub fn is_prune(self) -> bool {
+        matches!(self, Self::PrunePages | Self::PruneFiles)
+    }
+
+    /// What the stage does, for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Fingerprinted => "fingerprinted files",
+            Self::Files => "other files",
+            Self::Pages => "pages",
+            Self::Entrances => "root page and service workers",
+            Self::PrunePages => "prune pages",
+            Self::PruneFiles => "prune files",
+        }
+    }
+}
+
+/// What the run is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Purpose {
+    Push,
+    Rollback {
+        to: ReleaseId,
+    },
+    /// Deletes what is stale and pays debts; makes no release.
+    Prune,
+}
+
+/// The invalidation of one distribution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedInvalidation {
+    pub distribution_id: String,
+    /// Encoded paths, wildcards and tags, in order; empty when nothing cached can be stale.
+    pub items: Vec<String>,
+    /// The same in batches, each with its caller reference.
+    pub batches: Vec<OwedInvalidation>,
+    /// Cached URLs that are dropped though they did not change.
+    pub collateral: u64,
+    /// Why these items, one sentence each.
+    pub explanation: Vec<String>,
+}
+
+/// Requests, bytes and money of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// PUT, COPY and LIST requests.
+    pub write_requests: u64,
+    /// GET and HEAD requests.
+    pub read_requests: u64,
+    /// DELETE requests, which are free.
+    pub delete_requests: u64,
+    pub uploaded_bytes: u64,
+    pub invalidation_paths: u64,
+    /// S3 requests, millionths of a US dollar.
+    pub requests_micro_dollars: MicroDollars,
+    /// Invalidation paths if the month's free ones are used up, millionths of a US dollar.
+    pub invalidations_micro_dollars: MicroDollars,
+}
+
+/// What a run will do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    #[serde(flatten)]
+    pub purpose: Purpose,
+    pub bucket: String,
+    pub prefix: KeyPrefix,
+    /// The release that the run makes; for a prune, the live one.
+    pub release: ReleaseSummary,
+    /// The live release that the plan was made against, with the ETag of its manifest.
+    pub base: Option<Base>,
+    /// In the order of their phases, then of their keys.
+    pub changes: Vec<Change>,
+    pub unchanged_count: u64,
+    pub unchanged_bytes: u64,
+    /// Fingerprinted objects that left the build and stay for open pages.
+    pub kept_count: u64,
+    pub kept_bytes: u64,
+    pub invalidations: Vec<PlannedInvalidation>,
+    /// Invalidations that an earlier run owed and did not make.
+    pub debts: Vec<OwedInvalidation>,
+    /// What cannot be brought back (a rollback only).
+    pub unavailable: Vec<ObjectKey>,
+    pub capabilities: Option<Capabilities>,
+    /// What a person should know before going on.
+    pub warnings: Vec<String>,
+    pub cost: Cost,
+}
+
+/// The state that a plan was made against.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    pub release_id: ReleaseId,
+    pub manifest_e_tag: String,
+}
+
+/// How many changes of each kind a plan has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    pub uploads: u64,
+    pub copies: u64,
+    pub header_updates: u64,
+    pub deletes: u64,
+    pub uploaded_bytes: u64,
+    pub deleted_bytes: u64,
+}
+
+impl Plan {
+    /// Whether there is nothing to do: nothing to write, to delete, to invalidate or to pay.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.debts.is_empty()
+    }
+
+    /// Whether the run makes a release: something that is live changes.
+    pub fn makes_release(&self) -> bool {
+        self.purpose != Purpose::Prune
+            && self.changes.iter().any(|change| {
+                change.action != Action::Delete || change.reason == super::diff::Reason::LeftTheBuild
+            })
+    }
+
+    /// The changes of one stage, in key order.
+    pub fn phase(&self, phase: Phase) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(move |change| Phase::of(change) == phase)
+    }
+
+    /// The changes by kind.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for change in &self.changes {
+            match change.action {
+                Action::Upload => {
+                    totals.uploads += 1;
+                    totals.uploaded_bytes += change.size_bytes;
+                }
+                Action::Copy { .. } | Action::Restore { .. } => totals.copies += 1,
+                Action::UpdateHeaders { .. } => totals.header_updates += 1,
+                Action::Delete => {
+                    totals.deletes += 1;
+                    totals.deleted_bytes += change.size_bytes;
+                }
+            }
+        }
+        totals
+    }
+}
+
+/// Puts changes into the order of their phases, then of their keys.
+pub fn order(changes: &mut [Change]) {
+    changes.sort_by(|a, b| Phase::of(a).cmp(&Phase::of(b)).then_with(|| a.key.cmp(&b.key)));
+}
+
+/// S3 DeleteObjects takes at most 1,000 keys (S3 API Reference, DeleteObjects).
+pub const DELETE_BATCH_KEYS: usize = 1000;
+
+/// Files larger than this are sent in parts of this size.
+pub const PART_SIZE_BYTES: u64 = 16 << 20;
+
+/// Estimates what applying `changes` costs.
+pub fn estimate_cost(changes: &Changes, makes_release: bool, invalidations: &[PlannedInvalidation]) -> Cost {
+    let mut cost = Cost { read_requests: 2, ..Cost::default() };
+    let mut deletes = 0;
+    for change in &changes.changes {
+        match change.action {
+            Action::Upload => {
+                cost.uploaded_bytes += change.size_bytes;
+                cost.write_requests += upload_requests(change.size_bytes);
+            }
+            Action::Copy { .. } | Action::Restore { .. } | Action::UpdateHeaders { .. } => {
+                cost.write_requests += 1;
+            }
+            Action::Delete => deletes += 1,
+        }
+    }
+    cost.delete_requests = u64::div_ceil(deletes, DELETE_BATCH_KEYS as u64);
+    if !changes.changes.is_empty() {
+        // The lock is taken and given back; a release writes its manifest and its record besides.
+        cost.write_requests += 2 + if makes_release { 2 } else { 0 };
+    }
+    cost.invalidation_paths = invalidations.iter().map(|planned| planned.items.len() as u64).sum();
+    cost.requests_micro_dollars = prices::s3_requests(cost.write_requests, cost.read_requests);
+    cost.invalidations_micro_dollars = prices::invalidation_paths(cost.invalidation_paths);
+    cost
+}
+
+/// Requests that sending one object takes: one, or the parts and the two that frame them.
+fn upload_requests(size_bytes: u64) -> u64 {
+    if size_bytes <= PART_SIZE_BYTES { 1 } else { size_bytes.div_ceil(PART_SIZE_BYTES) + 2 }
+}

@@ -1,0 +1,75 @@
+//! The connection to AWS or to an endpoint that speaks its language: credentials, region, clients.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+
+use super::clock::Clock;
+
+/// How to reach the account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Connection {
+    pub region: Option<String>,
+    pub profile: Option<String>,
+    /// Every service is asked there, unless `AWS_ENDPOINT_URL_<SERVICE>` says otherwise.
+    pub endpoint_url: Option<String>,
+}
+
+/// Used where nothing names a region: the bucket's own is then found from the answer.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// Loads what all clients share. Asks nobody: credentials are looked up at the first call.
+pub async fn load(connection: &Connection) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(10))
+        .operation_attempt_timeout(Duration::from_secs(120))
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts);
+    if let Some(profile) = &connection.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = &connection.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(endpoint_url) = &connection.endpoint_url {
+        loader = loader.endpoint_url(endpoint_url);
+    }
+    let config = loader.load().await;
+    if config.region().is_some() {
+        return config;
+    }
+    config.into_builder().region(Region::from_static(DEFAULT_REGION)).build()
+}
+
+/// Tells the clock the date of each answer.
+#[derive(Debug)]
+pub(super) struct LearnDate(pub Clock);
+
+impl Intercept for LearnDate {
+    fn name(&self) -> &'static str {
+        "LearnDate"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if let Some(date) = context.response().headers().get("date") {
+            self.0.learn(date);
+        }
+        Ok(())
+    }
+}
+
+/// Whether an endpoint wants the bucket in the path: everything but AWS itself.
+pub(super) fn wants_path_style(config: &SdkConfig) -> bool {
+    config.endpoint_url().is_some_and(|url| !url.contains("amazonaws.com"))
+}

@@ -1,0 +1,403 @@
+//! One call to AWS: what can go wrong with it, and when it is sent again.
+//!
+//! The SDK's own retries are off, so that there is one policy and the pace of a push sees every throttle.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// What a caller could act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The object, bucket, distribution or version is not there.
+    NotFound,
+    /// A condition (`If-Match`, `If-None-Match`, `x-amz-copy-source-if-match`) did not hold.
+    PreconditionFailed,
+    /// Credentials are valid, and may not do this.
+    Denied,
+    /// There are no credentials, or they are wrong or expired.
+    Credentials,
+    /// The clocks of client and service differ by more than the signature allows.
+    ClockSkew,
+    /// The bucket is in another region.
+    WrongRegion,
+    /// Slow down.
+    Throttled,
+    /// No answer, or the service failed: worth another try.
+    Transient,
+    /// The connection could not be made at all.
+    Unreachable,
+    /// The endpoint does not know this operation.
+    Unsupported,
+    /// The body did not have the digest that was promised.
+    DamagedBody,
+    Other,
+}
+
+/// A call that failed for good.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct CallError {
+    pub kind: FailureKind,
+    /// The service's own error code, such as `AccessDenied`; empty where there is none.
+    pub code: String,
+    /// One line: code, message, request id, attempts.
+    pub message: String,
+}
+
+impl CallError {
+    /// An error that did not come from the service.
+    pub fn local(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, code: String::new(), message: message.into() }
+    }
+
+    /// Whether trying again may help.
+    fn is_retryable(&self) -> bool {
+        matches!(self.kind, FailureKind::Throttled | FailureKind::Transient | FailureKind::Unreachable)
+    }
+
+    /// Whether credentials, permissions, clocks or the network are to blame rather than this one item.
+    pub fn is_environment(&self) -> bool {
+        matches!(
+            self.kind,
+            FailureKind::Denied
+                | FailureKind::Credentials
+                | FailureKind::ClockSkew
+                | FailureKind::WrongRegion
+                | FailureKind::Unreachable
+        )
+    }
+
+    /// One action for the user, where it is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.kind {
+            FailureKind::Credentials => Some(
+                "sign in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass `--profile`",
+            ),
+            FailureKind::Denied => Some("give the identity in use the permission that the message names"),
+            FailureKind::ClockSkew => {
+                Some("set this machine's clock (for example `timedatectl set-ntp true`)")
+            }
+            FailureKind::WrongRegion => Some("pass the bucket's region with `--region` or in sitepush.toml"),
+            FailureKind::Unreachable => Some("check the network and `--endpoint-url`"),
+            _ => None,
+        }
+    }
+}
+
+impl<E> From<SdkError<E, HttpResponse>> for CallError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        match &error {
+            SdkError::ServiceError(service) => {
+                let status = service.raw().status().as_u16();
+                let request_id = service.raw().headers().get("x-amz-request-id").map(str::to_owned);
+                let region = service.raw().headers().get("x-amz-bucket-region").map(str::to_owned);
+                let code = service.err().code().unwrap_or_default().to_owned();
+                let text = service.err().message().unwrap_or_default().to_owned();
+                service_error(status, code, &text, request_id.as_deref(), region.as_deref())
+            }
+            SdkError::TimeoutError(_) => Self::local(FailureKind::Transient, "the request timed out"),
+            SdkError::DispatchFailure(failure) => {
+                let text = DisplayErrorContext(&error).to_string();
+                let kind = if text.to_ascii_lowercase().contains("credential") {
+                    FailureKind::Credentials
+                } else if failure.is_io() && text.contains("onnect") && !text.contains("reset") {
+                    FailureKind::Unreachable
+                } else if failure.is_io() || failure.is_timeout() || failure.is_other() {
+                    FailureKind::Transient
+                } else {
+                    FailureKind::Other
+                };
+                Self::local(kind, innermost(&error))
+            }
+            SdkError::ResponseError(response) => {
+                let status = response.raw().status().as_u16();
+                let kind =
+                    if status == 200 || status >= 500 { FailureKind::Transient } else { FailureKind::Other };
+                Self::local(
+                    kind,
+                    format!("the answer (status {status}) could not be read: {}", innermost(&error)),
+                )
+            }
+            _ => {
+                let text = innermost(&error);
+                let is_credentials =
+                    DisplayErrorContext(&error).to_string().to_ascii_lowercase().contains("credential");
+                let kind = if is_credentials { FailureKind::Credentials } else { FailureKind::Other };
+                Self::local(kind, text)
+            }
+        }
+    }
+}
+
+/// The last cause of an error's chain: the fact without the layers.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
+
+fn service_error(
+    status: u16,
+    code: String,
+    text: &str,
+    request_id: Option<&str>,
+    region: Option<&str>,
+) -> CallError {
+    let kind = kind_of(status, &code);
+    let mut message = match (code.is_empty(), text.is_empty()) {
+        (false, false) => format!("{code}: {}", text.trim_end_matches('.')),
+        (false, true) => code.clone(),
+        (true, _) => format!("status {status}"),
+    };
+    if kind == FailureKind::WrongRegion
+        && let Some(region) = region
+    {
+        message.push_str(&format!(" (the bucket is in {region})"));
+    }
+    if let Some(request_id) = request_id {
+        message.push_str(&format!(" (request {request_id})"));
+    }
+    CallError { kind, code, message }
+}
+
+/// Source: "List of error codes", S3 API Reference; "Common errors", CloudFront API Reference.
+fn kind_of(status: u16, code: &str) -> FailureKind {
+    match code {
+        "NoSuchKey" | "NotFound" | "NoSuchBucket" | "NoSuchVersion" | "NoSuchDistribution"
+        | "NoSuchInvalidation" | "NoSuchUpload" => FailureKind::NotFound,
+        "PreconditionFailed" | "ConditionalRequestConflict" => FailureKind::PreconditionFailed,
+        "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidToken"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "TokenRefreshRequired"
+        | "MissingAuthenticationToken" => FailureKind::Credentials,
+        "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" | "UnauthorizedAccess" => {
+            FailureKind::Denied
+        }
+        "RequestTimeTooSkewed" | "RequestExpired" => FailureKind::ClockSkew,
+        "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+            FailureKind::WrongRegion
+        }
+        "SlowDown"
+        | "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "TooManyInvalidationsInProgress"
+        | "RequestThrottled"
+        | "PriorRequestNotComplete" => FailureKind::Throttled,
+        "RequestTimeout" | "InternalError" | "ServiceUnavailable" | "OperationAborted" => {
+            FailureKind::Transient
+        }
+        "NotImplemented" | "MethodNotAllowed" => FailureKind::Unsupported,
+        "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" => FailureKind::DamagedBody,
+        _ => match status {
+            301 | 307 => FailureKind::WrongRegion,
+            401 | 403 => FailureKind::Denied,
+            404 => FailureKind::NotFound,
+            412 => FailureKind::PreconditionFailed,
+            429 | 503 => FailureKind::Throttled,
+            408 | 500..=599 => FailureKind::Transient,
+            _ => FailureKind::Other,
+        },
+    }
+}
+
+/// How one attempt went, for whoever sets the pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    Answered,
+    /// Asked to slow down.
+    Throttled,
+    /// No answer, or an internal error.
+    Lost,
+}
+
+/// One attempt at a call.
+#[derive(Clone, Copy, Debug)]
+pub struct AttemptReport<'a> {
+    pub attempt: Attempt,
+    /// The key or name that the call was about.
+    pub what: &'a str,
+    /// How long the answer took.
+    pub elapsed: Duration,
+    /// The pause before the next attempt; zero when there is none.
+    pub delay: Duration,
+}
+
+type AttemptObserver = Arc<dyn Fn(AttemptReport<'_>) + Send + Sync>;
+
+/// When a call is sent again. Cloned freely; clones share the counters.
+#[derive(Clone)]
+pub struct Retry {
+    /// No new attempt starts later than this after the first.
+    time_limit: Duration,
+    observer: AttemptObserver,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    requests: AtomicU64,
+    /// Whether the endpoint ever answered: until then, an unreachable one is given up quickly.
+    has_answered: AtomicBool,
+    jitter: AtomicU64,
+}
+
+/// The longest pause between two attempts.
+const MAX_DELAY: Duration = Duration::from_secs(20);
+/// The first pause; doubled each time, then cut by a random share.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// Attempts at an endpoint that never answered.
+const FIRST_CONTACT_ATTEMPTS: u32 = 3;
+
+impl Retry {
+    pub fn new(time_limit: Duration) -> Self {
+        Self { time_limit, observer: Arc::new(|_| {}), shared: Arc::default() }
+    }
+
+    /// The same policy and counters, telling each attempt to `observer`.
+    #[must_use]
+    pub fn observed_by(&self, observer: impl Fn(AttemptReport<'_>) + Send + Sync + 'static) -> Self {
+        Self { observer: Arc::new(observer), ..self.clone() }
+    }
+
+    /// Requests sent so far, retries included.
+    pub fn requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::Relaxed)
+    }
+
+    /// Runs `call`, again after throttles and lost answers, until it succeeds, fails for good, or time is up.
+    ///
+    /// # Errors
+    /// The last attempt's, with the number of attempts where there was more than one.
+    pub async fn run<T, F>(&self, what: &str, mut call: impl FnMut() -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let started = tokio::time::Instant::now();
+        let mut attempt = 1;
+        loop {
+            self.shared.requests.fetch_add(1, Ordering::Relaxed);
+            let sent = tokio::time::Instant::now();
+            let error = match call().await {
+                Ok(value) => {
+                    let elapsed = sent.elapsed();
+                    self.note(AttemptReport {
+                        attempt: Attempt::Answered,
+                        what,
+                        elapsed,
+                        delay: Duration::ZERO,
+                    });
+                    return Ok(value);
+                }
+                Err(error) => error,
+            };
+            let delay = self.delay(attempt);
+            let is_hopeless = error.kind == FailureKind::Unreachable
+                && !self.shared.has_answered.load(Ordering::Relaxed)
+                && attempt >= FIRST_CONTACT_ATTEMPTS;
+            let is_over = !error.is_retryable() || is_hopeless || started.elapsed() + delay > self.time_limit;
+            let result = match error.kind {
+                FailureKind::Throttled => Attempt::Throttled,
+                FailureKind::Transient | FailureKind::Unreachable => Attempt::Lost,
+                _ => Attempt::Answered,
+            };
+            let pause = if is_over { Duration::ZERO } else { delay };
+            self.note(AttemptReport { attempt: result, what, elapsed: sent.elapsed(), delay: pause });
+            if is_over {
+                return Err(with_attempts(error, attempt));
+            }
+            tokio::time::sleep(delay).await;
+            attempt += 1;
+        }
+    }
+
+    fn note(&self, report: AttemptReport<'_>) {
+        if report.attempt != Attempt::Lost {
+            self.shared.has_answered.store(true, Ordering::Relaxed);
+        }
+        (self.observer)(report);
+    }
+
+    /// Exponential with full jitter over the upper half: between half and all of the nominal pause.
+    fn delay(&self, attempt: u32) -> Duration {
+        let nominal = FIRST_DELAY.saturating_mul(1 << attempt.min(10).saturating_sub(1)).min(MAX_DELAY);
+        let seed = self.shared.jitter.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        let share = (seed ^ (seed >> 29)) % 512;
+        nominal / 2 + nominal.mul_f64(share as f64 / 1024.0)
+    }
+}
+
+fn with_attempts(mut error: CallError, attempts: u32) -> CallError {
+    if attempts > 1 {
+        error.message.push_str(&format!(" ({attempts} attempts)"));
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    fn failing(kind: FailureKind) -> CallError {
+        CallError::local(kind, "no")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_call_is_sent_again_until_it_is_answered() {
+        let retry = Retry::new(Duration::from_secs(60));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&seen);
+        let retry = retry.observed_by(move |report| sink.lock().expect("not poisoned").push(report.attempt));
+        let mut left = 3;
+        let result = retry
+            .run("put", || {
+                left -= 1;
+                let done = left == 0;
+                async move { if done { Ok(7) } else { Err(failing(FailureKind::Throttled)) } }
+            })
+            .await;
+        assert_eq!(result.expect("answered"), 7);
+        assert_eq!(
+            *seen.lock().expect("not poisoned"),
+            [Attempt::Throttled, Attempt::Throttled, Attempt::Answered]
+        );
+        assert_eq!(retry.requests(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_not_tried_again_and_time_ends_the_rest() {
+        let retry = Retry::new(Duration::from_secs(5));
+        let denied = retry.run("put", || async { Err::<(), _>(failing(FailureKind::Denied)) }).await;
+        assert_eq!(denied.expect_err("denied").kind, FailureKind::Denied);
+        assert_eq!(retry.requests(), 1);
+        let lost = retry.run("put", || async { Err::<(), _>(failing(FailureKind::Transient)) }).await;
+        assert!(lost.expect_err("lost").message.contains("attempts"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_never_answered_is_given_up_quickly() {
+        let retry = Retry::new(Duration::from_secs(600));
+        let result = retry.run("get", || async { Err::<(), _>(failing(FailureKind::Unreachable)) }).await;
+        assert_eq!(result.expect_err("unreachable").kind, FailureKind::Unreachable);
+        assert_eq!(retry.requests(), u64::from(FIRST_CONTACT_ATTEMPTS));
+    }
+}

@@ -1,0 +1,138 @@
+//! CloudFront: what a distribution is, and invalidations.
+//!
+//! Touches the CloudFront API. Never decides what is invalidated.
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudfront::Client;
+use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
+
+use crate::core::manifest::{DistributionFacts, OwedInvalidation};
+
+use super::call::{CallError, FailureKind, Retry};
+
+/// The CloudFront API. Cloned freely.
+#[derive(Clone)]
+pub struct CloudFront {
+    client: Client,
+    retry: Retry,
+}
+
+/// An invalidation as CloudFront knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreatedInvalidation {
+    pub id: String,
+    pub is_completed: bool,
+}
+
+impl CloudFront {
+    pub fn new(config: &SdkConfig, retry: Retry) -> Self {
+        Self { client: Client::new(config), retry }
+    }
+
+    /// What publishing needs to know of a distribution whose origin is `bucket`.
+    ///
+    /// The origin path is that of the origin whose domain name begins with the bucket's name, else the first one's.
+    ///
+    /// # Errors
+    /// [`FailureKind::NotFound`] when there is no such distribution.
+    pub async fn get_distribution(
+        &self,
+        distribution_id: &str,
+        bucket: &str,
+    ) -> Result<DistributionFacts, CallError> {
+        self.retry
+            .run(distribution_id, || async {
+                let output = self
+                    .client
+                    .get_distribution()
+                    .id(distribution_id)
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                let distribution = output
+                    .distribution
+                    .ok_or_else(|| CallError::local(FailureKind::Other, "the answer has no distribution"))?;
+                let config = distribution.distribution_config.as_ref();
+                let origins =
+                    config.and_then(|config| config.origins()).map_or(&[][..], |origins| origins.items());
+                let ours =
+                    origins.iter().find(|origin| origin.domain_name().starts_with(&format!("{bucket}.")));
+                let origin_path = ours.or(origins.first()).and_then(|origin| origin.origin_path());
+                let has_cache_tags = config.is_some_and(|config| config.cache_tag_config().is_some());
+                Ok(DistributionFacts {
+                    domain_name: distribution.domain_name().to_owned(),
+                    origin_path: origin_path.unwrap_or_default().trim_end_matches('/').to_owned(),
+                    has_cache_tags,
+                })
+            })
+            .await
+    }
+
+    /// Makes an invalidation. The same caller reference and items again give the earlier one.
+    ///
+    /// # Errors
+    /// [`FailureKind::Throttled`] while there is no room for more, [`FailureKind::NotFound`] without a distribution.
+    pub async fn create_invalidation(
+        &self,
+        owed: &OwedInvalidation,
+    ) -> Result<CreatedInvalidation, CallError> {
+        let paths = Paths::builder()
+            .quantity(i32::try_from(owed.items.len()).expect("a batch has at most 3,000 items"))
+            .set_items(Some(owed.items.clone()))
+            .build()
+            .expect("the quantity is given");
+        let batch = InvalidationBatch::builder()
+            .paths(paths)
+            .caller_reference(&owed.caller_reference)
+            .build()
+            .expect("paths and reference are given");
+        self.retry
+            .run(&owed.distribution_id, || async {
+                let output = self
+                    .client
+                    .create_invalidation()
+                    .distribution_id(&owed.distribution_id)
+                    .invalidation_batch(batch.clone())
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                let invalidation = output.invalidation.ok_or_else(|| {
+                    CallError::local(FailureKind::Other, "the answer names no invalidation")
+                })?;
+                Ok(CreatedInvalidation {
+                    is_completed: is_completed(invalidation.status()),
+                    id: invalidation.id,
+                })
+            })
+            .await
+    }
+
+    /// Whether an invalidation has taken effect everywhere.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn is_invalidation_completed(
+        &self,
+        distribution_id: &str,
+        invalidation_id: &str,
+    ) -> Result<bool, CallError> {
+        self.retry
+            .run(distribution_id, || async {
+                let output = self
+                    .client
+                    .get_invalidation()
+                    .distribution_id(distribution_id)
+                    .id(invalidation_id)
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                Ok(output.invalidation().is_some_and(|invalidation| is_completed(invalidation.status())))
+            })
+            .await
+    }
+}
+
+/// CloudFront says `Completed`; some stand-ins say it in capitals.
+fn is_completed(status: &str) -> bool {
+    status.eq_ignore_ascii_case("completed")
+}

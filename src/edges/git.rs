@@ -1,0 +1,61 @@
+//! The version control of the build's folder, by asking `git`.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use jiff::Timestamp;
+
+use crate::core::release::Commit;
+
+/// What git says of the checked-out commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub commit: Commit,
+    pub author: String,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+/// The commit that is checked out where `folder` lies; none without git, outside of a repository, or before the
+/// first commit.
+pub fn head(folder: &Path) -> Option<Head> {
+    let text = git(folder, &["log", "-1", "--format=%H%n%ct%n%an%n%s"])?;
+    let mut lines = text.lines();
+    let hash = lines.next().filter(|hash| hash.len() >= 40)?.to_owned();
+    let time = Timestamp::from_second(lines.next()?.parse().ok()?).ok()?;
+    let author = lines.next().unwrap_or_default().to_owned();
+    Some(Head { commit: Commit { hash, time }, author, subject: lines.next().unwrap_or_default().to_owned() })
+}
+
+/// Whether `older` is an ancestor of `newer` (and not the same); none when git does not know one of them.
+pub fn is_ancestor(folder: &Path, older: &str, newer: &str) -> Option<bool> {
+    if older == newer {
+        return Some(false);
+    }
+    let status = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(["merge-base", "--is-ancestor", older, newer])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .ok()?;
+    match status.code() {
+        Some(0) => Some(true),
+        Some(1) => Some(false),
+        _ => None,
+    }
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,10 @@
+//! The outside systems, one file each. SDK types stop here.
+
+pub mod aws;
+pub mod call;
+pub mod clock;
+pub mod cloudfront;
+pub mod git;
+pub mod process;
+pub mod s3;
+pub mod site_dir;

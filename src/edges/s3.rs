@@ -1,0 +1,662 @@
+//! The bucket, inside one prefix: no call here can name an object outside it.
+//!
+//! Touches S3 or an endpoint that speaks its language. Never decides what to write.
+
+use std::path::Path;
+
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::DisplayErrorContext;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::{
+    BucketVersioningStatus, CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective,
+    ObjectIdentifier,
+};
+use bytes::Bytes;
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::core::digest::Sha256Digest;
+use crate::core::headers::ObjectHeaders;
+use crate::core::inventory::{ListedObject, Listing};
+use crate::core::key::{KeyPrefix, ObjectKey, STATE_PREFIX};
+use crate::core::outcome::Written;
+
+use super::aws::{LearnDate, wants_path_style};
+use super::call::{CallError, FailureKind, Retry};
+use super::clock::Clock;
+
+/// A bucket and the prefix in it that a target owns. Cloned freely.
+#[derive(Clone)]
+pub struct Bucket {
+    client: Client,
+    name: String,
+    prefix: KeyPrefix,
+    retry: Retry,
+}
+
+/// When a write may happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Only if nothing is there.
+    Absent,
+    /// Only over the content with this ETag.
+    Matches(String),
+}
+
+/// A file of sitepush's own state, as read.
+#[derive(Clone, Debug)]
+pub struct StateFile {
+    pub bytes: Bytes,
+    /// Without quotes.
+    pub e_tag: String,
+    /// By the service's clock, to the second.
+    pub last_modified: Option<Timestamp>,
+}
+
+/// Where a server-side copy takes its bytes from.
+#[derive(Clone, Copy, Debug)]
+pub struct CopySource<'a> {
+    pub key: &'a ObjectKey,
+    pub version_id: Option<&'a str>,
+    /// The copy fails unless the source has this ETag.
+    pub e_tag: Option<&'a str>,
+}
+
+/// The bytes of an object to be stored.
+pub enum Body<'a> {
+    Bytes(Bytes),
+    /// Streamed from the file; the service refuses it if it no longer has the promised digest.
+    File(&'a Path),
+}
+
+/// What a HEAD tells.
+#[derive(Clone, Debug)]
+pub struct Head {
+    pub e_tag: String,
+    pub size_bytes: u64,
+    pub version_id: Option<String>,
+    pub headers: ObjectHeaders,
+}
+
+impl Bucket {
+    /// The bucket `name` and its `prefix`, reached by `config`.
+    pub fn new(config: &SdkConfig, name: &str, prefix: KeyPrefix, retry: Retry, clock: &Clock) -> Self {
+        let service_config = aws_sdk_s3::config::Builder::from(config)
+            .force_path_style(wants_path_style(config))
+            .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
+            .interceptor(LearnDate(clock.clone()))
+            .build();
+        Self { client: Client::from_conf(service_config), name: name.to_owned(), prefix, retry }
+    }
+
+    /// The same bucket with another retry policy.
+    #[must_use]
+    pub fn with_retry(&self, retry: Retry) -> Self {
+        Self { retry, ..self.clone() }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn retry(&self) -> &Retry {
+        &self.retry
+    }
+
+    /// Reads a state file (`manifest.json.gz`, say); none when there is none.
+    ///
+    /// # Errors
+    /// Any failure but a missing object. A missing *bucket* is an error.
+    pub async fn get_state(&self, name: &str) -> Result<Option<StateFile>, CallError> {
+        let key = self.state_key(name);
+        let result = self
+            .retry
+            .run(name, || async {
+                let output = self
+                    .client
+                    .get_object()
+                    .bucket(&self.name)
+                    .key(&key)
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                let e_tag = unquote(output.e_tag());
+                let last_modified = output.last_modified().and_then(timestamp);
+                let body = output.body.collect().await;
+                let bytes = body
+                    .map_err(|error| {
+                        CallError::local(FailureKind::Transient, DisplayErrorContext(&error).to_string())
+                    })?
+                    .into_bytes();
+                Ok(StateFile { bytes, e_tag, last_modified })
+            })
+            .await;
+        match result {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind == FailureKind::NotFound && error.code != "NoSuchBucket" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a state file and returns its new ETag.
+    ///
+    /// # Errors
+    /// [`FailureKind::PreconditionFailed`] when the condition does not hold.
+    pub async fn put_state(
+        &self,
+        name: &str,
+        bytes: Bytes,
+        condition: Option<&Condition>,
+    ) -> Result<String, CallError> {
+        let key = self.state_key(name);
+        let content_type = if name.ends_with(".gz") { "application/gzip" } else { "application/json" };
+        self.retry
+            .run(name, || async {
+                let request = self
+                    .client
+                    .put_object()
+                    .bucket(&self.name)
+                    .key(&key)
+                    .checksum_sha256(Sha256Digest::of(&bytes).to_base64())
+                    .content_type(content_type)
+                    .cache_control("no-store")
+                    .body(ByteStream::from(bytes.clone()));
+                let request = match condition {
+                    None => request,
+                    Some(Condition::Absent) => request.if_none_match("*"),
+                    Some(Condition::Matches(e_tag)) => request.if_match(quote(e_tag)),
+                };
+                let output = request.send().await.map_err(CallError::from)?;
+                Ok(unquote(output.e_tag()))
+            })
+            .await
+    }
+
+    /// Copies a state file over another on the server.
+    ///
+    /// # Errors
+    /// When the source no longer has `e_tag`, or as any call.
+    pub async fn copy_state(&self, from: &str, e_tag: &str, to: &str) -> Result<(), CallError> {
+        let source = self.copy_source(&self.state_key(from), None);
+        let key = self.state_key(to);
+        self.retry
+            .run(to, || async {
+                self.client
+                    .copy_object()
+                    .bucket(&self.name)
+                    .key(&key)
+                    .copy_source(&source)
+                    .copy_source_if_match(quote(e_tag))
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Deletes state files; a missing one is no error.
+    ///
+    /// # Errors
+    /// The first key's failure.
+    pub async fn delete_state(&self, names: &[String]) -> Result<(), CallError> {
+        for names in names.chunks(1000) {
+            let keys: Vec<String> = names.iter().map(|name| self.state_key(name)).collect();
+            if let Some((_, error)) = self.delete_bucket_keys(&keys).await?.into_iter().next() {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores an object of at most one part, with its digest, so that the service refuses a damaged body.
+    ///
+    /// # Errors
+    /// [`FailureKind::DamagedBody`] when the bytes are not those that were hashed.
+    pub async fn put_object(
+        &self,
+        key: &ObjectKey,
+        body: &Body<'_>,
+        sha256: Sha256Digest,
+        headers: &ObjectHeaders,
+    ) -> Result<Written, CallError> {
+        let bucket_key = self.prefix.bucket_key(key);
+        self.retry
+            .run(key.as_str(), || async {
+                let stream = match body {
+                    Body::Bytes(bytes) => ByteStream::from(bytes.clone()),
+                    Body::File(path) => ByteStream::from_path(path)
+                        .await
+                        .map_err(|error| CallError::local(FailureKind::Other, error.to_string()))?,
+                };
+                let output = self
+                    .client
+                    .put_object()
+                    .bucket(&self.name)
+                    .key(&bucket_key)
+                    .checksum_sha256(sha256.to_base64())
+                    .set_cache_control(headers.cache_control.clone())
+                    .set_content_type(headers.content_type.clone())
+                    .set_content_encoding(headers.content_encoding.clone())
+                    .set_content_disposition(headers.content_disposition.clone())
+                    .set_content_language(headers.content_language.clone())
+                    .set_metadata(metadata(headers))
+                    .body(stream)
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                Ok(Written { e_tag: unquote(output.e_tag()), version_id: known_version(output.version_id()) })
+            })
+            .await
+    }
+
+    /// Copies an object on the server and gives it `headers`.
+    ///
+    /// # Errors
+    /// [`FailureKind::PreconditionFailed`] when the source no longer has its ETag, [`FailureKind::NotFound`] when
+    /// it is gone.
+    pub async fn copy_object(
+        &self,
+        source: CopySource<'_>,
+        key: &ObjectKey,
+        headers: &ObjectHeaders,
+    ) -> Result<Written, CallError> {
+        let from = self.copy_source(&self.prefix.bucket_key(source.key), source.version_id);
+        let bucket_key = self.prefix.bucket_key(key);
+        self.retry
+            .run(key.as_str(), || async {
+                let output = self
+                    .client
+                    .copy_object()
+                    .bucket(&self.name)
+                    .key(&bucket_key)
+                    .copy_source(&from)
+                    .set_copy_source_if_match(source.e_tag.map(quote))
+                    .metadata_directive(MetadataDirective::Replace)
+                    .set_cache_control(headers.cache_control.clone())
+                    .set_content_type(headers.content_type.clone())
+                    .set_content_encoding(headers.content_encoding.clone())
+                    .set_content_disposition(headers.content_disposition.clone())
+                    .set_content_language(headers.content_language.clone())
+                    .set_metadata(metadata(headers))
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                let e_tag = output.copy_object_result().and_then(|result| result.e_tag());
+                Ok(Written { e_tag: unquote(e_tag), version_id: known_version(output.version_id()) })
+            })
+            .await
+    }
+
+    /// Sends a large file in parts, one after the other, so that memory holds one part. The parts of a failed
+    /// upload are removed.
+    ///
+    /// # Errors
+    /// As [`Bucket::put_object`]; each part carries its own digest.
+    pub async fn put_object_multipart(
+        &self,
+        key: &ObjectKey,
+        mut parts: impl PartSource,
+        headers: &ObjectHeaders,
+    ) -> Result<Written, CallError> {
+        let bucket_key = self.prefix.bucket_key(key);
+        let upload_id = self.create_multipart_upload(key, &bucket_key, headers).await?;
+        let sent = self.send_parts(key, &bucket_key, &upload_id, &mut parts).await;
+        let result = match sent {
+            Ok(completed) => self.complete_multipart_upload(key, &bucket_key, &upload_id, completed).await,
+            Err(error) => Err(error),
+        };
+        if result.is_err() {
+            // The parts cost money until they are removed. Why the upload failed matters more than why this does.
+            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(&bucket_key);
+            let _ = abort.upload_id(&upload_id).send().await;
+        }
+        result
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        key: &ObjectKey,
+        bucket_key: &str,
+        headers: &ObjectHeaders,
+    ) -> Result<String, CallError> {
+        self.retry
+            .run(key.as_str(), || async {
+                let output = self
+                    .client
+                    .create_multipart_upload()
+                    .bucket(&self.name)
+                    .key(bucket_key)
+                    .checksum_algorithm(aws_sdk_s3::types::ChecksumAlgorithm::Sha256)
+                    .set_cache_control(headers.cache_control.clone())
+                    .set_content_type(headers.content_type.clone())
+                    .set_content_encoding(headers.content_encoding.clone())
+                    .set_content_disposition(headers.content_disposition.clone())
+                    .set_content_language(headers.content_language.clone())
+                    .set_metadata(metadata(headers))
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                output
+                    .upload_id
+                    .ok_or_else(|| CallError::local(FailureKind::Other, "the service named no upload id"))
+            })
+            .await
+    }
+
+    async fn send_parts(
+        &self,
+        key: &ObjectKey,
+        bucket_key: &str,
+        upload_id: &str,
+        parts: &mut impl PartSource,
+    ) -> Result<Vec<CompletedPart>, CallError> {
+        let mut completed = Vec::new();
+        while let Some(bytes) = parts.next_part()? {
+            let number = i32::try_from(completed.len() + 1).expect("S3 takes at most 10,000 parts");
+            let checksum = Sha256Digest::of(&bytes).to_base64();
+            let e_tag = self
+                .retry
+                .run(key.as_str(), || async {
+                    let output = self
+                        .client
+                        .upload_part()
+                        .bucket(&self.name)
+                        .key(bucket_key)
+                        .upload_id(upload_id)
+                        .part_number(number)
+                        .checksum_sha256(&checksum)
+                        .body(ByteStream::from(bytes.clone()))
+                        .send()
+                        .await
+                        .map_err(CallError::from)?;
+                    Ok(output.e_tag().unwrap_or_default().to_owned())
+                })
+                .await?;
+            let part = CompletedPart::builder().part_number(number).e_tag(e_tag).checksum_sha256(checksum);
+            completed.push(part.build());
+        }
+        Ok(completed)
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        key: &ObjectKey,
+        bucket_key: &str,
+        upload_id: &str,
+        parts: Vec<CompletedPart>,
+    ) -> Result<Written, CallError> {
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let completed = self
+            .retry
+            .run(key.as_str(), || async {
+                let output = self
+                    .client
+                    .complete_multipart_upload()
+                    .bucket(&self.name)
+                    .key(bucket_key)
+                    .upload_id(upload_id)
+                    .multipart_upload(parts.clone())
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                Ok(Written { e_tag: unquote(output.e_tag()), version_id: known_version(output.version_id()) })
+            })
+            .await;
+        match completed {
+            // An answer that was lost or cannot be read (some endpoints answer with another document than S3):
+            // what is stored tells whether it happened.
+            Err(error) if error.kind == FailureKind::NotFound || error.kind == FailureKind::Transient => {
+                match self.head_object(key, None).await? {
+                    Some(head) if head.e_tag.contains('-') => {
+                        Ok(Written { e_tag: head.e_tag, version_id: head.version_id })
+                    }
+                    _ => Err(error),
+                }
+            }
+            Ok(written) if written.e_tag.is_empty() => match self.head_object(key, None).await? {
+                Some(head) => Ok(Written { e_tag: head.e_tag, version_id: head.version_id }),
+                None => Err(CallError::local(FailureKind::Other, "the uploaded object is not there")),
+            },
+            other => other,
+        }
+    }
+
+    /// What an object (or one of its versions) is stored with; none when it is not there.
+    ///
+    /// # Errors
+    /// Any failure but a missing object.
+    pub async fn head_object(
+        &self,
+        key: &ObjectKey,
+        version_id: Option<&str>,
+    ) -> Result<Option<Head>, CallError> {
+        let bucket_key = self.prefix.bucket_key(key);
+        let result = self
+            .retry
+            .run(key.as_str(), || async {
+                let output = self
+                    .client
+                    .head_object()
+                    .bucket(&self.name)
+                    .key(&bucket_key)
+                    .set_version_id(version_id.map(str::to_owned))
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                let headers = ObjectHeaders {
+                    cache_control: output.cache_control().map(str::to_owned),
+                    content_type: output.content_type().map(str::to_owned),
+                    content_encoding: output
+                        .content_encoding()
+                        .filter(|value| !value.is_empty())
+                        .map(str::to_owned),
+                    content_disposition: output.content_disposition().map(str::to_owned),
+                    content_language: output.content_language().map(str::to_owned),
+                    metadata: output.metadata().cloned().unwrap_or_default().into_iter().collect(),
+                };
+                Ok(Head {
+                    e_tag: unquote(output.e_tag()),
+                    size_bytes: output
+                        .content_length()
+                        .and_then(|size| u64::try_from(size).ok())
+                        .unwrap_or(0),
+                    version_id: known_version(output.version_id()),
+                    headers,
+                })
+            })
+            .await;
+        match result {
+            Ok(head) => Ok(Some(head)),
+            // A version id that the bucket never had is answered with 400, a delete marker with 405.
+            Err(error) if error.kind == FailureKind::NotFound => Ok(None),
+            Err(error) if version_id.is_some() && is_unknown_version(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes up to 1,000 objects and returns those that could not be, each with its error.
+    ///
+    /// # Errors
+    /// When the request as a whole fails.
+    pub async fn delete_objects(
+        &self,
+        keys: &[&ObjectKey],
+    ) -> Result<Vec<(ObjectKey, CallError)>, CallError> {
+        let bucket_keys: Vec<String> = keys.iter().map(|key| self.prefix.bucket_key(key)).collect();
+        let failed = self.delete_bucket_keys(&bucket_keys).await?;
+        let key_of = |bucket_key: &str| {
+            self.prefix.strip(bucket_key).and_then(|relative| ObjectKey::new(relative).ok())
+        };
+        Ok(failed.into_iter().filter_map(|(key, error)| Some((key_of(&key)?, error))).collect())
+    }
+
+    async fn delete_bucket_keys(&self, keys: &[String]) -> Result<Vec<(String, CallError)>, CallError> {
+        let identifiers: Vec<_> = keys
+            .iter()
+            .map(|key| ObjectIdentifier::builder().key(key).build().expect("a key is all it needs"))
+            .collect();
+        let delete =
+            Delete::builder().set_objects(Some(identifiers)).quiet(true).build().expect("objects are given");
+        self.retry
+            .run("delete", || async {
+                let output = self
+                    .client
+                    .delete_objects()
+                    .bucket(&self.name)
+                    .delete(delete.clone())
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                let failed = output.errors().iter().map(|error| {
+                    let code = error.code().unwrap_or_default();
+                    let message = error.message().unwrap_or_default();
+                    let kind = if code == "AccessDenied" { FailureKind::Denied } else { FailureKind::Other };
+                    let mut failure = CallError::local(kind, format!("{code}: {message}"));
+                    failure.code = code.to_owned();
+                    (error.key().unwrap_or_default().to_owned(), failure)
+                });
+                Ok(failed.collect())
+            })
+            .await
+    }
+
+    /// Lists every object of the target, state files left out. Keys that no build can have are counted in the
+    /// second value.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn list_objects(&self) -> Result<(Listing, u64), CallError> {
+        let mut listing = Listing::new();
+        let mut odd_keys = 0;
+        let mut token: Option<String> = None;
+        loop {
+            let output = self
+                .retry
+                .run("list", || async {
+                    self.client
+                        .list_objects_v2()
+                        .bucket(&self.name)
+                        .prefix(self.prefix.as_str())
+                        .set_continuation_token(token.clone())
+                        .encoding_type(aws_sdk_s3::types::EncodingType::Url)
+                        .send()
+                        .await
+                        .map_err(CallError::from)
+                })
+                .await?;
+            for object in output.contents() {
+                let encoded = object.key().unwrap_or_default().replace('+', "%20");
+                let bucket_key =
+                    percent_encoding::percent_decode_str(&encoded).decode_utf8_lossy().into_owned();
+                let Some(relative) = self.prefix.strip(&bucket_key) else { continue };
+                if relative.starts_with(STATE_PREFIX) {
+                    continue;
+                }
+                match ObjectKey::new(relative) {
+                    Ok(key) => {
+                        let listed = ListedObject {
+                            size_bytes: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+                            e_tag: unquote(object.e_tag()),
+                            last_modified: object
+                                .last_modified()
+                                .and_then(timestamp)
+                                .unwrap_or(Timestamp::UNIX_EPOCH),
+                        };
+                        listing.insert(key, listed);
+                    }
+                    Err(_) => odd_keys += 1,
+                }
+            }
+            token = output.next_continuation_token().map(str::to_owned);
+            if token.is_none() {
+                return Ok((listing, odd_keys));
+            }
+        }
+    }
+
+    /// Whether the bucket keeps versions; `None` when the endpoint does not say.
+    ///
+    /// # Errors
+    /// As any call, but for endpoints that do not know the question or whose answer cannot be read.
+    pub async fn get_bucket_versioning(&self) -> Result<Option<bool>, CallError> {
+        let result = self
+            .retry
+            .run("versioning", || async {
+                let output =
+                    self.client.get_bucket_versioning().bucket(&self.name).send().await.map_err(|error| {
+                        // An answer that the SDK cannot parse will not be better the next time.
+                        let is_answer = matches!(error, aws_sdk_s3::error::SdkError::ResponseError(_));
+                        let error = CallError::from(error);
+                        if is_answer {
+                            CallError::local(FailureKind::Unsupported, error.message)
+                        } else {
+                            error
+                        }
+                    })?;
+                Ok(output.status() == Some(&BucketVersioningStatus::Enabled))
+            })
+            .await;
+        match result {
+            Ok(is_enabled) => Ok(Some(is_enabled)),
+            Err(error) if matches!(error.kind, FailureKind::Unsupported | FailureKind::Denied) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn state_key(&self, name: &str) -> String {
+        format!("{}{STATE_PREFIX}{name}", self.prefix.as_str())
+    }
+
+    /// `bucket/key?versionId=...`, encoded as the header wants it.
+    fn copy_source(&self, bucket_key: &str, version_id: Option<&str>) -> String {
+        let mut source = format!("{}/{}", self.name, utf8_percent_encode(bucket_key, &COPY_SOURCE_ENCODED));
+        if let Some(version_id) = version_id {
+            source.push_str("?versionId=");
+            source.push_str(version_id);
+        }
+        source
+    }
+}
+
+/// Gives the parts of a large body, each but the last of [`crate::core::plan::PART_SIZE_BYTES`].
+pub trait PartSource {
+    /// The next part, or none after the last.
+    ///
+    /// # Errors
+    /// When the source cannot be read or is not what was promised.
+    fn next_part(&mut self) -> Result<Option<Bytes>, CallError>;
+}
+
+/// RFC 3986 unreserved characters and `/` stand for themselves in `x-amz-copy-source`.
+const COPY_SOURCE_ENCODED: AsciiSet =
+    NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+fn metadata(headers: &ObjectHeaders) -> Option<std::collections::HashMap<String, String>> {
+    (!headers.metadata.is_empty()).then(|| headers.metadata.clone().into_iter().collect())
+}
+
+fn unquote(e_tag: Option<&str>) -> String {
+    e_tag.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+fn quote(e_tag: &str) -> String {
+    format!("\"{e_tag}\"")
+}
+
+/// S3 says `null` for an object stored while the bucket kept no versions.
+fn known_version(version_id: Option<&str>) -> Option<String> {
+    version_id.filter(|version_id| !version_id.is_empty() && *version_id != "null").map(str::to_owned)
+}
+
+fn is_unknown_version(error: &CallError) -> bool {
+    error.kind == FailureKind::Unsupported
+        || error.code == "InvalidArgument"
+        || error.message.contains("status 400")
+}
+
+fn timestamp(time: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_second(time.secs()).ok()
+}

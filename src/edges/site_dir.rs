@@ -1,0 +1,417 @@
+//! The build's folder: walking it, hashing it on all cores, and reading its files again when they are sent.
+//!
+//! Touches files and nothing else. Decides only what a file *is*; what becomes of it, the rules say.
+
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use unicode_normalization::UnicodeNormalization;
+
+use crate::core::digest::Sha256Digest;
+use crate::core::inventory::{ExcludedFile, Packing};
+use crate::core::key::{KeyError, ObjectKey};
+use crate::core::secrets::{self, SecretScanner};
+
+use super::call::{CallError, FailureKind};
+use super::s3::PartSource;
+
+/// How much of a file is kept for telling its type.
+const SNIFFED_BYTES: usize = 512;
+/// Read at a time.
+const BUFFER_BYTES: usize = 128 << 10;
+/// How often a file that changes while it is read is read again.
+const READ_ATTEMPTS: usize = 3;
+
+/// A file of the folder, hashed.
+#[derive(Clone, Debug)]
+pub struct ScannedFile {
+    pub key: ObjectKey,
+    pub path: PathBuf,
+    /// After packing.
+    pub size_bytes: u64,
+    /// After packing.
+    pub sha256: Sha256Digest,
+    pub packing: Packing,
+    /// The file's first bytes, at most 512, before packing; kept only for names without an extension.
+    pub first_bytes: Box<[u8]>,
+}
+
+/// A folder, hashed.
+#[derive(Clone, Debug, Default)]
+pub struct Scan {
+    /// In key order.
+    pub files: Vec<ScannedFile>,
+    pub excluded: Vec<ExcludedFile>,
+    /// What looks like a secret: key and what it is.
+    pub secrets: Vec<(ObjectKey, String)>,
+    pub warnings: Vec<String>,
+}
+
+/// What a scan asks of the settings.
+pub trait ScanRules: Sync {
+    /// Why a file is left out, or none when it is published.
+    fn exclusion(&self, key: &ObjectKey) -> Option<String>;
+    /// How the file's bytes are stored.
+    fn packing(&self, key: &ObjectKey, first_bytes: &[u8]) -> Packing;
+    /// Whether the user said that this file holds no secret.
+    fn allows_secret(&self, key: &ObjectKey) -> bool;
+}
+
+/// Why a folder cannot be published.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    #[error("there is no folder `{}`", .0.display())]
+    Missing(PathBuf),
+    #[error("`{}` is a file, and a folder is needed", .0.display())]
+    NotAFolder(PathBuf),
+    #[error("cannot read `{}`", .path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the symbolic link `{}` leads out of the folder", .0.display())]
+    LinkOutOfFolder(PathBuf),
+    #[error("the symbolic link `{}` leads into itself", .0.display())]
+    LinkLoop(PathBuf),
+    #[error("the name `{}` is not UTF-8", .0.display())]
+    NotUtf8(PathBuf),
+    #[error("the file `{}` cannot be an object", .path.display())]
+    BadKey {
+        path: PathBuf,
+        #[source]
+        source: KeyError,
+    },
+    #[error("`{}` and `{}` have the same name in normalized Unicode", .first.display(), .second.display())]
+    SameName { first: PathBuf, second: PathBuf },
+    #[error("`{}` keeps changing while it is read", .0.display())]
+    KeepsChanging(PathBuf),
+}
+
+impl ScanError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "run the build first, or name the folder that holds it",
+            Self::NotAFolder(_) => "name the folder that holds the build",
+            Self::Unreadable { .. } => "check the file's permissions",
+            Self::LinkOutOfFolder(_) => {
+                "copy the file into the build, or leave the link out with `site.ignore`"
+            }
+            Self::LinkLoop(_) => "remove the link",
+            Self::NotUtf8(_) => "rename the file: object keys are UTF-8",
+            Self::BadKey { .. } => "rename the file, or leave it out with `site.ignore` in sitepush.toml",
+            Self::SameName { .. } => "remove one of the two",
+            Self::KeepsChanging(_) => "wait until the build has ended",
+        }
+    }
+}
+
+/// Walks and hashes `folder`. Dot files are left out but for `.well-known/`; symbolic links are followed inside the
+/// folder; names are normalized to NFC.
+///
+/// # Errors
+/// When the folder or a file in it cannot be read, or has a name that no object can have.
+pub fn scan(folder: &Path, rules: &dyn ScanRules) -> Result<Scan, ScanError> {
+    let mut scan = Scan::default();
+    let found = walk(folder, rules, &mut scan)?;
+    let hashed = hash_all(&found, rules)?;
+    for (file, secrets) in hashed {
+        scan.secrets.extend(secrets.into_iter().map(|what| (file.key.clone(), what)));
+        scan.files.push(file);
+    }
+    scan.secrets.sort();
+    warn_of_similar_names(&mut scan);
+    Ok(scan)
+}
+
+/// The MD5 of a file's bytes as stored, in hex: what an ETag is for a single-part upload without KMS.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn md5_hex(path: &Path, packing: Packing) -> std::io::Result<String> {
+    use md5::Digest as _;
+    let mut hasher = md5::Md5::new();
+    if packing == Packing::Gzip {
+        hasher.update(read_stored(path, packing)?);
+    } else {
+        let mut file = open(path)?;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            let count = file.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            hasher.update(&buffer[..count]);
+        }
+    }
+    Ok(hex::encode(hasher.finalize()))
+}
+
+/// The bytes to be stored: the file's own, or packed.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_stored(path: &Path, packing: Packing) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    match packing {
+        Packing::AsIs => Ok(bytes),
+        Packing::Gzip => gzip(&bytes),
+    }
+}
+
+/// A large file in parts, which must still have the digest that was promised.
+pub struct FileParts {
+    file: File,
+    hasher: Sha256,
+    expected: Sha256Digest,
+    part_size_bytes: usize,
+    is_ended: bool,
+}
+
+impl FileParts {
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn open(path: &Path, expected: Sha256Digest, part_size_bytes: u64) -> std::io::Result<Self> {
+        let part_size_bytes = usize::try_from(part_size_bytes).expect("a part fits in memory");
+        Ok(Self { file: open(path)?, hasher: Sha256::new(), expected, part_size_bytes, is_ended: false })
+    }
+}
+
+impl PartSource for FileParts {
+    fn next_part(&mut self) -> Result<Option<Bytes>, CallError> {
+        if self.is_ended {
+            return Ok(None);
+        }
+        let mut part = Vec::with_capacity(self.part_size_bytes);
+        let mut limited = Read::take(&mut self.file, self.part_size_bytes as u64);
+        limited.read_to_end(&mut part).map_err(|error| {
+            CallError::local(FailureKind::Other, format!("the file cannot be read: {error}"))
+        })?;
+        self.hasher.update(&part);
+        self.is_ended = part.len() < self.part_size_bytes;
+        if self.is_ended && Sha256Digest(self.hasher.clone().finalize().into()) != self.expected {
+            // Before the last part is sent: the upload is never completed with other bytes than were planned.
+            return Err(CallError::local(
+                FailureKind::DamagedBody,
+                "the file was changed after it was hashed",
+            ));
+        }
+        Ok(if part.is_empty() { None } else { Some(Bytes::from(part)) })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this edge is the one that reads the build")]
+fn open(path: &Path) -> std::io::Result<File> {
+    File::open(path)
+}
+
+fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = flate2::bufread::GzEncoder::new(bytes, flate2::Compression::new(9));
+    let mut packed = Vec::new();
+    encoder.read_to_end(&mut packed)?;
+    Ok(packed)
+}
+
+struct Found {
+    key: ObjectKey,
+    path: PathBuf,
+}
+
+/// The files to hash, in key order.
+fn walk(folder: &Path, rules: &dyn ScanRules, scan: &mut Scan) -> Result<Vec<Found>, ScanError> {
+    let unreadable = |source| ScanError::Unreadable { path: folder.to_owned(), source };
+    let root = match canonicalize(folder) {
+        Ok(root) => root,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(ScanError::Missing(folder.to_owned()));
+        }
+        Err(error) => return Err(unreadable(error)),
+    };
+    if !root.is_dir() {
+        return Err(ScanError::NotAFolder(folder.to_owned()));
+    }
+    let mut found: Vec<Found> = Vec::new();
+    let mut entries = walkdir::WalkDir::new(&root).follow_links(true).sort_by_file_name().into_iter();
+    while let Some(entry) = entries.next() {
+        let entry = entry.map_err(|error| walk_error(&root, error))?;
+        let relative = entry.path().strip_prefix(&root).expect("an entry lies in its root").to_owned();
+        if relative.as_os_str().is_empty() {
+            continue;
+        }
+        if entry.path_is_symlink() {
+            let target = canonicalize(entry.path())
+                .map_err(|source| ScanError::Unreadable { path: relative.clone(), source })?;
+            if !target.starts_with(&root) {
+                return Err(ScanError::LinkOutOfFolder(relative));
+            }
+        }
+        let name = entry.file_name().to_str().ok_or_else(|| ScanError::NotUtf8(relative.clone()))?;
+        if entry.file_type().is_dir() {
+            if name.starts_with('.') && !(name == ".well-known" && entry.depth() == 1) {
+                note_secret_folder(name, scan, &relative);
+                let path = format!("{}/", relative.display());
+                scan.excluded.push(ExcludedFile { path, reason: "dot files are not published".into() });
+                entries.skip_current_dir();
+            }
+            continue;
+        }
+        let text: String = relative
+            .to_str()
+            .ok_or_else(|| ScanError::NotUtf8(relative.clone()))?
+            .replace(std::path::MAIN_SEPARATOR, "/")
+            .nfc()
+            .collect();
+        let key =
+            ObjectKey::new(text).map_err(|source| ScanError::BadKey { path: relative.clone(), source })?;
+        if secrets::is_secret_name(key.as_str()) && !rules.allows_secret(&key) {
+            scan.secrets.push((key.clone(), "a file that by its name holds secrets".into()));
+        }
+        if let Some(reason) = rules.exclusion(&key) {
+            scan.excluded.push(ExcludedFile { path: key.to_string(), reason });
+            continue;
+        }
+        found.push(Found { key, path: entry.into_path() });
+    }
+    found.sort_by(|a, b| a.key.cmp(&b.key));
+    if let Some(pair) = found.windows(2).find(|pair| pair[0].key == pair[1].key) {
+        return Err(ScanError::SameName { first: pair[0].path.clone(), second: pair[1].path.clone() });
+    }
+    Ok(found)
+}
+
+/// A repository in the build publishes its whole history.
+fn note_secret_folder(name: &str, scan: &mut Scan, relative: &Path) {
+    if name == ".git" {
+        scan.warnings.push(format!("`{}` is not published, but why is it in the build?", relative.display()));
+    }
+}
+
+fn walk_error(root: &Path, error: walkdir::Error) -> ScanError {
+    let path = error.path().unwrap_or(root);
+    let path = path.strip_prefix(root).unwrap_or(path).to_owned();
+    if error.loop_ancestor().is_some() {
+        return ScanError::LinkLoop(path);
+    }
+    let source =
+        error.into_io_error().unwrap_or_else(|| std::io::Error::other("the folder cannot be walked"));
+    // A link that leads to itself is a loop for the system, not for the walk.
+    if source.raw_os_error() == Some(40) {
+        return ScanError::LinkLoop(path);
+    }
+    ScanError::Unreadable { path, source }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this edge is the one that reads the build")]
+fn canonicalize(path: &Path) -> std::io::Result<PathBuf> {
+    path.canonicalize()
+}
+
+type Hashed = (ScannedFile, Vec<String>);
+
+/// Hashes on all cores, results in the order of `found`.
+fn hash_all(found: &[Found], rules: &dyn ScanRules) -> Result<Vec<Hashed>, ScanError> {
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(found.len().max(1));
+    let work = || -> Result<Vec<(usize, Hashed)>, ScanError> {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = found.get(index) else { return Ok(done) };
+            done.push((index, hash_steadily(file, rules, &mut buffer)?));
+        }
+    };
+    let parts = std::thread::scope(|scope| {
+        let handles: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let others = handles.into_iter().map(|handle| handle.join().expect("hashing does not panic"));
+        std::iter::once(own).chain(others).collect::<Result<Vec<_>, _>>()
+    })?;
+    let mut hashed: Vec<(usize, Hashed)> = parts.into_iter().flatten().collect();
+    hashed.sort_by_key(|(index, _)| *index);
+    Ok(hashed.into_iter().map(|(_, file)| file).collect())
+}
+
+/// Hashes a file that stays the same while it is read.
+fn hash_steadily(found: &Found, rules: &dyn ScanRules, buffer: &mut [u8]) -> Result<Hashed, ScanError> {
+    let unreadable = |source| ScanError::Unreadable { path: found.path.clone(), source };
+    for _ in 0..READ_ATTEMPTS {
+        let mut file = open(&found.path).map_err(unreadable)?;
+        let before = stamp(&file.metadata().map_err(unreadable)?);
+        let hashed = hash(found, &mut file, rules, buffer).map_err(unreadable)?;
+        let after = stamp(&file.metadata().map_err(unreadable)?);
+        if before == after {
+            return Ok(hashed);
+        }
+    }
+    Err(ScanError::KeepsChanging(found.path.clone()))
+}
+
+fn stamp(metadata: &Metadata) -> (u64, Option<SystemTime>) {
+    (metadata.len(), metadata.modified().ok())
+}
+
+fn hash(found: &Found, file: &mut File, rules: &dyn ScanRules, buffer: &mut [u8]) -> std::io::Result<Hashed> {
+    let mut scanner = SecretScanner::new();
+    let mut hasher = Sha256::new();
+    let mut size_bytes = 0;
+    let mut first_bytes: Box<[u8]> = Box::default();
+    let mut packing = Packing::AsIs;
+    loop {
+        let count = file.read(buffer)?;
+        let chunk = &buffer[..count];
+        if size_bytes == 0 {
+            let sniffed = &chunk[..count.min(SNIFFED_BYTES)];
+            packing = rules.packing(&found.key, sniffed);
+            if found.key.extension().is_none() {
+                first_bytes = sniffed.into();
+            }
+        }
+        if count == 0 {
+            break;
+        }
+        scanner.update(chunk);
+        hasher.update(chunk);
+        size_bytes += count as u64;
+    }
+    let mut sha256 = Sha256Digest(hasher.finalize().into());
+    if packing == Packing::Gzip {
+        let packed = read_stored(&found.path, packing)?;
+        size_bytes = packed.len() as u64;
+        sha256 = Sha256Digest::of(&packed);
+    }
+    let secrets = if rules.allows_secret(&found.key) {
+        Vec::new()
+    } else {
+        scanner.finish().iter().map(ToString::to_string).collect()
+    };
+    let scanned = ScannedFile {
+        key: found.key.clone(),
+        path: found.path.clone(),
+        size_bytes,
+        sha256,
+        packing,
+        first_bytes,
+    };
+    Ok((scanned, secrets))
+}
+
+/// Names that differ only in case are two objects on S3 and one file on many people's machines.
+fn warn_of_similar_names(scan: &mut Scan) {
+    let mut lower: Vec<(String, &str)> =
+        scan.files.iter().map(|file| (file.key.as_str().to_lowercase(), file.key.as_str())).collect();
+    lower.sort_unstable();
+    let similar: Vec<String> = lower
+        .windows(2)
+        .filter(|pair| pair[0].0 == pair[1].0)
+        .map(|pair| format!("`{}` and `{}` differ only in case", pair[0].1, pair[1].1))
+        .collect();
+    scan.warnings.extend(similar);
+}

@@ -1,0 +1,7 @@
+//! Carries out plans: a plan and the edges in, an outcome out. Never prints, never decides what to do.
+
+pub mod invalidate;
+pub mod lock;
+pub mod pace;
+pub mod push;
+pub mod upload;

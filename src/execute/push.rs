@@ -1,0 +1,431 @@
+//! Carries out a push, a rollback or a prune: lock, stages, commit, invalidation, prune, unlock.
+//!
+//! Whatever ends a run early leaves the site whole: pages are written after what they refer to, and nothing is
+//! deleted before the pages that used it are gone from the bucket and from the caches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::core::commit::{CommitInput, forgotten_releases, next_manifest};
+use crate::core::diff::{Action, Changes, Reason};
+use crate::core::event::{Event, EventSink};
+use crate::core::inventory::{Desired, LocalInventory, RemoteState};
+use crate::core::key::ObjectKey;
+use crate::core::lock::{FoundLock, LockState, ProcessIdentity, Settlement};
+use crate::core::manifest::{Capabilities, DistributionFacts, Manifest, OwedInvalidation};
+use crate::core::outcome::{Ending, Outcome};
+use crate::core::plan::{DELETE_BATCH_KEYS, Phase, Plan};
+use crate::core::release::ReleaseId;
+use crate::edges::call::{AttemptReport, CallError, FailureKind};
+use crate::edges::clock::Clock;
+use crate::edges::cloudfront::CloudFront;
+use crate::edges::s3::{Bucket, Condition};
+
+use super::invalidate::{self, Completion};
+use super::lock::{Lock, LockRequest, TakeError};
+use super::pace::Pace;
+use super::upload::{Stop, Uploader, failure};
+
+/// The live manifest's name under the state prefix.
+pub const MANIFEST_FILE: &str = "manifest.json.gz";
+
+/// Names the keys that a push is about to create, so that the next run knows whose they are if this one dies.
+pub const INTENT_FILE: &str = "intent.json";
+
+/// The name of a release's record under the state prefix.
+pub fn release_file(id: &ReleaseId) -> String {
+    format!("releases/{id}.json.gz")
+}
+
+/// The keys that a push creates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    pub release_id: ReleaseId,
+    pub creates: BTreeSet<ObjectKey>,
+}
+
+/// What is carried out, and against what it was planned.
+pub struct Work<'a> {
+    pub plan: &'a Plan,
+    pub changes: &'a Changes,
+    pub desired: &'a Desired<'a>,
+    pub remote: &'a RemoteState,
+    pub previous: Option<&'a Manifest>,
+    pub found_lock: Option<&'a FoundLock>,
+    /// Why the bucket was compared with the manifest first, if it was.
+    pub took_over: Option<String>,
+    pub local: Option<&'a LocalInventory>,
+    pub newly_demoted: &'a [ObjectKey],
+    pub distributions: BTreeMap<String, DistributionFacts>,
+    /// What the bucket said of versions; none when it does not tell.
+    pub versioning: Option<bool>,
+}
+
+/// The edges and manners of a run.
+pub struct Tools {
+    pub bucket: Bucket,
+    pub cloudfront: CloudFront,
+    pub clock: Clock,
+    pub identity: ProcessIdentity,
+    pub events: EventSink,
+    pub stop: Stop,
+    pub max_concurrency: usize,
+    pub completion: Completion,
+}
+
+/// Why nothing was done, or no more could be.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    #[error("another run changed the target while this one was planned")]
+    Raced,
+    #[error("cannot take the lock `.sitepush/lock.json`")]
+    Lock(#[source] CallError),
+}
+
+/// Carries out the plan.
+///
+/// # Errors
+/// When the lock cannot be taken: nothing has been changed. All that happens later is in the outcome.
+pub async fn push(work: Work<'_>, tools: &Tools) -> Result<Outcome, ExecuteError> {
+    let started = Instant::now();
+    let request = LockRequest {
+        found: work.found_lock,
+        identity: tools.identity.clone(),
+        release_id: Some(work.plan.release.id.clone()),
+        commit: work.plan.release.commit.as_ref().map(|commit| commit.hash.clone()),
+        probe: work.previous.is_none(),
+    };
+    let lock = match Lock::take(&tools.bucket, &tools.clock, request).await {
+        Ok(lock) => lock,
+        Err(TakeError::Raced) => return Err(ExecuteError::Raced),
+        Err(TakeError::Call(error)) => return Err(ExecuteError::Lock(error)),
+    };
+    (tools.events)(Event::Locked { took_over: work.took_over.clone() });
+    let mut run = Run::new(&work, tools, &lock);
+    let ending = run.all_stages().await;
+    let (mut outcome, settlement, is_dirty, intent_of) = run.finish(ending);
+    let state = if is_dirty {
+        LockState::Unfinished { since: tools.clock.service_now(), release_id: intent_of }
+    } else {
+        LockState::Free
+    };
+    let was_lost = lock.is_lost();
+    if was_lost {
+        outcome.failures.push(lost_lock());
+        outcome.ending = Ending::PartWay;
+    } else if let Err(error) = lock.end(state, settlement).await {
+        let text = format!("the lock could not be given back ({error}); it runs out by itself");
+        outcome.warnings.push(text);
+    }
+    outcome.requests = tools.bucket.retry().requests();
+    outcome.elapsed_milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(outcome)
+}
+
+fn lost_lock() -> crate::core::outcome::Failure {
+    crate::core::outcome::Failure {
+        what: "another run took the lock over, so this one stopped".into(),
+        causes: Vec::new(),
+        is_environment: false,
+    }
+}
+
+/// A run after the lock was taken.
+struct Run<'a> {
+    work: &'a Work<'a>,
+    tools: &'a Tools,
+    lock: &'a Lock,
+    outcome: Outcome,
+    settlement: Settlement,
+    /// Whether objects may differ from what the manifest in the bucket says.
+    is_dirty: bool,
+    /// The release whose intent lies in the bucket and still matters.
+    intent_of: Option<ReleaseId>,
+}
+
+/// Something failed: the outcome says what.
+struct Halt;
+
+impl<'a> Run<'a> {
+    fn new(work: &'a Work<'a>, tools: &'a Tools, lock: &'a Lock) -> Self {
+        let base = work.plan.base.as_ref().map(|base| base.manifest_e_tag.as_str());
+        let settlement = work.found_lock.map(|found| found.record.settlement.of(base)).unwrap_or_default();
+        let intent_of = work.found_lock.and_then(FoundLock::release_id).cloned();
+        // What an earlier run left in doubt stays in doubt until this one has committed.
+        let is_dirty = work.took_over.is_some();
+        Self { work, tools, lock, outcome: Outcome::begin(), settlement, is_dirty, intent_of }
+    }
+
+    fn finish(mut self, ending: Result<(), Halt>) -> (Outcome, Settlement, bool, Option<ReleaseId>) {
+        self.outcome.ending = match ending {
+            Ok(()) => Ending::Done,
+            Err(Halt) if self.outcome.failures.is_empty() && self.tools.stop.is_requested() => {
+                Ending::Interrupted
+            }
+            Err(Halt) => Ending::PartWay,
+        };
+        let leaves_orphans = !self.work.remote.orphans.is_empty() && !self.settlement.is_pruned;
+        let is_dirty = self.is_dirty || leaves_orphans;
+        (self.outcome, self.settlement, is_dirty, self.intent_of)
+    }
+
+    async fn all_stages(&mut self) -> Result<(), Halt> {
+        if self.work.took_over.is_some() {
+            self.complete_last_release().await?;
+        }
+        self.declare_intent().await?;
+        self.upload_stages().await?;
+        if self.work.plan.makes_release() || self.rewrites_manifest() {
+            self.commit().await?;
+        }
+        self.is_dirty = false;
+        let owed = self.pay_debts().await;
+        self.prune().await?;
+        owed
+    }
+
+    /// A run that died between its commit and the copy of the record left a live release that has no record.
+    async fn complete_last_release(&mut self) -> Result<(), Halt> {
+        let (Some(previous), Some(base)) = (self.work.previous, &self.work.plan.base) else { return Ok(()) };
+        let to = release_file(&previous.release.id);
+        let copied = self.tools.bucket.copy_state(MANIFEST_FILE, &base.manifest_e_tag, &to).await;
+        copied.map_err(|error| self.fail("cannot complete the record of the live release", &error))
+    }
+
+    async fn declare_intent(&mut self) -> Result<(), Halt> {
+        let known = |key: &ObjectKey| {
+            self.work.previous.is_some_and(|manifest| {
+                manifest.objects.contains_key(key) || manifest.stale.contains_key(key)
+            })
+        };
+        let mut creates: BTreeSet<ObjectKey> = self
+            .work
+            .plan
+            .changes
+            .iter()
+            .filter(|change| change.action != Action::Delete && !known(&change.key))
+            .map(|change| change.key.clone())
+            .collect();
+        creates.extend(self.work.remote.orphans.iter().cloned());
+        if creates.is_empty() {
+            return Ok(());
+        }
+        let intent = Intent { release_id: self.work.plan.release.id.clone(), creates };
+        let bytes = serde_json::to_vec(&intent).expect("an intent has only string keys");
+        let written = self.tools.bucket.put_state(INTENT_FILE, Bytes::from(bytes), None).await;
+        written.map_err(|error| self.fail("cannot write down what is about to be created", &error))?;
+        self.intent_of = Some(intent.release_id);
+        Ok(())
+    }
+
+    async fn upload_stages(&mut self) -> Result<(), Halt> {
+        let pace = Pace::new(self.tools.max_concurrency);
+        let is_lock_lost = || self.lock.is_lost();
+        let uploader = Uploader {
+            bucket: self.tools.bucket.with_retry(self.observed_retry(&pace)),
+            pace,
+            events: self.tools.events.clone(),
+            stop: self.tools.stop.clone(),
+            desired: self.work.desired,
+            local: self.work.local,
+            is_lock_lost: &is_lock_lost,
+        };
+        for phase in Phase::ALL.into_iter().filter(|phase| !phase.is_prune()) {
+            let items = self.work.plan.phase(phase).count() as u64;
+            if items == 0 {
+                continue;
+            }
+            let bytes = self.work.plan.phase(phase).map(|change| change.size_bytes).sum();
+            (self.tools.events)(Event::PhaseStarted { phase, items, bytes });
+            self.is_dirty = true;
+            let result = uploader.run_stage(self.work.plan.phase(phase)).await;
+            let is_whole = result.failures.is_empty() && !result.was_stopped;
+            for (key, written, action, size_bytes) in result.written {
+                self.count(&action, size_bytes);
+                self.outcome.written.insert(key, written);
+            }
+            self.outcome.failures.extend(result.failures.into_iter().map(|(_, failure)| failure));
+            if !is_whole {
+                self.outcome.failed_phase = Some(phase);
+                return Err(Halt);
+            }
+            (self.tools.events)(Event::PhaseDone { phase });
+        }
+        if self.tools.stop.is_requested() { Err(Halt) } else { Ok(()) }
+    }
+
+    fn observed_retry(&self, pace: &Pace) -> crate::edges::call::Retry {
+        let pace = pace.clone();
+        let events = self.tools.events.clone();
+        self.tools.bucket.retry().observed_by(move |report: AttemptReport<'_>| {
+            pace.note(report.attempt, report.elapsed);
+            if !report.delay.is_zero() {
+                events(Event::Retrying { what: report.what.to_owned(), delay: report.delay });
+            }
+        })
+    }
+
+    fn count(&mut self, action: &Action, size_bytes: u64) {
+        match action {
+            Action::Upload => {
+                self.outcome.uploaded_count += 1;
+                self.outcome.uploaded_bytes += size_bytes;
+            }
+            Action::Copy { .. } | Action::Restore { .. } => self.outcome.copied_count += 1,
+            Action::UpdateHeaders { .. } => self.outcome.header_update_count += 1,
+            Action::Delete => self.outcome.deleted_count += 1,
+        }
+    }
+
+    /// A prune writes down what it is about to delete; a repair of drift, the new ETags.
+    fn rewrites_manifest(&self) -> bool {
+        self.work.previous.is_some()
+            && self.work.plan.changes.iter().any(|change| change.reason != Reason::StillDue)
+    }
+
+    async fn commit(&mut self) -> Result<(), Halt> {
+        if self.lock.is_lost() {
+            return Err(Halt);
+        }
+        let new_debts = self.work.plan.invalidations.iter().flat_map(|planned| planned.batches.iter());
+        let owed: Vec<OwedInvalidation> = self.work.plan.debts.iter().chain(new_debts).cloned().collect();
+        let next = next_manifest(CommitInput {
+            desired: self.work.desired,
+            remote: self.work.remote,
+            changes: self.work.changes,
+            written: &self.outcome.written,
+            previous: self.work.previous,
+            release: &self.work.plan.release,
+            newly_demoted: self.work.newly_demoted,
+            owed,
+            distributions: self.work.distributions.clone(),
+            capabilities: self.capabilities(),
+        });
+        let bytes = Bytes::from(next.encode());
+        let condition = match &self.work.plan.base {
+            Some(base) => Condition::Matches(base.manifest_e_tag.clone()),
+            None => Condition::Absent,
+        };
+        let e_tag = match self.tools.bucket.put_state(MANIFEST_FILE, bytes.clone(), Some(&condition)).await {
+            Ok(e_tag) => e_tag,
+            Err(error) => self.committed_all_the_same(&bytes, &error).await?,
+        };
+        self.settlement =
+            Settlement { manifest_e_tag: Some(e_tag.clone()), paid: Vec::new(), is_pruned: false };
+        self.outcome.is_committed = true;
+        self.outcome.release_id = Some(next.release.id.clone());
+        (self.tools.events)(Event::Committed);
+        let to = release_file(&next.release.id);
+        if let Err(error) = self.tools.bucket.copy_state(MANIFEST_FILE, &e_tag, &to).await {
+            // The manifest is live; the next run sees an unfinished push and completes the record.
+            return Err(self.fail("cannot keep the record of the release", &error));
+        }
+        let forgotten: Vec<String> =
+            forgotten_releases(self.work.previous, &next).iter().map(release_file).collect();
+        if let Err(error) = self.tools.bucket.delete_state(&forgotten).await {
+            self.outcome.warnings.push(format!("old release records could not be deleted: {error}"));
+        }
+        Ok(())
+    }
+
+    /// A commit whose answer was lost looks like somebody else's when it is sent again: what is there decides.
+    async fn committed_all_the_same(&mut self, bytes: &Bytes, error: &CallError) -> Result<String, Halt> {
+        let is_conflict = matches!(error.kind, FailureKind::PreconditionFailed | FailureKind::NotFound);
+        if is_conflict {
+            match self.tools.bucket.get_state(MANIFEST_FILE).await {
+                Ok(Some(file)) if file.bytes == *bytes => return Ok(file.e_tag),
+                _ => return Err(self.fail("another run committed in between", error)),
+            }
+        }
+        Err(self.fail("cannot commit the release", error))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let has_versions = self.outcome.written.values().any(|written| written.version_id.is_some());
+        let before = self.work.previous.map(|manifest| manifest.capabilities);
+        Capabilities {
+            conditional_writes: before.map_or(self.lock.is_conditional(), |before| before.conditional_writes),
+            versioning: if self.outcome.written.is_empty() {
+                self.work.versioning.or(before.map(|before| before.versioning)).unwrap_or(false)
+            } else {
+                has_versions
+            },
+        }
+    }
+
+    /// Makes what is owed. One distribution failing does not keep the others from their due.
+    async fn pay_debts(&mut self) -> Result<(), Halt> {
+        let new_debts = self.work.plan.invalidations.iter().flat_map(|planned| planned.batches.iter());
+        let mut result = Ok(());
+        for owed in self.work.plan.debts.iter().chain(new_debts) {
+            let paid =
+                invalidate::pay(&self.tools.cloudfront, owed, self.tools.completion, &self.tools.events)
+                    .await;
+            match paid {
+                Ok(made) => {
+                    self.settlement.paid.push(owed.caller_reference.clone());
+                    self.outcome.invalidations.push(made);
+                }
+                Err(error) => {
+                    let what = format!(
+                        "cannot invalidate {} items of distribution {}",
+                        owed.items.len(),
+                        owed.distribution_id
+                    );
+                    result = Err(self.fail(&what, &error));
+                }
+            }
+        }
+        result
+    }
+
+    /// Deletes what is due, pages before the files that they use. Only after every invalidation has been made:
+    /// a cached page may still refer to what goes.
+    async fn prune(&mut self) -> Result<(), Halt> {
+        for phase in [Phase::PrunePages, Phase::PruneFiles] {
+            let keys: Vec<&ObjectKey> = self.work.plan.phase(phase).map(|change| &change.key).collect();
+            if keys.is_empty() {
+                continue;
+            }
+            if !self.outcome.failures.is_empty() || self.tools.stop.is_requested() || self.lock.is_lost() {
+                self.outcome.failed_phase.get_or_insert(phase);
+                return Err(Halt);
+            }
+            (self.tools.events)(Event::PhaseStarted { phase, items: keys.len() as u64, bytes: 0 });
+            for batch in keys.chunks(DELETE_BATCH_KEYS) {
+                match self.tools.bucket.delete_objects(batch).await {
+                    Ok(failed) => {
+                        self.outcome.deleted_count += (batch.len() - failed.len()) as u64;
+                        for (key, error) in failed {
+                            self.outcome.failures.push(failure(format!("cannot delete `{key}`"), &error));
+                        }
+                    }
+                    Err(error) => {
+                        self.outcome.failed_phase = Some(phase);
+                        return Err(self.fail("cannot delete objects", &error));
+                    }
+                }
+            }
+            if !self.outcome.failures.is_empty() {
+                self.outcome.failed_phase = Some(phase);
+                return Err(Halt);
+            }
+            (self.tools.events)(Event::PhaseDone { phase });
+        }
+        if self.outcome.failures.is_empty() {
+            self.settlement.is_pruned = true;
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, what: &str, error: &CallError) -> Halt {
+        self.outcome.failures.push(failure(what.to_owned(), error));
+        Halt
+    }
+}
+
+/// How long `--wait` waits for an invalidation by default.
+pub const DEFAULT_COMPLETION_LIMIT: Duration = Duration::from_secs(300);

@@ -1,0 +1,213 @@
+//! One change to one object, and a stage of many.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use tokio::task::JoinSet;
+
+use crate::core::diff::{Action, Change};
+use crate::core::digest::Sha256Digest;
+use crate::core::event::{Event, EventSink};
+use crate::core::headers::ObjectHeaders;
+use crate::core::inventory::{Desired, LocalInventory, Packing};
+use crate::core::key::ObjectKey;
+use crate::core::outcome::{Failure, Written};
+use crate::core::plan::PART_SIZE_BYTES;
+use crate::edges::call::{CallError, FailureKind};
+use crate::edges::s3::{Body, Bucket, CopySource};
+use crate::edges::site_dir::{self, FileParts};
+
+use super::pace::Pace;
+
+/// Files up to this size are read whole and compared with their digest before they are sent.
+const SMALL_FILE_BYTES: u64 = 1 << 20;
+
+/// Says that no new work is to be started. Clones share it.
+#[derive(Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// From now on nothing new is started.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A change with all that carrying it out needs.
+struct Job {
+    key: ObjectKey,
+    action: Action,
+    headers: Arc<ObjectHeaders>,
+    sha256: Sha256Digest,
+    size_bytes: u64,
+    file: Option<(PathBuf, Packing)>,
+}
+
+/// What a stage did.
+#[derive(Default)]
+pub struct StageResult {
+    pub written: Vec<(ObjectKey, Written, Action, u64)>,
+    /// In key order.
+    pub failures: Vec<(ObjectKey, Failure)>,
+    /// Whether the stage was left before its end.
+    pub was_stopped: bool,
+}
+
+/// What all stages of a run share.
+pub struct Uploader<'a> {
+    pub bucket: Bucket,
+    pub pace: Pace,
+    pub events: EventSink,
+    pub stop: Stop,
+    pub desired: &'a Desired<'a>,
+    /// Where the files are; none for a rollback.
+    pub local: Option<&'a LocalInventory>,
+    /// Says that the lock is no longer ours.
+    pub is_lock_lost: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Uploader<'_> {
+    /// Carries out the changes of one stage, many at once. One failing does not keep the others from being tried,
+    /// unless it says that all will fail.
+    pub async fn run_stage(&self, changes: impl Iterator<Item = &Change>) -> StageResult {
+        let mut result = StageResult::default();
+        let mut running = JoinSet::new();
+        for change in changes {
+            let place = self.pace.place().await;
+            while let Some(done) = running.try_join_next() {
+                self.take(&mut result, done);
+            }
+            if self.stop.is_requested() || (self.is_lock_lost)() || has_fatal(&result) {
+                result.was_stopped = true;
+                break;
+            }
+            let job = self.job(change);
+            let bucket = self.bucket.clone();
+            running.spawn(async move {
+                let _place = place;
+                let done = carry_out(&bucket, &job).await;
+                (job, done)
+            });
+        }
+        while let Some(done) = running.join_next().await {
+            self.take(&mut result, done);
+        }
+        result.failures.sort_by(|a, b| a.0.cmp(&b.0));
+        result
+    }
+
+    fn job(&self, change: &Change) -> Job {
+        let wanted = self.desired.get(&change.key).expect("only wanted objects are written");
+        let file = self.local.and_then(|local| local.files.get(&change.key));
+        Job {
+            key: change.key.clone(),
+            action: change.action.clone(),
+            headers: Arc::clone(wanted.headers),
+            sha256: wanted.sha256,
+            size_bytes: wanted.size_bytes,
+            file: file.map(|file| (file.path.clone(), file.packing)),
+        }
+    }
+
+    fn take(
+        &self,
+        result: &mut StageResult,
+        done: Result<(Job, Result<Written, CallError>), tokio::task::JoinError>,
+    ) {
+        let (job, answer) = done.expect("a job neither panics nor is cancelled");
+        match answer {
+            Ok(written) => {
+                (self.events)(Event::ItemDone { bytes: job.size_bytes });
+                result.written.push((job.key, written, job.action, job.size_bytes));
+            }
+            Err(error) => {
+                (self.events)(Event::ItemFailed);
+                let failure = failure(format!("cannot {} `{}`", verb(&job.action), job.key), &error);
+                result.failures.push((job.key, failure));
+            }
+        }
+    }
+}
+
+/// A failure of `what` by one call.
+pub fn failure(what: String, error: &CallError) -> Failure {
+    Failure { what, causes: vec![error.to_string()], is_environment: error.is_environment() }
+}
+
+fn has_fatal(result: &StageResult) -> bool {
+    result.failures.iter().any(|(_, failure)| failure.is_environment)
+}
+
+fn verb(action: &Action) -> &'static str {
+    match action {
+        Action::Upload => "upload",
+        Action::Copy { .. } => "copy",
+        Action::Restore { .. } => "restore",
+        Action::UpdateHeaders { .. } => "update the headers of",
+        Action::Delete => "delete",
+    }
+}
+
+async fn carry_out(bucket: &Bucket, job: &Job) -> Result<Written, CallError> {
+    let copied = match &job.action {
+        Action::Upload => return upload(bucket, job).await,
+        Action::Copy { from, e_tag } => {
+            let source = CopySource { key: from, version_id: None, e_tag: Some(e_tag) };
+            bucket.copy_object(source, &job.key, &job.headers).await
+        }
+        Action::UpdateHeaders { e_tag } => {
+            let source = CopySource { key: &job.key, version_id: None, e_tag: Some(e_tag) };
+            bucket.copy_object(source, &job.key, &job.headers).await
+        }
+        Action::Restore { version_id } => {
+            let source = CopySource { key: &job.key, version_id: Some(version_id), e_tag: None };
+            bucket.copy_object(source, &job.key, &job.headers).await
+        }
+        Action::Delete => unreachable!("deletes are carried out in batches"),
+    };
+    match copied {
+        // The source is not what the manifest says: the file is here, so send it.
+        Err(error)
+            if job.file.is_some()
+                && matches!(error.kind, FailureKind::PreconditionFailed | FailureKind::NotFound) =>
+        {
+            upload(bucket, job).await
+        }
+        other => other,
+    }
+}
+
+async fn upload(bucket: &Bucket, job: &Job) -> Result<Written, CallError> {
+    let (path, packing) = job.file.as_ref().expect("an upload has a file");
+    if *packing == Packing::Gzip || job.size_bytes <= SMALL_FILE_BYTES {
+        let bytes = site_dir::read_stored(path, *packing).map_err(unreadable)?;
+        if Sha256Digest::of(&bytes) != job.sha256 {
+            return Err(changed());
+        }
+        let body = Body::Bytes(Bytes::from(bytes));
+        return bucket.put_object(&job.key, &body, job.sha256, &job.headers).await;
+    }
+    if job.size_bytes <= PART_SIZE_BYTES {
+        let sent = bucket.put_object(&job.key, &Body::File(path), job.sha256, &job.headers).await;
+        return match sent {
+            Err(error) if error.kind == FailureKind::DamagedBody => Err(changed()),
+            other => other,
+        };
+    }
+    let parts = FileParts::open(path, job.sha256, PART_SIZE_BYTES).map_err(unreadable)?;
+    bucket.put_object_multipart(&job.key, parts, &job.headers).await
+}
+
+fn unreadable(error: std::io::Error) -> CallError {
+    CallError::local(FailureKind::Other, format!("the file cannot be read: {error}"))
+}
+
+fn changed() -> CallError {
+    CallError::local(FailureKind::DamagedBody, "the file was changed after it was hashed")
+}
