@@ -175,6 +175,7 @@ fn change_for(
     let reason = match (remote.drift.get(key), there) {
         (Some(Drift::Missing), _) => Reason::Drifted("it is gone from the bucket".into()),
         (Some(Drift::Bytes), _) => Reason::Drifted("somebody stored other bytes".into()),
+        (Some(Drift::Foreign), None) => Reason::BytesChanged,
         (_, None) => Reason::New,
         (_, Some(there)) if there.class == ObjectClass::Fingerprinted && is_newly_demoted(key, context) => {
             Reason::Demoted

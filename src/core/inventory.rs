@@ -130,6 +130,8 @@ pub enum Drift {
     Bytes,
     /// Same bytes, other headers.
     Headers,
+    /// No manifest names the key, and something else stored an object there.
+    Foreign,
 }
 
 /// One line of a bucket listing inside the target.

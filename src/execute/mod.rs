@@ -2,6 +2,7 @@
 
 pub mod invalidate;
 pub mod lock;
+pub mod observe;
 pub mod pace;
 pub mod push;
 pub mod upload;

@@ -1,0 +1,64 @@
+//! The build's folder, scanned and classified by the settings' rules.
+
+use std::path::Path;
+
+use crate::core::build::{ClassifiedBuild, UnclassifiedFile, classify};
+use crate::core::inventory::Packing;
+use crate::core::key::ObjectKey;
+use crate::core::manifest::Manifest;
+use crate::edges::site_dir::{self, Scan, ScanError, ScanRules};
+use crate::error::{Class, Error};
+use crate::settings::BuildSettings;
+
+impl ScanRules for BuildSettings {
+    fn exclusion(&self, key: &ObjectKey) -> Option<String> {
+        BuildSettings::exclusion(self, key)
+    }
+
+    fn packing(&self, key: &ObjectKey, first_bytes: &[u8]) -> Packing {
+        self.rules.packing(key, first_bytes)
+    }
+
+    fn allows_secret(&self, key: &ObjectKey) -> bool {
+        self.allow_secrets.is_match(key.as_str())
+    }
+}
+
+/// Hashes the folder on all cores.
+///
+/// # Errors
+/// When it cannot be published as it is.
+pub fn scan(settings: &BuildSettings) -> Result<Scan, Error> {
+    site_dir::scan(&settings.directory, settings).map_err(|error| scan_failed(&settings.directory, error))
+}
+
+/// Classifies a scan, given what the manifest knows of its names. Takes the scan's files; its findings stay.
+pub fn classified(scan: &mut Scan, settings: &BuildSettings, manifest: Option<&Manifest>) -> ClassifiedBuild {
+    let files = std::mem::take(&mut scan.files)
+        .into_iter()
+        .map(|file| UnclassifiedFile {
+            key: file.key,
+            path: file.path,
+            size_bytes: file.size_bytes,
+            sha256: file.sha256,
+            packing: file.packing,
+            first_bytes: file.first_bytes,
+        })
+        .collect();
+    let mut build = classify(files, &settings.rules, manifest);
+    build.inventory.excluded = std::mem::take(&mut scan.excluded);
+    build.inventory.warnings.extend(settings.warnings.iter().cloned());
+    build.inventory.warnings.append(&mut scan.warnings);
+    build
+}
+
+fn scan_failed(folder: &Path, error: ScanError) -> Error {
+    let hint = error.hint();
+    match error {
+        // These name the folder themselves.
+        ScanError::Missing(_) | ScanError::NotAFolder(_) => Error::usage(error.to_string()).with_hint(hint),
+        _ => Error::new(Class::Usage, format!("cannot publish `{}`", folder.display()))
+            .with_hint(hint)
+            .caused_by(error),
+    }
+}

@@ -1,0 +1,22 @@
+//! One file a verb: arguments in, exit code out. Puts the parts together and decides nothing that `core` can decide.
+
+mod build;
+mod connect;
+mod init;
+mod inspect;
+mod invalidate;
+mod plan_file;
+mod prepare;
+mod preview;
+mod prune;
+mod push;
+mod releases;
+mod rollback;
+mod run_plan;
+mod status;
+mod unlock;
+mod world;
+
+pub use dispatch::run;
+
+mod dispatch;

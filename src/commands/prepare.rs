@@ -1,0 +1,185 @@
+//! From settings to a plan: folder and bucket are read at the same time, then compared.
+
+use std::collections::BTreeMap;
+
+use crate::core::build::ClassifiedBuild;
+use crate::core::guard::{self, Refusal};
+use crate::core::inventory::RemoteState;
+use crate::core::key::ObjectKey;
+use crate::core::manifest::{DistributionFacts, Manifest};
+use crate::core::plan::Purpose;
+use crate::core::planning::{self, Planned, PlanningInput, ReleaseDraft};
+use crate::edges::git;
+use crate::edges::site_dir::Scan;
+use crate::error::Error;
+use crate::settings::{PushSettings, TargetSettings};
+
+use super::build;
+use super::connect::{Connected, call_failed};
+use super::world::{self, World};
+
+/// A planned push with all that carrying it out needs.
+pub struct PreparedPush {
+    pub build: ClassifiedBuild,
+    pub secrets: Vec<(ObjectKey, String)>,
+    pub world: World,
+    pub remote: RemoteState,
+    pub took_over: Option<String>,
+    pub distributions: BTreeMap<String, DistributionFacts>,
+    pub versioning: Option<bool>,
+    pub draft: ReleaseDraft,
+    pub planned: Planned,
+}
+
+/// Reads folder and bucket and plans the push. `draft` is what the release says of itself, where that is given.
+///
+/// # Errors
+/// When either cannot be read, or somebody is at work.
+pub async fn push(
+    settings: &PushSettings,
+    connected: &Connected,
+    draft: Option<ReleaseDraft>,
+) -> Result<PreparedPush, Error> {
+    let build_settings = settings.build.clone();
+    let scanning = tokio::task::spawn_blocking(move || build::scan(&build_settings));
+    let reading = World::read(&connected.bucket);
+    let (scan, world) = tokio::join!(scanning, reading);
+    // A folder that cannot be published is the nearer mistake, so it is told first.
+    let mut scan: Scan = scan.expect("scanning does not panic")?;
+    let world = world?;
+    let took_over = world.recovery(connected.clock.service_now())?;
+    let build = build::classified(&mut scan, &settings.build, world.manifest());
+    let remote =
+        world::remote_state(connected, &world, Some(&build.inventory), took_over.is_some(), settings.scrutiny())
+            .await?;
+    let distributions = distributions(&settings.target, connected, world.manifest()).await?;
+    let versioning = versioning(connected, world.manifest()).await?;
+    let draft = draft.unwrap_or_else(|| new_draft(settings, connected));
+    let mut warnings = build.inventory.warnings.clone();
+    warnings.extend(capability_warnings(world.manifest(), versioning));
+    let planned = planning::plan(PlanningInput {
+        purpose: Purpose::Push,
+        bucket: &settings.target.bucket,
+        prefix: &settings.target.prefix,
+        draft: draft.clone(),
+        desired: &build.inventory.desired(),
+        remote: &remote,
+        live: world.live.as_ref().map(|live| (&live.manifest, live.e_tag.as_str())),
+        settlement: &world.settlement(),
+        retention: settings.run.retention,
+        distributions: &distributions,
+        url_style: settings.build.url_style,
+        newly_demoted: &build.newly_demoted,
+        warnings,
+    });
+    let secrets = scan.secrets;
+    Ok(PreparedPush { build, secrets, world, remote, took_over, distributions, versioning, draft, planned })
+}
+
+impl PreparedPush {
+    /// Reads the guards against the plan.
+    ///
+    /// # Errors
+    /// The first that refuses.
+    pub fn check(&self, settings: &PushSettings) -> Result<(), Error> {
+        if !self.secrets.is_empty() {
+            let found = self.secrets.iter().map(|(key, what)| (key.to_string(), what.clone())).collect();
+            return Err(Refusal::Secrets { found }.into());
+        }
+        let desired = self.build.inventory.desired();
+        guard::check(&self.planned.plan, &desired, self.world.manifest(), &settings.run.limits)?;
+        if !settings.allow_older_commit && self.planned.plan.makes_release() {
+            self.check_commit(settings)?;
+        }
+        Ok(())
+    }
+
+    /// An older commit must not overwrite a newer one unasked: by ancestry where git knows both, else by time.
+    fn check_commit(&self, settings: &PushSettings) -> Result<(), Error> {
+        let live = self.world.manifest().map(|manifest| &manifest.release);
+        let (Some(live), Some(ours)) = (live, &self.draft.commit) else { return Ok(()) };
+        let Some(theirs) = &live.commit else { return Ok(()) };
+        if ours.hash == theirs.hash {
+            return Ok(());
+        }
+        let is_older = git::is_ancestor(&settings.build.directory, &ours.hash, &theirs.hash)
+            .unwrap_or(ours.time < theirs.time);
+        if !is_older {
+            return Ok(());
+        }
+        Err(Refusal::OlderCommit {
+            live: live.id.clone(),
+            live_commit: theirs.hash.chars().take(7).collect(),
+            commit: ours.hash.chars().take(7).collect(),
+        }
+        .into())
+    }
+}
+
+fn new_draft(settings: &PushSettings, connected: &Connected) -> ReleaseDraft {
+    let head = git::head(&settings.build.directory);
+    let (commit, author, subject) = match head {
+        Some(head) => (Some(head.commit), Some(head.author), Some(head.subject)),
+        None => (None, None, None),
+    };
+    ReleaseDraft {
+        time: connected.clock.local_now(),
+        commit,
+        author,
+        message: settings.message.clone().or(subject).filter(|text| !text.is_empty()),
+    }
+}
+
+/// What is known of the target's distributions; asked once, then kept in the manifest.
+///
+/// # Errors
+/// When one is not there: found out before anything is changed.
+pub async fn distributions(
+    target: &TargetSettings,
+    connected: &Connected,
+    manifest: Option<&Manifest>,
+) -> Result<BTreeMap<String, DistributionFacts>, Error> {
+    let mut facts = BTreeMap::new();
+    for id in &target.distributions {
+        let known = manifest.and_then(|manifest| manifest.distributions.get(id).cloned());
+        let found = match known {
+            Some(known) => known,
+            None => connected
+                .cloudfront
+                .get_distribution(id, &target.bucket)
+                .await
+                .map_err(|error| call_failed(format!("cannot read distribution `{id}`"), error))?,
+        };
+        facts.insert(id.clone(), found);
+    }
+    Ok(facts)
+}
+
+/// Whether the bucket keeps versions: asked before the first push, known from the manifest afterwards.
+async fn versioning(connected: &Connected, manifest: Option<&Manifest>) -> Result<Option<bool>, Error> {
+    if let Some(manifest) = manifest {
+        return Ok(Some(manifest.capabilities.versioning));
+    }
+    let bucket = &connected.bucket;
+    bucket
+        .get_bucket_versioning()
+        .await
+        .map_err(|error| call_failed(format!("cannot read the versioning of bucket `{}`", bucket.name()), error))
+}
+
+/// The promises that this endpoint cannot keep.
+fn capability_warnings(manifest: Option<&Manifest>, versioning: Option<bool>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if versioning == Some(false) {
+        warnings.push(
+            "the bucket keeps no versions: a rollback cannot bring back files that a push overwrites or deletes"
+                .to_owned(),
+        );
+    }
+    if manifest.is_some_and(|manifest| !manifest.capabilities.conditional_writes) {
+        warnings.push(
+            "the endpoint ignores conditional writes: two pushes at one time are not kept apart".to_owned(),
+        );
+    }
+    warnings
+}

@@ -1,0 +1,129 @@
+//! `sitepush plan` and `sitepush push`: the same plan, shown or carried out.
+
+use crate::cli::{PlanArgs, PushArgs};
+use crate::core::plan::Plan;
+use crate::error::{Class, Error};
+use crate::execute::push::Work;
+use crate::exit_code::ExitCode;
+use crate::settings::PushSettings;
+use crate::ui::terminal;
+
+use super::connect::{Connected, connect};
+use super::plan_file::{self, SavedPlan};
+use super::prepare::{self, PreparedPush};
+use super::run_plan;
+
+/// Shows what a push would change, and saves it where asked to.
+///
+/// # Errors
+/// When it cannot be planned, or a guard would refuse it.
+pub async fn plan(args: &PlanArgs) -> Result<ExitCode, Error> {
+    let settings = PushSettings::from_plan_args(args)?;
+    let connected = connect(&settings.target, settings.run.retry_limit).await;
+    let prepared = prepare::push(&settings, &connected, None).await?;
+    let plan = &prepared.planned.plan;
+    show(plan, settings.is_json);
+    prepared.check(&settings)?;
+    if let Some(path) = &args.out {
+        plan_file::write(path, &SavedPlan::new(&settings, &prepared))?;
+    }
+    let has_changes = !plan.is_empty() || prepared.took_over.is_some();
+    Ok(if args.detailed_exitcode && has_changes { ExitCode::Changes } else { ExitCode::Done })
+}
+
+/// Publishes the build.
+///
+/// # Errors
+/// When it cannot be planned or is refused: nothing was changed.
+pub async fn push(args: &PushArgs) -> Result<ExitCode, Error> {
+    let saved = args.plan.as_deref().map(plan_file::read).transpose()?;
+    let settings = match &saved {
+        Some(saved) => saved.settings(args)?,
+        None => PushSettings::from_push_args(args)?,
+    };
+    let connected = connect(&settings.target, settings.run.retry_limit).await;
+    let draft = saved.as_ref().map(SavedPlan::draft);
+    let prepared = prepare::push(&settings, &connected, draft).await?;
+    if let Some(saved) = &saved {
+        same_plan(&saved.plan, &prepared.planned.plan)?;
+    }
+    if args.dry_run {
+        show(&prepared.planned.plan, settings.is_json);
+        prepared.check(&settings)?;
+        return Ok(ExitCode::Done);
+    }
+    run_plan::show(&prepared.planned.plan, settings.is_json);
+    prepared.check(&settings)?;
+    carry_out(&settings, connected, &prepared).await
+}
+
+/// Carries out a prepared push, if there is anything to do.
+///
+/// # Errors
+/// When the lock cannot be taken: nothing was changed.
+pub async fn carry_out(
+    settings: &PushSettings,
+    connected: Connected,
+    prepared: &PreparedPush,
+) -> Result<ExitCode, Error> {
+    let plan = &prepared.planned.plan;
+    if plan.is_empty() && prepared.took_over.is_none() {
+        return Ok(run_plan::nothing_to_do(plan, settings.is_json));
+    }
+    let desired = prepared.build.inventory.desired();
+    run_plan::run(work(prepared, &desired), connected, &settings.run, settings.is_json).await
+}
+
+/// What a prepared push asks of `execute`.
+pub fn work<'a>(prepared: &'a PreparedPush, desired: &'a crate::core::inventory::Desired<'a>) -> Work<'a> {
+    Work {
+        plan: &prepared.planned.plan,
+        changes: &prepared.planned.changes,
+        desired,
+        remote: &prepared.remote,
+        previous: prepared.world.manifest(),
+        found_lock: prepared.world.lock.as_ref(),
+        took_over: prepared.took_over.clone(),
+        local: Some(&prepared.build.inventory),
+        newly_demoted: &prepared.build.newly_demoted,
+        distributions: prepared.distributions.clone(),
+        versioning: prepared.versioning,
+    }
+}
+
+fn show(plan: &Plan, is_json: bool) {
+    if is_json {
+        terminal::json(plan);
+    } else {
+        run_plan::show(plan, false);
+    }
+}
+
+/// A saved plan is applied exactly or not at all.
+fn same_plan(saved: &Plan, now: &Plan) -> Result<(), Error> {
+    if saved == now {
+        return Ok(());
+    }
+    let what = if saved.base != now.base {
+        match &now.base {
+            Some(base) => format!("release {} is live now", base.release_id),
+            None => "nothing is live now".to_owned(),
+        }
+    } else if let Some(change) = first_difference(saved, now) {
+        format!("`{change}` is not as it was")
+    } else {
+        "the settings or debts are not as they were".to_owned()
+    };
+    Err(Error::new(Class::Conflict, format!("the saved plan does not fit any more: {what}"))
+        .with_hint("plan again, and look at the new plan"))
+}
+
+fn first_difference(saved: &Plan, now: &Plan) -> Option<String> {
+    let differs = |pair: &(&crate::core::diff::Change, &crate::core::diff::Change)| pair.0 != pair.1;
+    if let Some((before, after)) = saved.changes.iter().zip(&now.changes).find(differs) {
+        return Some(before.key.clone().min(after.key.clone()).to_string());
+    }
+    let shorter = saved.changes.len().min(now.changes.len());
+    let longer = if saved.changes.len() > now.changes.len() { &saved.changes } else { &now.changes };
+    longer.get(shorter).map(|change| change.key.to_string())
+}

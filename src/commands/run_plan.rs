@@ -1,0 +1,146 @@
+//! Carries out a shown and guarded plan, with Ctrl-C, and reports.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::core::outcome::{Ending, Outcome};
+use crate::core::plan::Plan;
+use crate::edges::process;
+use crate::error::{Class, Error};
+use crate::execute::invalidate::Completion;
+use crate::execute::push::{self as execute_push, DEFAULT_COMPLETION_LIMIT, ExecuteError, Tools, Work};
+use crate::execute::upload::Stop;
+use crate::exit_code::ExitCode;
+use crate::settings::RunSettings;
+use crate::ui::progress::{self, Audience};
+use crate::ui::{outcome_view, plan_view, terminal};
+
+use super::connect::{Connected, call_failed};
+
+/// The document of a run with `--json`.
+#[derive(Serialize)]
+struct RunDocument<'a> {
+    plan: &'a Plan,
+    outcome: &'a Outcome,
+}
+
+/// Shows a plan to people, unless a program reads.
+pub fn show(plan: &Plan, is_json: bool) {
+    if !is_json {
+        terminal::note(&plan_view::render(plan));
+    }
+}
+
+/// Carries out the work and reports.
+///
+/// # Errors
+/// When the lock cannot be taken: nothing was changed.
+pub async fn run(
+    work: Work<'_>,
+    connected: Connected,
+    settings: &RunSettings,
+    is_json: bool,
+) -> Result<ExitCode, Error> {
+    let plan = work.plan;
+    let outcome = execute(work, connected, settings).await?;
+    report(plan, &outcome, is_json);
+    Ok(exit_code(&outcome))
+}
+
+/// Reports that there is nothing to do.
+pub fn nothing_to_do(plan: &Plan, is_json: bool) -> ExitCode {
+    if is_json {
+        report(plan, &Outcome::begin(), true);
+    }
+    ExitCode::Done
+}
+
+fn report(plan: &Plan, outcome: &Outcome, is_json: bool) {
+    if is_json {
+        terminal::json(&RunDocument { plan, outcome });
+    } else {
+        terminal::note(&outcome_view::render(outcome));
+    }
+}
+
+/// Carries out the work without a word of its own; progress goes to stderr.
+///
+/// # Errors
+/// When the lock cannot be taken: nothing was changed.
+pub async fn execute(work: Work<'_>, connected: Connected, settings: &RunSettings) -> Result<Outcome, Error> {
+    let audience = if terminal::is_watched() { Audience::Terminal } else { Audience::Log };
+    let stop = Stop::default();
+    let watcher = tokio::spawn(stop_on_interrupt(stop.clone()));
+    let tools = Tools {
+        bucket: connected.bucket,
+        cloudfront: connected.cloudfront,
+        clock: connected.clock,
+        identity: process::identity(),
+        events: progress::sink(audience),
+        stop,
+        max_concurrency: settings.max_concurrency,
+        completion: if settings.wait {
+            Completion::AwaitedFor(DEFAULT_COMPLETION_LIMIT)
+        } else {
+            Completion::NotAwaited
+        },
+    };
+    let result = execute_push::push(work, &tools).await;
+    watcher.abort();
+    result.map_err(|error| match error {
+        ExecuteError::Raced => Error::new(Class::Conflict, error.to_string())
+            .with_hint("run the command again: it plans anew from what is live then"),
+        ExecuteError::Lock(source) => call_failed("cannot take the lock `.sitepush/lock.json`", source),
+    })
+}
+
+/// The first Ctrl-C (or SIGTERM) lets what is in flight finish; the second ends the process at once.
+async fn stop_on_interrupt(stop: Stop) {
+    interrupted().await;
+    stop.request();
+    terminal::note("stopping: what is in flight is finished first; press Ctrl-C again to end at once\n");
+    interrupted().await;
+    std::process::exit(ExitCode::Interrupted as i32);
+}
+
+#[cfg(unix)]
+async fn interrupted() {
+    let terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    match terminated {
+        Ok(mut terminated) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub async fn wait_for_interrupt() {
+    interrupted().await;
+}
+
+/// The documented code of an outcome.
+pub fn exit_code(outcome: &Outcome) -> ExitCode {
+    match outcome.ending {
+        Ending::NothingToDo | Ending::Done => ExitCode::Done,
+        Ending::Interrupted => ExitCode::Interrupted,
+        Ending::PartWay => {
+            let is_environment = outcome.failures.iter().all(|failure| failure.is_environment);
+            if is_environment && !outcome.is_committed { ExitCode::Environment } else { ExitCode::PartWay }
+        }
+    }
+}
+
+/// How long throttled calls of short commands are sent again.
+pub const SHORT_RETRY_LIMIT: Duration = Duration::from_secs(30);

@@ -1,0 +1,101 @@
+//! The scanned folder, classified: what each file is stored with.
+//!
+//! Pure. A key that came back with other bytes under a fingerprinted name is found here, before its headers are
+//! decided.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::cache_rules::CacheRules;
+use super::digest::Sha256Digest;
+use super::fingerprint::SiteNames;
+use super::headers::ObjectHeaders;
+use super::inventory::{LocalFile, LocalInventory, Packing};
+use super::key::ObjectKey;
+use super::manifest::Manifest;
+use super::object_class::ObjectClass;
+
+/// A file before it is classified.
+#[derive(Clone, Debug)]
+pub struct UnclassifiedFile {
+    pub key: ObjectKey,
+    pub path: PathBuf,
+    pub size_bytes: u64,
+    pub sha256: Sha256Digest,
+    pub packing: Packing,
+    pub first_bytes: Box<[u8]>,
+}
+
+/// The classified build.
+#[derive(Clone, Debug, Default)]
+pub struct ClassifiedBuild {
+    pub inventory: LocalInventory,
+    /// Keys whose names look fingerprinted and whose bytes are not those that were published under them.
+    pub newly_demoted: Vec<ObjectKey>,
+}
+
+/// Classifies `files` (in any order) by `rules`, given what `manifest` knows of their names' past.
+pub fn classify(files: Vec<UnclassifiedFile>, rules: &CacheRules, manifest: Option<&Manifest>) -> ClassifiedBuild {
+    let names = SiteNames::new(files.iter().map(|file| file.key.as_str()));
+    let mut interner = Interner::default();
+    let mut build = ClassifiedBuild::default();
+    let mut warnings = BTreeSet::new();
+    for file in files {
+        let verdict = names.classify(&file.key);
+        let is_known_demoted = manifest.is_some_and(|manifest| manifest.demoted.contains_key(&file.key));
+        let is_newly_demoted = verdict.fingerprinted && !is_known_demoted && has_other_bytes(&file, manifest);
+        let classified = rules.classify(
+            &file.key,
+            &file.first_bytes,
+            verdict.fingerprinted,
+            verdict.reason,
+            is_known_demoted || is_newly_demoted,
+        );
+        if is_newly_demoted {
+            build.newly_demoted.push(file.key.clone());
+        }
+        warnings.extend(classified.warning);
+        let local = LocalFile {
+            path: file.path,
+            size_bytes: file.size_bytes,
+            sha256: file.sha256,
+            headers: interner.headers(classified.headers),
+            class: classified.class,
+            packing: file.packing,
+            rule: interner.text(classified.rule),
+            reason: interner.text(classified.reason),
+        };
+        build.inventory.files.insert(file.key, local);
+    }
+    build.inventory.warnings.extend(warnings);
+    build.newly_demoted.sort();
+    build
+}
+
+/// Whether an immutable object was published under this key with other bytes, live or kept for open pages.
+fn has_other_bytes(file: &UnclassifiedFile, manifest: Option<&Manifest>) -> bool {
+    let Some(manifest) = manifest else { return false };
+    let published =
+        manifest.objects.get(&file.key).or_else(|| manifest.stale.get(&file.key).map(|stale| &stale.object));
+    published.is_some_and(|object| {
+        object.class == ObjectClass::Fingerprinted && object.sha256 != file.sha256
+    })
+}
+
+/// Shares equal values: a site has thousands of files and a handful of header sets.
+#[derive(Default)]
+struct Interner {
+    headers: HashMap<ObjectHeaders, Arc<ObjectHeaders>>,
+    texts: BTreeMap<String, Arc<str>>,
+}
+
+impl Interner {
+    fn headers(&mut self, headers: ObjectHeaders) -> Arc<ObjectHeaders> {
+        Arc::clone(self.headers.entry(headers).or_insert_with_key(|headers| Arc::new(headers.clone())))
+    }
+
+    fn text(&mut self, text: String) -> Arc<str> {
+        Arc::clone(self.texts.entry(text).or_insert_with_key(|text| Arc::from(text.as_str())))
+    }
+}

@@ -1,0 +1,220 @@
+//! Makes plans: what is wanted, what is there and what is owed, into one value.
+//!
+//! Pure. The order of the arguments' contents never matters.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::diff::{Action, Change, Changes, DiffContext, Reason, RetentionRules, diff};
+use super::inventory::{Desired, RemoteState};
+use super::invalidation::{self, ChangeKind, UrlStyle};
+use super::key::{KeyPrefix, ObjectKey, ViewerMapping};
+use super::lock::Settlement;
+use super::manifest::{DistributionFacts, Manifest, OwedInvalidation};
+use super::object_class::ObjectClass;
+use super::plan::{Base, Plan, PlannedInvalidation, Purpose, estimate_cost, order};
+use super::release::{Commit, Origin, ReleaseId, ReleaseSummary};
+
+/// What the next release says of itself.
+#[derive(Clone, Debug)]
+pub struct ReleaseDraft {
+    pub time: Timestamp,
+    pub commit: Option<Commit>,
+    pub author: Option<String>,
+    pub message: Option<String>,
+}
+
+/// Everything a plan depends on.
+pub struct PlanningInput<'a> {
+    pub purpose: Purpose,
+    pub bucket: &'a str,
+    pub prefix: &'a KeyPrefix,
+    pub draft: ReleaseDraft,
+    pub desired: &'a Desired<'a>,
+    pub remote: &'a RemoteState,
+    /// The live manifest with its ETag.
+    pub live: Option<(&'a Manifest, &'a str)>,
+    /// What the lock says was settled of that manifest.
+    pub settlement: &'a Settlement,
+    pub retention: RetentionRules,
+    /// The target's distributions, in the order of the settings.
+    pub distributions: &'a BTreeMap<String, DistributionFacts>,
+    pub url_style: UrlStyle,
+    pub newly_demoted: &'a [ObjectKey],
+    pub warnings: Vec<String>,
+}
+
+/// A plan, and the changes that it was made from (the next manifest needs them).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    pub plan: Plan,
+    pub changes: Changes,
+}
+
+/// Makes the plan.
+pub fn plan(input: PlanningInput<'_>) -> Planned {
+    let manifest = input.live.map(|(manifest, _)| manifest);
+    let draft_id = draft_id(&input, manifest);
+    let newest: Vec<ReleaseId> = std::iter::once(draft_id.clone())
+        .filter(|_| input.purpose != Purpose::Prune)
+        .chain(manifest.into_iter().flat_map(|manifest| manifest.history.iter().map(|summary| summary.id.clone())))
+        .collect();
+    let context = DiffContext {
+        manifest,
+        is_pruned: input.settlement.is_pruned,
+        newest_releases: &newest,
+        retention: input.retention,
+        now: input.draft.time,
+    };
+    let mut changes = diff(input.desired, input.remote, &context);
+    if !is_worth_a_run(&input, &changes) {
+        postpone_graces(&mut changes);
+    }
+    let invalidations: Vec<PlannedInvalidation> = input
+        .distributions
+        .iter()
+        .map(|(id, facts)| plan_invalidation(id, facts, &input, &changes, manifest, &draft_id))
+        .filter(|planned| !planned.items.is_empty())
+        .collect();
+    let (debts, mut warnings) = debts(&input, manifest);
+    warnings.extend(input.warnings.iter().cloned());
+    warnings.extend(input.newly_demoted.iter().map(demotion_warning));
+    let mut plan = assemble(&input, &changes, draft_id, invalidations, debts, warnings);
+    let makes_release = plan.makes_release();
+    if let (false, Some(manifest)) = (makes_release, manifest) {
+        plan.release = manifest.release.clone();
+    }
+    plan.cost = estimate_cost(&changes, makes_release, &plan.invalidations);
+    Planned { plan, changes }
+}
+
+fn draft_id(input: &PlanningInput<'_>, manifest: Option<&Manifest>) -> ReleaseId {
+    let id = ReleaseId::derive(input.draft.time, input.draft.commit.as_ref());
+    id.distinct_from(|id| {
+        manifest.is_some_and(|manifest| manifest.history.iter().any(|summary| summary.id == *id))
+    })
+}
+
+/// Whether there is anything to do besides deleting what has been kept long enough: that alone is left to the next
+/// run that has something to do, or to `sitepush prune`, so that an unchanged build costs nothing.
+fn is_worth_a_run(input: &PlanningInput<'_>, changes: &Changes) -> bool {
+    input.purpose == Purpose::Prune
+        || changes.changes.iter().any(|change| change.reason != Reason::GraceEnded)
+}
+
+fn postpone_graces(changes: &mut Changes) {
+    for change in changes.changes.drain(..) {
+        if let Some(stale) = changes.stale.get_mut(&change.key) {
+            stale.is_due = false;
+        }
+    }
+}
+
+/// What an earlier run owed. A distribution that is no longer the target's is owed nothing.
+fn debts(input: &PlanningInput<'_>, manifest: Option<&Manifest>) -> (Vec<OwedInvalidation>, Vec<String>) {
+    let mut warnings = Vec::new();
+    let unpaid = manifest
+        .into_iter()
+        .flat_map(|manifest| manifest.owed.iter())
+        .filter(|owed| !input.settlement.paid.contains(&owed.caller_reference));
+    let (debts, dropped): (Vec<_>, Vec<_>) =
+        unpaid.cloned().partition(|owed| input.distributions.contains_key(&owed.distribution_id));
+    for owed in dropped {
+        warnings.push(format!(
+            "an invalidation of {} items is owed to distribution {}, which is not a distribution of this target any more",
+            owed.items.len(),
+            owed.distribution_id
+        ));
+    }
+    (debts, warnings)
+}
+
+fn demotion_warning(key: &ObjectKey) -> String {
+    format!(
+        "`{key}` was published as immutable and has other bytes now: it is not immutable from now on and its cached \
+         copies at the edge are dropped, but browsers that have it may show the old one for up to a year; give the \
+         file another name if that matters"
+    )
+}
+
+fn plan_invalidation(
+    distribution_id: &str,
+    facts: &DistributionFacts,
+    input: &PlanningInput<'_>,
+    changes: &Changes,
+    manifest: Option<&Manifest>,
+    release_id: &ReleaseId,
+) -> PlannedInvalidation {
+    let changed: BTreeMap<ObjectKey, ChangeKind> =
+        changes.changes.iter().filter_map(|change| Some((change.key.clone(), change_kind(change)?))).collect();
+    let live_keys = manifest.into_iter().flat_map(|manifest| manifest.objects.keys());
+    let tree: BTreeSet<ObjectKey> =
+        input.desired.keys().map(|key| (*key).clone()).chain(live_keys.cloned()).collect();
+    let mapping = ViewerMapping { prefix: input.prefix.clone(), origin_path: facts.origin_path.clone() };
+    invalidation::plan_for(distribution_id, release_id, &mapping, input.url_style, &changed, &tree)
+}
+
+/// What a change means for cached copies; none when no cache can hold a stale one.
+fn change_kind(change: &Change) -> Option<ChangeKind> {
+    let is_fingerprinted = change.class == ObjectClass::Fingerprinted;
+    match (&change.action, &change.reason) {
+        // Nobody can have cached what was never there; an immutable object that goes is right wherever it is cached.
+        (_, Reason::New) | (Action::Delete, _) if is_fingerprinted => None,
+        // The run that should have deleted it has made its invalidation.
+        (Action::Delete, Reason::StillDue) => None,
+        (Action::Delete, _) => Some(ChangeKind::Deleted),
+        (_, Reason::New) => Some(ChangeKind::Created),
+        (Action::UpdateHeaders { .. }, _) => Some(ChangeKind::HeadersOnly),
+        _ => Some(ChangeKind::Updated),
+    }
+}
+
+fn assemble(
+    input: &PlanningInput<'_>,
+    changes: &Changes,
+    id: ReleaseId,
+    invalidations: Vec<PlannedInvalidation>,
+    debts: Vec<OwedInvalidation>,
+    warnings: Vec<String>,
+) -> Plan {
+    let mut ordered = changes.changes.clone();
+    order(&mut ordered);
+    let kept = changes.stale.values().filter(|stale| !stale.is_due);
+    let (kept_count, kept_bytes) =
+        kept.fold((0, 0), |(count, bytes), stale| (count + 1, bytes + stale.object.size_bytes));
+    let origin = match &input.purpose {
+        Purpose::Rollback { to } => Origin::Rollback { to: to.clone() },
+        Purpose::Push | Purpose::Prune => Origin::Push,
+    };
+    Plan {
+        purpose: input.purpose.clone(),
+        bucket: input.bucket.to_owned(),
+        prefix: input.prefix.clone(),
+        release: ReleaseSummary {
+            id,
+            time: input.draft.time,
+            origin,
+            commit: input.draft.commit.clone(),
+            author: input.draft.author.clone(),
+            message: input.draft.message.clone(),
+            object_count: input.desired.len() as u64,
+            size_bytes: input.desired.values().map(|object| object.size_bytes).sum(),
+        },
+        base: input.live.map(|(manifest, e_tag)| Base {
+            release_id: manifest.release.id.clone(),
+            manifest_e_tag: e_tag.to_owned(),
+        }),
+        changes: ordered,
+        unchanged_count: changes.unchanged_count,
+        unchanged_bytes: changes.unchanged_bytes,
+        kept_count,
+        kept_bytes,
+        invalidations,
+        debts,
+        unavailable: changes.unavailable.clone(),
+        capabilities: input.live.map(|(manifest, _)| manifest.capabilities),
+        warnings,
+        cost: super::plan::Cost::default(),
+    }
+}

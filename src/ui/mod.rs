@@ -1,0 +1,9 @@
+//! What people and programs read. Builds texts from values, and prints them.
+
+pub mod human;
+pub mod inspect_view;
+pub mod outcome_view;
+pub mod plan_view;
+pub mod progress;
+pub mod release_view;
+pub mod terminal;

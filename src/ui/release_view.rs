@@ -1,0 +1,138 @@
+//! Releases and the target's state, for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::core::inventory::Drift;
+use crate::core::key::ObjectKey;
+use crate::core::manifest::{Capabilities, OwedInvalidation};
+use crate::core::release::{Origin, ReleaseSummary};
+
+use super::human;
+use super::terminal::style::{self, paint};
+
+/// A line of `sitepush releases`.
+#[derive(Serialize)]
+pub struct ReleaseRow<'a> {
+    #[serde(flatten)]
+    pub release: &'a ReleaseSummary,
+    pub is_live: bool,
+}
+
+/// The table of releases, newest first.
+pub fn render_releases(rows: &[ReleaseRow<'_>]) -> String {
+    let mut text = String::new();
+    for ReleaseRow { release, is_live } in rows {
+        let mark = if *is_live { paint(style::ADD.bold(), "live") } else { "    ".into() };
+        let what = match (&release.origin, &release.message) {
+            (Origin::Rollback { to }, None) => format!("back to {to}"),
+            (Origin::Rollback { to }, Some(message)) => format!("back to {to}: {message}"),
+            (Origin::Push, message) => message.clone().unwrap_or_default(),
+        };
+        let _ = writeln!(
+            text,
+            "{mark}  {id:26}  {time}  {files:>7} files  {size:>7}  {author}  {what}",
+            id = release.id.as_str(),
+            time = release.time.strftime("%Y-%m-%d %H:%M"),
+            files = human::thousands(release.object_count),
+            size = human::bytes(release.size_bytes),
+            author = release.author.as_deref().unwrap_or("-"),
+        );
+    }
+    text
+}
+
+/// What `sitepush status` tells.
+#[derive(Serialize)]
+pub struct StatusDocument<'a> {
+    pub bucket: &'a str,
+    pub prefix: &'a str,
+    /// None when nothing was ever published.
+    pub live: Option<&'a ReleaseSummary>,
+    pub kept_count: u64,
+    pub demoted: Vec<&'a ObjectKey>,
+    pub debts: &'a [OwedInvalidation],
+    /// `free`, `held` or `unfinished`.
+    pub lock: &'static str,
+    /// Who holds it or what it was left by.
+    pub lock_detail: Option<String>,
+    pub capabilities: Option<Capabilities>,
+    /// Only with `--verify-remote`.
+    pub drift: Option<Vec<DriftRow<'a>>>,
+    /// Objects in the target that sitepush did not publish; only with `--verify-remote`.
+    pub unknown: Option<Vec<&'a ObjectKey>>,
+}
+
+/// An object that is not as it was published.
+#[derive(Serialize)]
+pub struct DriftRow<'a> {
+    pub key: &'a ObjectKey,
+    pub drift: Drift,
+}
+
+/// The state as text.
+pub fn render_status(status: &StatusDocument<'_>) -> String {
+    let mut text = format!("target    s3://{}/{}\n", status.bucket, status.prefix);
+    match status.live {
+        None => text.push_str("live      nothing was published yet\n"),
+        Some(release) => {
+            let size = human::bytes(release.size_bytes);
+            let files = human::count(release.object_count, "file", "files");
+            let _ = writeln!(text, "live      {} ({files}, {size})", paint(style::BOLD, release.id.as_str()));
+            let _ = writeln!(text, "          {}", release.time.strftime("%Y-%m-%d %H:%M:%S UTC"));
+        }
+    }
+    if status.kept_count > 0 {
+        let kept = human::count(status.kept_count, "object", "objects");
+        let _ = writeln!(text, "kept      {kept} of earlier releases, for open pages");
+    }
+    let detail = status.lock_detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    let _ = writeln!(text, "lock      {}{detail}", status.lock);
+    match status.debts {
+        [] => text.push_str("debts     none\n"),
+        debts => {
+            for debt in debts {
+                let items = human::count(debt.items.len() as u64, "item", "items");
+                let _ = writeln!(text, "debt      invalidation of {items} on {}", debt.distribution_id);
+            }
+        }
+    }
+    for key in &status.demoted {
+        let _ = writeln!(text, "demoted   `{key}` looks immutable and is not");
+    }
+    if let Some(capabilities) = status.capabilities {
+        render_capabilities(&mut text, capabilities);
+    }
+    if let Some(drift) = &status.drift {
+        render_drift(&mut text, drift);
+    }
+    if let Some(unknown) = &status.unknown {
+        let _ = writeln!(text, "unknown   {} not published by sitepush", human::count(unknown.len() as u64, "object", "objects"));
+    }
+    text
+}
+
+fn render_capabilities(text: &mut String, capabilities: Capabilities) {
+    if !capabilities.versioning {
+        text.push_str("bucket    keeps no versions: a rollback cannot bring back overwritten or deleted files\n");
+    }
+    if !capabilities.conditional_writes {
+        text.push_str("bucket    ignores conditional writes: two pushes at one time are not kept apart\n");
+    }
+}
+
+fn render_drift(text: &mut String, drift: &[DriftRow<'_>]) {
+    if drift.is_empty() {
+        text.push_str("drift     none: the bucket holds what was published\n");
+    }
+    for row in drift {
+        let what = match row.drift {
+            Drift::Missing => "is gone",
+            Drift::Bytes => "has other bytes",
+            Drift::Headers => "has other headers",
+            Drift::Foreign => "is not ours",
+        };
+        let _ = writeln!(text, "drift     `{}` {what}", row.key);
+    }
+}
