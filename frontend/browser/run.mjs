@@ -184,7 +184,9 @@ async function edit() {
 async function using(look, options = {}, rules = {}) {
   const { page, complaints, close } = await openPage(browser, site, options, rules);
   try {
-    await look(page);
+    await look(page).catch((error) => {
+      complaints.push(`the look at the page broke off: ${error.message}`);
+    });
     await check(`${new URL(page.url()).pathname} makes no console error and no failed or foreign request`, async () => {
       is(complaints.join('\n'), '');
     });
