@@ -1,5 +1,7 @@
 /** Named checks: each prints one line, and one failure does not hide the next. */
 
+import { stripVTControlCharacters } from 'node:util';
+
 /** @type {string[]} */
 const failed = [];
 let passed = 0;
@@ -17,7 +19,8 @@ export async function check(name, body) {
     console.log(`  ok      ${name}`);
   } catch (error) {
     failed.push(name);
-    console.log(`  FAILED  ${name}\n          ${error instanceof Error ? error.message : error}`);
+    const message = stripVTControlCharacters(error instanceof Error ? error.message : String(error));
+    console.log(`  FAILED  ${name}\n          ${message.trimEnd().replaceAll('\n', '\n          ')}`);
   }
 }
 

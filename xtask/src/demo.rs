@@ -44,7 +44,7 @@ pub fn run(project: &Project, arguments: lexopt::Parser) -> Result<ExitCode> {
     println!("the site is at {}/", preview.address().site_url);
     verify(&preview, &dist)?;
 
-    step("pushing an edit of one page");
+    step("pushing an edit: one heading, and the commit that the site names");
     let edited = EditedSite::make(project, &dist)?;
     preview.push(edited.folder())?;
     verify(&preview, edited.folder())?;

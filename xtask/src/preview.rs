@@ -238,4 +238,15 @@ mod tests {
         assert!(error.to_string().contains("`region`"), "{error}");
         assert!(Address::parse("serving").is_err());
     }
+
+    #[test]
+    fn a_program_that_breaks_the_contract_is_an_error_that_names_it() {
+        let project = Project::find().expect("cargo runs the tests");
+        for (program, expected) in [("false", "without saying where it serves"), ("echo", "is not JSON")] {
+            let started = Preview::start(&project, Path::new(program), Path::new("dist"), 0);
+            let error = format!("{:#}", started.err().expect("it is no preview"));
+            assert!(error.contains(&format!("`{program} preview dist --port 0 --json`")), "{error}");
+            assert!(error.contains(expected), "{error}");
+        }
+    }
 }
