@@ -1,1 +1,63 @@
-fn main() {}
+//! `cargo xtask`: the tasks round the product, one file each. Dispatches and nothing else.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a task runner talks to the person who started it"
+)]
+#![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
+
+mod browser;
+mod demo;
+mod edited;
+mod frontend;
+mod http;
+mod parts;
+mod preview;
+mod project;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use lexopt::Arg;
+
+use crate::project::Project;
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  demo [--once] [--port N]                      publish the frontend to a preview on this machine and check it
+  test [--list] [--only PART]... [--thorough]   run every check there is, part by part
+  tidy                                          check who imports whom, and the shape of the files
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let mut arguments = lexopt::Parser::from_env();
+    let Some(Arg::Value(task)) = arguments.next()? else {
+        print!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let project = Project::find()?;
+    match task.to_string_lossy().as_ref() {
+        "demo" => demo::run(&project, arguments),
+        "test" => test::run(project, arguments),
+        "tidy" => tidy::run(&project, arguments),
+        other => {
+            eprint!("error: there is no task `{other}`\n\n{USAGE}");
+            Ok(ExitCode::from(64))
+        }
+    }
+}

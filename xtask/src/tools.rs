@@ -1,0 +1,116 @@
+//! Other people's programs: runs them, finds them, and says how to get the ones that are missing.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// A tool that a task cannot do without and that is not here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    pub tool: &'static str,
+    /// One sentence that says how to get it.
+    pub how: &'static str,
+}
+
+/// Runs a command with its output shown, and fails unless it succeeds.
+///
+/// # Errors
+/// When it cannot be started or exits with anything but 0; the message names the command.
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown = describe(command);
+    let status = command.status().with_context(|| format!("cannot run `{shown}`"))?;
+    if !status.success() {
+        bail!("`{shown}` ended with {status}");
+    }
+    Ok(())
+}
+
+/// The command as one would type it.
+pub fn describe(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// The executable called `name`, or none when the path has no such file.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Node.js and npm, as new as the frontend's tools need them.
+///
+/// # Errors
+/// When one is missing or too old, with the way to get it.
+pub fn need_node() -> Result<(), Missing> {
+    const HOW: &str = "install Node.js 20.19 or newer, which brings npm (https://nodejs.org)";
+    if find("npm").is_none() {
+        return Err(Missing { tool: "npm", how: HOW });
+    }
+    let output = Command::new("node").arg("--version").output().ok();
+    let version = output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    match node_version(&version) {
+        Some(version) if version >= (20, 19) => Ok(()),
+        _ => Err(Missing { tool: "node", how: HOW }),
+    }
+}
+
+/// Major and minor out of `v20.19.5`.
+fn node_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.trim().strip_prefix('v')?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// A Chromium to drive; asks apt for one where that needs no questions.
+///
+/// # Errors
+/// When there is none and none can be installed.
+pub fn need_chromium() -> Result<PathBuf, Missing> {
+    const MISSING: Missing = Missing {
+        tool: "chromium",
+        how: "install it (`apt-get install chromium`), or name a Chrome or Chromium in the variable CHROMIUM",
+    };
+    let here = || {
+        let named = env::var_os("CHROMIUM").map(PathBuf::from);
+        named.or_else(|| ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(find))
+    };
+    here().or_else(|| apt_install("chromium").then(here).flatten()).ok_or(MISSING)
+}
+
+/// Installs a Debian package when this process may; says whether it worked.
+fn apt_install(package: &str) -> bool {
+    if find("apt-get").is_none() || !is_root() {
+        return false;
+    }
+    println!("installing the package `{package}` with apt-get");
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    apt(&["update"]) && apt(&["install", "--yes", "--no-install-recommends", package])
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_node_are_compared_as_numbers() {
+        assert_eq!(node_version("v20.19.5\n"), Some((20, 19)));
+        assert!(node_version("v20.9.0") < node_version("v20.19.0"));
+        assert_eq!(node_version(""), None);
+        assert_eq!(node_version("20.19.5"), None);
+    }
+
+    #[test]
+    fn a_command_that_fails_is_named_in_the_error() {
+        let error = run(Command::new("false").arg("--really")).expect_err("`false` fails");
+        assert!(error.to_string().starts_with("`false --really` ended with"), "{error}");
+    }
+}
