@@ -1,11 +1,17 @@
 //! The pure part: decisions as values. No files, clock, environment, network, async or SDK types.
 
+pub mod build;
+pub mod cache_rules;
 pub mod commit;
+pub mod content_type;
 pub mod diff;
 pub mod digest;
 pub mod event;
+pub mod fingerprint;
 pub mod guard;
 pub mod headers;
+pub mod headers_file;
+pub mod invalidation;
 pub mod inventory;
 pub mod key;
 pub mod lock;
@@ -13,6 +19,7 @@ pub mod manifest;
 pub mod object_class;
 pub mod outcome;
 pub mod plan;
+pub mod planning;
 pub mod prices;
 pub mod release;
 pub mod secrets;

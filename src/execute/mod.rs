@@ -4,5 +4,6 @@ pub mod invalidate;
 pub mod lock;
 pub mod observe;
 pub mod pace;
+pub mod prune_unknown;
 pub mod push;
 pub mod upload;

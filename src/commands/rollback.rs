@@ -1,0 +1,168 @@
+//! `sitepush rollback`: an earlier release live again, by copies on the server.
+
+use std::sync::Arc;
+
+use crate::cli::RollbackArgs;
+use crate::core::cache_rules;
+use crate::core::diff::Action;
+use crate::core::guard;
+use crate::core::key::ObjectKey;
+use crate::core::manifest::Manifest;
+use crate::core::object_class::ObjectClass;
+use crate::core::plan::{Plan, Purpose};
+use crate::core::planning::{self, PlanningInput, ReleaseDraft};
+use crate::core::release::{ReleaseId, ReleaseSummary};
+use crate::error::{Class, Error};
+use crate::execute::observe;
+use crate::execute::push::{Work, release_file};
+use crate::exit_code::ExitCode;
+use crate::settings::RollbackSettings;
+use crate::ui::terminal;
+
+use super::connect::{Connected, call_failed, connect};
+use super::prepare;
+use super::run_plan;
+use super::world::{self, Scrutiny, World};
+
+/// Makes a release live again.
+///
+/// # Errors
+/// When there is no such release, when it cannot be brought back whole, or somebody is at work: nothing was changed.
+pub async fn run(args: &RollbackArgs) -> Result<ExitCode, Error> {
+    let settings = RollbackSettings::resolve(args)?;
+    let connected = connect(&settings.target, settings.run.retry_limit).await;
+    let world = World::read(&connected.bucket).await?;
+    let took_over = world.recovery(connected.clock.service_now())?;
+    let Some(live) = &world.live else {
+        return Err(Error::usage("nothing was published here yet, so there is nothing to go back to"));
+    };
+    let to = choose(&live.manifest.history, args.release.as_deref())?;
+    let mut record = read_record(&connected, &to.id).await?;
+    keep_demotions(&mut record, &live.manifest);
+    let remote =
+        world::remote_state(&connected, &world, None, took_over.is_some(), Scrutiny::Trust).await?;
+    let distributions = prepare::distributions(&settings.target, &connected, Some(&live.manifest)).await?;
+    let desired = record.desired();
+    let mut planned = planning::plan(PlanningInput {
+        purpose: Purpose::Rollback { to: to.id.clone() },
+        bucket: &settings.target.bucket,
+        prefix: &settings.target.prefix,
+        draft: draft(&connected, to, args.message.clone()),
+        desired: &desired,
+        remote: &remote,
+        live: Some((&live.manifest, &live.e_tag)),
+        settlement: &world.settlement(),
+        retention: settings.run.retention,
+        distributions: &distributions,
+        url_style: settings.url_style,
+        newly_demoted: &[],
+        warnings: Vec::new(),
+    });
+    let gone = missing_versions(&connected, &planned.plan).await?;
+    planned.plan.unavailable.extend(gone);
+    planned.plan.unavailable.sort();
+    if args.dry_run && settings.is_json {
+        terminal::json(&planned.plan);
+    } else {
+        run_plan::show(&planned.plan, settings.is_json);
+    }
+    guard::check(&planned.plan, &desired, Some(&live.manifest), &settings.run.limits)?;
+    if args.dry_run {
+        return Ok(ExitCode::Done);
+    }
+    if planned.plan.is_empty() && took_over.is_none() {
+        return Ok(run_plan::nothing_to_do(&planned.plan, settings.is_json));
+    }
+    let work = Work {
+        plan: &planned.plan,
+        changes: &planned.changes,
+        desired: &desired,
+        remote: &remote,
+        previous: Some(&live.manifest),
+        found_lock: world.lock.as_ref(),
+        took_over: took_over.clone(),
+        local: None,
+        newly_demoted: &[],
+        distributions: distributions.clone(),
+        versioning: Some(live.manifest.capabilities.versioning),
+    };
+    run_plan::run(work, connected, &settings.run, settings.is_json).await
+}
+
+/// The release that `wanted` names by its id's beginning or its commit's; without it, the one before the live one.
+fn choose<'a>(history: &'a [ReleaseSummary], wanted: Option<&str>) -> Result<&'a ReleaseSummary, Error> {
+    let hint = "`sitepush releases` lists them";
+    let Some(wanted) = wanted else {
+        return history
+            .get(1)
+            .ok_or_else(|| Error::usage("there is no release before the live one").with_hint(hint));
+    };
+    let matches: Vec<&ReleaseSummary> = history
+        .iter()
+        .filter(|release| {
+            let commit = release.commit.as_ref().map(|commit| commit.hash.as_str()).unwrap_or_default();
+            release.id.as_str().starts_with(wanted) || (wanted.len() >= 4 && commit.starts_with(wanted))
+        })
+        .collect();
+    let exact = matches.iter().find(|release| release.id.as_str() == wanted);
+    match (matches.as_slice(), exact) {
+        (_, Some(exact)) => Ok(exact),
+        ([one], None) => Ok(one),
+        ([], None) => Err(Error::usage(format!("there is no release `{wanted}`")).with_hint(hint)),
+        (several, None) => Err(Error::usage(format!(
+            "`{wanted}` names {} releases, `{}` and `{}` among them",
+            several.len(),
+            several[0].id,
+            several[1].id
+        ))
+        .with_hint("give more of the id")),
+    }
+}
+
+async fn read_record(connected: &Connected, id: &ReleaseId) -> Result<Manifest, Error> {
+    let file = release_file(id);
+    let what = format!("cannot read the record of release `{id}`");
+    let found = connected.bucket.get_state(&file).await.map_err(|error| call_failed(what.as_str(), error))?;
+    let Some(found) = found else {
+        return Err(Error::new(Class::Refused, format!("the record of release `{id}` is gone from the bucket"))
+            .with_hint("build that commit again and push it"));
+    };
+    Manifest::decode(&found.bytes).map_err(|error| Error::new(Class::Service, what).caused_by(error))
+}
+
+/// A key that was found not to be immutable after that release was made stays so.
+fn keep_demotions(record: &mut Manifest, live: &Manifest) {
+    for (key, object) in &mut record.objects {
+        if live.demoted.contains_key(key) && object.class == ObjectClass::Fingerprinted {
+            let mut headers = (*object.headers).clone();
+            headers.cache_control = Some(cache_rules::REVALIDATE.to_owned());
+            object.headers = Arc::new(headers);
+            object.class = ObjectClass::Other;
+        }
+    }
+}
+
+fn draft(connected: &Connected, to: &ReleaseSummary, message: Option<String>) -> ReleaseDraft {
+    ReleaseDraft {
+        time: connected.clock.local_now(),
+        commit: to.commit.clone(),
+        author: to.author.clone(),
+        message: message.or_else(|| to.message.clone()),
+    }
+}
+
+/// Versions that the plan counts on and a lifecycle rule or a person has removed.
+async fn missing_versions(connected: &Connected, plan: &Plan) -> Result<Vec<ObjectKey>, Error> {
+    let wanted: Vec<(ObjectKey, String)> = plan
+        .changes
+        .iter()
+        .filter_map(|change| match &change.action {
+            Action::Restore { version_id } => Some((change.key.clone(), version_id.clone())),
+            _ => None,
+        })
+        .collect();
+    let missing = observe::missing_versions(&connected.bucket, &wanted)
+        .await
+        .map_err(|error| call_failed("cannot look for the earlier versions", error))?;
+    Ok(missing.into_iter().collect())
+}

@@ -1,0 +1,87 @@
+//! `sitepush status`: what is live, what is owed, who is at work, and on demand what drifted.
+
+use crate::cli::StatusArgs;
+use crate::core::inventory::RemoteState;
+use crate::core::key::ObjectKey;
+use crate::core::lock::{self, LockDecision};
+use crate::core::manifest::OwedInvalidation;
+use crate::edges::process;
+use crate::error::Error;
+use crate::execute::observe::{self, Observation};
+use crate::exit_code::ExitCode;
+use crate::settings::TargetSettings;
+use crate::ui::release_view::{self, DriftRow, StatusDocument};
+use crate::ui::terminal;
+
+use super::connect::{Connected, call_failed, connect};
+use super::run_plan::SHORT_RETRY_LIMIT;
+use super::world::World;
+
+/// Reads the state and prints it; changes nothing.
+///
+/// # Errors
+/// When the state, or the bucket, cannot be read.
+pub async fn run(args: &StatusArgs) -> Result<ExitCode, Error> {
+    let target = TargetSettings::resolve(&args.target)?;
+    let connected = connect(&target, SHORT_RETRY_LIMIT).await;
+    let world = World::read(&connected.bucket).await?;
+    let comparison = if args.verify_remote { Some(compare(&connected, &world).await?) } else { None };
+    let debts = debts(&world);
+    let (lock, lock_detail) = lock_state(&connected, &world);
+    let manifest = world.manifest();
+    let document = StatusDocument {
+        bucket: &target.bucket,
+        prefix: target.prefix.as_str(),
+        live: manifest.map(|manifest| &manifest.release),
+        kept_count: manifest.map_or(0, |manifest| {
+            manifest.stale.values().filter(|stale| !stale.is_due).count() as u64
+        }),
+        demoted: manifest.map(|manifest| manifest.demoted.keys().collect()).unwrap_or_default(),
+        debts: &debts,
+        lock,
+        lock_detail,
+        capabilities: manifest.map(|manifest| manifest.capabilities),
+        drift: comparison.as_ref().map(|(state, _)| {
+            state.drift.iter().map(|(key, drift)| DriftRow { key, drift: *drift }).collect()
+        }),
+        unknown: comparison.as_ref().map(|(_, unknown)| unknown.iter().collect()),
+    };
+    if args.output.json {
+        terminal::json(&document);
+    } else {
+        terminal::data(&release_view::render_status(&document));
+    }
+    Ok(ExitCode::Done)
+}
+
+/// The recorded state corrected by the bucket, and the keys that no manifest names.
+async fn compare(connected: &Connected, world: &World) -> Result<(RemoteState, Vec<ObjectKey>), Error> {
+    let bucket = &connected.bucket;
+    let committed_at = world.live.as_ref().and_then(|live| live.committed_at);
+    let Observation { listing, seen_headers, .. } = observe::observe(bucket, world.manifest(), committed_at)
+        .await
+        .map_err(|error| call_failed(format!("cannot look into bucket `{}`", bucket.name()), error))?;
+    let mut state = world.recorded_state();
+    let known: std::collections::BTreeSet<ObjectKey> = state.objects.keys().cloned().collect();
+    state.correct(&listing, &seen_headers);
+    let unknown = listing.into_keys().filter(|key| !known.contains(key)).collect();
+    Ok((state, unknown))
+}
+
+fn debts(world: &World) -> Vec<OwedInvalidation> {
+    let paid = world.settlement().paid;
+    let owed = world.manifest().map(|manifest| manifest.owed.as_slice()).unwrap_or_default();
+    owed.iter().filter(|owed| !paid.contains(&owed.caller_reference)).cloned().collect()
+}
+
+fn lock_state(connected: &Connected, world: &World) -> (&'static str, Option<String>) {
+    match lock::decide(world.lock.as_ref(), connected.clock.service_now(), process::is_gone) {
+        LockDecision::Clean => ("free", None),
+        LockDecision::Recover { reason } => {
+            ("unfinished", Some(format!("{reason}; the next push compares the bucket and finishes")))
+        }
+        LockDecision::Busy { holder, expires, .. } => {
+            ("held", Some(format!("{} until {}", holder.owner, expires.strftime("%H:%M:%S UTC"))))
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `sitepush unlock`: takes the lock away from a run that is known to be dead.
+
+use bytes::Bytes;
+
+use crate::cli::UnlockArgs;
+use crate::core::lock::{LockRecord, LockState};
+use crate::edges::s3::Condition;
+use crate::error::{Class, Error};
+use crate::execute::lock::LOCK_FILE;
+use crate::exit_code::ExitCode;
+use crate::settings::TargetSettings;
+use crate::ui::terminal;
+
+use super::connect::{call_failed, connect};
+use super::run_plan::SHORT_RETRY_LIMIT;
+use super::world::World;
+
+/// Marks the target as left unfinished, so that the next run compares the bucket with the record.
+///
+/// # Errors
+/// When the lock is held by a run that may be alive and `--force` is not given, or cannot be written.
+pub async fn run(args: &UnlockArgs) -> Result<ExitCode, Error> {
+    let target = TargetSettings::resolve(&args.target)?;
+    let connected = connect(&target, SHORT_RETRY_LIMIT).await;
+    let world = World::read(&connected.bucket).await?;
+    let Some(found) = world.lock.as_ref().filter(|found| matches!(found.record.state, LockState::Held { .. }))
+    else {
+        terminal::note("nobody holds the lock\n");
+        return Ok(ExitCode::Done);
+    };
+    if let (false, Err(busy)) = (args.force, world.recovery(connected.clock.service_now())) {
+        return Err(busy);
+    }
+    let state = LockState::Unfinished {
+        since: connected.clock.service_now(),
+        release_id: found.release_id().cloned(),
+    };
+    let record = LockRecord::new(state, found.record.settlement.clone());
+    let bytes = serde_json::to_vec_pretty(&record).expect("a lock record has only string keys");
+    let condition = Condition::Matches(found.e_tag.clone());
+    connected.bucket.put_state(LOCK_FILE, Bytes::from(bytes), Some(&condition)).await.map_err(|error| {
+        if error.kind == crate::edges::call::FailureKind::PreconditionFailed {
+            Error::new(Class::Conflict, "the lock was renewed meanwhile: its holder is alive")
+                .with_hint("wait for it, or end the process and try again")
+        } else {
+            call_failed("cannot write the lock `.sitepush/lock.json`", error)
+        }
+    })?;
+    terminal::note("unlocked: the next push compares the bucket with the record first\n");
+    Ok(ExitCode::Done)
+}

@@ -1,0 +1,197 @@
+//! Is this file name content-addressed, so that calling the file `immutable` for a year is safe?
+//!
+//! Decides from names alone. A hash in a name is not enough: people name files after commits, uploads and ids, too.
+//! What counts is that a bundler put it there, which shows in a directory or mark that belongs to one bundler
+//! ([`known`]), in a hash too long to have another source, or in company: other names in the same directory with a
+//! hash of the same length and alphabet in the same place ([`evidence`]). In doubt the answer is no: a miss costs a
+//! revalidation, a false yes breaks a site for a year. Never reads files, and never sees content: a name that lies
+//! (the same hash over other bytes) is caught by history, elsewhere.
+
+mod evidence;
+mod known;
+mod name;
+mod never;
+mod shape;
+
+use crate::core::key::ObjectKey;
+
+use evidence::{Evidence, Scheme, is_code, split};
+use name::{FoundHash, Position};
+use shape::Alphabet;
+
+/// Whether a file is fingerprinted, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The name changes whenever the content does.
+    pub fingerprinted: bool,
+    /// A phrase for people: no capital at the start, no period at the end.
+    pub reason: &'static str,
+}
+
+/// What all names of a site say together. The order of the keys never matters.
+#[derive(Clone, Debug, Default)]
+pub struct SiteNames {
+    evidence: Evidence,
+}
+
+impl SiteNames {
+    /// Gathers the evidence from all keys of the site (relative to the target's prefix), in any order; duplicates
+    /// are fine.
+    pub fn new<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { evidence: Evidence::gather(keys) }
+    }
+
+    /// Whether the file under `key` is fingerprinted. A key that is not of the site is judged by the site's names.
+    pub fn classify(&self, key: &ObjectKey) -> Verdict {
+        let path = key.as_str();
+        if let Some(reason) = never::reason(path) {
+            return Verdict { fingerprinted: false, reason };
+        }
+        if let Some(reason) = self.reason_by_gatsby_directory(path) {
+            return Verdict { fingerprinted: true, reason };
+        }
+        let (directory, file_name) = split(path);
+        let Some(found) = name::find_hash(file_name) else {
+            return Verdict { fingerprinted: false, reason: "no hash in the name" };
+        };
+        let reason = known::reason(directory, file_name, &found)
+            .or_else(|| self.reason_by_generator(path, &found))
+            .or_else(|| self.reason_by_length(directory, file_name, &found))
+            .or_else(|| self.reason_by_company(directory, file_name, &found))
+            .or_else(|| self.reason_by_sizes(directory, &found))
+            .or_else(|| self.reason_by_original(&found));
+        match reason {
+            Some(reason) => Verdict { fingerprinted: true, reason },
+            None => Verdict { fingerprinted: false, reason: "a name like a hashed one, without others like it" },
+        }
+    }
+
+    /// Gatsby copies files to `static/<md5 of the content>/...` and serves `static/` as immutable (Gatsby docs,
+    /// "Caching Static Sites").
+    fn reason_by_gatsby_directory(&self, path: &str) -> Option<&'static str> {
+        let in_static = self.evidence.path_in_gatsby(path)?.strip_prefix("static/")?;
+        let (digest, _) = in_static.split_once('/')?;
+        let is_digest = digest.len() == 32 && shape::alphabet_of_hash(digest) == Some(Alphabet::Hex);
+        is_digest.then_some("a directory that Gatsby names after the content")
+    }
+
+    /// mdBook writes `<name>-<sha256, first 8>.<ext>` for its own files and for the additional styles and scripts of
+    /// `theme/`, of which there may be one.
+    fn reason_by_generator(&self, path: &str, found: &FoundHash<'_>) -> Option<&'static str> {
+        let in_book = self.evidence.path_in_mdbook(path)?;
+        let is_digest =
+            found.position == Position::AfterDash && found.alphabet == Alphabet::Hex && found.hash.len() == 8;
+        let own = ["css/", "fonts/", "theme/"].iter().any(|directory| in_book.starts_with(directory));
+        (is_digest && own).then_some("an 8-character hash in a directory of mdBook's")
+    }
+
+    /// Long digests have no other source, given a name before them and some company.
+    fn reason_by_length(&self, directory: &str, file_name: &str, found: &FoundHash<'_>) -> Option<&'static str> {
+        let length = found.hash.len();
+        let named = !matches!(found.position, Position::WholeStem | Position::First);
+        let code = is_code(file_name);
+        let company = self.evidence.of_length(length);
+        if named && found.alphabet == Alphabet::Hex && (length >= 64 || (length >= 32 && code)) {
+            return Some("a digest of 32 characters or more after the name (Hugo, Sprockets, Ember, Phoenix)");
+        }
+        if named && length >= 32 && company.all >= 2 {
+            return Some("one of several digests of this length (webpack's file-loader, Hugo, Ember)");
+        }
+        let here = self.evidence.in_directory(directory, Scheme::from(found));
+        let alone = self.evidence.unhashed_in(directory).code >= here.all.max(1);
+        if named && length >= 16 && company.all >= 2 && company.code >= 1 && !alone {
+            return Some("one of several hashes of 16 characters or more (webpack, Rspack, Gatsby, Angular, Trunk)");
+        }
+        None
+    }
+
+    /// Shorter hashes need others like them beside them.
+    fn reason_by_company(&self, directory: &str, file_name: &str, found: &FoundHash<'_>) -> Option<&'static str> {
+        let scheme = Scheme::from(found);
+        if !may_be_judged_by_company(scheme) {
+            return None;
+        }
+        let here = self.evidence.in_directory(directory, scheme);
+        let unhashed = self.evidence.unhashed_in(directory);
+        let outnumbered = unhashed.code > here.code.max(here.all);
+        if here.all >= 3 && here.code >= 1 && !outnumbered {
+            return Some("one of several names in the directory with a hash of the same kind");
+        }
+        let output = is_output_directory(directory);
+        if output && here.all >= 2 && here.code >= 1 && !outnumbered {
+            return Some("a hash like that of another name in a bundler's usual directory");
+        }
+        if output && scheme.length == 8 && is_code(file_name) && is_unmistakable(found.hash) {
+            return Some("8 characters of base64url in a bundler's usual directory (Vite, Rollup)");
+        }
+        // Hexadecimal after a dash is also how people write a commit: it stays with its own directory.
+        let travels = scheme.alphabet != Alphabet::Hex || scheme.position == Position::AfterDot;
+        let on_site = self.evidence.on_site(scheme);
+        if travels && on_site.all >= 3 && on_site.code >= 2 {
+            if here.all >= 2 && !outnumbered {
+                return Some("a hash of the same kind as in other directories");
+            }
+            let beside = self.evidence.in_siblings(directory, scheme);
+            if beside.code >= 2 && is_kind_directory(directory) && unhashed.code == 0 {
+                return Some("a hash of the same kind as in the directories beside it");
+            }
+        }
+        None
+    }
+
+    /// eleventy-img: `<sha256 in base64url, first 10>-<width>.<format>`, each picture in several widths or formats.
+    fn reason_by_sizes(&self, directory: &str, found: &FoundHash<'_>) -> Option<&'static str> {
+        let digest = found.position == Position::WholeStem && found.sized && found.hash.len() == 10;
+        (digest && self.evidence.sizes_of(directory, found.hash) >= 2)
+            .then_some("a hash that eleventy-img gave a picture in several sizes")
+    }
+
+    /// Django's `ManifestStaticFilesStorage` puts `base.27e20196a850.css` (MD5, first 12) beside `base.css`.
+    fn reason_by_original(&self, found: &FoundHash<'_>) -> Option<&'static str> {
+        let digest = found.position == Position::AfterDot
+            && found.alphabet == Alphabet::Hex
+            && found.hash.len() == 12;
+        (digest && self.evidence.with_original() >= 2).then_some("a hashed copy beside its original (Django)")
+    }
+}
+
+/// Below 8 characters only what is documented: webpack's `[contenthash:6]` and `:7` after a dot, and the 7 of
+/// Symfony's AssetMapper, in base64url.
+fn may_be_judged_by_company(scheme: Scheme) -> bool {
+    match scheme.alphabet {
+        Alphabet::Hex => scheme.length >= 8 || scheme.position == Position::AfterDot,
+        Alphabet::Mixed => scheme.length >= 7,
+        Alphabet::Lower | Alphabet::Upper => scheme.length >= 8,
+    }
+}
+
+/// Capitals, small letters and a digit, changing often enough that nobody thought it up.
+fn is_unmistakable(hash: &str) -> bool {
+    let class = |byte: &u8| match byte {
+        b'0'..=b'9' => 0,
+        b'A'..=b'Z' => 1,
+        b'a'..=b'z' => 2,
+        _ => 3,
+    };
+    let has = |wanted: u8| hash.as_bytes().iter().any(|byte| class(byte) == wanted);
+    has(0) && has(1) && has(2) && hash.as_bytes().chunk_by(|a, b| class(a) == class(b)).count() >= 4
+}
+
+/// Directories that bundlers write to by default, and people, too.
+fn is_output_directory(directory: &str) -> bool {
+    const NAMES: [&str; 10] =
+        ["assets", "static", "build", "dist", "bundles", "packs", "client", "chunks", "pkg", "_build"];
+    directory.split('/').any(|segment| NAMES.contains(&segment))
+}
+
+/// Directories that hold one kind of file, as webpack's templates lay them out (`js`, `css`, `media` side by side).
+fn is_kind_directory(directory: &str) -> bool {
+    const NAMES: [&str; 16] = [
+        "js", "css", "img", "images", "image", "fonts", "font", "media", "svg", "wasm", "assets", "styles", "scripts",
+        "async", "chunks", "workers",
+    ];
+    NAMES.contains(&split(directory).1)
+}
+
+#[cfg(test)]
+mod tests;

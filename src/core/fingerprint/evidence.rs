@@ -1,0 +1,192 @@
+//! What the names of a whole site say about the bundler that made them.
+//!
+//! Counts hashes of a kind by directory and over the site. Decides nothing about one file.
+
+use std::collections::{HashMap, HashSet};
+
+use super::name::{self, FoundHash, Position};
+use super::never;
+use super::shape::Alphabet;
+
+/// Hashes that one bundler would make: same place in the name, same alphabet, same length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Scheme {
+    pub position: Position,
+    pub alphabet: Alphabet,
+    pub length: usize,
+}
+
+impl From<&FoundHash<'_>> for Scheme {
+    fn from(found: &FoundHash<'_>) -> Self {
+        Self { position: found.position, alphabet: found.alphabet, length: found.hash.len() }
+    }
+}
+
+/// How many different hashes there are, in all and on code (scripts, styles, WebAssembly).
+///
+/// Bundlers emit code. A directory of hashed-looking pictures alone is as likely a gallery.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Count {
+    pub all: usize,
+    pub code: usize,
+}
+
+/// The evidence of one site.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Evidence {
+    by_directory: HashMap<(String, Scheme), Count>,
+    /// By the directory that holds the directory.
+    by_parent: HashMap<(String, Scheme), Count>,
+    by_site: HashMap<Scheme, Count>,
+    by_length: HashMap<usize, Count>,
+    unhashed: HashMap<String, Count>,
+    sized: HashMap<(String, String), usize>,
+    with_original: usize,
+    originals: HashSet<String>,
+    /// Directories (empty, or ending in `/`) at the root of an mdBook.
+    mdbooks: HashSet<String>,
+    /// Directories (empty, or ending in `/`) at the root of a Gatsby site.
+    gatsby_sites: HashSet<String>,
+}
+
+impl Evidence {
+    pub fn gather<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
+        let keys: HashSet<&str> = keys.into_iter().collect();
+        let mut evidence = Self::default();
+        let mut seen: HashSet<(&str, Scheme, &str, bool)> = HashSet::new();
+        let mut seen_on_site: HashSet<(Scheme, &str, bool)> = HashSet::new();
+        for &key in &keys {
+            evidence.note_generator(key, &keys);
+            if never::reason(key).is_some() {
+                continue;
+            }
+            let (directory, file_name) = split(key);
+            let code = is_code(file_name);
+            let Some(found) = name::find_hash(file_name) else {
+                evidence.unhashed.entry(directory.to_owned()).or_default().add(code, true);
+                continue;
+            };
+            let scheme = Scheme::from(&found);
+            evidence.note_original(key, &found, &keys);
+            if found.sized {
+                *evidence.sized.entry((directory.to_owned(), found.hash.to_owned())).or_default() += 1;
+            }
+            let new_here = seen.insert((directory, scheme, found.hash, false));
+            let new_code_here = code && seen.insert((directory, scheme, found.hash, true));
+            evidence.by_directory.entry((directory.to_owned(), scheme)).or_default().add(new_code_here, new_here);
+            if !directory.is_empty() {
+                let parent = split(directory).0.to_owned();
+                evidence.by_parent.entry((parent, scheme)).or_default().add(new_code_here, new_here);
+            }
+            let new = seen_on_site.insert((scheme, found.hash, false));
+            let new_code = code && seen_on_site.insert((scheme, found.hash, true));
+            evidence.by_site.entry(scheme).or_default().add(new_code, new);
+            evidence.by_length.entry(scheme.length).or_default().add(new_code, new);
+        }
+        evidence.forget_originals();
+        evidence
+    }
+
+    /// Hashes of this scheme in the very directory (no closing slash).
+    pub fn in_directory(&self, directory: &str, scheme: Scheme) -> Count {
+        self.by_directory.get(&(directory.to_owned(), scheme)).copied().unwrap_or_default()
+    }
+
+    /// Hashes of this scheme in directories beside `directory`: `css` and `img` for `js`.
+    pub fn in_siblings(&self, directory: &str, scheme: Scheme) -> Count {
+        if directory.is_empty() {
+            return Count::default();
+        }
+        let beside = self.by_parent.get(&(split(directory).0.to_owned(), scheme)).copied().unwrap_or_default();
+        let here = self.in_directory(directory, scheme);
+        Count { all: beside.all - here.all, code: beside.code - here.code }
+    }
+
+    /// Hashes of this scheme anywhere.
+    pub fn on_site(&self, scheme: Scheme) -> Count {
+        self.by_site.get(&scheme).copied().unwrap_or_default()
+    }
+
+    /// Hashes of this length anywhere, whatever stands before them.
+    pub fn of_length(&self, length: usize) -> Count {
+        self.by_length.get(&length).copied().unwrap_or_default()
+    }
+
+    /// Files of the directory in whose names no hash was found, but for the originals of hashed copies.
+    pub fn unhashed_in(&self, directory: &str) -> Count {
+        self.unhashed.get(directory).copied().unwrap_or_default()
+    }
+
+    /// In how many sizes and formats the directory holds the picture with this hash.
+    pub fn sizes_of(&self, directory: &str, hash: &str) -> usize {
+        self.sized.get(&(directory.to_owned(), hash.to_owned())).copied().unwrap_or_default()
+    }
+
+    /// How many hashed files lie beside the file they were copied from (`base.27e20196a850.css`, `base.css`).
+    pub fn with_original(&self) -> usize {
+        self.with_original
+    }
+
+    /// Whether `key` lies in an mdBook, and where in it.
+    pub fn path_in_mdbook<'a>(&self, key: &'a str) -> Option<&'a str> {
+        self.mdbooks.iter().find_map(|root| key.strip_prefix(root.as_str()))
+    }
+
+    /// Whether `key` lies in a Gatsby site, and where in it.
+    pub fn path_in_gatsby<'a>(&self, key: &'a str) -> Option<&'a str> {
+        self.gatsby_sites.iter().find_map(|root| key.strip_prefix(root.as_str()))
+    }
+
+    fn note_generator(&mut self, key: &str, keys: &HashSet<&str>) {
+        if let Some(root) = key.strip_suffix("page-data/app-data.json") {
+            self.gatsby_sites.insert(root.to_owned());
+        }
+        if let Some(root) = key.strip_suffix("toc.html") {
+            let has = |start: &str| {
+                let start = format!("{root}{start}");
+                keys.iter().any(|key| key.strip_prefix(start.as_str()).is_some_and(|rest| rest.ends_with(".js")))
+            };
+            if has("book-") && has("toc-") && has("clipboard-") {
+                self.mdbooks.insert(root.to_owned());
+            }
+        }
+    }
+
+    fn note_original(&mut self, key: &str, found: &FoundHash<'_>, keys: &HashSet<&str>) {
+        let (directory, file_name) = split(key);
+        let Some(original) = name::without_hash(file_name, found) else { return };
+        let original = if directory.is_empty() { original } else { format!("{directory}/{original}") };
+        if keys.contains(original.as_str()) {
+            self.with_original += 1;
+            self.originals.insert(original);
+        }
+    }
+
+    fn forget_originals(&mut self) {
+        for original in &self.originals {
+            let (directory, file_name) = split(original);
+            if let Some(count) = self.unhashed.get_mut(directory) {
+                count.all = count.all.saturating_sub(1);
+                count.code = count.code.saturating_sub(usize::from(is_code(file_name)));
+            }
+        }
+    }
+}
+
+impl Count {
+    fn add(&mut self, code: bool, any: bool) {
+        self.code += usize::from(code);
+        self.all += usize::from(any);
+    }
+}
+
+/// The directory (empty, or without a closing slash) and the last segment.
+pub(super) fn split(key: &str) -> (&str, &str) {
+    key.rsplit_once('/').unwrap_or(("", key))
+}
+
+/// Whether browsers run or apply this file.
+pub(super) fn is_code(file_name: &str) -> bool {
+    let extension = never::without_compression(file_name).rsplit_once('.').map_or("", |(_, extension)| extension);
+    matches!(extension.to_ascii_lowercase().as_str(), "js" | "mjs" | "cjs" | "css" | "wasm")
+}

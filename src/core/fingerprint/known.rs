@@ -1,0 +1,82 @@
+//! Places and marks that belong to one bundler, where one name is enough.
+//!
+//! Every rule names the bundler and the file-name pattern that it documents or is built with. Decides from one path.
+
+use super::name::{FoundHash, Position};
+use super::shape::Alphabet;
+
+/// Why the hash at `path` (directory without a closing slash, file name) is a bundler's by its place or mark alone.
+pub(super) fn reason(directory: &str, file_name: &str, found: &FoundHash<'_>) -> Option<&'static str> {
+    by_directory(directory, found).or_else(|| by_mark(directory, file_name, found))
+}
+
+/// Directories into which nothing is put but by the bundler.
+fn by_directory(directory: &str, found: &FoundHash<'_>) -> Option<&'static str> {
+    let length = found.hash.len();
+    let hex = found.alphabet == Alphabet::Hex;
+    // Turbopack's development names (`name_8df7605f._.js`) hash the path, so `_` is left out everywhere.
+    let position = found.position != Position::AfterUnderscore;
+    let rollup = position && length == 8 && !(hex && found.position != Position::AfterDot);
+    let inside = |place: &str| holds(directory, place);
+    if ["_next/static/chunks", "_next/static/css", "_next/static/media", "_next/static/runtime", "_next/static/wasm"]
+        .iter()
+        .any(|place| inside(place))
+    {
+        // Next: `[name]-[contenthash].js` of 16 to 20, `[contenthash].css`, `media/[name].[hash:8].[ext]`.
+        return (position && hex && length >= 8).then_some("a hash in Next's own directory");
+    }
+    if inside("_app/immutable") {
+        // SvelteKit: `[name].[hash].js`, `[hash].js`; its adapters serve the directory as immutable.
+        return (position && length >= 8).then_some("a hash in SvelteKit's own directory");
+    }
+    if inside("_astro") {
+        // Astro: `_astro/[name].[hash].[ext]`.
+        return rollup.then_some("a hash in Astro's own directory");
+    }
+    if inside("_nuxt") {
+        // Nuxt 3 and 4: `[hash].js`, `[name].[hash].[ext]`. Nuxt 2: `[contenthash:7].js`.
+        let nuxt_2 = position && hex && length == 7;
+        return (rollup || nuxt_2).then_some("a hash in Nuxt's own directory");
+    }
+    if inside("_expo/static") {
+        // Expo (Metro): `entry-<md5>.js`.
+        return (hex && length == 32).then_some("a hash in Expo's own directory");
+    }
+    if inside("_observablehq") || inside("_import") || inside("_file") {
+        // Observable Framework: `name.<sha256, first 8>.ext`.
+        let dotted = found.position == Position::AfterDot;
+        return (dotted && hex && length == 8).then_some("a hash in Observable Framework's own directory");
+    }
+    None
+}
+
+/// Names with a part that only one tool writes.
+fn by_mark(directory: &str, file_name: &str, found: &FoundHash<'_>) -> Option<&'static str> {
+    let length = found.hash.len();
+    let hex = found.alphabet == Alphabet::Hex;
+    if found.label == "workbox" && file_name == format!("workbox-{}.js", found.hash) && hex && length == 8 {
+        return Some("a hash in the name of Workbox's runtime");
+    }
+    // Hugo: `name_hu_<xxhash>.ext` (15 when the first digit was 0); before 0.138 `name_hu<md5>_<size>_<options>.ext`.
+    if found.label.ends_with("_hu") && found.position == Position::AfterUnderscore && hex && length >= 14 {
+        return Some("a hash that Hugo gave a processed image");
+    }
+    // Qwik: `build/q-<base64url>.js`.
+    let in_build = directory == "build" || directory.ends_with("/build");
+    if in_build && found.label == "q" && file_name.starts_with("q-") && length == 8 && file_name.ends_with(".js") {
+        return Some("a hash in Qwik's own directory");
+    }
+    // Material for MkDocs: `assets/javascripts/bundle.<8>.min.js`, `assets/stylesheets/main.<8>.min.css`.
+    let material = (holds(directory, "assets/javascripts") || holds(directory, "assets/stylesheets"))
+        && (file_name.ends_with(".min.js") || file_name.ends_with(".min.css"));
+    if material && found.position == Position::AfterDot && hex && length == 8 {
+        return Some("a hash in the place where Material for MkDocs puts it");
+    }
+    None
+}
+
+/// Whether `place` (whole segments) is `directory` or lies above it, at any depth: sites may have a base path.
+fn holds(directory: &str, place: &str) -> bool {
+    let (directory, place) = (format!("/{directory}/"), format!("/{place}/"));
+    directory.contains(&place)
+}

@@ -1,0 +1,197 @@
+//! What one part of a file name looks like: a hash of which alphabet, or something that people write.
+//!
+//! Decides from the characters alone. Knows nothing of positions, folders or other files.
+
+/// The smallest of the alphabets in use that a hash fits in. The rules ask for company of the same alphabet, since
+/// a lone hexadecimal name among base64url ones was not made by the bundler that made the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Alphabet {
+    /// `0-9a-f`: webpack, Rspack, Parcel, Hugo, Next, mdBook, Sprockets, Propshaft, Django.
+    Hex,
+    /// `0-9a-z`: base36, and the base32 of Bun.
+    Lower,
+    /// `0-9A-Z`: the base32 of esbuild, and so of Angular and Remix.
+    Upper,
+    /// `0-9A-Za-z_-`: the base64url of Rollup and Rolldown, and so of Vite; base62.
+    Mixed,
+}
+
+/// Shorter parts are never taken for a hash: too many words, sizes and versions fit.
+const MIN_LENGTH: usize = 6;
+
+/// A SHA-512 in hexadecimal.
+const MAX_LENGTH: usize = 128;
+
+/// The alphabet of `part` when it looks like a hash, or none when it is too short, too long, or something that
+/// people write: a word, a number, a date, a size, a keyboard pattern.
+pub(super) fn alphabet_of_hash(part: &str) -> Option<Alphabet> {
+    if !(MIN_LENGTH..=MAX_LENGTH).contains(&part.len()) || !part.bytes().all(is_base64url) {
+        return None;
+    }
+    let alphabet = smallest_alphabet(part);
+    let has_digit = part.bytes().any(|b| b.is_ascii_digit());
+    let has_letter = part.bytes().any(|b| b.is_ascii_alphabetic());
+    let needs_digit = matches!(alphabet, Alphabet::Hex | Alphabet::Lower);
+    let written = !has_letter
+        || (needs_digit && !has_digit)
+        || is_size(part)
+        || starts_with_date(part)
+        || is_hand_typed(part)
+        || is_word_like(part);
+    (!written).then_some(alphabet)
+}
+
+/// Whether `stem` holds a UUID, which names a thing and not its content.
+pub(super) fn holds_uuid(stem: &str) -> bool {
+    const DASHES: [usize; 4] = [8, 13, 18, 23];
+    stem.as_bytes().windows(36).any(|window| {
+        window.iter().enumerate().all(|(at, byte)| match DASHES.contains(&at) {
+            true => matches!(byte, b'-' | b'_'),
+            false => byte.is_ascii_hexdigit(),
+        })
+    })
+}
+
+fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+fn smallest_alphabet(part: &str) -> Alphabet {
+    let only = |test: fn(u8) -> bool| part.bytes().all(test);
+    if only(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        Alphabet::Hex
+    } else if only(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z')) {
+        Alphabet::Lower
+    } else if only(|b| matches!(b, b'0'..=b'9' | b'A'..=b'Z')) {
+        Alphabet::Upper
+    } else {
+        Alphabet::Mixed
+    }
+}
+
+/// `1920x1080`.
+fn is_size(part: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    part.split_once(['x', 'X']).is_some_and(|(width, height)| number(width) && number(height))
+}
+
+/// `20240115T1200Z`, `2024-01-15`: a year of 1900-2099, a month and a day, and whatever follows.
+fn starts_with_date(part: &str) -> bool {
+    let digits: Vec<u8> = part.bytes().filter(|&b| b != b'-' && b != b'_').take(8).collect();
+    let number = |range: std::ops::Range<usize>| {
+        digits.get(range)?.iter().try_fold(0_u32, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
+    };
+    let (Some(year), Some(month), Some(day)) = (number(0..4), number(4..6), number(6..8)) else { return false };
+    (1900..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)
+}
+
+/// Patterns of a keyboard or a counting hand: `a1b2c3d4`, `12345abc`, `abcabc12`, `aaaa1111`.
+///
+/// A random hash of 8 hexadecimal digits is taken for one about once in 150 times.
+fn is_hand_typed(part: &str) -> bool {
+    let lower = part.to_ascii_lowercase();
+    let bytes = lower.as_bytes();
+    let distinct = (0..=u8::MAX).filter(|byte| bytes.contains(byte)).count();
+    let few = distinct <= 3 || (bytes.len() <= 12 && distinct * 3 <= bytes.len());
+    let period = (1..=bytes.len() / 2).any(|period| bytes.iter().skip(period).eq(&bytes[..bytes.len() - period]));
+    few || period || counts(bytes)
+}
+
+/// Whether the letters among themselves, and the digits among themselves, mostly go up or down by one.
+fn counts(bytes: &[u8]) -> bool {
+    let steps = |test: fn(&u8) -> bool| {
+        let chosen: Vec<u8> = bytes.iter().copied().filter(test).collect();
+        let even = chosen.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) <= 1).count();
+        (even, chosen.len().saturating_sub(1))
+    };
+    let (even_letters, letters) = steps(u8::is_ascii_alphabetic);
+    let (even_digits, digits) = steps(u8::is_ascii_digit);
+    let all = letters + digits;
+    all > 0 && (even_letters + even_digits) * 6 >= all * 5
+}
+
+/// Words in any case, with at most one number among or after them: `SemiBold`, `overview`, `iPhone15`, `Web3Auth`.
+///
+/// Of random base64url hashes of 8 characters fewer than one in a hundred is taken for words.
+fn is_word_like(part: &str) -> bool {
+    let digit_runs = part.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
+    if digit_runs.filter(|run| run[0].is_ascii_digit()).count() > 1 {
+        return false;
+    }
+    let words = words_of(part);
+    let letters: usize = words.iter().map(|word| word.len()).sum();
+    let is_word_with_number = letters >= 4 && letters * 2 >= part.len();
+    // `dec01234` is left to the company it keeps: one hexadecimal hash in 30 has all its letters at one edge.
+    let is_label_of_number = letters <= 3 && smallest_alphabet(part) != Alphabet::Hex && is_at_an_edge(part, &words);
+    (is_word_with_number || is_label_of_number)
+        && words.len() * 8 <= part.len().max(8) * 3
+        && words.iter().all(|word| is_pronounceable(word))
+}
+
+/// `DSC00012`, `12345px`: one short word at an edge of a number.
+fn is_at_an_edge(part: &str, words: &[String]) -> bool {
+    let lower = part.to_ascii_lowercase();
+    matches!(words, [word] if lower.starts_with(word.as_str()) || lower.ends_with(word.as_str()))
+}
+
+/// The runs of letters, cut where a word in CamelCase begins, in lower case.
+fn words_of(part: &str) -> Vec<String> {
+    let bytes = part.as_bytes();
+    let mut words: Vec<String> = Vec::new();
+    let mut open = false;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if !byte.is_ascii_alphabetic() {
+            open = false;
+            continue;
+        }
+        let after_lower = at > 0 && bytes[at - 1].is_ascii_lowercase();
+        let before_lower = bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase);
+        let begins = byte.is_ascii_uppercase() && (after_lower || before_lower);
+        match words.last_mut() {
+            Some(word) if open && !begins => word.push(char::from(byte.to_ascii_lowercase())),
+            _ => words.push(char::from(byte.to_ascii_lowercase()).to_string()),
+        }
+        open = true;
+    }
+    words
+}
+
+/// Whether every two neighboring letters are a pair that English has.
+fn is_pronounceable(word: &str) -> bool {
+    word.as_bytes().windows(2).all(|pair| {
+        let row = usize::from(pair[0] - b'a');
+        FOLLOWERS[row].as_bytes().contains(&pair[1])
+    })
+}
+
+/// For each letter, those that follow it in at least 5 of the 7,600 words found most widely in English technical
+/// text. 95 % of those words have only such pairs; of random strings of 8 letters, 12 %.
+#[rustfmt::skip]
+const FOLLOWERS: [&str; 26] = [
+    "bcdefgiklmnprstuvwxyz", // a
+    "abcdefgijlmopqrstuvyz", // b
+    "acdehijklmnoprstuvxy", // c
+    "abcdeghijlmnopqrstuvwy", // d
+    "abcdefghijklmnopqrstuvwxy", // e
+    "acdefiklnoprstuy", // f
+    "acdefghijlmnoprstuy", // g
+    "abehilmnoprstuwy", // h
+    "abcdefgijklmnopqrstuvxz", // i
+    "aeijostu", // j
+    "adefhiklnopstuw", // k
+    "abcdefgiklmnoprstuvxy", // l
+    "abcdeijklmnopstuyz", // m
+    "abcdefghijklmnopqrstuvwyz", // n
+    "abcdefghijklmnoprstuvwxy", // o
+    "acdeghiklmopqrstuvy", // p
+    "auvy", // q
+    "abcdefghiklmnoprstuvwxy", // r
+    "acdefghijklmnopqrstuvwyz", // s
+    "abcdefghijklmnoprstuvwxyz", // t
+    "abcdefgilmnopqrstxz", // u
+    "aeioqsy", // v
+    "acdehilnorst", // w
+    "abcdehimpstx", // x
+    "abcefgilmnopqrstuwyz", // y
+    "aeilmoquz", // z
+];

@@ -1,0 +1,397 @@
+//! Arguments, then sitepush.toml, then defaults: the one place where it is decided who wins.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{
+    AllowArgs, BuildArgs, InspectArgs, OutputArgs, PlanArgs, PreviewArgs, PruneArgs, PushArgs, RollbackArgs,
+    RunArgs, TargetArgs,
+};
+use crate::core::cache_rules::{CacheRules, EdgeCaching};
+use crate::core::diff::RetentionRules;
+use crate::core::guard::Limits;
+use crate::core::invalidation::UrlStyle;
+use crate::core::key::{KeyPrefix, ObjectKey};
+use crate::error::Error;
+
+use super::config::{Config, TargetConfig};
+use super::config_file::{self, LoadedConfig};
+
+/// Requests in flight at most, unless told otherwise: S3 answers in 20 to 40 ms, so this is some 2,000 a second.
+const DEFAULT_CONCURRENCY: usize = 64;
+
+/// Where to publish.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetSettings {
+    pub bucket: String,
+    pub prefix: KeyPrefix,
+    pub distributions: Vec<String>,
+    pub endpoint_url: Option<String>,
+    pub region: Option<String>,
+    pub profile: Option<String>,
+    /// Access key id and secret of the embedded target; everywhere else the SDK's chain finds credentials.
+    pub static_keys: Option<(String, String)>,
+}
+
+/// What to publish.
+#[derive(Clone, Debug)]
+pub struct BuildSettings {
+    pub directory: PathBuf,
+    pub rules: CacheRules,
+    pub allow_secrets: GlobSet,
+    pub url_style: UrlStyle,
+    pub warnings: Vec<String>,
+    ignore: GlobSet,
+    source_maps: bool,
+}
+
+/// How to go about it.
+#[derive(Clone, Debug)]
+pub struct RunSettings {
+    pub max_concurrency: usize,
+    pub limits: Limits,
+    pub retention: RetentionRules,
+    pub wait: bool,
+    pub retry_limit: Duration,
+}
+
+/// Everything that a plan is made from, as it was said: kept with a saved plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanSource {
+    pub directory: Option<PathBuf>,
+    pub source_maps: bool,
+    pub target: Option<String>,
+    pub bucket: Option<String>,
+    pub prefix: Option<String>,
+    pub distributions: Vec<String>,
+    pub endpoint_url: Option<String>,
+    pub region: Option<String>,
+    pub profile: Option<String>,
+    pub config: Option<PathBuf>,
+    pub verify_remote: bool,
+}
+
+/// A push or its plan.
+#[derive(Clone, Debug)]
+pub struct PushSettings {
+    pub source: PlanSource,
+    pub build: BuildSettings,
+    pub target: TargetSettings,
+    pub run: RunSettings,
+    pub message: Option<String>,
+    pub allow_older_commit: bool,
+    pub verify_remote: bool,
+    pub is_json: bool,
+}
+
+/// A rollback.
+#[derive(Clone, Debug)]
+pub struct RollbackSettings {
+    pub target: TargetSettings,
+    pub run: RunSettings,
+    pub url_style: UrlStyle,
+    pub is_json: bool,
+}
+
+/// A prune.
+#[derive(Clone, Debug)]
+pub struct PruneSettings {
+    pub target: TargetSettings,
+    pub run: RunSettings,
+    pub url_style: UrlStyle,
+    pub is_json: bool,
+}
+
+impl TargetSettings {
+    /// # Errors
+    /// When the configuration cannot be read or names no bucket.
+    pub fn resolve(args: &TargetArgs) -> Result<Self, Error> {
+        let loaded = config_file::load(args.config.as_deref())?;
+        Self::from_config(args, &loaded)
+    }
+
+    fn from_config(args: &TargetArgs, loaded: &LoadedConfig) -> Result<Self, Error> {
+        let target = chosen_target(&loaded.config, args)?;
+        let bucket = args.bucket.clone().or_else(|| target.bucket.clone());
+        let Some(bucket) = bucket.filter(|bucket| !bucket.is_empty()) else {
+            return Err(Error::usage("no bucket is named")
+                .with_hint("pass `--bucket`, or write a target into sitepush.toml (`sitepush init`)"));
+        };
+        let prefix = args.prefix.clone().or_else(|| target.prefix.clone()).unwrap_or_default();
+        let prefix = KeyPrefix::new(&prefix).map_err(|error| {
+            Error::usage(format!("`{prefix}` cannot be a prefix")).caused_by(error)
+        })?;
+        let distributions =
+            if args.distributions.is_empty() { target.distributions.clone() } else { args.distributions.clone() };
+        Ok(Self {
+            bucket,
+            prefix,
+            distributions,
+            endpoint_url: args.endpoint_url.clone().or_else(|| target.endpoint_url.clone()),
+            region: args.region.clone().or_else(|| target.region.clone()),
+            profile: args.profile.clone().or_else(|| target.profile.clone()),
+            static_keys: None,
+        })
+    }
+
+    /// Whether cached copies are dropped by us, so that the edge may keep pages for long.
+    fn edge_caching(&self) -> EdgeCaching {
+        if self.distributions.is_empty() { EdgeCaching::Unmanaged } else { EdgeCaching::Invalidated }
+    }
+}
+
+/// The target that the arguments choose. `--bucket` without a name means a target of flags alone.
+fn chosen_target(config: &Config, args: &TargetArgs) -> Result<TargetConfig, Error> {
+    let names = || config.targets.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let wanted = args.target.as_ref().or(config.default_target.as_ref());
+    if let Some(name) = wanted {
+        return config.targets.get(name).cloned().ok_or_else(|| {
+            let error = Error::usage(format!("there is no target `{name}`"));
+            if config.targets.is_empty() {
+                error.with_hint("write one into sitepush.toml, or pass `--bucket`")
+            } else {
+                error.with_hint(format!("sitepush.toml has {}", names()))
+            }
+        });
+    }
+    if args.bucket.is_some() {
+        return Ok(TargetConfig::default());
+    }
+    let mut targets = config.targets.values();
+    match (targets.next(), targets.next()) {
+        (None, _) => Ok(TargetConfig::default()),
+        (Some(only), None) => Ok(only.clone()),
+        (Some(_), Some(_)) => Err(Error::usage("sitepush.toml has several targets and none is chosen")
+            .with_hint(format!("pass `--target` with one of {}, or set `default_target`", names()))),
+    }
+}
+
+impl BuildSettings {
+    /// # Errors
+    /// When the configuration cannot be read or no folder is named.
+    pub fn from_inspect_args(args: &InspectArgs) -> Result<Self, Error> {
+        let loaded = config_file::load(args.config.as_deref())?;
+        let has_distribution = loaded.config.targets.values().any(|target| !target.distributions.is_empty());
+        let edge = if has_distribution { EdgeCaching::Invalidated } else { EdgeCaching::Unmanaged };
+        Self::from_config(&args.build, &loaded, edge)
+    }
+
+    fn from_config(args: &BuildArgs, loaded: &LoadedConfig, edge: EdgeCaching) -> Result<Self, Error> {
+        let site = &loaded.config.site;
+        let directory = match (&args.directory, &site.directory) {
+            (Some(directory), _) => directory.clone(),
+            (None, Some(directory)) => loaded.folder.join(directory),
+            (None, None) => {
+                return Err(Error::usage("no folder is named").with_hint(
+                    "name the folder of the build (`sitepush push dist`), or set `site.directory` in sitepush.toml",
+                ));
+            }
+        };
+        let headers_file = config_file::read_headers_file(&directory)?;
+        let (rules, warnings) = CacheRules::new(&loaded.config.rules(), headers_file.as_ref(), edge)
+            .map_err(|error| Error::usage("the cache rules cannot be used").caused_by(error))?;
+        Ok(Self {
+            directory,
+            rules,
+            allow_secrets: globs(&site.allow_secrets, "site.allow_secrets")?,
+            url_style: if site.clean_urls { UrlStyle::Clean } else { UrlStyle::Exact },
+            warnings,
+            ignore: globs(&site.ignore, "site.ignore")?,
+            source_maps: args.source_maps || site.source_maps,
+        })
+    }
+
+    /// Why a file of the folder is not published, or none.
+    pub fn exclusion(&self, key: &ObjectKey) -> Option<String> {
+        let name = key.as_str();
+        if matches!(name, "_headers" | "_redirects") {
+            return Some("it is read as configuration".into());
+        }
+        let is_dot_file = name.split('/').enumerate().any(|(depth, segment)| {
+            segment.starts_with('.') && !(depth == 0 && segment == ".well-known")
+        });
+        if is_dot_file {
+            return Some("dot files are not published".into());
+        }
+        if matches!(key.file_name(), "Thumbs.db" | "desktop.ini") {
+            return Some("the operating system's own file".into());
+        }
+        if !self.source_maps && is_source_map(key) {
+            return Some("source maps are published only when asked for (`--source-maps`)".into());
+        }
+        self.ignore.is_match(name).then(|| "`site.ignore` names it".into())
+    }
+}
+
+/// Source maps go by their double ending; other `.map` files (game levels, say) are data.
+fn is_source_map(key: &ObjectKey) -> bool {
+    let name = key.file_name().to_ascii_lowercase();
+    [".js.map", ".mjs.map", ".cjs.map", ".css.map", ".ts.map", ".wasm.map"].iter().any(|end| name.ends_with(end))
+}
+
+fn globs(patterns: &[String], field: &str) -> Result<GlobSet, Error> {
+    let failed = |error: globset::Error| {
+        Error::usage(format!("`{field}` in sitepush.toml has a bad pattern")).caused_by(error)
+    };
+    let mut builder = GlobSetBuilder::new();
+    for pattern in patterns {
+        builder.add(GlobBuilder::new(pattern).literal_separator(true).build().map_err(failed)?);
+    }
+    builder.build().map_err(failed)
+}
+
+impl RunSettings {
+    fn new(args: &RunArgs, config: &Config, allow_shrink: bool) -> Self {
+        let defaults = Limits::default();
+        let limits = &config.limits;
+        Self {
+            max_concurrency: args.concurrency.or(config.push.concurrency).unwrap_or(DEFAULT_CONCURRENCY),
+            limits: Limits {
+                max_deletes: args.max_deletes.or(limits.max_deletes).unwrap_or(defaults.max_deletes),
+                max_delete_percent: limits.max_delete_percent.unwrap_or(defaults.max_delete_percent),
+                allow_shrink,
+            },
+            retention: RetentionRules {
+                keep_releases: config.retention.keep_releases.unwrap_or(RetentionRules::default().keep_releases),
+                keep_days: config.retention.keep_days.unwrap_or(RetentionRules::default().keep_days),
+            },
+            wait: args.wait,
+            retry_limit: Duration::from_secs(args.retry_seconds),
+        }
+    }
+}
+
+impl PushSettings {
+    /// # Errors
+    /// When arguments and configuration do not name a folder and a target.
+    pub fn from_push_args(args: &PushArgs) -> Result<Self, Error> {
+        let source = PlanSource::new(&args.build, &args.target, args.verify_remote);
+        let settings = Self::from_source(&source, &args.run, &args.allow, args.output)?;
+        Ok(Self { message: args.message.clone(), ..settings })
+    }
+
+    /// # Errors
+    /// When arguments and configuration do not name a folder and a target.
+    pub fn from_plan_args(args: &PlanArgs) -> Result<Self, Error> {
+        let source = PlanSource::new(&args.build, &args.target, args.verify_remote);
+        let settings = Self::from_source(&source, &args.run, &args.allow, args.output)?;
+        Ok(Self { message: args.message.clone(), ..settings })
+    }
+
+    /// The settings of a preview, whose target is the embedded one.
+    ///
+    /// # Errors
+    /// When arguments and configuration do not name a folder.
+    pub fn from_preview_args(args: &PreviewArgs, target: TargetSettings) -> Result<Self, Error> {
+        let loaded = config_file::load(args.config.as_deref())?;
+        let build = BuildSettings::from_config(&args.build, &loaded, target.edge_caching())?;
+        let run = RunSettings::new(
+            &RunArgs { retry_seconds: 5, max_deletes: Some(u64::MAX), ..RunArgs::default() },
+            &loaded.config,
+            true,
+        );
+        Ok(Self {
+            source: PlanSource::default(),
+            build,
+            target,
+            run,
+            message: None,
+            allow_older_commit: true,
+            verify_remote: false,
+            is_json: false,
+        })
+    }
+
+    /// # Errors
+    /// When the source does not name a folder and a target (any more).
+    pub fn from_source(
+        source: &PlanSource,
+        run: &RunArgs,
+        allow: &AllowArgs,
+        output: OutputArgs,
+    ) -> Result<Self, Error> {
+        let loaded = config_file::load(source.config.as_deref())?;
+        let target = TargetSettings::from_config(&source.target_args(), &loaded)?;
+        let build_args = BuildArgs { directory: source.directory.clone(), source_maps: source.source_maps };
+        Ok(Self {
+            source: source.clone(),
+            build: BuildSettings::from_config(&build_args, &loaded, target.edge_caching())?,
+            target,
+            run: RunSettings::new(run, &loaded.config, allow.allow_shrink),
+            message: None,
+            allow_older_commit: allow.allow_older_commit,
+            verify_remote: source.verify_remote,
+            is_json: output.json,
+        })
+    }
+}
+
+impl PlanSource {
+    fn new(build: &BuildArgs, target: &TargetArgs, verify_remote: bool) -> Self {
+        Self {
+            directory: build.directory.as_deref().map(absolute),
+            source_maps: build.source_maps,
+            target: target.target.clone(),
+            bucket: target.bucket.clone(),
+            prefix: target.prefix.clone(),
+            distributions: target.distributions.clone(),
+            endpoint_url: target.endpoint_url.clone(),
+            region: target.region.clone(),
+            profile: target.profile.clone(),
+            config: target.config.as_deref().map(absolute),
+            verify_remote,
+        }
+    }
+
+    fn target_args(&self) -> TargetArgs {
+        TargetArgs {
+            target: self.target.clone(),
+            bucket: self.bucket.clone(),
+            prefix: self.prefix.clone(),
+            distributions: self.distributions.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            region: self.region.clone(),
+            profile: self.profile.clone(),
+            config: self.config.clone(),
+        }
+    }
+}
+
+/// A saved plan may be applied from another folder.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+impl RollbackSettings {
+    /// # Errors
+    /// When arguments and configuration name no target.
+    pub fn resolve(args: &RollbackArgs) -> Result<Self, Error> {
+        let loaded = config_file::load(args.target.config.as_deref())?;
+        Ok(Self {
+            target: TargetSettings::from_config(&args.target, &loaded)?,
+            run: RunSettings::new(&args.run, &loaded.config, true),
+            url_style: if loaded.config.site.clean_urls { UrlStyle::Clean } else { UrlStyle::Exact },
+            is_json: args.output.json,
+        })
+    }
+}
+
+impl PruneSettings {
+    /// # Errors
+    /// When arguments and configuration name no target.
+    pub fn resolve(args: &PruneArgs) -> Result<Self, Error> {
+        let loaded = config_file::load(args.target.config.as_deref())?;
+        let mut run = RunSettings::new(&args.run, &loaded.config, true);
+        run.retention.keep_releases = args.keep.unwrap_or(run.retention.keep_releases);
+        run.retention.keep_days = args.days.unwrap_or(run.retention.keep_days);
+        Ok(Self {
+            target: TargetSettings::from_config(&args.target, &loaded)?,
+            run,
+            url_style: if loaded.config.site.clean_urls { UrlStyle::Clean } else { UrlStyle::Exact },
+            is_json: args.output.json,
+        })
+    }
+}
