@@ -1,0 +1,1 @@
+//! The CloudFront management API of the embedded target.
