@@ -104,7 +104,7 @@ fn resolve(reference: &quick_xml::events::BytesRef<'_>) -> Option<String> {
     if let Some(character) = reference.resolve_char_ref().ok()? {
         return Some(character.to_string());
     }
-    
+
     quick_xml::escape::resolve_predefined_entity(reference).map(str::to_owned)
 }
 
