@@ -1,8 +1,8 @@
 // The viewer-request function of a sitepush distribution (runtime cloudfront-js-2.0, at most 10 KB).
 //
-// It turns the URI a browser asks for into the key that holds the answer. It cannot see the bucket: all it knows
-// is in the key value store, and with none the defaults serve an ordinary site. Values are JSON of at most 1 KB.
-// A request costs one read, plus one where `routes` names a set.
+// It turns a URI into the key that holds the answer. It cannot see the bucket: all it knows is in the key value
+// store, and with none the defaults serve an ordinary site. Values are JSON of at most 1 KB. A request costs one
+// read, plus one where `routes` names a set.
 //
 //   release          the live settings, so that one write switches release, pages and redirects together
 //   preview/<label>  the same for a preview; needs `id` and `expires`
@@ -25,20 +25,19 @@
 // The engine lacks destructuring, spread, `?.`, `catch` without a name and `await` inside arguments.
 import cf from 'cloudfront';
 
-const RELEASES = '/_releases/';
 const PREVIEW = '/_preview';
 const COOKIE = 'sitepush-preview';
 const LABEL = /^[a-z0-9][a-z0-9-]{0,62}$/;
-// A last segment that names a file. Digits alone are no extension: /docs/v1.2 is a page.
+// Digits alone are no extension: /docs/v1.2 is a page.
 const FILE = /\.(?:[a-z][a-z0-9]{0,9}|7z|3gp|3g2)$/i;
-const STATUS = { 301: 'Moved Permanently', 302: 'Found', 303: 'See Other', 307: 'Temporary Redirect',
+const STATUS = { 301: 'Moved Permanently', 302: 'Found', 307: 'Temporary Redirect',
   308: 'Permanent Redirect', 404: 'Not Found', 410: 'Gone' };
 
 let store = null;
 try {
   store = cf.kvs();
 } catch (error) {
-  store = null; // no store is associated: the defaults apply
+  // none is associated
 }
 
 async function handler(event) {
@@ -50,21 +49,21 @@ async function handler(event) {
   const host = header(request, 'host').split(':')[0].toLowerCase();
   const cookie = request.cookies && request.cookies[COOKIE];
 
-  if (request.uri === PREVIEW || request.uri.startsWith(PREVIEW + '/')) {
+  if ((request.uri + '/').startsWith(PREVIEW + '/')) {
     return previewByPath(request);
   }
   if (live.previews && host.endsWith(live.previews)) {
-    // An unknown host label must not show the live site under a name that promises something else.
+    // The live site must not appear under another one's name.
     const preview = await readPreview(host.slice(0, -live.previews.length));
     return preview ? route(request, preview) : refusal(404);
   }
-  // A cookie, on the other hand, may outlive its preview: then the live site is right.
+  // A cookie may outlive its preview: then the live site is right.
   const chosen = cookie ? await readPreview(cookie.value) : null;
   return route(request, chosen || live);
 }
 
-// A page's own links lead out of /_preview/<label>/, so a browser is given a cookie and sent to the page proper;
-// anything else (curl) gets the file at once. /_preview/ goes back to the live site.
+// Links lead out of /_preview/<label>/, so a browser is given a cookie and sent to the page proper; anything else
+// (curl) gets the file at once. /_preview/ goes back to the live site.
 async function previewByPath(request) {
   const parts = request.uri.split('/');
   const label = parts[2];
@@ -80,18 +79,23 @@ async function previewByPath(request) {
     return redirect(302, withQuery(local(rest), request), previewCookie(label, preview.expires - now()));
   }
   request.uri = rest;
-  return route(request, preview);
+  const answered = await route(request, preview);
+  const to = answered.statusCode && answered.headers.location;
+  if (to && /^\/(?!\/)/.test(to.value)) {
+    to.value = PREVIEW + '/' + label + to.value; // a redirect must not lead out of the preview
+  }
+  return answered;
 }
 
 async function route(request, settings) {
   const uri = request.uri;
   const pool = settings.pool || [];
   if (pool.some((directory) => uri.startsWith(directory))) {
-    return request;
+    return forward(request, uri);
   }
   const found = await findRoute(decoded(uri).replace(/\/+$/, '') || '/', settings);
   if (found && found.to) {
-    return redirect(found.status || 301, withQuery(found.to, request), null);
+    return redirect(found.status || 301, withQuery(found.to, request));
   }
   if (found && found.status) {
     return refusal(found.status);
@@ -100,16 +104,20 @@ async function route(request, settings) {
   if (!file) {
     const canonical = canonicalSlash(uri, settings);
     if (canonical !== uri) {
-      return redirect(301, withQuery(local(canonical), request), null);
+      return redirect(301, withQuery(local(canonical), request));
     }
     file = fileFor(uri, settings, request);
   }
-  request.uri = (settings.id ? RELEASES + settings.id : '') + file;
+  return forward(request, (settings.id ? '/_releases/' + settings.id : '') + file);
+}
+
+// S3 takes a "+" in a path for a space.
+function forward(request, uri) {
+  request.uri = uri.replace(/\+/g, '%2B');
   return request;
 }
 
-// The file by rule alone. A name with an extension is never replaced: a missing script must be a 404, because a
-// page in its place would be cached under the script's name.
+// A name with an extension is never replaced: a page in place of a missing script would be cached as the script.
 function fileFor(uri, settings, request) {
   const bare = uri.replace(/\/+$/, '');
   if (bare === '') {
@@ -167,7 +175,7 @@ async function oneRoute(routes, path) {
   return read('route' + routes + path);
 }
 
-// The store throws for an absent key and for one over 512 bytes alike.
+// The store throws for a key that is absent or too long.
 async function read(key) {
   if (!store) {
     return null;
@@ -185,8 +193,8 @@ async function readPreview(label) {
   return preview && preview.id && preview.expires > now() ? preview : null;
 }
 
-// sitepush's own state is answered with 404 under any spelling; the bucket policy denies it as well. Releases are
-// reached by their label only, or every page would have a second address.
+// sitepush's own state is 404 under any spelling (the bucket policy denies it too), and so are releases by their
+// path, or every page would have a second address.
 function isReserved(uri) {
   let text = uri;
   for (let i = 0; i < 4 && text.indexOf('%') >= 0; i++) {
@@ -196,7 +204,7 @@ function isReserved(uri) {
   return /(?:^|\/)\.sitepush(?:\/|$)/.test(path) || /^\/+_releases(?:\/|$)/.test(path);
 }
 
-// Browsers say what they are doing; where one is too old to, a page is what asks for text/html.
+// Browsers say what they are doing; in one too old for that, a navigation asks for text/html.
 function isNavigation(request) {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return false;
@@ -218,7 +226,7 @@ function decoded(uri) {
   }
 }
 
-// A path on this host: "//x" and "/\x" would name another one.
+// A path on this host: "//x" and "/\x" name others.
 function local(path) {
   return path.replace(/^[/\\]+/, '/');
 }
@@ -251,7 +259,7 @@ function refusal(status) {
   return response;
 }
 
-// Browsers keep a 301 for good unless told not to, and the next release may think otherwise.
+// Browsers keep a 301 for good unless told not to.
 function answer(status) {
   return { statusCode: status, statusDescription: STATUS[status],
     headers: { 'cache-control': { value: 'max-age=0, must-revalidate' } } };

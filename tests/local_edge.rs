@@ -23,8 +23,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use sitepush::local::control::{ControlPlane, Fault, Operation};
 use sitepush::local::edge::{
-    CachePolicy, Clock, Edge, EdgeOptions, KeyValueStore, ManualClock, Origin, OriginObject, RunningEdge,
-    UpstreamRoute,
+    CachePolicy, Clock, Edge, EdgeOptions, KeyValueStore, ManualClock, OnRequest, Origin, OriginObject,
+    RunningEdge, UpstreamRoute,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -401,6 +401,15 @@ async fn an_origin_path_comes_before_every_key() {
 }
 
 #[tokio::test]
+async fn a_plus_in_a_name_is_found_as_it_is_written() {
+    let site = Site::start().await;
+    site.bucket.put("c++/a+b.js", "plus", &[]);
+    for path in ["/c++/a+b.js", "/c%2B%2B/a%2bb.js"] {
+        assert_eq!(site.get(path).await.text(), "plus", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_api_beside_the_site_is_handed_on_and_never_cached() {
     let counter = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&counter);
@@ -436,14 +445,13 @@ async fn an_upstream_that_is_down_is_a_502() {
 async fn each_request_is_reported() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&log);
-    let on_request: Arc<dyn Fn(&sitepush::local::edge::EdgeLogEntry) + Send + Sync> =
-        Arc::new(move |entry| {
-            let line = format!(
-                "{} {} {} {:?} {:?}",
-                entry.method, entry.uri, entry.status, entry.outcome, entry.body_size_bytes
-            );
-            kept.lock().unwrap().push(line);
-        });
+    let on_request: OnRequest = Arc::new(move |entry| {
+        let line = format!(
+            "{} {} {} {:?} {:?}",
+            entry.method, entry.uri, entry.status, entry.outcome, entry.body_size_bytes
+        );
+        kept.lock().unwrap().push(line);
+    });
     let site = Site::with(EdgeOptions { on_request: Some(on_request), ..EdgeOptions::default() }).await;
     site.get("/?a=b").await;
     site.get("/").await;

@@ -26,7 +26,7 @@ impl Refusal {
         let kind = if self.status < 500 { "Sender" } else { "Receiver" };
         let error =
             Element::new("Error").leaf("Type", kind).leaf("Code", self.code).leaf("Message", &self.message);
-        let document = Element::new("ErrorResponse").child(error).leaf("RequestId", "local");
+        let document = Element::new("ErrorResponse").child(&error).leaf("RequestId", "local");
         xml(self.status, &document)
     }
 

@@ -183,7 +183,7 @@ impl Inner {
             .leaf("Id", &record.id)
             .leaf("Status", status(record, now, self.completion).as_str())
             .leaf("CreateTime", &timestamp(record.created))
-            .child(batch)
+            .child(&batch)
     }
 
     /// Newest first, as the API lists them; `Marker` is the id of the last one on the page before.
@@ -215,7 +215,7 @@ impl Inner {
         };
         list.items(shown, |items, record| {
             items.child(
-                Element::new("InvalidationSummary")
+                &Element::new("InvalidationSummary")
                     .leaf("Id", &record.id)
                     .leaf("CreateTime", &timestamp(record.created))
                     .leaf("Status", status(record, now, self.completion).as_str()),
@@ -228,7 +228,7 @@ impl Inner {
         let open = self.lock().ledgers.get(id).map_or(0, |ledger| ledger.in_progress(now, self.completion));
         identity(Element::new("Distribution"), id)
             .leaf("InProgressInvalidationBatches", &open.to_string())
-            .child(config(id, edge))
+            .child(&config(id, edge))
     }
 
     fn distribution_list(&self) -> Element {
@@ -239,7 +239,7 @@ impl Inner {
         let edges: Vec<_> = self.edges.iter().collect();
         list.items(&edges, |items, (id, edge)| {
             let summary = identity(Element::new("DistributionSummary"), id);
-            items.child(settings(summary, id, edge))
+            items.child(&settings(summary, id, edge))
         })
     }
 }
@@ -269,7 +269,7 @@ fn settings(element: Element, id: &str, edge: &Edge) -> Element {
         .leaf("Compress", if options.cache_policy.compress { "true" } else { "false" })
         .list("FunctionAssociations", &[function], |items, arn| {
             items.child(
-                Element::new("FunctionAssociation")
+                &Element::new("FunctionAssociation")
                     .leaf("FunctionARN", arn)
                     .leaf("EventType", "viewer-request"),
             )
@@ -279,12 +279,12 @@ fn settings(element: Element, id: &str, edge: &Edge) -> Element {
         .list("Origins", &[&options.origin_path], |items, path| {
             let origin =
                 Element::new("Origin").leaf("Id", "site").leaf("DomainName", "site.s3.amazonaws.com");
-            items.child(origin.leaf("OriginPath", path))
+            items.child(&origin.leaf("OriginPath", path))
         })
-        .child(behavior)
+        .child(&behavior)
         .list("CustomErrorResponses", &options.error_pages, |items, page| {
             items.child(
-                Element::new("CustomErrorResponse")
+                &Element::new("CustomErrorResponse")
                     .leaf("ErrorCode", &page.status.to_string())
                     .leaf("ResponsePagePath", &page.page)
                     .leaf("ResponseCode", &page.response_status.to_string())
@@ -294,7 +294,7 @@ fn settings(element: Element, id: &str, edge: &Edge) -> Element {
         .leaf("Comment", id)
         .leaf("Enabled", "true");
     match &options.cache_tag_header {
-        Some(name) => element.child(Element::new("CacheTagConfig").leaf("HeaderName", name)),
+        Some(name) => element.child(&Element::new("CacheTagConfig").leaf("HeaderName", name)),
         None => element,
     }
 }

@@ -23,14 +23,14 @@ impl Element {
         self
     }
 
-    pub fn child(mut self, child: Self) -> Self {
+    pub fn child(mut self, child: &Self) -> Self {
         self.content.push_str(&format!("<{0}>{1}</{0}>", child.name, child.content));
         self
     }
 
     /// A list as CloudFront writes it: how many, and the items unless there are none.
     pub fn list<T>(self, name: &'static str, items: &[T], write: impl Fn(Self, &T) -> Self) -> Self {
-        self.child(Self::new(name).items(items, write))
+        self.child(&Self::new(name).items(items, write))
     }
 
     /// The inside of such a list.
@@ -39,7 +39,7 @@ impl Element {
         if items.is_empty() {
             return counted;
         }
-        counted.child(items.iter().fold(Self::new("Items"), write))
+        counted.child(&items.iter().fold(Self::new("Items"), write))
     }
 
     pub fn document(&self) -> String {

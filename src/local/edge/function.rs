@@ -18,9 +18,6 @@ use super::store::KeyValueStore;
 /// The edge function as it is deployed.
 pub const SOURCE: &str = include_str!("../../edge_function.js");
 
-/// A function has at most 10 KB (CloudFront Developer Guide, "Quotas on CloudFront Functions").
-pub const MAX_SOURCE_BYTES: usize = 10 * 1024;
-
 /// What the `cloudfront` module of the runtime offers, as far as a viewer-request function without a chosen origin
 /// can use it. `get` rejects for an absent key, as the real one does.
 const CLOUDFRONT_MODULE: &str = r"

@@ -48,7 +48,8 @@ const SCRIPT: &[(&str, &str)] = &[("Sec-Fetch-Mode", "no-cors"), ("Accept", "*/*
 
 #[test]
 fn the_file_fits_into_a_function() {
-    assert!(SOURCE.len() < MAX_SOURCE_BYTES, "{} bytes", SOURCE.len());
+    // The quota says "10 KB"; below 10,000 bytes it holds whichever kilobyte is meant.
+    assert!(SOURCE.len() < 10_000, "{} bytes", SOURCE.len());
     assert!(SOURCE.is_ascii(), "the runtime's encoding is not to be relied on");
 }
 
@@ -80,6 +81,8 @@ async fn an_empty_store_serves_an_ordinary_site() {
             ("/.well-known/apple-app-site-association", "/.well-known/apple-app-site-association"),
             ("/missing.png", "/missing.png"),
             ("/%ff", "/%ff/index.html"),
+            ("/c++/a+b.js", "/c%2B%2B/a%2Bb.js"),
+            ("/c%2B%2B/", "/c%2B%2B/index.html"),
         ],
     )
     .await;
@@ -151,6 +154,7 @@ async fn a_release_is_a_prefix_but_for_its_pool() {
             ("/about", "/_releases/R1/about/index.html"),
             ("/robots.txt", "/_releases/R1/robots.txt"),
             ("/assets/app.js", "/assets/app.js"),
+            ("/assets/a+b.js", "/assets/a%2Bb.js"),
             ("/_astro/x.css", "/_astro/x.css"),
             ("/assets2/x.css", "/_releases/R1/assets2/x.css"),
         ],
@@ -262,7 +266,10 @@ async fn routes_redirect_and_name_files_from_either_place() {
 fn with_preview() -> EdgeFunction {
     function(&[
         ("release", json!({ "id": "R1", "previews": ".preview.example.com" })),
-        ("preview/pr-7", json!({ "id": "R2", "expires": NOW + 60, "pages": "html", "pool": ["/assets/"] })),
+        (
+            "preview/pr-7",
+            json!({ "id": "R2", "expires": NOW + 60, "pages": "html", "routes": { "/old": { "to": "/new" }, "/away": { "to": "https://example.com/" } }, "pool": ["/assets/"] }),
+        ),
         ("preview/stale", json!({ "id": "R3", "expires": NOW })),
     ])
 }
@@ -309,6 +316,8 @@ async fn a_preview_path_serves_programs_and_gives_browsers_a_cookie() {
         header("set-cookie"),
         Some("sitepush-preview=pr-7; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax")
     );
+    check(&function, SCRIPT, &[("/_preview/pr-7/old", "301 /_preview/pr-7/new")]).await;
+    check(&function, SCRIPT, &[("/_preview/pr-7/away", "301 https://example.com/")]).await;
     check(&function, NAVIGATION, &[("/_preview/pr-7//evil.example", "302 /evil.example")]).await;
     check(&function, NAVIGATION, &[("/_preview/", "302 /"), ("/_preview", "302 /")]).await;
 }

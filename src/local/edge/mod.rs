@@ -18,7 +18,7 @@ pub mod store;
 pub mod ttl;
 
 pub use clock::{Clock, ManualClock};
-pub use options::{CachePolicy, EdgeLogEntry, EdgeOptions, ErrorPage, Outcome, UpstreamRoute};
+pub use options::{CachePolicy, EdgeLogEntry, EdgeOptions, ErrorPage, OnRequest, Outcome, UpstreamRoute};
 pub use origin::{Origin, OriginObject};
 pub use server::RunningEdge;
 pub use service::Edge;

@@ -27,8 +27,11 @@ pub struct EdgeOptions {
     /// their requests.
     pub upstreams: Vec<UpstreamRoute>,
     /// Called after each answer.
-    pub on_request: Option<Arc<dyn Fn(&EdgeLogEntry) + Send + Sync>>,
+    pub on_request: Option<OnRequest>,
 }
+
+/// What is told of each request.
+pub type OnRequest = Arc<dyn Fn(&EdgeLogEntry) + Send + Sync>;
 
 impl Default for EdgeOptions {
     fn default() -> Self {

@@ -58,8 +58,11 @@ pub(super) fn no_cors() -> OriginResponse {
 }
 
 /// None for a path that does not decode to UTF-8: no key can be meant.
+///
+/// S3 reads an unencoded `+` in a path as a space, and CloudFront hands it on as it is.
 fn bucket_key(origin_path: &str, uri: &str) -> Option<String> {
-    let relative = percent_decode_str(uri.strip_prefix('/')?).decode_utf8().ok()?;
+    let path = uri.strip_prefix('/')?.replace('+', " ");
+    let relative = percent_decode_str(&path).decode_utf8().ok()?;
     let origin_path = origin_path.trim_matches('/');
     Some(if origin_path.is_empty() { relative.into_owned() } else { format!("{origin_path}/{relative}") })
 }
@@ -105,6 +108,8 @@ mod tests {
             ("/site", "/a", Some("site/a")),
             ("/site/", "/", Some("site/")),
             ("", "//a", Some("/a")),
+            ("", "/a+b", Some("a b")),
+            ("", "/a%2Bb", Some("a+b")),
             ("", "/%ff", None),
         ] {
             assert_eq!(bucket_key(origin_path, uri).as_deref(), key);

@@ -183,15 +183,10 @@ impl Inner {
             return (entry, Outcome::Miss);
         }
         let unchanged = stale.filter(|entry| !entry.is_error && entry.origin_e_tag == e_tag(&response));
-        let (entry, lifetime, outcome) = match unchanged {
-            Some(entry) => {
-                let (entry, lifetime) = self.refreshed(&entry, &response);
-                (entry, lifetime, Outcome::RefreshHit)
-            }
-            None => {
-                let (entry, lifetime) = self.new_entry(key, response);
-                (entry, lifetime, Outcome::Miss)
-            }
+        let outcome = if unchanged.is_some() { Outcome::RefreshHit } else { Outcome::Miss };
+        let (entry, lifetime) = match unchanged {
+            Some(kept) => self.refreshed(&kept, &response),
+            None => self.new_entry(key, response),
         };
         let entry = Arc::new(entry);
         match lifetime {
