@@ -47,7 +47,7 @@ async function handler(event) {
   }
   const live = (await read('release')) || {};
   const host = header(request, 'host').split(':')[0].toLowerCase();
-  const cookie = request.cookies && request.cookies[COOKIE];
+  const cookie = request.cookies[COOKIE];
 
   if ((request.uri + '/').startsWith(PREVIEW + '/')) {
     return previewByPath(request);
@@ -143,7 +143,7 @@ function canonicalSlash(uri, settings) {
   return settings.slash === 'add' ? bare + '/' : bare;
 }
 
-// Well-known files have no extension and are no pages (RFC 8615).
+// RFC 8615 names have no extension and are no pages.
 function isPage(uri) {
   return !uri.startsWith('/.well-known/') && !FILE.test(uri);
 }
@@ -163,7 +163,7 @@ async function findRoute(path, settings) {
     return found || null;
   }
   const splat = path.slice(taken.length).split('/').map(encodeURIComponent).join('/');
-  // The visitor chooses the splat: "/:splat" with "/evil.example" must not become "//evil.example".
+  // The visitor chooses the splat: "/:splat" must not become "//evil.example".
   const to = found.to.split(':splat').join(splat);
   return { to: found.to.startsWith('/') && !found.to.startsWith('//') ? local(to) : to, status: found.status };
 }
@@ -204,7 +204,7 @@ function isReserved(uri) {
   return /(?:^|\/)\.sitepush(?:\/|$)/.test(path) || /^\/+_releases(?:\/|$)/.test(path);
 }
 
-// Browsers say what they are doing; in one too old for that, a navigation asks for text/html.
+// A browser too old for Sec-Fetch-Mode asks for text/html when it navigates.
 function isNavigation(request) {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return false;
@@ -214,7 +214,7 @@ function isNavigation(request) {
 }
 
 function header(request, name) {
-  const found = request.headers && request.headers[name];
+  const found = request.headers[name];
   return found ? found.value : '';
 }
 
@@ -234,7 +234,7 @@ function local(path) {
 // The viewer's query goes along, unless the target brings one.
 function withQuery(to, request) {
   const pairs = [];
-  const query = request.querystring || {};
+  const query = request.querystring;
   Object.keys(query).forEach((name) => {
     (query[name].multiValue || [query[name]]).forEach((item) => {
       pairs.push(item.value === '' ? name : name + '=' + item.value);
