@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use sitepush::local::control::{ControlPlane, Fault, Operation};
+use sitepush::local::edge::invalidation::Item;
 use sitepush::local::edge::{
     CachePolicy, Clock, Edge, EdgeOptions, KeyValueStore, ManualClock, OnRequest, Origin, OriginObject,
     RunningEdge, UpstreamRoute,
@@ -234,6 +235,16 @@ async fn without_an_error_page_s3_answers() {
 }
 
 #[tokio::test]
+async fn an_error_page_can_be_stale_like_any_page() {
+    let site = Site::start().await;
+    site.get("/gone-1.js").await;
+    site.bucket.put("404.html", "new nothing", &[("cache-control", FOR_THE_CDN)]);
+    assert_eq!(site.get("/gone-2.js").await.text(), "nothing here");
+    site.edge.invalidate(&[Item::parse("/404.html").unwrap()]);
+    assert_eq!(site.get("/gone-3.js").await.text(), "new nothing");
+}
+
+#[tokio::test]
 async fn the_state_is_out_of_reach() {
     let site = Site::start().await;
     site.bucket.put(".sitepush/lock.json", "secret", &[]);
@@ -310,6 +321,8 @@ async fn other_methods_are_not_allowed() {
         let answer = site.ask(method, "/", &[]).await;
         assert_eq!((answer.status, answer.cache()), (403, "Error"));
     }
+    let preflight = site.ask(Method::OPTIONS, "/", &[("origin", "https://example.com")]).await;
+    assert_eq!(preflight.status, 403, "the bucket has no CORS rules");
 }
 
 #[tokio::test]
@@ -342,7 +355,7 @@ async fn what_was_fetched_before_an_invalidation_is_not_kept_after_it() {
         tokio::task::yield_now().await;
     }
     site.bucket.put("index.html", "new home", &[("cache-control", FOR_THE_CDN)]);
-    site.edge.invalidate(&[sitepush::local::edge::invalidation::Item::parse("/*").unwrap()]);
+    site.edge.invalidate(&[Item::parse("/*").unwrap()]);
     site.bucket.gate.add_permits(20);
     assert_eq!(old.await.unwrap().text(), "home");
     assert_eq!(site.get("/").await.text(), "new home");
@@ -354,11 +367,11 @@ async fn a_release_is_switched_by_one_write_without_an_invalidation() {
     for id in ["R1", "R2"] {
         site.bucket.put(&format!("_releases/{id}/index.html"), id, &[("cache-control", FOR_THE_CDN)]);
     }
-    site.bucket.put("assets/a.js", "shared", &[]);
+    site.bucket.put("assets/a.js", "pool", &[]);
     for id in ["R1", "R2", "R1"] {
         site.store.put("release", &format!(r#"{{"id":"{id}","pool":["/assets/"]}}"#)).unwrap();
         assert_eq!(site.get("/").await.text(), id);
-        assert_eq!(site.get("/assets/a.js").await.text(), "shared");
+        assert_eq!(site.get("/assets/a.js").await.text(), "pool");
     }
     assert_eq!(
         site.edge.cached_uris(),

@@ -250,7 +250,7 @@ impl Inner {
         let (stored_at, expires_at) =
             self.span(Lifetime::For(rule.map_or(self.options.error_ttl, |rule| rule.ttl)));
         let page = match rule {
-            Some(rule) if with_page && rule.page != key.uri => self.error_page(rule, key.accepts).await,
+            Some(rule) if with_page => self.error_page(rule, key.accepts).await,
             _ => None,
         };
         let mut response = page.unwrap_or(response);
