@@ -86,4 +86,3 @@ pub fn read(path: &Path) -> Result<SavedPlan, Error> {
     }
     Ok(saved)
 }
-

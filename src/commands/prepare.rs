@@ -16,7 +16,7 @@ use crate::settings::{PushSettings, TargetSettings};
 
 use super::build;
 use super::connect::{Connected, call_failed};
-use super::world::{self, World};
+use super::world::{self, Scrutiny, World};
 
 /// A planned push with all that carrying it out needs.
 pub struct PreparedPush {
@@ -49,9 +49,9 @@ pub async fn push(
     let world = world?;
     let took_over = world.recovery(connected.clock.service_now())?;
     let build = build::classified(&mut scan, &settings.build, world.manifest());
+    let scrutiny = if settings.verify_remote { Scrutiny::Compare } else { Scrutiny::Trust };
     let remote =
-        world::remote_state(connected, &world, Some(&build.inventory), took_over.is_some(), settings.scrutiny())
-            .await?;
+        world::remote_state(connected, &world, Some(&build.inventory), took_over.is_some(), scrutiny).await?;
     let distributions = distributions(&settings.target, connected, world.manifest()).await?;
     let versioning = versioning(connected, world.manifest()).await?;
     let draft = draft.unwrap_or_else(|| new_draft(settings, connected));
@@ -161,10 +161,9 @@ async fn versioning(connected: &Connected, manifest: Option<&Manifest>) -> Resul
         return Ok(Some(manifest.capabilities.versioning));
     }
     let bucket = &connected.bucket;
-    bucket
-        .get_bucket_versioning()
-        .await
-        .map_err(|error| call_failed(format!("cannot read the versioning of bucket `{}`", bucket.name()), error))
+    bucket.get_bucket_versioning().await.map_err(|error| {
+        call_failed(format!("cannot read the versioning of bucket `{}`", bucket.name()), error)
+    })
 }
 
 /// The promises that this endpoint cannot keep.

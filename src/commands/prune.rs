@@ -33,12 +33,10 @@ pub async fn run(args: &PruneArgs) -> Result<ExitCode, Error> {
     if args.prune_unknown {
         return unknown(args, &settings, connected, &world).await;
     }
-    let remote =
-        world::remote_state(&connected, &world, None, took_over.is_some(), Scrutiny::Trust).await?;
+    let remote = world::remote_state(&connected, &world, None, took_over.is_some(), Scrutiny::Trust).await?;
     let distributions = prepare::distributions(&settings.target, &connected, Some(&live.manifest)).await?;
     let desired = live.manifest.desired();
-    let draft =
-        ReleaseDraft { time: connected.clock.local_now(), commit: None, author: None, message: None };
+    let draft = ReleaseDraft { time: connected.clock.local_now(), commit: None, author: None, message: None };
     let planned = planning::plan(PlanningInput {
         purpose: Purpose::Prune,
         bucket: &settings.target.bucket,
@@ -92,7 +90,8 @@ async fn unknown(
     let failed = |error| call_failed(format!("cannot look into bucket `{}`", settings.target.bucket), error);
     let observed = observe::observe(&connected.bucket, None, None).await.map_err(failed)?;
     let known = world.recorded_state().objects;
-    let unknown: Vec<ObjectKey> = observed.listing.into_keys().filter(|key| !known.contains_key(key)).collect();
+    let unknown: Vec<ObjectKey> =
+        observed.listing.into_keys().filter(|key| !known.contains_key(key)).collect();
     if args.output.json {
         terminal::json(&unknown);
     } else {

@@ -39,8 +39,7 @@ pub async fn run(args: &RollbackArgs) -> Result<ExitCode, Error> {
     let to = choose(&live.manifest.history, args.release.as_deref())?;
     let mut record = read_record(&connected, &to.id).await?;
     keep_demotions(&mut record, &live.manifest);
-    let remote =
-        world::remote_state(&connected, &world, None, took_over.is_some(), Scrutiny::Trust).await?;
+    let remote = world::remote_state(&connected, &world, None, took_over.is_some(), Scrutiny::Trust).await?;
     let distributions = prepare::distributions(&settings.target, &connected, Some(&live.manifest)).await?;
     let desired = record.desired();
     let mut planned = planning::plan(PlanningInput {
@@ -124,8 +123,11 @@ async fn read_record(connected: &Connected, id: &ReleaseId) -> Result<Manifest, 
     let what = format!("cannot read the record of release `{id}`");
     let found = connected.bucket.get_state(&file).await.map_err(|error| call_failed(what.as_str(), error))?;
     let Some(found) = found else {
-        return Err(Error::new(Class::Refused, format!("the record of release `{id}` is gone from the bucket"))
-            .with_hint("build that commit again and push it"));
+        return Err(Error::new(
+            Class::Refused,
+            format!("the record of release `{id}` is gone from the bucket"),
+        )
+        .with_hint("build that commit again and push it"));
     };
     Manifest::decode(&found.bytes).map_err(|error| Error::new(Class::Service, what).caused_by(error))
 }

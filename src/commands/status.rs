@@ -33,9 +33,8 @@ pub async fn run(args: &StatusArgs) -> Result<ExitCode, Error> {
         bucket: &target.bucket,
         prefix: target.prefix.as_str(),
         live: manifest.map(|manifest| &manifest.release),
-        kept_count: manifest.map_or(0, |manifest| {
-            manifest.stale.values().filter(|stale| !stale.is_due).count() as u64
-        }),
+        kept_count: manifest
+            .map_or(0, |manifest| manifest.stale.values().filter(|stale| !stale.is_due).count() as u64),
         demoted: manifest.map(|manifest| manifest.demoted.keys().collect()).unwrap_or_default(),
         debts: &debts,
         lock,

@@ -23,7 +23,8 @@ pub async fn run(args: &UnlockArgs) -> Result<ExitCode, Error> {
     let target = TargetSettings::resolve(&args.target)?;
     let connected = connect(&target, SHORT_RETRY_LIMIT).await;
     let world = World::read(&connected.bucket).await?;
-    let Some(found) = world.lock.as_ref().filter(|found| matches!(found.record.state, LockState::Held { .. }))
+    let Some(found) =
+        world.lock.as_ref().filter(|found| matches!(found.record.state, LockState::Held { .. }))
     else {
         terminal::note("nobody holds the lock\n");
         return Ok(ExitCode::Done);

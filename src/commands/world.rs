@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::core::key::ObjectKey;
 use crate::core::inventory::{LocalInventory, RemoteState};
+use crate::core::key::ObjectKey;
 use crate::core::lock::{self, FoundLock, LockDecision, Settlement};
 use crate::core::manifest::Manifest;
 use crate::edges::call::CallError;

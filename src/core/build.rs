@@ -36,7 +36,11 @@ pub struct ClassifiedBuild {
 }
 
 /// Classifies `files` (in any order) by `rules`, given what `manifest` knows of their names' past.
-pub fn classify(files: Vec<UnclassifiedFile>, rules: &CacheRules, manifest: Option<&Manifest>) -> ClassifiedBuild {
+pub fn classify(
+    files: Vec<UnclassifiedFile>,
+    rules: &CacheRules,
+    manifest: Option<&Manifest>,
+) -> ClassifiedBuild {
     let names = SiteNames::new(files.iter().map(|file| file.key.as_str()));
     let mut interner = Interner::default();
     let mut build = ClassifiedBuild::default();
@@ -78,9 +82,7 @@ fn has_other_bytes(file: &UnclassifiedFile, manifest: Option<&Manifest>) -> bool
     let Some(manifest) = manifest else { return false };
     let published =
         manifest.objects.get(&file.key).or_else(|| manifest.stale.get(&file.key).map(|stale| &stale.object));
-    published.is_some_and(|object| {
-        object.class == ObjectClass::Fingerprinted && object.sha256 != file.sha256
-    })
+    published.is_some_and(|object| object.class == ObjectClass::Fingerprinted && object.sha256 != file.sha256)
 }
 
 /// Shares equal values: a site has thousands of files and a handful of header sets.

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::diff::{Action, Change, Changes, DiffContext, Reason, RetentionRules, diff};
-use super::inventory::{Desired, RemoteState};
 use super::invalidation::{self, ChangeKind, UrlStyle};
+use super::inventory::{Desired, RemoteState};
 use super::key::{KeyPrefix, ObjectKey, ViewerMapping};
 use super::lock::Settlement;
 use super::manifest::{DistributionFacts, Manifest, OwedInvalidation};
@@ -58,7 +58,11 @@ pub fn plan(input: PlanningInput<'_>) -> Planned {
     let draft_id = draft_id(&input, manifest);
     let newest: Vec<ReleaseId> = std::iter::once(draft_id.clone())
         .filter(|_| input.purpose != Purpose::Prune)
-        .chain(manifest.into_iter().flat_map(|manifest| manifest.history.iter().map(|summary| summary.id.clone())))
+        .chain(
+            manifest
+                .into_iter()
+                .flat_map(|manifest| manifest.history.iter().map(|summary| summary.id.clone())),
+        )
         .collect();
     let context = DiffContext {
         manifest,
@@ -146,13 +150,17 @@ fn plan_invalidation(
     manifest: Option<&Manifest>,
     release_id: &ReleaseId,
 ) -> PlannedInvalidation {
-    let changed: BTreeMap<ObjectKey, ChangeKind> =
-        changes.changes.iter().filter_map(|change| Some((change.key.clone(), change_kind(change)?))).collect();
-    let live_keys = manifest.into_iter().flat_map(|manifest| manifest.objects.keys());
-    let tree: BTreeSet<ObjectKey> =
-        input.desired.keys().map(|key| (*key).clone()).chain(live_keys.cloned()).collect();
+    let changed: BTreeMap<ObjectKey, ChangeKind> = changes
+        .changes
+        .iter()
+        .filter_map(|change| Some((change.key.clone(), change_kind(change)?)))
+        .collect();
+    let before: BTreeSet<&ObjectKey> =
+        manifest.into_iter().flat_map(|manifest| manifest.objects.keys()).collect();
+    let tree = before.iter().chain(input.desired.keys()).copied().collect();
     let mapping = ViewerMapping { prefix: input.prefix.clone(), origin_path: facts.origin_path.clone() };
-    invalidation::plan_for(distribution_id, release_id, &mapping, input.url_style, &changed, &tree)
+    let change = invalidation::Change { changed: &changed, before: &before, tree: &tree };
+    invalidation::plan_for(distribution_id, release_id, &mapping, input.url_style, change)
 }
 
 /// What a change means for cached copies; none when no cache can hold a stale one.

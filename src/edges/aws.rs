@@ -6,7 +6,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
 
 use super::clock::Clock;
 
@@ -17,6 +17,8 @@ pub struct Connection {
     pub profile: Option<String>,
     /// Every service is asked there, unless `AWS_ENDPOINT_URL_<SERVICE>` says otherwise.
     pub endpoint_url: Option<String>,
+    /// Access key id and secret; without them the SDK's whole chain is asked.
+    pub static_keys: Option<(String, String)>,
 }
 
 /// Used where nothing names a region: the bucket's own is then found from the answer.
@@ -39,6 +41,10 @@ pub async fn load(connection: &Connection) -> SdkConfig {
     }
     if let Some(endpoint_url) = &connection.endpoint_url {
         loader = loader.endpoint_url(endpoint_url);
+    }
+    if let Some((access_key_id, secret_access_key)) = &connection.static_keys {
+        let keys = Credentials::new(access_key_id, secret_access_key, None, None, "sitepush");
+        loader = loader.credentials_provider(keys);
     }
     let config = loader.load().await;
     if config.region().is_some() {

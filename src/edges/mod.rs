@@ -4,6 +4,7 @@ pub mod aws;
 pub mod call;
 pub mod clock;
 pub mod cloudfront;
+pub mod files;
 pub mod git;
 pub mod process;
 pub mod s3;

@@ -39,7 +39,10 @@ pub async fn delete(
     result
 }
 
-async fn delete_batches(bucket: &Bucket, keys: &[ObjectKey]) -> Result<Vec<(ObjectKey, CallError)>, CallError> {
+async fn delete_batches(
+    bucket: &Bucket,
+    keys: &[ObjectKey],
+) -> Result<Vec<(ObjectKey, CallError)>, CallError> {
     let mut failures = Vec::new();
     for batch in keys.chunks(DELETE_BATCH_KEYS) {
         failures.extend(bucket.delete_objects(&batch.iter().collect::<Vec<_>>()).await?);

@@ -113,6 +113,20 @@ impl TargetSettings {
         Self::from_config(args, &loaded)
     }
 
+    /// For commands that only touch distributions: the bucket stays empty when none is named.
+    ///
+    /// # Errors
+    /// When the configuration cannot be read.
+    pub fn resolve_without_bucket(args: &TargetArgs) -> Result<Self, Error> {
+        let loaded = config_file::load(args.config.as_deref())?;
+        let is_bucket_known = args.bucket.is_some() || chosen_target(&loaded.config, args)?.bucket.is_some();
+        let placeholder = (!is_bucket_known).then(|| "unnamed".to_owned());
+        Self::from_config(
+            &TargetArgs { bucket: args.bucket.clone().or(placeholder), ..args.clone() },
+            &loaded,
+        )
+    }
+
     fn from_config(args: &TargetArgs, loaded: &LoadedConfig) -> Result<Self, Error> {
         let target = chosen_target(&loaded.config, args)?;
         let bucket = args.bucket.clone().or_else(|| target.bucket.clone());
@@ -121,11 +135,13 @@ impl TargetSettings {
                 .with_hint("pass `--bucket`, or write a target into sitepush.toml (`sitepush init`)"));
         };
         let prefix = args.prefix.clone().or_else(|| target.prefix.clone()).unwrap_or_default();
-        let prefix = KeyPrefix::new(&prefix).map_err(|error| {
-            Error::usage(format!("`{prefix}` cannot be a prefix")).caused_by(error)
-        })?;
-        let distributions =
-            if args.distributions.is_empty() { target.distributions.clone() } else { args.distributions.clone() };
+        let prefix = KeyPrefix::new(&prefix)
+            .map_err(|error| Error::usage(format!("`{prefix}` cannot be a prefix")).caused_by(error))?;
+        let distributions = if args.distributions.is_empty() {
+            target.distributions.clone()
+        } else {
+            args.distributions.clone()
+        };
         Ok(Self {
             bucket,
             prefix,
@@ -210,9 +226,10 @@ impl BuildSettings {
         if matches!(name, "_headers" | "_redirects") {
             return Some("it is read as configuration".into());
         }
-        let is_dot_file = name.split('/').enumerate().any(|(depth, segment)| {
-            segment.starts_with('.') && !(depth == 0 && segment == ".well-known")
-        });
+        let is_dot_file = name
+            .split('/')
+            .enumerate()
+            .any(|(depth, segment)| segment.starts_with('.') && !(depth == 0 && segment == ".well-known"));
         if is_dot_file {
             return Some("dot files are not published".into());
         }
@@ -229,7 +246,9 @@ impl BuildSettings {
 /// Source maps go by their double ending; other `.map` files (game levels, say) are data.
 fn is_source_map(key: &ObjectKey) -> bool {
     let name = key.file_name().to_ascii_lowercase();
-    [".js.map", ".mjs.map", ".cjs.map", ".css.map", ".ts.map", ".wasm.map"].iter().any(|end| name.ends_with(end))
+    [".js.map", ".mjs.map", ".cjs.map", ".css.map", ".ts.map", ".wasm.map"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 fn globs(patterns: &[String], field: &str) -> Result<GlobSet, Error> {
@@ -255,7 +274,10 @@ impl RunSettings {
                 allow_shrink,
             },
             retention: RetentionRules {
-                keep_releases: config.retention.keep_releases.unwrap_or(RetentionRules::default().keep_releases),
+                keep_releases: config
+                    .retention
+                    .keep_releases
+                    .unwrap_or(RetentionRules::default().keep_releases),
                 keep_days: config.retention.keep_days.unwrap_or(RetentionRules::default().keep_days),
             },
             wait: args.wait,

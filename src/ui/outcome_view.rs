@@ -52,9 +52,14 @@ fn headline(outcome: &Outcome) -> String {
         (Ending::Done, Some(id)) => {
             format!("{} {id}: {done} in {time}, {requests}\n", paint(style::ADD.bold(), "live"))
         }
-        (Ending::Done, None) => format!("{} {done} in {time}, {requests}\n", paint(style::ADD.bold(), "done:")),
+        (Ending::Done, None) => {
+            format!("{} {done} in {time}, {requests}\n", paint(style::ADD.bold(), "done:"))
+        }
         (Ending::PartWay, _) if outcome.is_committed => {
-            format!("{} the release is live, but not all is done: {done}\n", paint(style::WARNING, "part way:"))
+            format!(
+                "{} the release is live, but not all is done: {done}\n",
+                paint(style::WARNING, "part way:")
+            )
         }
         (Ending::PartWay, _) => {
             format!("{} the site is whole; {done}\n", paint(style::WARNING, "part way:"))

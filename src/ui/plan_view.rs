@@ -25,7 +25,11 @@ pub fn render(plan: &Plan) -> String {
     }
     for debt in &plan.debts {
         let count = human::count(debt.items.len() as u64, "item", "items");
-        let _ = writeln!(text, "\n  owed from an earlier run: invalidation of {count} on {}", debt.distribution_id);
+        let _ = writeln!(
+            text,
+            "\n  owed from an earlier run: invalidation of {count} on {}",
+            debt.distribution_id
+        );
     }
     text.push('\n');
     text.push_str(&summary(plan));
@@ -38,7 +42,9 @@ fn headline(plan: &Plan) -> String {
     let base = plan.base.as_ref().map_or_else(String::new, |base| format!(" (live: {})", base.release_id));
     match &plan.purpose {
         Purpose::Push if plan.is_empty() => format!("{place}{base} is up to date\n"),
-        Purpose::Push if plan.base.is_none() => format!("{} {place}, first release\n", paint(style::BOLD, "publish to")),
+        Purpose::Push if plan.base.is_none() => {
+            format!("{} {place}, first release\n", paint(style::BOLD, "publish to"))
+        }
         Purpose::Push => format!("{} {place}{base}\n", paint(style::BOLD, "publish to")),
         Purpose::Rollback { to } => format!("{} {to} at {place}{base}\n", paint(style::BOLD, "roll back to")),
         Purpose::Prune => format!("{} {place}{base}\n", paint(style::BOLD, "prune")),
@@ -50,13 +56,15 @@ fn render_phase(text: &mut String, plan: &Plan, phase: Phase) {
     if changes.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n  {} {}", paint(style::BOLD, phase.title()), paint(style::DIM, &tally(&changes)));
+    let _ =
+        writeln!(text, "\n  {} {}", paint(style::BOLD, phase.title()), paint(style::DIM, &tally(&changes)));
     for change in changes.iter().take(LINES_PER_PHASE) {
         let _ = writeln!(text, "    {}", line(change));
     }
     if changes.len() > LINES_PER_PHASE {
         let more = (changes.len() - LINES_PER_PHASE) as u64;
-        let _ = writeln!(text, "    {}", paint(style::DIM, &format!("... and {} more", human::thousands(more))));
+        let _ =
+            writeln!(text, "    {}", paint(style::DIM, &format!("... and {} more", human::thousands(more))));
     }
 }
 
@@ -109,7 +117,8 @@ fn render_invalidation(text: &mut String, invalidation: &PlannedInvalidation) {
     }
     if invalidation.items.len() > LINES_PER_PHASE {
         let more = (invalidation.items.len() - LINES_PER_PHASE) as u64;
-        let _ = writeln!(text, "    {}", paint(style::DIM, &format!("... and {} more", human::thousands(more))));
+        let _ =
+            writeln!(text, "    {}", paint(style::DIM, &format!("... and {} more", human::thousands(more))));
     }
     for sentence in &invalidation.explanation {
         let _ = writeln!(text, "    {}", paint(style::DIM, sentence));
@@ -134,7 +143,11 @@ fn summary(plan: &Plan) -> String {
     }
     parts.push(format!("{} unchanged", human::thousands(plan.unchanged_count)));
     if plan.kept_count > 0 {
-        parts.push(format!("{} kept for open pages ({})", human::thousands(plan.kept_count), human::bytes(plan.kept_bytes)));
+        parts.push(format!(
+            "{} kept for open pages ({})",
+            human::thousands(plan.kept_count),
+            human::bytes(plan.kept_bytes)
+        ));
     }
     let mut text = format!("{}\n", parts.join(", "));
     if !plan.is_empty() {

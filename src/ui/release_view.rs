@@ -108,14 +108,20 @@ pub fn render_status(status: &StatusDocument<'_>) -> String {
         render_drift(&mut text, drift);
     }
     if let Some(unknown) = &status.unknown {
-        let _ = writeln!(text, "unknown   {} not published by sitepush", human::count(unknown.len() as u64, "object", "objects"));
+        let _ = writeln!(
+            text,
+            "unknown   {} not published by sitepush",
+            human::count(unknown.len() as u64, "object", "objects")
+        );
     }
     text
 }
 
 fn render_capabilities(text: &mut String, capabilities: Capabilities) {
     if !capabilities.versioning {
-        text.push_str("bucket    keeps no versions: a rollback cannot bring back overwritten or deleted files\n");
+        text.push_str(
+            "bucket    keeps no versions: a rollback cannot bring back overwritten or deleted files\n",
+        );
     }
     if !capabilities.conditional_writes {
         text.push_str("bucket    ignores conditional writes: two pushes at one time are not kept apart\n");

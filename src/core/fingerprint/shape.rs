@@ -79,9 +79,14 @@ fn is_size(part: &str) -> bool {
 fn starts_with_date(part: &str) -> bool {
     let digits: Vec<u8> = part.bytes().filter(|&b| b != b'-' && b != b'_').take(8).collect();
     let number = |range: std::ops::Range<usize>| {
-        digits.get(range)?.iter().try_fold(0_u32, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
+        digits
+            .get(range)?
+            .iter()
+            .try_fold(0_u32, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
     };
-    let (Some(year), Some(month), Some(day)) = (number(0..4), number(4..6), number(6..8)) else { return false };
+    let (Some(year), Some(month), Some(day)) = (number(0..4), number(4..6), number(6..8)) else {
+        return false;
+    };
     (1900..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day)
 }
 
@@ -93,7 +98,8 @@ fn is_hand_typed(part: &str) -> bool {
     let bytes = lower.as_bytes();
     let distinct = (0..=u8::MAX).filter(|byte| bytes.contains(byte)).count();
     let few = distinct <= 3 || (bytes.len() <= 12 && distinct * 3 <= bytes.len());
-    let period = (1..=bytes.len() / 2).any(|period| bytes.iter().skip(period).eq(&bytes[..bytes.len() - period]));
+    let period =
+        (1..=bytes.len() / 2).any(|period| bytes.iter().skip(period).eq(&bytes[..bytes.len() - period]));
     few || period || counts(bytes)
 }
 
@@ -122,7 +128,8 @@ fn is_word_like(part: &str) -> bool {
     let letters: usize = words.iter().map(|word| word.len()).sum();
     let is_word_with_number = letters >= 4 && letters * 2 >= part.len();
     // `dec01234` is left to the company it keeps: one hexadecimal hash in 30 has all its letters at one edge.
-    let is_label_of_number = letters <= 3 && smallest_alphabet(part) != Alphabet::Hex && is_at_an_edge(part, &words);
+    let is_label_of_number =
+        letters <= 3 && smallest_alphabet(part) != Alphabet::Hex && is_at_an_edge(part, &words);
     (is_word_with_number || is_label_of_number)
         && words.len() * 8 <= part.len().max(8) * 3
         && words.iter().all(|word| is_pronounceable(word))

@@ -1,0 +1,74 @@
+//! `sitepush invalidate`: drops the cached copies of paths by hand.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::cli::InvalidateArgs;
+use crate::core::invalidation::{batches, normalize_item};
+use crate::core::manifest::OwedInvalidation;
+use crate::core::outcome::MadeInvalidation;
+use crate::core::release::ReleaseId;
+use crate::error::Error;
+use crate::execute::invalidate::{self, Completion};
+use crate::execute::push::DEFAULT_COMPLETION_LIMIT;
+use crate::exit_code::ExitCode;
+use crate::settings::TargetSettings;
+use crate::ui::progress::{self, Audience};
+use crate::ui::terminal;
+
+use super::connect::{call_failed, connect};
+
+#[derive(Serialize)]
+struct InvalidateDocument<'a> {
+    planned: &'a [OwedInvalidation],
+    made: &'a [MadeInvalidation],
+}
+
+/// Invalidates the paths on every distribution of the target.
+///
+/// # Errors
+/// When a path is not one, the target has no distribution, or CloudFront refuses.
+pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
+    let target = TargetSettings::resolve_without_bucket(&args.target)?;
+    if target.distributions.is_empty() {
+        return Err(Error::usage("the target has no distribution")
+            .with_hint("pass `--distribution`, or set `distributions` of the target in sitepush.toml"));
+    }
+    let items = args.paths.iter().map(|path| normalize_item(path)).collect::<Result<Vec<_>, _>>().map_err(
+        |error| {
+            Error::usage("a path cannot be invalidated").caused_by(error).with_hint(
+                "a path starts with `/`; `*` is its last character and stands for anything (`/blog/*`)",
+            )
+        },
+    )?;
+    let connected = connect(&target, std::time::Duration::from_secs(args.run.retry_seconds)).await;
+    // By hand means now: the reference is the moment's, so that asking twice invalidates twice.
+    let reference = ReleaseId::derive(connected.clock.local_now(), None);
+    let planned: Vec<OwedInvalidation> =
+        target.distributions.iter().flat_map(|id| batches(id, &reference, &items)).collect();
+    let mut made = Vec::new();
+    if !args.dry_run {
+        let audience = if terminal::is_watched() { Audience::Terminal } else { Audience::Log };
+        let events = if args.output.json { Arc::new(|_| {}) } else { progress::sink(audience) };
+        let completion = if args.run.wait {
+            Completion::AwaitedFor(DEFAULT_COMPLETION_LIMIT)
+        } else {
+            Completion::NotAwaited
+        };
+        for owed in &planned {
+            let one = invalidate::pay(&connected.cloudfront, owed, completion, &events).await;
+            made.push(one.map_err(|error| {
+                call_failed(format!("cannot invalidate on distribution `{}`", owed.distribution_id), error)
+            })?);
+        }
+    }
+    if args.output.json {
+        terminal::json(&InvalidateDocument { planned: &planned, made: &made });
+    } else {
+        for owed in &planned {
+            terminal::data(&format!("{}: {}\n", owed.distribution_id, owed.items.join(" ")));
+        }
+    }
+    Ok(ExitCode::Done)
+}

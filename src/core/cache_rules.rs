@@ -1,0 +1,428 @@
+//! Which headers each key is stored with. First match wins, attribute by attribute: the user's rules, then
+//! `_headers`, then the built-in ones.
+//!
+//! Pure. The one thing that no rule can do is to make a key immutable that is known or bound to change.
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::content_type;
+use super::headers::ObjectHeaders;
+use super::headers_file::HeadersFile;
+use super::inventory::Packing;
+use super::key::ObjectKey;
+use super::object_class::{ObjectClass, is_service_worker};
+
+/// For names that change with their content: cached by everyone, for a year, and not asked for again.
+pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// For everything else: browsers ask each time and are mostly answered "unchanged".
+pub const REVALIDATE: &str = "public, max-age=0, must-revalidate";
+
+/// The same, but the edge keeps it until it is invalidated, which every push does.
+pub const REVALIDATE_AT_BROWSER: &str = "public, max-age=0, s-maxage=31536000, must-revalidate";
+
+/// Whether somebody drops the edge's copies when they change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EdgeCaching {
+    /// We do, with each push.
+    Invalidated,
+    /// Nobody: the edge must ask again.
+    Unmanaged,
+}
+
+/// A rule of the user's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserRule {
+    /// Globs over keys: `*` stays inside a segment, `**` does not.
+    pub patterns: Vec<String>,
+    pub cache_control: Option<String>,
+    pub content_type: Option<String>,
+    pub packing: Option<Packing>,
+    /// Lower-case names: `content-disposition`, `content-language`, `x-amz-meta-*`.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Why a rule cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuleError {
+    #[error("rule {number}: `{pattern}` is not a pattern: {problem}")]
+    Pattern { number: usize, pattern: String, problem: String },
+    #[error("rule {number}: objects cannot carry the header `{name}`")]
+    Header { number: usize, name: String },
+    #[error("rule {number}: `{text}` is not a cache control: {problem}")]
+    CacheControl { number: usize, text: String, problem: String },
+}
+
+/// All rules, ready for use.
+#[derive(Clone, Debug)]
+pub struct CacheRules {
+    user: Vec<CompiledRule>,
+    headers_file: HeadersFile,
+    edge: EdgeCaching,
+}
+
+#[derive(Clone, Debug)]
+struct CompiledRule {
+    rule: UserRule,
+    globs: GlobSet,
+    /// `sitepush.toml rule 2 (`*.pdf`)`.
+    name: String,
+}
+
+/// What a file is stored with, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Classified {
+    pub headers: ObjectHeaders,
+    pub class: ObjectClass,
+    /// Which rule gave the cache control.
+    pub rule: String,
+    pub reason: String,
+    pub warning: Option<String>,
+}
+
+impl CacheRules {
+    /// Compiles the rules; the second value is what a person should know of them.
+    ///
+    /// # Errors
+    /// When a pattern, a header or a cache control cannot be used.
+    pub fn new(
+        user: &[UserRule],
+        headers_file: Option<&HeadersFile>,
+        edge: EdgeCaching,
+    ) -> Result<(Self, Vec<String>), RuleError> {
+        let user = user
+            .iter()
+            .enumerate()
+            .map(|(index, rule)| CompiledRule::new(index + 1, rule))
+            .collect::<Result<_, _>>()?;
+        let headers_file = headers_file.cloned().unwrap_or_default();
+        let mut warnings = Vec::new();
+        if !headers_file.unsupported.is_empty() {
+            warnings.push(format!(
+                "`_headers`: objects in S3 cannot carry {}; put them into the distribution's response headers policy",
+                headers_file.unsupported.join(", ")
+            ));
+        }
+        Ok((Self { user, headers_file, edge }, warnings))
+    }
+
+    /// How the bytes of a key are stored. A file that is compressed already is left as it is.
+    pub fn packing(&self, key: &ObjectKey, first_bytes: &[u8]) -> Packing {
+        let wanted = self.matching(key).find_map(|rule| rule.rule.packing).unwrap_or(Packing::AsIs);
+        let content_type = self.content_type(key, first_bytes).0;
+        let is_plain = precompressed(key).is_none() && content_type::is_compressible(&content_type);
+        if is_plain { wanted } else { Packing::AsIs }
+    }
+
+    /// Decides a key's headers and class. `is_fingerprinted` is what its name says, `why` in words; `is_demoted`
+    /// that its past says otherwise.
+    pub fn classify(
+        &self,
+        key: &ObjectKey,
+        first_bytes: &[u8],
+        is_fingerprinted: bool,
+        why: &str,
+        is_demoted: bool,
+    ) -> Classified {
+        let (content_type, encoding) = self.content_type(key, first_bytes);
+        let is_html = content_type.starts_with("text/html");
+        let may_be_immutable = is_fingerprinted && !is_demoted && !is_html && !is_service_worker(key);
+        let chosen = self.cache_control(key, may_be_immutable, why, is_demoted);
+        let class = if may_be_immutable && chosen.text.contains("immutable") {
+            ObjectClass::Fingerprinted
+        } else {
+            ObjectClass::of_lasting_name(key, is_html)
+        };
+        let mut headers = ObjectHeaders {
+            cache_control: Some(chosen.text),
+            content_type: Some(content_type),
+            content_encoding: match self.packing(key, first_bytes) {
+                Packing::Gzip => Some("gzip".into()),
+                Packing::AsIs => encoding.map(str::to_owned),
+            },
+            ..ObjectHeaders::default()
+        };
+        self.add_other_headers(key, &mut headers);
+        Classified { headers, class, rule: chosen.rule, reason: chosen.reason, warning: chosen.warning }
+    }
+
+    fn matching<'a>(&'a self, key: &'a ObjectKey) -> impl Iterator<Item = &'a CompiledRule> {
+        self.user.iter().filter(|rule| rule.globs.is_match(key.as_str()))
+    }
+
+    /// The header that the first matching `_headers` rule gives, with its line.
+    fn from_headers_file(&self, key: &ObjectKey, name: &str) -> Option<(&str, usize)> {
+        let mut rules = self.headers_file.rules.iter().filter(|rule| rule.matches(key));
+        rules.find_map(|rule| {
+            let (_, value) = rule.headers.iter().find(|(header, _)| header == name)?;
+            Some((value.as_str(), rule.line))
+        })
+    }
+
+    /// The type, and the encoding that the name shows (`app.js.br`).
+    fn content_type(&self, key: &ObjectKey, first_bytes: &[u8]) -> (String, Option<&'static str>) {
+        let (underlying, encoding) = match precompressed(key) {
+            Some((underlying, encoding)) => (underlying, Some(encoding)),
+            None => (key.clone(), None),
+        };
+        let by_rule = self.matching(key).find_map(|rule| rule.rule.content_type.clone());
+        let by_file = || self.from_headers_file(key, "content-type").map(|(value, _)| value.to_owned());
+        let content_type =
+            by_rule.or_else(by_file).unwrap_or_else(|| content_type::derive(&underlying, first_bytes));
+        (content_type, encoding)
+    }
+
+    fn cache_control(&self, key: &ObjectKey, may_be_immutable: bool, why: &str, is_demoted: bool) -> Chosen {
+        let by_rule = self.matching(key).find_map(|rule| {
+            let text = rule.rule.cache_control.clone()?;
+            Some((text, rule.name.clone(), rule.names_exactly(key)))
+        });
+        let by_file = || {
+            let (text, line) = self.from_headers_file(key, "cache-control")?;
+            Some((text.to_owned(), format!("_headers line {line}"), false))
+        };
+        if let Some((text, rule, is_exact)) = by_rule.or_else(by_file) {
+            let is_unsafe = text.contains("immutable") && !may_be_immutable && (!is_exact || is_demoted);
+            if !is_unsafe {
+                return Chosen { text, reason: format!("{rule} says so"), rule, warning: None };
+            }
+            let warning = format!(
+                "{rule} calls `{key}` immutable, but {}; it is revalidated instead",
+                if is_demoted {
+                    "its bytes have changed before"
+                } else {
+                    "its name does not change with its content"
+                }
+            );
+            return Chosen {
+                text: self.revalidate().into(),
+                rule: "built-in: revalidate".into(),
+                reason: "never immutable".into(),
+                warning: Some(warning),
+            };
+        }
+        let (text, rule, reason) = match (may_be_immutable, is_demoted) {
+            (true, _) => (IMMUTABLE, "built-in: fingerprinted", why),
+            (false, true) => {
+                (self.revalidate(), "built-in: demoted", "its bytes have changed under this name")
+            }
+            (false, false) => (self.revalidate(), "built-in: revalidate", why),
+        };
+        Chosen { text: text.into(), rule: rule.into(), reason: reason.into(), warning: None }
+    }
+
+    fn revalidate(&self) -> &'static str {
+        match self.edge {
+            EdgeCaching::Invalidated => REVALIDATE_AT_BROWSER,
+            EdgeCaching::Unmanaged => REVALIDATE,
+        }
+    }
+
+    fn add_other_headers(&self, key: &ObjectKey, headers: &mut ObjectHeaders) {
+        let user = self.matching(key).flat_map(|rule| rule.rule.headers.iter());
+        let file = self.headers_file.rules.iter().filter(|rule| rule.matches(key));
+        let all = user.chain(file.flat_map(|rule| rule.headers.iter()));
+        for (name, value) in all {
+            let place = match name.as_str() {
+                "content-disposition" => &mut headers.content_disposition,
+                "content-language" => &mut headers.content_language,
+                "content-encoding" => &mut headers.content_encoding,
+                _ => {
+                    if let Some(name) = name.strip_prefix("x-amz-meta-") {
+                        headers.metadata.entry(name.to_owned()).or_insert_with(|| value.clone());
+                    }
+                    continue;
+                }
+            };
+            place.get_or_insert_with(|| value.clone());
+        }
+    }
+}
+
+struct Chosen {
+    text: String,
+    rule: String,
+    reason: String,
+    warning: Option<String>,
+}
+
+impl CompiledRule {
+    fn new(number: usize, rule: &UserRule) -> Result<Self, RuleError> {
+        let mut builder = GlobSetBuilder::new();
+        for pattern in &rule.patterns {
+            let failed = |error: globset::Error| RuleError::Pattern {
+                number,
+                pattern: pattern.clone(),
+                problem: error.kind().to_string(),
+            };
+            builder.add(GlobBuilder::new(pattern).literal_separator(true).build().map_err(failed)?);
+        }
+        let globs = builder.build().map_err(|error| RuleError::Pattern {
+            number,
+            pattern: rule.patterns.join(", "),
+            problem: error.kind().to_string(),
+        })?;
+        if let Some((name, _)) = rule.headers.iter().find(|(name, _)| !is_carried(name)) {
+            return Err(RuleError::Header { number, name: name.clone() });
+        }
+        if let Some(text) = &rule.cache_control {
+            check_cache_control(text).map_err(|problem| RuleError::CacheControl {
+                number,
+                text: text.clone(),
+                problem,
+            })?;
+        }
+        let name = format!("sitepush.toml rule {number} (`{}`)", rule.patterns.join("`, `"));
+        Ok(Self { rule: rule.clone(), globs, name })
+    }
+
+    fn names_exactly(&self, key: &ObjectKey) -> bool {
+        self.rule.patterns.iter().any(|pattern| pattern == key.as_str())
+    }
+}
+
+fn is_carried(name: &str) -> bool {
+    matches!(name, "content-disposition" | "content-language" | "content-encoding")
+        || name.strip_prefix("x-amz-meta-").is_some_and(|rest| !rest.is_empty())
+}
+
+/// Directives that take seconds must have them (RFC 9111, section 5.2).
+fn check_cache_control(text: &str) -> Result<(), String> {
+    for directive in text.split(',').map(str::trim) {
+        let (name, value) = match directive.split_once('=') {
+            Some((name, value)) => (name.trim().to_ascii_lowercase(), Some(value.trim())),
+            None => (directive.to_ascii_lowercase(), None),
+        };
+        let takes_seconds =
+            matches!(name.as_str(), "max-age" | "s-maxage" | "stale-while-revalidate" | "stale-if-error");
+        let has_seconds = value.is_some_and(|value| value.parse::<u32>().is_ok());
+        if takes_seconds && !has_seconds {
+            return Err(format!("`{name}` takes a number of seconds"));
+        }
+        if name.is_empty() || name.contains(' ') {
+            return Err("directives are separated by commas".into());
+        }
+    }
+    Ok(())
+}
+
+/// A file that was compressed by the build (`app.js.br`), with the key that it stands for. `archive.tar.gz` is not one.
+fn precompressed(key: &ObjectKey) -> Option<(ObjectKey, &'static str)> {
+    let (stem, ending) = key.as_str().rsplit_once('.')?;
+    let encoding = match ending {
+        "br" => "br",
+        "gz" => "gzip",
+        "zst" => "zstd",
+        _ => return None,
+    };
+    let underlying = ObjectKey::new(stem).ok()?;
+    underlying.extension()?;
+    content_type::is_compressible(&content_type::derive(&underlying, b"")).then_some((underlying, encoding))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> ObjectKey {
+        ObjectKey::new(text).expect("a key")
+    }
+
+    fn rules(user: &[UserRule], headers: &str, edge: EdgeCaching) -> CacheRules {
+        let file = HeadersFile::parse(headers).expect("parses");
+        CacheRules::new(user, Some(&file), edge).expect("rules").0
+    }
+
+    fn cache_rule(pattern: &str, cache_control: &str) -> UserRule {
+        UserRule {
+            patterns: vec![pattern.into()],
+            cache_control: Some(cache_control.into()),
+            ..UserRule::default()
+        }
+    }
+
+    fn control(rules: &CacheRules, name: &str, is_fingerprinted: bool, is_demoted: bool) -> String {
+        let classified = rules.classify(&key(name), b"", is_fingerprinted, "", is_demoted);
+        classified.headers.cache_control.expect("always given")
+    }
+
+    #[test]
+    fn hashed_names_are_immutable_and_the_rest_is_revalidated() {
+        let managed = rules(&[], "", EdgeCaching::Invalidated);
+        assert_eq!(control(&managed, "assets/app-3f9c2e1a.js", true, false), IMMUTABLE);
+        assert_eq!(control(&managed, "index.html", false, false), REVALIDATE_AT_BROWSER);
+        let alone = rules(&[], "", EdgeCaching::Unmanaged);
+        assert_eq!(control(&alone, "index.html", false, false), REVALIDATE);
+    }
+
+    #[test]
+    fn a_demoted_key_is_never_immutable_whatever_a_rule_says() {
+        let by_user =
+            rules(&[cache_rule("assets/**", "max-age=31536000, immutable")], "", EdgeCaching::Unmanaged);
+        assert_eq!(control(&by_user, "assets/app-3f9c2e1a.js", true, true), REVALIDATE);
+        let exact =
+            rules(&[cache_rule("assets/a.js", "max-age=31536000, immutable")], "", EdgeCaching::Unmanaged);
+        assert_eq!(control(&exact, "assets/a.js", true, true), REVALIDATE);
+    }
+
+    #[test]
+    fn a_broad_rule_cannot_make_a_page_immutable_and_an_exact_one_can() {
+        let broad = rules(&[cache_rule("**", "max-age=31536000, immutable")], "", EdgeCaching::Unmanaged);
+        let page = broad.classify(&key("index.html"), b"", false, "", false);
+        assert_eq!(page.headers.cache_control.as_deref(), Some(REVALIDATE));
+        assert!(page.warning.is_some());
+        let exact =
+            rules(&[cache_rule("logo.svg", "max-age=31536000, immutable")], "", EdgeCaching::Unmanaged);
+        assert!(control(&exact, "logo.svg", false, false).contains("immutable"));
+    }
+
+    #[test]
+    fn the_users_rules_come_before_headers_files_and_both_before_the_built_in_ones() {
+        let both = rules(
+            &[cache_rule("a/*", "max-age=1")],
+            "/*\n  cache-control: max-age=2\n  content-language: en",
+            EdgeCaching::Unmanaged,
+        );
+        assert_eq!(control(&both, "a/x.png", false, false), "max-age=1");
+        assert_eq!(control(&both, "a/b/x.png", false, false), "max-age=2");
+        let headers = both.classify(&key("a/x.png"), b"", false, "", false).headers;
+        assert_eq!(headers.content_language.as_deref(), Some("en"));
+    }
+
+    #[test]
+    fn compressed_siblings_have_the_type_of_what_they_stand_for() {
+        let plain = rules(&[], "", EdgeCaching::Unmanaged);
+        let headers = plain.classify(&key("app.js.br"), b"", false, "", false).headers;
+        assert_eq!(headers.content_type.as_deref(), Some("text/javascript; charset=utf-8"));
+        assert_eq!(headers.content_encoding.as_deref(), Some("br"));
+        let archive = plain.classify(&key("archive.tar.gz"), b"", false, "", false).headers;
+        assert_eq!(archive.content_type.as_deref(), Some("application/gzip"));
+        assert_eq!(archive.content_encoding, None);
+    }
+
+    #[test]
+    fn only_compressible_types_are_compressed() {
+        let gzip =
+            UserRule { patterns: vec!["**".into()], packing: Some(Packing::Gzip), ..UserRule::default() };
+        let gzip = rules(&[gzip], "", EdgeCaching::Unmanaged);
+        assert_eq!(gzip.packing(&key("a.css"), b""), Packing::Gzip);
+        assert_eq!(gzip.packing(&key("a.png"), b""), Packing::AsIs);
+        assert_eq!(gzip.packing(&key("a.css.br"), b""), Packing::AsIs);
+        let headers = gzip.classify(&key("a.css"), b"", false, "", false).headers;
+        assert_eq!(headers.content_encoding.as_deref(), Some("gzip"));
+    }
+
+    #[test]
+    fn rules_that_cannot_work_are_refused() {
+        let refused =
+            |rule: UserRule| CacheRules::new(&[rule], None, EdgeCaching::Unmanaged).expect_err("refused");
+        assert!(matches!(refused(cache_rule("[", "no-store")), RuleError::Pattern { number: 1, .. }));
+        assert!(matches!(refused(cache_rule("*", "max-age=abc")), RuleError::CacheControl { .. }));
+        let frame = UserRule {
+            patterns: vec!["*".into()],
+            headers: vec![("x-frame-options".into(), "DENY".into())],
+            ..UserRule::default()
+        };
+        assert!(matches!(refused(frame), RuleError::Header { .. }));
+    }
+}

@@ -1,0 +1,193 @@
+//! The `_headers` file of Netlify and Cloudflare Pages: path patterns and the headers under them.
+//!
+//! Pure. Decides which lines mean something to S3; what it cannot carry is told, not dropped in silence.
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::key::ObjectKey;
+
+/// A parsed `_headers` file.
+#[derive(Clone, Debug, Default)]
+pub struct HeadersFile {
+    /// In the file's order; the first that gives a header wins.
+    pub rules: Vec<HeadersRule>,
+    /// Headers that objects cannot carry, each once, sorted.
+    pub unsupported: Vec<String>,
+}
+
+/// One pattern and its headers.
+#[derive(Clone, Debug)]
+pub struct HeadersRule {
+    pub pattern: String,
+    /// Of the pattern, from 1.
+    pub line: usize,
+    /// Lower-case names with their values, in the file's order.
+    pub headers: Vec<(String, String)>,
+    matcher: GlobMatcher,
+}
+
+/// Why a `_headers` file cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {problem}")]
+pub struct HeadersFileError {
+    pub line: usize,
+    pub problem: String,
+}
+
+/// The headers that S3 stores with an object.
+const CARRIED: &[&str] =
+    &["cache-control", "content-type", "content-disposition", "content-language", "content-encoding"];
+
+impl HeadersFile {
+    /// Parses the text. A pattern stands at the beginning of a line, its headers are indented below it; `#` begins a
+    /// comment line. `*` in a pattern stands for anything, `:name` for one segment.
+    ///
+    /// # Errors
+    /// With the line, when a header has no pattern above it or no `name: value`.
+    pub fn parse(text: &str) -> Result<Self, HeadersFileError> {
+        let mut file = Self::default();
+        for (index, raw) in text.lines().enumerate() {
+            let line = index + 1;
+            let content = raw.trim();
+            if content.is_empty() || content.starts_with('#') {
+                continue;
+            }
+            if raw.starts_with([' ', '\t']) {
+                file.add_header(line, content)?;
+            } else {
+                file.rules.push(HeadersRule::new(line, content)?);
+            }
+        }
+        file.unsupported.sort();
+        file.unsupported.dedup();
+        Ok(file)
+    }
+
+    fn add_header(&mut self, line: usize, content: &str) -> Result<(), HeadersFileError> {
+        let error = |problem: &str| HeadersFileError { line, problem: problem.to_owned() };
+        let rule = self.rules.last_mut().ok_or_else(|| error("a header without a path above it"))?;
+        // Cloudflare takes a header off with `! name`: what is not set here need not be taken off.
+        if content.starts_with('!') {
+            return Ok(());
+        }
+        let (name, value) =
+            content.split_once(':').ok_or_else(|| error("a header is written as `name: value`"))?;
+        let name = name.trim().to_ascii_lowercase();
+        let value = value.trim().to_owned();
+        if name.is_empty()
+            || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        {
+            return Err(error("this is not a header's name"));
+        }
+        if CARRIED.contains(&name.as_str()) {
+            rule.headers.push((name, value));
+        } else {
+            self.unsupported.push(name);
+        }
+        Ok(())
+    }
+}
+
+impl HeadersRule {
+    fn new(line: usize, pattern: &str) -> Result<Self, HeadersFileError> {
+        let error = |problem: String| HeadersFileError { line, problem };
+        if !pattern.starts_with('/') {
+            return Err(error(format!("`{pattern}` is not a path: it must start with `/`")));
+        }
+        let glob: Vec<String> = pattern.trim_start_matches('/').split('/').map(glob_segment).collect();
+        let matcher = GlobBuilder::new(&glob.join("/"))
+            .literal_separator(true)
+            .build()
+            .map_err(|_| error(format!("`{pattern}` is not a pattern")))?
+            .compile_matcher();
+        Ok(Self { pattern: pattern.to_owned(), line, headers: Vec::new(), matcher })
+    }
+
+    /// Whether the rule speaks of the key: by its own path, or for a page by its clean one.
+    pub fn matches(&self, key: &ObjectKey) -> bool {
+        let name = key.as_str();
+        if self.matcher.is_match(name) {
+            return true;
+        }
+        let clean = match name.strip_suffix("index.html") {
+            Some(directory) if directory.is_empty() || directory.ends_with('/') => directory,
+            _ => match name.strip_suffix(".html") {
+                Some(clean) => clean,
+                None => return false,
+            },
+        };
+        self.matcher.is_match(clean) || self.matcher.is_match(clean.trim_end_matches('/'))
+    }
+}
+
+/// `:name` is one segment; a segment that is `*` takes in the rest; other characters stand for themselves.
+fn glob_segment(segment: &str) -> String {
+    if segment == "*" {
+        return "**".into();
+    }
+    if segment
+        .strip_prefix(':')
+        .is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+    {
+        return "*".into();
+    }
+    segment
+        .chars()
+        .map(|character| match character {
+            '?' | '[' | ']' | '{' | '}' | '!' => format!("[{character}]"),
+            '\\' => "\\\\".to_owned(),
+            other => other.to_string(),
+        })
+        .collect::<String>()
+        .replace("[!]", "!")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FILE: &str = "# cache\n/assets/*\n  Cache-Control: public, max-age=60\n  X-Frame-Options: DENY\n\n/:page/about\n\tContent-Language: en\n/\n  cache-control: no-store\n";
+
+    fn key(text: &str) -> ObjectKey {
+        ObjectKey::new(text).expect("a key")
+    }
+
+    #[test]
+    fn patterns_match_as_on_netlify() {
+        let file = HeadersFile::parse(FILE).expect("parses");
+        assert!(file.rules[0].matches(&key("assets/a/b.js")));
+        assert!(!file.rules[0].matches(&key("assets2/a.js")));
+        assert!(file.rules[1].matches(&key("en/about.html")));
+        assert!(file.rules[1].matches(&key("en/about/index.html")));
+        assert!(!file.rules[1].matches(&key("en/x/about.html")));
+        assert!(file.rules[2].matches(&key("index.html")));
+        assert_eq!(file.rules[0].headers, [("cache-control".into(), "public, max-age=60".into())]);
+        assert_eq!(file.unsupported, ["x-frame-options"]);
+    }
+
+    #[test]
+    fn mistakes_name_their_line() {
+        for (text, line) in [("  a: b", 1), ("/x\n  nonsense", 2), ("x\n", 1), ("/x\n  a b: c", 2)] {
+            assert_eq!(HeadersFile::parse(text).expect_err(text).line, line);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "(?s).{0,200}") {
+            if let Ok(file) = HeadersFile::parse(&text) {
+                for rule in &file.rules {
+                    rule.matches(&key("a/b.html"));
+                }
+            }
+        }
+
+        #[test]
+        fn a_rule_for_everything_matches_every_key(name in "[a-z]{1,8}(/[a-z.]{1,8}x){0,3}") {
+            let file = HeadersFile::parse("/*\n  cache-control: no-store").expect("parses");
+            prop_assert!(file.rules[0].matches(&key(&name)));
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Which cached copies a change makes stale, and the cheapest items that name them.
+//!
+//! Pure. Everything here is per distribution: two distributions may show the same keys under different paths, so no
+//! list is shared between them.
+//!
+//! Source for all numbers: CloudFront Developer Guide, "Invalidate files to remove content" and "Quotas".
+
+mod cover;
+mod path;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::key::{ObjectKey, ViewerMapping};
+use super::manifest::OwedInvalidation;
+use super::plan::PlannedInvalidation;
+use super::release::ReleaseId;
+
+pub use cover::{Cover, CoverRules, cover};
+pub use path::{PathError, decode, encode, normalize_item};
+
+/// CloudFront takes at most this many exact paths in progress per distribution, in any mix of requests.
+pub const MAX_EXACT_PATHS: usize = 3_000;
+
+/// And, independently, this many wildcard paths.
+pub const MAX_WILDCARDS: usize = 15;
+
+/// An encoded path has at most this many characters.
+pub const MAX_PATH_CHARACTERS: usize = 4_000;
+
+/// Above this many paths, copies that did not change may be dropped too if that saves paths: the month has 1,000
+/// free ones, and five pushes of this size use them up.
+const PATHS_WITHOUT_COLLATERAL: usize = 200;
+
+/// How many unchanged copies may be dropped for each path saved, above that. A path costs $0.005; fetching a copy
+/// again costs $0.0000004 at each of some hundred edge locations, and a visitor some milliseconds.
+const COLLATERAL_PER_SAVED_PATH: u64 = 10;
+
+/// How the edge turns paths into keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UrlStyle {
+    /// `/about` and `/about/` stand for `about/index.html` or `about.html`.
+    Clean,
+    /// A path is a key; only `/` stands for `index.html` (the distribution's default root object).
+    Exact,
+}
+
+/// What happened to a key, as far as caches are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    Created,
+    Updated,
+    HeadersOnly,
+    Deleted,
+}
+
+/// What happened, and to what.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// Without the fingerprinted keys that need no invalidation.
+    pub changed: &'a BTreeMap<ObjectKey, ChangeKind>,
+    /// Keys that were live before: only they can be cached.
+    pub before: &'a BTreeSet<&'a ObjectKey>,
+    /// Keys that were live before or are afterwards.
+    pub tree: &'a BTreeSet<&'a ObjectKey>,
+}
+
+/// The paths under which viewers reach a key: its own first, then every alias. Never empty, all start with `/`.
+///
+/// `/dir/index.html` is also `/dir/` and `/dir`, the root page is also `/`, and `about.html` is also `/about` and
+/// `/about/`. Whole names are compared: `myindex.html` is no index page.
+pub fn viewer_paths(path: &str, url_style: UrlStyle) -> Vec<String> {
+    let mut paths = vec![path.to_owned()];
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    match (url_style, name) {
+        (_, "index.html") if directory.is_empty() => paths.push("/".into()),
+        (UrlStyle::Clean, "index.html") => {
+            paths.push(format!("{directory}/"));
+            paths.push(directory.to_owned());
+        }
+        (UrlStyle::Clean, _) => {
+            if let Some(clean) = path.strip_suffix(".html").filter(|clean| !clean.ends_with('/')) {
+                paths.push(clean.to_owned());
+                paths.push(format!("{clean}/"));
+            }
+        }
+        (UrlStyle::Exact, _) => {}
+    }
+    paths
+}
+
+/// Plans the invalidation of one distribution.
+///
+/// The items are encoded, sorted and unique; none when no copy can be stale. A created key is invalidated only where
+/// another key answered before under one of its paths: where nothing did, an error answer may be cached, for the 10
+/// seconds that CloudFront keeps errors.
+pub fn plan_for(
+    distribution_id: &str,
+    release_id: &ReleaseId,
+    mapping: &ViewerMapping,
+    url_style: UrlStyle,
+    change: Change<'_>,
+) -> PlannedInvalidation {
+    let paths_of = |key: &ObjectKey| {
+        mapping.viewer_path(key).map(|path| viewer_paths(path.as_str(), url_style)).unwrap_or_default()
+    };
+    let cached: BTreeSet<String> = change.before.iter().flat_map(|key| paths_of(key)).collect();
+    let mut stale = BTreeSet::new();
+    let mut created = 0;
+    for (key, kind) in change.changed {
+        let paths = paths_of(key);
+        if *kind == ChangeKind::Created {
+            let taken_over = paths.into_iter().filter(|path| cached.contains(path));
+            let count = stale.len();
+            stale.extend(taken_over);
+            created += u64::from(stale.len() == count);
+        } else {
+            stale.extend(paths);
+        }
+    }
+    if stale.is_empty() {
+        return nothing(distribution_id);
+    }
+    let others: BTreeSet<String> =
+        change.tree.iter().flat_map(|key| paths_of(key)).filter(|path| !stale.contains(path)).collect();
+    let cover = cheapest(&stale, &others);
+    let explanation = explain(&cover, stale.len(), change.changed.len(), created);
+    PlannedInvalidation {
+        distribution_id: distribution_id.to_owned(),
+        batches: batches(distribution_id, release_id, &cover.items),
+        collateral: cover.collateral,
+        items: cover.items,
+        explanation,
+    }
+}
+
+fn nothing(distribution_id: &str) -> PlannedInvalidation {
+    PlannedInvalidation {
+        distribution_id: distribution_id.to_owned(),
+        items: Vec::new(),
+        batches: Vec::new(),
+        collateral: 0,
+        explanation: Vec::new(),
+    }
+}
+
+/// Without collateral if that takes few paths; else with a little; else with as much as it takes to be allowed.
+fn cheapest(stale: &BTreeSet<String>, others: &BTreeSet<String>) -> Cover {
+    let rules =
+        |collateral_per_saved_path| CoverRules { max_wildcards: MAX_WILDCARDS, collateral_per_saved_path };
+    let exact = cover(stale, others, rules(Some(0)));
+    if exact.items.len() <= PATHS_WITHOUT_COLLATERAL {
+        return exact;
+    }
+    let thrifty = cover(stale, others, rules(Some(COLLATERAL_PER_SAVED_PATH)));
+    if thrifty.items.len() <= MAX_EXACT_PATHS {
+        return thrifty;
+    }
+    cover(stale, others, rules(None))
+}
+
+fn explain(cover: &Cover, stale: usize, changed: usize, created: u64) -> Vec<String> {
+    let mut sentences = vec![format!(
+        "{changed} changed keys are reached by {stale} cached paths, named by {} items",
+        cover.items.len()
+    )];
+    for wildcard in &cover.wildcards {
+        let collateral = match wildcard.collateral {
+            0 => "all that is there has changed".to_owned(),
+            count => format!("{count} unchanged copies are dropped with them"),
+        };
+        sentences.push(format!("{} instead of {} paths: {collateral}", wildcard.item, wildcard.stale));
+    }
+    if created > 0 {
+        sentences.push(format!(
+            "{created} new keys need none: nothing was there, and error answers are cached for 10 seconds"
+        ));
+    }
+    sentences
+}
+
+/// Cuts items into batches that CloudFront takes, each with a caller reference that is made of the release, the
+/// distribution and the items: the same batch again is recognized, and another batch never has the same reference.
+pub fn batches(distribution_id: &str, release_id: &ReleaseId, items: &[String]) -> Vec<OwedInvalidation> {
+    let (wildcards, exact): (Vec<&String>, Vec<&String>) = items.iter().partition(|item| item.ends_with('*'));
+    let mut exact = exact.chunks(MAX_EXACT_PATHS);
+    let mut wildcards = wildcards.chunks(MAX_WILDCARDS);
+    let mut batches = Vec::new();
+    loop {
+        let (some, more) = (exact.next(), wildcards.next());
+        if some.is_none() && more.is_none() {
+            return batches;
+        }
+        let items = some.into_iter().chain(more).flatten();
+        let mut items: Vec<String> = items.map(|item| (*item).clone()).collect();
+        items.sort();
+        let caller_reference = caller_reference(distribution_id, release_id, batches.len(), &items);
+        batches.push(OwedInvalidation {
+            distribution_id: distribution_id.to_owned(),
+            caller_reference,
+            items,
+        });
+    }
+}
+
+fn caller_reference(distribution_id: &str, release_id: &ReleaseId, index: usize, items: &[String]) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(distribution_id);
+    for item in items {
+        hasher.update([0]);
+        hasher.update(item);
+    }
+    let digest = hex::encode(&hasher.finalize()[..8]);
+    format!("sitepush-{release_id}-{index}-{digest}")
+}

@@ -1,0 +1,97 @@
+//! Viewer paths as CloudFront wants them in an invalidation: encoded, and back.
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+use super::MAX_PATH_CHARACTERS;
+
+/// What is unsafe in RFC 1738 (section 2.2), and `?`, which would begin a query string. `~` is unsafe there too, but
+/// CloudFront does not match it encoded or not: see [`must_be_wildcard_before`].
+const ENCODED: AsciiSet = CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// Why a text is not an invalidation item.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    #[error("`{0}` has a `*` that is not the last character")]
+    InnerWildcard(String),
+    #[error("`{0}` has a `~`, which CloudFront matches only by a `*` before it")]
+    Tilde(String),
+    #[error("`{0}` is longer than {MAX_PATH_CHARACTERS} characters")]
+    TooLong(String),
+    #[error("`{0}` is not a cache tag: 1 to 256 visible ASCII characters without commas")]
+    Tag(String),
+    #[error("an empty path names nothing")]
+    Empty,
+}
+
+/// The path with non-ASCII and unsafe characters percent-encoded, and nothing else.
+pub fn encode(path: &str) -> String {
+    utf8_percent_encode(path, &ENCODED).to_string()
+}
+
+/// The path that [`encode`] was given.
+pub fn decode(encoded: &str) -> String {
+    percent_decode_str(encoded).decode_utf8_lossy().into_owned()
+}
+
+/// Where a path must be cut and covered by a wildcard because it cannot be said: before a `~` or `*`, or at the last
+/// segment that is short enough. None for a path that can be said.
+pub fn must_be_wildcard_before(path: &str) -> Option<&str> {
+    if let Some(at) = path.find(['~', '*']) {
+        return Some(&path[..at]);
+    }
+    if encode(path).len() <= MAX_PATH_CHARACTERS {
+        return None;
+    }
+    let mut cut = path;
+    while let Some(at) = cut.rfind('/') {
+        cut = &cut[..at];
+        if encode(cut).len() + 2 <= MAX_PATH_CHARACTERS {
+            return Some(&path[..=at]);
+        }
+    }
+    Some("/")
+}
+
+/// An item that a person typed: a path (with or without its leading `/`, not encoded), a wildcard, or `#tag`.
+///
+/// # Errors
+/// When CloudFront would refuse it or never match it.
+pub fn normalize_item(text: &str) -> Result<String, PathError> {
+    if let Some(tag) = text.strip_prefix('#') {
+        let is_tag = (1..=256).contains(&tag.len())
+            && tag.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',' && byte != b'*');
+        return if is_tag { Ok(text.to_owned()) } else { Err(PathError::Tag(text.to_owned())) };
+    }
+    if text.is_empty() {
+        return Err(PathError::Empty);
+    }
+    let path = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
+    let body = path.strip_suffix('*').unwrap_or(&path);
+    if body.contains('*') {
+        return Err(PathError::InnerWildcard(text.to_owned()));
+    }
+    if body.contains('~') {
+        return Err(PathError::Tilde(text.to_owned()));
+    }
+    // What is encoded already is left so: `%` is encoded only where no two hex digits follow it.
+    let mut item = encode(&decode(body));
+    if path.ends_with('*') {
+        item.push('*');
+    }
+    if item.len() > MAX_PATH_CHARACTERS { Err(PathError::TooLong(text.to_owned())) } else { Ok(item) }
+}

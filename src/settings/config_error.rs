@@ -1,0 +1,148 @@
+//! A mistake in sitepush.toml: where it stands, what it is, and the nearest key that would be right.
+
+use std::fmt;
+
+use super::config::Config;
+
+/// Why a text is not a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    pub file_name: String,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+    pub problem: String,
+    /// The line as it stands.
+    pub source_line: String,
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file_name, line, column, problem, source_line, .. } = self;
+        let margin = " ".repeat(line.to_string().len());
+        let caret = " ".repeat(column - 1);
+        write!(
+            f,
+            "{file_name}:{line}:{column}: {problem}\n{margin} |\n{line} | {source_line}\n{margin} | {caret}^"
+        )
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// With the place of the first mistake.
+pub fn parse(text: &str, file_name: &str) -> Result<Config, ConfigError> {
+    let config: Config = toml::from_str(text).map_err(|error| from_toml(&error, text, file_name))?;
+    match out_of_range(&config) {
+        None => Ok(config),
+        Some((needle, problem)) => Err(at(text, file_name, text.find(needle).unwrap_or(0), problem, None)),
+    }
+}
+
+/// What the types cannot say: a value, by a text to find it, and what is wrong with it.
+fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
+    if config.limits.max_delete_percent.is_some_and(|percent| percent > 100) {
+        return Some(("max_delete_percent", "`max_delete_percent` is a share from 0 to 100".into()));
+    }
+    if config.push.concurrency == Some(0) {
+        return Some(("concurrency", "`concurrency` is at least 1".into()));
+    }
+    None
+}
+
+fn from_toml(error: &toml::de::Error, text: &str, file_name: &str) -> ConfigError {
+    let offset = error.span().map_or(0, |span| span.start);
+    let (problem, hint) = explain(error.message());
+    at(text, file_name, offset, problem, hint)
+}
+
+/// `serde` lists every key that it knows; the nearest is enough.
+fn explain(message: &str) -> (String, Option<String>) {
+    let Some((unknown, rest)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'))
+    else {
+        return (message.lines().next().unwrap_or_default().to_owned(), None);
+    };
+    let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().max(unknown.len()) / 2);
+    let hint = match nearest {
+        Some((_, name)) => format!("did you mean `{name}`?"),
+        None => format!("known here: {}", known.join(", ")),
+    };
+    (format!("there is no key `{unknown}`"), Some(hint))
+}
+
+fn at(text: &str, file_name: &str, offset: usize, problem: String, hint: Option<String>) -> ConfigError {
+    let offset = (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let before = &text[..offset];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    ConfigError {
+        file_name: file_name.to_owned(),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        problem,
+        source_line: text[line_start..].lines().next().unwrap_or_default().to_owned(),
+        hint,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_mistyped_key_is_shown_where_it_stands_with_the_nearest_right_one() {
+        let error =
+            parse("[site]\ndirectory = \"dist\"\nsource_map = true\n", "sitepush.toml").expect_err("wrong");
+        assert_eq!(
+            error.to_string(),
+            "sitepush.toml:3:1: there is no key `source_map`\n  |\n3 | source_map = true\n  | ^"
+        );
+        assert_eq!(error.hint.as_deref(), Some("did you mean `source_maps`?"));
+    }
+
+    #[test]
+    fn a_key_that_resembles_none_is_answered_with_what_there_is() {
+        let error = parse("[limits]\nxyzzyplugh = 1\n", "f").expect_err("wrong");
+        assert_eq!(error.hint.as_deref(), Some("known here: max_deletes, max_delete_percent"));
+    }
+
+    #[test]
+    fn wrong_types_and_broken_syntax_have_a_place_too() {
+        let wrong_type = parse("[limits]\nmax_deletes = \"many\"\n", "f").expect_err("wrong");
+        assert_eq!((wrong_type.line, wrong_type.column), (2, 15));
+        let syntax = parse("[site\n", "f").expect_err("wrong");
+        assert_eq!(syntax.line, 1);
+        let range = parse("[limits]\nmax_delete_percent = 101\n", "f").expect_err("wrong");
+        assert_eq!((range.line, range.column), (2, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "(?s).{0,300}") {
+            if let Err(error) = parse(&text, "f") {
+                prop_assert!(error.line >= 1 && error.column >= 1);
+                let _ = error.to_string();
+            }
+        }
+
+        #[test]
+        fn broken_toml_is_placed_inside_the_text(
+            text in "(\\[[a-z]{1,6}\\]\n|[a-z_]{1,12} = [a-z0-9\"\\[\\]]{1,8}\n){1,6}"
+        ) {
+            if let Err(error) = parse(&text, "f") {
+                prop_assert!(error.line <= text.lines().count() + 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Arguments, sitepush.toml and defaults become validated settings here; nowhere else does precedence live.
+
+pub mod config;
+pub mod config_error;
+pub mod config_file;
+pub mod init;
+mod resolve;
+pub mod schema;
+
+pub use resolve::{
+    BuildSettings, PlanSource, PruneSettings, PushSettings, RollbackSettings, RunSettings, TargetSettings,
+};
