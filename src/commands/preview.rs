@@ -1,7 +1,161 @@
-//! stub
+//! `sitepush preview`: the build published to an embedded S3 and CDN edge by the same push as in production.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify_debouncer_full::notify::RecursiveMode;
+use notify_debouncer_full::{DebounceEventResult, new_debouncer};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
 use crate::cli::PreviewArgs;
-use crate::error::Error;
+use crate::core::edge_settings;
+use crate::core::key::KeyPrefix;
+use crate::error::{Class, Error};
 use crate::exit_code::ExitCode;
-pub async fn run(_args: &PreviewArgs) -> Result<ExitCode, Error> {
+use crate::local::edge::{EdgeLogEntry, EdgeOptions};
+use crate::local::s3::{Store, StoreOptions};
+use crate::local::target::{REGION, Target, TargetOptions};
+use crate::settings::{PushSettings, TargetSettings};
+use crate::ui::{human, outcome_view, plan_view, terminal};
+
+use super::connect::connect;
+use super::{prepare, push, run_plan};
+
+const BUCKET: &str = "preview";
+const DISTRIBUTION_ID: &str = "EPREVIEW";
+
+/// Changes of the build are waited for this long to settle: a bundler writes many files.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// Where the preview is, for programs.
+#[derive(Serialize)]
+struct PreviewDocument<'a> {
+    site_url: &'a str,
+    endpoint_url: &'a str,
+    bucket: &'a str,
+    distribution_id: &'a str,
+    region: &'a str,
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+}
+
+/// Publishes, serves, and publishes again when asked to watch; ends on Ctrl-C.
+///
+/// # Errors
+/// When the folder cannot be published or the port is taken.
+pub async fn run(args: &PreviewArgs) -> Result<ExitCode, Error> {
+    let store = match &args.data {
+        None => Store::memory(StoreOptions::default()),
+        Some(folder) => Store::folder(folder, StoreOptions::default())
+            .map_err(|error| Error::usage(error.to_string()).caused_by(error))?,
+    };
+    let mut options = TargetOptions::new(BUCKET, DISTRIBUTION_ID);
+    options.site_port = args.port;
+    options.edge = EdgeOptions { on_request: Some(Arc::new(show_request)), ..EdgeOptions::default() };
+    let target = Target::start(&store, options).await.map_err(|error| {
+        Error::new(Class::Usage, "cannot start the preview")
+            .with_hint("choose another port with `--port`; 0 takes a free one")
+            .caused_by(error)
+    })?;
+    let settings = PushSettings::from_preview_args(args, target_settings(&target))?;
+    publish(&settings, &target).await?;
+    announce(&target, args.output.json);
+    if args.watch {
+        serve_and_watch(&settings, &target).await?;
+    } else {
+        run_plan::wait_for_interrupt().await;
+    }
     Ok(ExitCode::Done)
+}
+
+fn target_settings(target: &Target) -> TargetSettings {
+    TargetSettings {
+        bucket: target.bucket.clone(),
+        prefix: KeyPrefix::default(),
+        distributions: vec![target.distribution_id.clone()],
+        endpoint_url: Some(target.endpoint_url()),
+        region: Some(REGION.to_owned()),
+        profile: None,
+        static_keys: Some((
+            target.credentials.access_key_id.clone(),
+            target.credentials.secret_access_key.clone(),
+        )),
+    }
+}
+
+/// One push, and the edge function's settings for the keys that it published.
+async fn publish(settings: &PushSettings, target: &Target) -> Result<(), Error> {
+    let connected = connect(&settings.target, settings.run.retry_limit).await;
+    let prepared = prepare::push(settings, &connected, None).await?;
+    let keys = prepared.build.inventory.files.keys();
+    let value = edge_settings::derive(keys, settings.build.is_single_page);
+    let stored = target.edge.options().store.put("release", &value);
+    stored.map_err(|error| Error::new(Class::Service, "cannot set up the edge function").caused_by(error))?;
+    terminal::note(&plan_view::render(&prepared.planned.plan));
+    prepared.check(settings)?;
+    let plan = &prepared.planned.plan;
+    if plan.is_empty() && prepared.took_over.is_none() {
+        return Ok(());
+    }
+    let desired = prepared.build.inventory.desired();
+    let outcome =
+        run_plan::execute_unattended(push::work(&prepared, &desired), connected, &settings.run).await?;
+    terminal::note(&outcome_view::render(&outcome));
+    Ok(())
+}
+
+fn announce(target: &Target, is_json: bool) {
+    let (site_url, endpoint_url) = (target.site_url(), target.endpoint_url());
+    if is_json {
+        let document = PreviewDocument {
+            site_url: &site_url,
+            endpoint_url: &endpoint_url,
+            bucket: &target.bucket,
+            distribution_id: &target.distribution_id,
+            region: REGION,
+            access_key_id: &target.credentials.access_key_id,
+            secret_access_key: &target.credentials.secret_access_key,
+        };
+        terminal::json_line(&document);
+    }
+    terminal::note(&format!("\nserving {site_url} as the CDN would; Ctrl-C ends it\n"));
+}
+
+/// Publishes after each change of the folder. A build that cannot be published is told, and waited for.
+async fn serve_and_watch(settings: &PushSettings, target: &Target) -> Result<(), Error> {
+    let (sender, mut changes) = mpsc::unbounded_channel();
+    let directory: &Path = &settings.build.directory;
+    let failed = |error: notify_debouncer_full::notify::Error| {
+        Error::new(Class::Usage, format!("cannot watch `{}`", directory.display())).caused_by(error)
+    };
+    let mut watcher = new_debouncer(SETTLE, None, move |result: DebounceEventResult| {
+        let is_change = result.is_ok_and(|events| events.iter().any(|event| !event.kind.is_access()));
+        if is_change {
+            let _ = sender.send(());
+        }
+    })
+    .map_err(failed)?;
+    watcher.watch(directory, RecursiveMode::Recursive).map_err(failed)?;
+    terminal::note(&format!("watching {}\n", directory.display()));
+    loop {
+        tokio::select! {
+            () = run_plan::wait_for_interrupt() => return Ok(()),
+            Some(()) = changes.recv() => {
+                while changes.try_recv().is_ok() {}
+                if let Err(error) = publish(settings, target).await {
+                    terminal::note(&error.render());
+                }
+            }
+        }
+    }
+}
+
+/// A line for each request: what a developer wants to know of the CDN.
+fn show_request(entry: &EdgeLogEntry) {
+    let size = entry.body_size_bytes.map(human::bytes).unwrap_or_default();
+    let line =
+        format!("{:4} {} {:>7}  {:?}  {}\n", entry.method, entry.status, size, entry.outcome, entry.uri);
+    terminal::note(&line);
 }

@@ -64,14 +64,34 @@ fn report(plan: &Plan, outcome: &Outcome, is_json: bool) {
     }
 }
 
-/// Carries out the work without a word of its own; progress goes to stderr.
+/// Carries out the work; Ctrl-C lets what is in flight finish.
+async fn execute(work: Work<'_>, connected: Connected, settings: &RunSettings) -> Result<Outcome, Error> {
+    let stop = Stop::default();
+    let watcher = tokio::spawn(stop_on_interrupt(stop.clone()));
+    let result = execute_until(work, connected, settings, stop).await;
+    watcher.abort();
+    result
+}
+
+/// Carries out the work to its end, whatever is pressed.
 ///
 /// # Errors
 /// When the lock cannot be taken: nothing was changed.
-pub async fn execute(work: Work<'_>, connected: Connected, settings: &RunSettings) -> Result<Outcome, Error> {
+pub async fn execute_unattended(
+    work: Work<'_>,
+    connected: Connected,
+    settings: &RunSettings,
+) -> Result<Outcome, Error> {
+    execute_until(work, connected, settings, Stop::default()).await
+}
+
+async fn execute_until(
+    work: Work<'_>,
+    connected: Connected,
+    settings: &RunSettings,
+    stop: Stop,
+) -> Result<Outcome, Error> {
     let audience = if terminal::is_watched() { Audience::Terminal } else { Audience::Log };
-    let stop = Stop::default();
-    let watcher = tokio::spawn(stop_on_interrupt(stop.clone()));
     let tools = Tools {
         bucket: connected.bucket,
         cloudfront: connected.cloudfront,
@@ -86,9 +106,7 @@ pub async fn execute(work: Work<'_>, connected: Connected, settings: &RunSetting
             Completion::NotAwaited
         },
     };
-    let result = execute_push::push(work, &tools).await;
-    watcher.abort();
-    result.map_err(|error| match error {
+    execute_push::push(work, &tools).await.map_err(|error| match error {
         ExecuteError::Raced => Error::new(Class::Conflict, error.to_string())
             .with_hint("run the command again: it plans anew from what is live then"),
         ExecuteError::Lock(source) => call_failed("cannot take the lock `.sitepush/lock.json`", source),

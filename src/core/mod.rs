@@ -6,6 +6,7 @@ pub mod commit;
 pub mod content_type;
 pub mod diff;
 pub mod digest;
+pub mod edge_settings;
 pub mod event;
 pub mod fingerprint;
 pub mod guard;

@@ -116,7 +116,7 @@ impl State {
             return;
         }
         self.limit = (self.limit / 2.0).max(1.0);
-        self.grace = self.in_flight;
+        self.grace = self.in_flight.saturating_sub(1);
     }
 }
 

@@ -43,6 +43,8 @@ pub struct SiteConfig {
     pub allow_secrets: Vec<String>,
     /// Whether `/about` and `/about/` stand for `about/index.html` or `about.html` at the edge.
     pub clean_urls: bool,
+    /// Whether the site is a single-page application: navigations to paths that are no file get `index.html`.
+    pub single_page: bool,
 }
 
 impl Default for SiteConfig {
@@ -53,6 +55,7 @@ impl Default for SiteConfig {
             ignore: Vec::new(),
             allow_secrets: Vec::new(),
             clean_urls: true,
+            single_page: false,
         }
     }
 }

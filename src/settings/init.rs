@@ -30,6 +30,8 @@ directory = "{directory}"
 # allow_secrets = ["docs/example-key.txt"]
 # Whether /about stands for about/index.html or about.html at the edge.
 # clean_urls = true
+# Whether paths that are no file are answered with index.html, for applications that route in the browser.
+# single_page = false
 
 [targets.production]
 bucket = "my-site"

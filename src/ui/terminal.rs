@@ -19,6 +19,16 @@ pub fn json(value: &impl serde::Serialize) {
     data(&text);
 }
 
+/// Prints one JSON document on one line of stdout: for a reader that goes on reading.
+///
+/// # Panics
+/// When the value cannot be JSON, which no value here can be.
+pub fn json_line(value: &impl serde::Serialize) {
+    let mut text = serde_json::to_string(value).expect("our documents have only string keys");
+    text.push('\n');
+    data(&text);
+}
+
 /// Prints what accompanies the data: plans, progress, reports, errors.
 pub fn note(text: &str) {
     let mut stderr = anstream::stderr().lock();

@@ -246,10 +246,10 @@ fn push_node<'a>(nodes: &mut Vec<Node<'a>>, open: &Open<'a>, parent_length: usiz
     nodes.len() - 1
 }
 
-/// All prefixes longer than the parent's and up to the node's own select the same paths: the first that ends with `/`
+/// All prefixes longer than the parent's and up to the node's own select the same paths: the longest that ends with `/`
 /// reads best.
 fn readable_prefix(path: &str, parent_length: usize, length: usize) -> &str {
-    let end = path[parent_length..length].find('/').map_or(length, |at| parent_length + at + 1);
+    let end = path[parent_length..length].rfind('/').map_or(length, |at| parent_length + at + 1);
     &path[..end]
 }
 

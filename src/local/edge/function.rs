@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
-use super::clock::Clock;
 use super::store::KeyValueStore;
+use crate::local::clock::Clock;
 
 /// The edge function as it is deployed.
 pub const SOURCE: &str = include_str!("../../edge_function.js");

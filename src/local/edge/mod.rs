@@ -3,7 +3,7 @@
 //! It decides by itself what CloudFront would do and shares no logic with the code it is used to check.
 
 pub mod cache;
-pub mod clock;
+
 pub mod compress;
 pub mod function;
 pub mod http_date;
@@ -17,7 +17,7 @@ pub mod service;
 pub mod store;
 pub mod ttl;
 
-pub use clock::{Clock, ManualClock};
+pub use crate::local::clock::{Clock, ManualClock};
 pub use options::{CachePolicy, EdgeLogEntry, EdgeOptions, ErrorPage, OnRequest, Outcome, UpstreamRoute};
 pub use origin::{Origin, OriginObject};
 pub use server::RunningEdge;

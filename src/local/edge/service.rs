@@ -10,7 +10,6 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Body as HttpBody;
 
 use super::cache::{Cache, CacheKey, Entry};
-use super::clock::Clock;
 use super::compress::{self, Accepts};
 use super::function::{EdgeFunction, FunctionError, FunctionRequest, FunctionResponse, Verdict};
 use super::invalidation::{self, Item};
@@ -19,6 +18,7 @@ use super::origin::{self, Origin, OriginResponse};
 use super::proxy;
 use super::render::render;
 use super::ttl::{Lifetime, lifetime};
+use crate::local::clock::Clock;
 
 /// Whatever stopped a body.
 pub type AnyError = Box<dyn std::error::Error + Send + Sync>;

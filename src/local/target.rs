@@ -1,0 +1,150 @@
+//! The whole embedded target: bucket, S3 and CloudFront APIs on one port, the CDN edge on another.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::clock::Clock;
+use super::control::plane::ControlPlane;
+use super::edge::function::FunctionError;
+use super::edge::{Edge, EdgeOptions, Origin, OriginObject, RunningEdge};
+use super::s3::{Api, Credentials, Running, Store};
+
+/// How a target is set up.
+pub struct TargetOptions {
+    pub bucket: String,
+    pub distribution_id: String,
+    pub credentials: Credentials,
+    /// The site's port; 0 takes a free one.
+    pub site_port: u16,
+    pub edge: EdgeOptions,
+    pub clock: Clock,
+}
+
+/// The region that signatures must name.
+pub const REGION: &str = "us-east-1";
+
+impl TargetOptions {
+    /// A target for a test or a preview, on free ports.
+    pub fn new(bucket: &str, distribution_id: &str) -> Self {
+        Self {
+            bucket: bucket.to_owned(),
+            distribution_id: distribution_id.to_owned(),
+            credentials: Credentials {
+                access_key_id: "local-access-key".to_owned(),
+                secret_access_key: "local-secret-access-key".to_owned(),
+            },
+            site_port: 0,
+            edge: EdgeOptions::default(),
+            clock: Clock::default(),
+        }
+    }
+}
+
+/// A target at work. It ends when dropped.
+pub struct Target {
+    pub store: Store,
+    pub api: Api,
+    pub control: ControlPlane,
+    pub edge: Edge,
+    pub credentials: Credentials,
+    pub bucket: String,
+    pub distribution_id: String,
+    api_listener: Running,
+    edge_listener: RunningEdge,
+}
+
+/// Why a target did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    #[error("cannot listen on 127.0.0.1 port {port}")]
+    Listen {
+        port: u16,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the edge function cannot be run")]
+    Function(#[source] FunctionError),
+}
+
+impl Target {
+    /// Makes the bucket, if the store has none by that name, and listens.
+    ///
+    /// # Errors
+    /// When the site's port is taken.
+    pub async fn start(store: &Store, options: TargetOptions) -> Result<Self, TargetError> {
+        store.create_bucket(&options.bucket);
+        let origin = BucketOrigin { store: store.clone(), bucket: options.bucket.clone() };
+        let edge = Edge::new(Arc::new(origin), options.edge, options.clock).map_err(TargetError::Function)?;
+        let edges = BTreeMap::from([(options.distribution_id.clone(), edge.clone())]);
+        let control = ControlPlane::new(edges);
+        let plane = control.clone();
+        let api = Api::new(store, &options.credentials).with_other(
+            ControlPlane::takes,
+            Arc::new(move |request| {
+                let plane = plane.clone();
+                Box::pin(async move { plane.handle(request).await })
+            }),
+        );
+        let api_listener = api.serve(0).await.map_err(|source| TargetError::Listen { port: 0, source })?;
+        let port = options.site_port;
+        let edge_listener = edge
+            .serve(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            .await
+            .map_err(|source| TargetError::Listen { port, source })?;
+        Ok(Self {
+            store: store.clone(),
+            api,
+            control,
+            edge,
+            credentials: options.credentials,
+            bucket: options.bucket,
+            distribution_id: options.distribution_id,
+            api_listener,
+            edge_listener,
+        })
+    }
+
+    /// Where S3 and CloudFront are asked.
+    pub fn endpoint_url(&self) -> String {
+        self.api_listener.endpoint_url()
+    }
+
+    /// Where viewers go; no closing slash.
+    pub fn site_url(&self) -> String {
+        format!("http://{}", self.edge_listener.address)
+    }
+}
+
+/// The bucket as the edge reads it.
+struct BucketOrigin {
+    store: Store,
+    bucket: String,
+}
+
+impl Origin for BucketOrigin {
+    fn fetch<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<OriginObject>> {
+        Box::pin(async move {
+            let object = self.store.object(&self.bucket, key)?;
+            let attributes = object.attributes;
+            let own = [
+                ("cache-control", attributes.cache_control),
+                ("content-type", attributes.content_type),
+                ("content-encoding", attributes.content_encoding),
+                ("content-disposition", attributes.content_disposition),
+                ("content-language", attributes.content_language),
+            ];
+            let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            let metadata =
+                attributes.metadata.into_iter().map(|(name, value)| (format!("x-amz-meta-{name}"), value));
+            Some(OriginObject {
+                body: object.body,
+                headers: own.chain(metadata).collect(),
+                e_tag: format!("\"{}\"", object.e_tag),
+                last_modified: object.last_modified,
+            })
+        })
+    }
+}
