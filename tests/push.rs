@@ -1,0 +1,335 @@
+//! Publishing, end to end: the program against the embedded target.
+
+mod support;
+
+use support::{BUCKET, Cloud, Site};
+
+#[test]
+fn a_first_push_publishes_the_build_byte_for_byte() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    let mut expected = vec![
+        "about/index.html",
+        "assets/app-DRXg7gsA.js",
+        "assets/more-CzQAN4l5.js",
+        "assets/photo-D0KLVOtM.png",
+        "index.html",
+        "style.css",
+    ];
+    expected.sort_unstable();
+    assert_eq!(cloud.site_keys(), expected);
+    for key in expected {
+        let local = std::fs::read(site.path().join(key)).expect("the file is there");
+        assert_eq!(cloud.store().object(BUCKET, key).expect("published").body, local);
+    }
+    assert_eq!(cloud.cache_control("assets/app-DRXg7gsA.js"), "public, max-age=31536000, immutable");
+    assert_eq!(cloud.cache_control("index.html"), "public, max-age=0, s-maxage=31536000, must-revalidate");
+}
+
+#[test]
+fn the_same_build_again_costs_two_requests_and_changes_nothing() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    // New file times, as in a fresh checkout.
+    for name in ["index.html", "style.css", "assets/app-DRXg7gsA.js"] {
+        let bytes = std::fs::read(site.path().join(name)).expect("the file is there");
+        site.write(name, bytes);
+    }
+    cloud.requests();
+    let before = cloud.store().snapshot(BUCKET);
+    let again = cloud.push(&site, &[]).success();
+    assert!(again.stderr.contains("is up to date"), "{}", again.stderr);
+    let mut requests = cloud.requests();
+    requests.sort();
+    assert_eq!(requests, ["GET .sitepush/lock.json", "GET .sitepush/manifest.json.gz"]);
+    assert_eq!(cloud.store().snapshot(BUCKET), before);
+}
+
+#[test]
+fn a_change_of_equal_length_is_seen() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write("style.css", "body { color: white }");
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.body("style.css"), "body { color: white }");
+    assert_eq!(cloud.invalidated(), [["/style.css"]]);
+}
+
+#[test]
+fn an_edit_costs_the_edit_and_eight_requests_at_most() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    cloud.requests();
+    site.write("index.html", "new").write("about/index.html", "newer");
+    cloud.push(&site, &[]).success();
+    let requests = cloud.requests();
+    let invalidations = cloud.invalidated();
+    assert_eq!(invalidations, [["/", "/about", "/about/*", "/index.html"]]);
+    assert!(requests.len() + invalidations.len() <= 2 + 8, "{requests:#?}");
+}
+
+#[test]
+fn a_page_that_left_the_build_goes_at_once_and_a_fingerprinted_file_stays() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.remove("about/index.html").remove("assets/photo-D0KLVOtM.png");
+    cloud.push(&site, &[]).success();
+    assert!(!cloud.site_keys().contains(&"about/index.html".to_owned()));
+    assert!(cloud.site_keys().contains(&"assets/photo-D0KLVOtM.png".to_owned()));
+    assert_eq!(cloud.invalidated(), [["/about", "/about/*"]]);
+}
+
+#[test]
+fn a_file_that_comes_back_within_its_grace_is_not_sent_again() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.rename("assets/photo-D0KLVOtM.png", "assets/photo-B7bbbQ2x.png").write("index.html", "two");
+    cloud.push(&site, &[]).success();
+    site.rename("assets/photo-B7bbbQ2x.png", "assets/photo-D0KLVOtM.png").write("index.html", "three");
+    cloud.requests();
+    cloud.push(&site, &[]).success();
+    let sent = cloud.requests();
+    assert!(!sent.iter().any(|request| request.starts_with("PUT assets/")), "{sent:#?}");
+}
+
+#[test]
+fn equal_bytes_under_a_new_key_are_copied_on_the_server() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write("copy.css", "body { color: black }");
+    let answer = cloud.push(&site, &["--json"]).success().json();
+    assert_eq!(answer["outcome"]["copied_count"], 1);
+    assert_eq!(answer["outcome"]["uploaded_count"], 0);
+    assert_eq!(cloud.body("copy.css"), "body { color: black }");
+}
+
+#[test]
+fn a_header_change_sends_no_body() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write("_headers", "/style.css\n  Cache-Control: public, max-age=60\n");
+    let answer = cloud.push(&site, &["--json"]).success().json();
+    assert_eq!(answer["outcome"]["header_update_count"], 1);
+    assert_eq!(answer["outcome"]["uploaded_bytes"], 0);
+    assert_eq!(cloud.cache_control("style.css"), "public, max-age=60");
+    assert_eq!(cloud.invalidated(), [["/style.css"]]);
+}
+
+#[test]
+fn other_bytes_under_an_immutable_name_take_its_immutability_for_good() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write("assets/app-DRXg7gsA.js", "console.log('other')");
+    let answer = cloud.push(&site, &[]).success();
+    assert!(
+        answer.stderr.contains("`assets/app-DRXg7gsA.js` was published as immutable"),
+        "{}",
+        answer.stderr
+    );
+    assert!(cloud.cache_control("assets/app-DRXg7gsA.js").contains("must-revalidate"));
+    assert_eq!(cloud.invalidated(), [["/assets/app-DRXg7gsA.js"]]);
+    site.write("assets/app-DRXg7gsA.js", "console.log(1)");
+    cloud.push(&site, &[]).success();
+    assert!(cloud.cache_control("assets/app-DRXg7gsA.js").contains("must-revalidate"));
+}
+
+#[test]
+fn a_bucket_that_something_else_filled_is_adopted() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    let attributes = sitepush::local::s3::store::Attributes {
+        cache_control: Some("no-store".into()),
+        content_type: Some("text/css; charset=utf-8".into()),
+        ..Default::default()
+    };
+    cloud.store().put_foreign(BUCKET, "style.css", "body { color: black }", attributes.clone());
+    cloud.store().put_foreign(BUCKET, "index.html", "somebody else's page", attributes.clone());
+    cloud.store().put_foreign(BUCKET, "elsewhere/file", "not ours", attributes);
+    let answer = cloud.push(&site, &["--json"]).success().json();
+    assert_eq!(answer["outcome"]["header_update_count"], 1);
+    assert_eq!(answer["outcome"]["uploaded_count"], 5);
+    assert_eq!(cloud.body("elsewhere/file"), "not ours");
+    let items = cloud.invalidated().concat();
+    assert!(
+        items.contains(&"/index.html".to_owned()) && items.contains(&"/style.css".to_owned()),
+        "{items:?}"
+    );
+}
+
+#[test]
+fn drift_is_seen_and_repaired_and_headers_without_their_body() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    cloud.store().put_foreign(BUCKET, "index.html", "defaced", Default::default());
+    cloud.store().put_foreign(BUCKET, "style.css", "body { color: black }", Default::default());
+    let status = cloud.on_target("status", &["--verify-remote", "--json"]).success().json();
+    assert_eq!(status["drift"].as_array().expect("a list").len(), 2);
+    let answer = cloud.push(&site, &["--verify-remote", "--json"]).success().json();
+    assert_eq!(answer["outcome"]["uploaded_count"], 1);
+    assert_eq!(answer["outcome"]["header_update_count"], 1);
+    assert!(cloud.body("index.html").contains("app-DRXg7gsA"));
+    let status = cloud.on_target("status", &["--verify-remote", "--json"]).success().json();
+    assert_eq!(status["drift"], serde_json::json!([]));
+}
+
+#[test]
+fn a_rollback_brings_back_bytes_and_headers_without_the_build() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &["--message", "first"]).success();
+    let first = cloud.store().snapshot(BUCKET);
+    site.write("index.html", "second").remove("about/index.html").write("new.html", "new");
+    site.write("_headers", "/style.css\n  Cache-Control: no-store\n");
+    cloud.push(&site, &["--message", "second"]).success();
+    cloud.requests();
+    let answer = cloud.on_target("rollback", &["--json"]).success().json();
+    assert_eq!(answer["outcome"]["uploaded_count"], 0);
+    assert_eq!(answer["outcome"]["copied_count"], 2);
+    assert_eq!(answer["outcome"]["header_update_count"], 1);
+    let sent: Vec<String> = cloud
+        .requests()
+        .into_iter()
+        .filter(|request| request.starts_with("PUT") && request.contains(".html"))
+        .collect();
+    assert_eq!(sent, ["PUT about/index.html", "PUT index.html"]);
+    for (key, body) in first.iter().filter(|(key, _)| !key.starts_with(".sitepush/")) {
+        assert_eq!(cloud.store().object(BUCKET, key).expect("back").body, body);
+    }
+    assert!(!cloud.site_keys().contains(&"new.html".to_owned()));
+    let releases = cloud.on_target("releases", &["--json"]).success().json();
+    let releases = releases.as_array().expect("a list");
+    assert_eq!(releases.len(), 3);
+    assert_eq!(releases[0]["kind"], "rollback");
+    assert_eq!(releases[0]["is_live"], true);
+    let items = cloud.invalidated().pop().expect("one was made");
+    assert!(
+        items.iter().any(|item| item == "/style.css") && items.iter().any(|item| item.starts_with("/new"))
+    );
+}
+
+#[test]
+fn a_rollback_that_cannot_be_whole_is_refused_before_anything_changes() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write("index.html", "second");
+    cloud.push(&site, &[]).success();
+    cloud.store().expire_versions(BUCKET, "index.html");
+    let before = cloud.store().snapshot(BUCKET);
+    let answer = cloud.on_target("rollback", &[]).expect_code(3);
+    assert!(answer.stderr.contains("no longer has the bytes of `index.html`"), "{}", answer.stderr);
+    assert_eq!(cloud.store().snapshot(BUCKET), before);
+}
+
+#[test]
+fn a_saved_plan_is_applied_exactly_or_refused() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("plan.json");
+    let file = file.to_str().expect("a plain path");
+    let directory = site.path().to_str().expect("a plain path");
+    cloud.on_target("plan", &[directory, "--out", file]).success();
+    assert_eq!(cloud.site_keys(), Vec::<String>::new());
+    cloud.run(&["push", "--plan", file]).success();
+    assert_eq!(cloud.site_keys().len(), 6);
+    let answer = cloud.run(&["push", "--plan", file]).expect_code(4);
+    assert!(answer.stderr.contains("is live now"), "{}", answer.stderr);
+
+    site.write("style.css", "1");
+    cloud.on_target("plan", &[directory, "--out", file]).success();
+    site.write("style.css", "2");
+    let answer = cloud.run(&["push", "--plan", file]).expect_code(4);
+    assert!(answer.stderr.contains("`style.css` is not as it was"), "{}", answer.stderr);
+    assert_eq!(cloud.body("style.css"), "body { color: black }");
+}
+
+#[test]
+fn a_plan_tells_by_its_exit_code_whether_there_is_work() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    let directory = site.path().to_str().expect("a plain path");
+    cloud.on_target("plan", &[directory, "--detailed-exitcode"]).expect_code(2);
+    cloud.push(&site, &[]).success();
+    cloud.on_target("plan", &[directory, "--detailed-exitcode"]).expect_code(0);
+    let dry = cloud.push(&site, &["--dry-run", "--json"]).success().json();
+    assert_eq!(dry["changes"], serde_json::json!([]));
+}
+
+#[test]
+fn large_files_go_in_parts_and_arrive_whole() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    let large: Vec<u8> = (0..(33_u32 << 20) / 4).flat_map(u32::to_le_bytes).collect();
+    site.write("film.mp4", &large);
+    cloud.push(&site, &[]).success();
+    let stored = cloud.store().object(BUCKET, "film.mp4").expect("published");
+    assert!(stored.body == large);
+    assert!(stored.e_tag.ends_with("-3"), "{}", stored.e_tag);
+    assert_eq!(cloud.store().open_uploads(BUCKET), 0);
+    cloud.push(&site, &["--verify-remote"]).success();
+}
+
+#[test]
+fn a_prefix_is_a_fence() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.store().put_foreign(BUCKET, "site2/index.html", "a sibling", Default::default());
+    cloud.store().put_foreign(BUCKET, "site-staging/index.html", "a sibling", Default::default());
+    cloud.push(&site, &["--prefix", "site"]).success();
+    site.remove("about/index.html");
+    cloud.push(&site, &["--prefix", "/site/"]).success();
+    let answer = cloud.on_target("prune", &["--prefix", "site", "--prune-unknown", "--yes"]).success();
+    assert!(answer.stderr.contains("0 objects"), "{}", answer.stderr);
+    assert_eq!(cloud.body("site2/index.html"), "a sibling");
+    assert_eq!(cloud.body("site-staging/index.html"), "a sibling");
+    assert_eq!(cloud.body("site/style.css"), "body { color: black }");
+}
+
+#[test]
+fn prune_deletes_what_no_kept_release_needs() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.rename("assets/photo-D0KLVOtM.png", "assets/photo-B7bbbQ2x.png").write("index.html", "two");
+    cloud.push(&site, &[]).success();
+    assert!(cloud.site_keys().contains(&"assets/photo-D0KLVOtM.png".to_owned()));
+    cloud.on_target("prune", &["--keep", "1", "--days", "0", "--dry-run"]).success();
+    assert!(cloud.site_keys().contains(&"assets/photo-D0KLVOtM.png".to_owned()));
+    cloud.on_target("prune", &["--keep", "1", "--days", "0"]).success();
+    assert!(!cloud.site_keys().contains(&"assets/photo-D0KLVOtM.png".to_owned()));
+    cloud.on_target("prune", &["--keep", "1", "--days", "0"]).success();
+    cloud.push(&site, &[]).success();
+}
+
+#[test]
+fn objects_of_others_are_deleted_only_after_they_were_named_and_agreed_to() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    cloud.store().put_foreign(BUCKET, "stray.txt", "a stray", Default::default());
+    let answer = cloud.on_target("prune", &["--prune-unknown"]).expect_code(3);
+    assert_eq!(answer.stdout, "stray.txt\n");
+    assert_eq!(cloud.body("stray.txt"), "a stray");
+    cloud.on_target("prune", &["--prune-unknown", "--yes"]).success();
+    assert_eq!(cloud.site_keys().len(), 6);
+}
+
+#[test]
+fn paths_are_invalidated_by_hand() {
+    let cloud = Cloud::new();
+    cloud.run(&["invalidate", "/blog/*", "about", "--distribution", support::DISTRIBUTION]).success();
+    assert_eq!(cloud.invalidated(), [["/about", "/blog/*"]]);
+    let answer = cloud.run(&["invalidate", "/a*b", "--distribution", support::DISTRIBUTION]).expect_code(64);
+    assert!(answer.stderr.contains("not the last character"), "{}", answer.stderr);
+}

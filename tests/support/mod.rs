@@ -1,0 +1,206 @@
+//! What the end-to-end tests share: a site in a temporary folder, the embedded target, and the program run against it.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use sitepush::local::s3::{Store, StoreOptions};
+use sitepush::local::target::{Target, TargetOptions};
+use tempfile::TempDir;
+
+pub const BUCKET: &str = "example-site";
+pub const DISTRIBUTION: &str = "E1EXAMPLE";
+
+/// A site's folder that is made and changed file by file.
+pub struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// A small site: two pages, a script and a picture with hashed names, a style sheet without.
+    pub fn small() -> Self {
+        let site = Self::new();
+        site.write(
+            "index.html",
+            "<script src=\"/assets/app-DRXg7gsA.js\"></script><a href=\"/about/\">about</a>",
+        )
+        .write("about/index.html", "<img src=\"/assets/photo-D0KLVOtM.png\"><link href=\"/style.css\">")
+        .write("assets/app-DRXg7gsA.js", "console.log(1)")
+        .write("assets/more-CzQAN4l5.js", "console.log(2)")
+        .write("assets/photo-D0KLVOtM.png", "not really a picture")
+        .write("style.css", "body { color: black }");
+        site
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("inside the folder")).expect("folders can be made");
+        std::fs::write(path, content).expect("files can be written");
+        self
+    }
+
+    pub fn remove(&self, name: &str) -> &Self {
+        std::fs::remove_file(self.path().join(name)).expect("the file is there");
+        self
+    }
+
+    pub fn rename(&self, from: &str, to: &str) -> &Self {
+        let bytes = std::fs::read(self.path().join(from)).expect("the file is there");
+        self.remove(from).write(to, bytes)
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// What the program answered.
+pub struct Answer {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Answer {
+    pub fn from_output(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The document on stdout.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("no JSON ({error}): {}\n{}", self.stdout, self.stderr))
+    }
+
+    /// The answer, which must have this exit code.
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn success(self) -> Self {
+        self.expect_code(0)
+    }
+}
+
+/// The embedded target with a runtime of its own, so that tests are plain functions.
+pub struct Cloud {
+    pub target: Target,
+    runtime: tokio::runtime::Runtime,
+    home: TempDir,
+}
+
+impl Cloud {
+    pub fn new() -> Self {
+        Self::with_options(StoreOptions::default())
+    }
+
+    pub fn with_options(options: StoreOptions) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let store = Store::memory(options);
+        let target = runtime
+            .block_on(Target::start(&store, TargetOptions::new(BUCKET, DISTRIBUTION)))
+            .expect("the target starts");
+        Self { target, runtime, home: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.target.store
+    }
+
+    /// The program with credentials and endpoint of this target, in an empty working folder.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program();
+        command
+            .current_dir(self.home.path())
+            .env("AWS_ACCESS_KEY_ID", &self.target.credentials.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &self.target.credentials.secret_access_key)
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ENDPOINT_URL", self.target.endpoint_url())
+            .args(arguments);
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Answer {
+        Answer::from_output(&self.command(arguments).output().expect("the program starts"))
+    }
+
+    /// `COMMAND --bucket ... --distribution ... MORE`.
+    pub fn on_target(&self, command: &str, more: &[&str]) -> Answer {
+        let mut arguments = vec![command, "--bucket", BUCKET, "--distribution", DISTRIBUTION];
+        arguments.extend(more);
+        self.run(&arguments)
+    }
+
+    /// `push SITE ... MORE`.
+    pub fn push(&self, site: &Site, more: &[&str]) -> Answer {
+        let mut arguments = vec![site.path().to_str().expect("a plain path")];
+        arguments.extend(more);
+        self.on_target("push", &arguments)
+    }
+
+    /// Keys of the bucket without sitepush's own state.
+    pub fn site_keys(&self) -> Vec<String> {
+        let keys = self.store().keys(BUCKET);
+        keys.into_iter().filter(|key| !key.starts_with(".sitepush/")).collect()
+    }
+
+    pub fn body(&self, key: &str) -> String {
+        let object = self.store().object(BUCKET, key).unwrap_or_else(|| panic!("there is no `{key}`"));
+        String::from_utf8_lossy(&object.body).into_owned()
+    }
+
+    pub fn cache_control(&self, key: &str) -> String {
+        let object = self.store().object(BUCKET, key).unwrap_or_else(|| panic!("there is no `{key}`"));
+        object.attributes.cache_control.unwrap_or_default()
+    }
+
+    /// The items of all invalidations so far.
+    pub fn invalidated(&self) -> Vec<Vec<String>> {
+        self.target.control.invalidations(DISTRIBUTION).into_iter().map(|record| record.paths).collect()
+    }
+
+    /// What was asked of S3 since the last call: `METHOD key` in the order of the answers, state files included.
+    pub fn requests(&self) -> Vec<String> {
+        let requests = self.target.api.requests();
+        self.target.api.clear_requests();
+        requests
+            .into_iter()
+            .map(|request| {
+                let path =
+                    percent_encoding::percent_decode_str(&request.path).decode_utf8_lossy().into_owned();
+                let key = path.trim_start_matches('/').strip_prefix(BUCKET).unwrap_or(&path);
+                format!("{} {}", request.method, key.trim_start_matches('/'))
+            })
+            .collect()
+    }
+}
+
+/// The program without anything of the developer's environment that it could read.
+pub fn program() -> Command {
+    let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_sitepush")));
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", "/nonexistent")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null());
+    command
+}
