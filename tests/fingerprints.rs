@@ -30,8 +30,10 @@ fn judged() -> Vec<Judged> {
             sites.entry((case.generator.clone(), build)).or_default().push(case.path.clone());
         }
     }
-    let sites: BTreeMap<_, _> =
-        sites.iter().map(|(site, keys)| (site.clone(), SiteNames::new(keys.iter().map(String::as_str)))).collect();
+    let sites: BTreeMap<_, _> = sites
+        .iter()
+        .map(|(site, keys)| (site.clone(), SiteNames::new(keys.iter().map(String::as_str))))
+        .collect();
     let judge = |case: Case| {
         let key = ObjectKey::new(case.path.as_str()).expect("a valid key");
         let verdict = |build| sites[&(case.generator.clone(), build)].classify(&key).fingerprinted;

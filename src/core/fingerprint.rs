@@ -62,7 +62,9 @@ impl SiteNames {
             .or_else(|| self.reason_by_original(&found));
         match reason {
             Some(reason) => Verdict { fingerprinted: true, reason },
-            None => Verdict { fingerprinted: false, reason: "a name like a hashed one, without others like it" },
+            None => {
+                Verdict { fingerprinted: false, reason: "a name like a hashed one, without others like it" }
+            }
         }
     }
 
@@ -86,13 +88,20 @@ impl SiteNames {
     }
 
     /// Long digests have no other source, given a name before them and some company.
-    fn reason_by_length(&self, directory: &str, file_name: &str, found: &FoundHash<'_>) -> Option<&'static str> {
+    fn reason_by_length(
+        &self,
+        directory: &str,
+        file_name: &str,
+        found: &FoundHash<'_>,
+    ) -> Option<&'static str> {
         let length = found.hash.len();
         let named = !matches!(found.position, Position::WholeStem | Position::First);
         let code = is_code(file_name);
         let company = self.evidence.of_length(length);
         if named && found.alphabet == Alphabet::Hex && (length >= 64 || (length >= 32 && code)) {
-            return Some("a digest of 32 characters or more after the name (Hugo, Sprockets, Ember, Phoenix)");
+            return Some(
+                "a digest of 32 characters or more after the name (Hugo, Sprockets, Ember, Phoenix)",
+            );
         }
         if named && length >= 32 && company.all >= 2 {
             return Some("one of several digests of this length (webpack's file-loader, Hugo, Ember)");
@@ -100,13 +109,20 @@ impl SiteNames {
         let here = self.evidence.in_directory(directory, Scheme::from(found));
         let alone = self.evidence.unhashed_in(directory).code >= here.all.max(1);
         if named && length >= 16 && company.all >= 2 && company.code >= 1 && !alone {
-            return Some("one of several hashes of 16 characters or more (webpack, Rspack, Gatsby, Angular, Trunk)");
+            return Some(
+                "one of several hashes of 16 characters or more (webpack, Rspack, Gatsby, Angular, Trunk)",
+            );
         }
         None
     }
 
     /// Shorter hashes need others like them beside them.
-    fn reason_by_company(&self, directory: &str, file_name: &str, found: &FoundHash<'_>) -> Option<&'static str> {
+    fn reason_by_company(
+        &self,
+        directory: &str,
+        file_name: &str,
+        found: &FoundHash<'_>,
+    ) -> Option<&'static str> {
         let scheme = Scheme::from(found);
         if !may_be_judged_by_company(scheme) {
             return None;
@@ -148,9 +164,8 @@ impl SiteNames {
 
     /// Django's `ManifestStaticFilesStorage` puts `base.27e20196a850.css` (MD5, first 12) beside `base.css`.
     fn reason_by_original(&self, found: &FoundHash<'_>) -> Option<&'static str> {
-        let digest = found.position == Position::AfterDot
-            && found.alphabet == Alphabet::Hex
-            && found.hash.len() == 12;
+        let digest =
+            found.position == Position::AfterDot && found.alphabet == Alphabet::Hex && found.hash.len() == 12;
         (digest && self.evidence.with_original() >= 2).then_some("a hashed copy beside its original (Django)")
     }
 }
@@ -161,7 +176,7 @@ fn may_be_judged_by_company(scheme: Scheme) -> bool {
     match scheme.alphabet {
         Alphabet::Hex => scheme.length >= 8 || scheme.position == Position::AfterDot,
         Alphabet::Mixed => scheme.length >= 7,
-        Alphabet::Lower | Alphabet::Upper => scheme.length >= 8,
+        Alphabet::Lower => scheme.length >= 8,
     }
 }
 
@@ -187,8 +202,8 @@ fn is_output_directory(directory: &str) -> bool {
 /// Directories that hold one kind of file, as webpack's templates lay them out (`js`, `css`, `media` side by side).
 fn is_kind_directory(directory: &str) -> bool {
     const NAMES: [&str; 16] = [
-        "js", "css", "img", "images", "image", "fonts", "font", "media", "svg", "wasm", "assets", "styles", "scripts",
-        "async", "chunks", "workers",
+        "js", "css", "img", "images", "image", "fonts", "font", "media", "svg", "wasm", "assets", "styles",
+        "scripts", "async", "chunks", "workers",
     ];
     NAMES.contains(&split(directory).1)
 }

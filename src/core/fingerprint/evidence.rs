@@ -73,7 +73,11 @@ impl Evidence {
             }
             let new_here = seen.insert((directory, scheme, found.hash, false));
             let new_code_here = code && seen.insert((directory, scheme, found.hash, true));
-            evidence.by_directory.entry((directory.to_owned(), scheme)).or_default().add(new_code_here, new_here);
+            evidence
+                .by_directory
+                .entry((directory.to_owned(), scheme))
+                .or_default()
+                .add(new_code_here, new_here);
             if !directory.is_empty() {
                 let parent = split(directory).0.to_owned();
                 evidence.by_parent.entry((parent, scheme)).or_default().add(new_code_here, new_here);
@@ -97,7 +101,8 @@ impl Evidence {
         if directory.is_empty() {
             return Count::default();
         }
-        let beside = self.by_parent.get(&(split(directory).0.to_owned(), scheme)).copied().unwrap_or_default();
+        let beside =
+            self.by_parent.get(&(split(directory).0.to_owned(), scheme)).copied().unwrap_or_default();
         let here = self.in_directory(directory, scheme);
         Count { all: beside.all - here.all, code: beside.code - here.code }
     }
@@ -144,7 +149,8 @@ impl Evidence {
         if let Some(root) = key.strip_suffix("toc.html") {
             let has = |start: &str| {
                 let start = format!("{root}{start}");
-                keys.iter().any(|key| key.strip_prefix(start.as_str()).is_some_and(|rest| rest.ends_with(".js")))
+                keys.iter()
+                    .any(|key| key.strip_prefix(start.as_str()).is_some_and(|rest| rest.ends_with(".js")))
             };
             if has("book-") && has("toc-") && has("clipboard-") {
                 self.mdbooks.insert(root.to_owned());
@@ -187,6 +193,7 @@ pub(super) fn split(key: &str) -> (&str, &str) {
 
 /// Whether browsers run or apply this file.
 pub(super) fn is_code(file_name: &str) -> bool {
-    let extension = never::without_compression(file_name).rsplit_once('.').map_or("", |(_, extension)| extension);
+    let extension =
+        never::without_compression(file_name).rsplit_once('.').map_or("", |(_, extension)| extension);
     matches!(extension.to_ascii_lowercase().as_str(), "js" | "mjs" | "cjs" | "css" | "wasm")
 }

@@ -18,9 +18,15 @@ fn by_directory(directory: &str, found: &FoundHash<'_>) -> Option<&'static str> 
     let position = found.position != Position::AfterUnderscore;
     let rollup = position && length == 8 && !(hex && found.position != Position::AfterDot);
     let inside = |place: &str| holds(directory, place);
-    if ["_next/static/chunks", "_next/static/css", "_next/static/media", "_next/static/runtime", "_next/static/wasm"]
-        .iter()
-        .any(|place| inside(place))
+    if [
+        "_next/static/chunks",
+        "_next/static/css",
+        "_next/static/media",
+        "_next/static/runtime",
+        "_next/static/wasm",
+    ]
+    .iter()
+    .any(|place| inside(place))
     {
         // Next: `[name]-[contenthash].js` of 16 to 20, `[contenthash].css`, `media/[name].[hash:8].[ext]`.
         return (position && hex && length >= 8).then_some("a hash in Next's own directory");
@@ -63,7 +69,12 @@ fn by_mark(directory: &str, file_name: &str, found: &FoundHash<'_>) -> Option<&'
     }
     // Qwik: `build/q-<base64url>.js`.
     let in_build = directory == "build" || directory.ends_with("/build");
-    if in_build && found.label == "q" && file_name.starts_with("q-") && length == 8 && file_name.ends_with(".js") {
+    if in_build
+        && found.label == "q"
+        && file_name.starts_with("q-")
+        && length == 8
+        && file_name.ends_with(".js")
+    {
         return Some("a hash in Qwik's own directory");
     }
     // Material for MkDocs: `assets/javascripts/bundle.<8>.min.js`, `assets/stylesheets/main.<8>.min.css`.

@@ -44,8 +44,8 @@ const LONG_BASE64URL_LENGTHS: [usize; 3] = [22, 27, 43];
 
 /// What bundlers put between the hash and the extension.
 const SUFFIXES: [&str; 12] = [
-    ".min", ".chunk", ".bundle", ".module", ".lean", ".iframe", ".esm", ".async", ".worker", ".modern", ".legacy",
-    "_bg",
+    ".min", ".chunk", ".bundle", ".module", ".lean", ".iframe", ".esm", ".async", ".worker", ".modern",
+    ".legacy", "_bg",
 ];
 
 const IMAGE_EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "gif", "webp", "avif", "svg"];
@@ -62,8 +62,8 @@ pub(super) fn find_hash(file_name: &str) -> Option<FoundHash<'_>> {
     let unsized_stem = if is_image { without_size(plain) } else { plain };
     let sized = unsized_stem.len() != plain.len();
     let found = whole_stem(unsized_stem, sized)
-        .or_else(|| after_a_separator(unsized_stem))
         .or_else(|| is_image.then(|| before_a_variant(unsized_stem)).flatten())
+        .or_else(|| after_a_separator(unsized_stem))
         .or_else(|| first(unsized_stem))?;
     Some(FoundHash { sized, ..found })
 }
@@ -79,7 +79,9 @@ pub(super) fn without_hash(file_name: &str, found: &FoundHash<'_>) -> Option<Str
 }
 
 fn without_suffixes(mut stem: &str) -> &str {
-    while let Some(shorter) = SUFFIXES.iter().find_map(|suffix| stem.strip_suffix(suffix)).filter(|s| !s.is_empty()) {
+    while let Some(shorter) =
+        SUFFIXES.iter().find_map(|suffix| stem.strip_suffix(suffix)).filter(|s| !s.is_empty())
+    {
         stem = shorter;
     }
     stem
@@ -87,12 +89,14 @@ fn without_suffixes(mut stem: &str) -> &str {
 
 /// Cuts `-480`, `-480w`, `-800x600`, `_800x600` and `@2x` off the end.
 fn without_size(stem: &str) -> &str {
-    let Some((shorter, size)) = stem.rsplit_once(['-', '_', '@']).filter(|(shorter, _)| !shorter.is_empty()) else {
+    let Some((shorter, size)) = stem.rsplit_once(['-', '_', '@']).filter(|(shorter, _)| !shorter.is_empty())
+    else {
         return stem;
     };
     let number = size.trim_end_matches(['w', 'h', 'x']);
     let is_number = |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-    let is_size = is_number(number) || number.split_once('x').is_some_and(|(w, h)| is_number(w) && is_number(h));
+    let is_size =
+        is_number(number) || number.split_once('x').is_some_and(|(w, h)| is_number(w) && is_number(h));
     if is_size { shorter } else { stem }
 }
 
@@ -126,7 +130,8 @@ fn before_a_variant(stem: &str) -> Option<FoundHash<'_>> {
     if !is_variant {
         return None;
     }
-    split_before(rest, rest.len().checked_sub(ROLLUP_LENGTH + 1)?).filter(|found| found.position == Position::AfterDot)
+    split_before(rest, rest.len().checked_sub(ROLLUP_LENGTH + 1)?)
+        .filter(|found| found.position == Position::AfterDot)
 }
 
 fn whole_stem(stem: &str, sized: bool) -> Option<FoundHash<'_>> {

@@ -8,8 +8,10 @@ const ASSET_EXTENSIONS: [&str; 48] = [
     "js", "mjs", "cjs", "css", "wasm", "json", // code and data
     "png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "ico", "bmp", "jxl", "tiff", "heic", // images
     "woff", "woff2", "ttf", "otf", "eot", // fonts
-    "mp4", "webm", "ogv", "mov", "m4v", "mp3", "ogg", "oga", "wav", "m4a", "flac", "aac", "opus", "vtt", // media
-    "glb", "gltf", "bin", "hdr", "ktx2", "basis", "obj", "frag", "vert", "glsl", "wgsl", // models and shaders
+    "mp4", "webm", "ogv", "mov", "m4v", "mp3", "ogg", "oga", "wav", "m4a", "flac", "aac", "opus",
+    "vtt", // media
+    "glb", "gltf", "bin", "hdr", "ktx2", "basis", "obj", "frag", "vert", "glsl",
+    "wgsl", // models and shaders
 ];
 
 /// Directories whose files are named by people, by visitors, or by a hash that is not one of the content.
@@ -17,9 +19,27 @@ const ASSET_EXTENSIONS: [&str; 48] = [
 /// Sphinx names `_downloads/<md5>/` and pictures in `_images/` after the source; Zola's `processed_images/` carry a
 /// hash of the path and the options; Gatsby's `page-data/` and Nuxt's `builds/` have fixed or build-unique names.
 const UNHASHED_DIRECTORIES: [&str; 21] = [
-    "upload", "uploads", "uploaded", "download", "downloads", "attachment", "attachments", "files", "avatars",
-    "thumbs", "thumbnails", "user-content", "usercontent", "_downloads", "_images", "_sources", "processed_images",
-    "page-data", "builds", "releases", "archive",
+    "upload",
+    "uploads",
+    "uploaded",
+    "download",
+    "downloads",
+    "attachment",
+    "attachments",
+    "files",
+    "avatars",
+    "thumbs",
+    "thumbnails",
+    "user-content",
+    "usercontent",
+    "_downloads",
+    "_images",
+    "_sources",
+    "processed_images",
+    "page-data",
+    "builds",
+    "releases",
+    "archive",
 ];
 
 /// Why the file at `path` can never be immutable, or none when its name may be looked at.
@@ -48,7 +68,10 @@ pub(super) fn reason(path: &str) -> Option<&'static str> {
         // mdBook hashes its search script before it writes the index's name into it, so the bytes change under it.
         return Some("a name that mdBook keeps over other content");
     }
-    if directory.split('/').any(|segment| UNHASHED_DIRECTORIES.contains(&segment.to_ascii_lowercase().as_str())) {
+    if directory
+        .split('/')
+        .any(|segment| UNHASHED_DIRECTORIES.contains(&segment.to_ascii_lowercase().as_str()))
+    {
         return Some("a directory whose names are not content hashes");
     }
     let ending = without_compression(&name).rsplit_once('.').map_or("", |(_, ending)| ending);
@@ -83,6 +106,15 @@ fn is_service_worker(file_name: &str) -> bool {
 ///
 /// Some bundlers hash a few of these (Remix's `manifest-<hash>.js`); they are small, and left alone all the same.
 fn is_manifest(name: &str) -> bool {
-    let words = ["manifest", "buildmanifest", "ssgmanifest", "middlewaremanifest", "latest", "version", "robots", "sitemap"];
+    let words = [
+        "manifest",
+        "buildmanifest",
+        "ssgmanifest",
+        "middlewaremanifest",
+        "latest",
+        "version",
+        "robots",
+        "sitemap",
+    ];
     name.split(['-', '.', '_']).any(|part| words.contains(&part)) || name.contains("manifest.")
 }
