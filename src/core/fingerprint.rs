@@ -129,11 +129,12 @@ impl SiteNames {
         }
         let here = self.evidence.in_directory(directory, scheme);
         let unhashed = self.evidence.unhashed_in(directory);
-        let outnumbered = unhashed.code > here.code.max(here.all);
+        let output = is_output_directory(directory);
+        // Public files are merged into the bundler's directories, but not the other way round.
+        let outnumbered = unhashed.code > here.all * if output { 3 } else { 1 };
         if here.all >= 3 && here.code >= 1 && !outnumbered {
             return Some("one of several names in the directory with a hash of the same kind");
         }
-        let output = is_output_directory(directory);
         if output && here.all >= 2 && here.code >= 1 && !outnumbered {
             return Some("a hash like that of another name in a bundler's usual directory");
         }
@@ -148,7 +149,8 @@ impl SiteNames {
                 return Some("a hash of the same kind as in other directories");
             }
             let beside = self.evidence.in_siblings(directory, scheme);
-            if beside.code >= 2 && is_kind_directory(directory) && unhashed.code == 0 {
+            let enough = if output { beside.code >= 1 } else { beside.code >= 2 };
+            if enough && is_kind_directory(directory) && unhashed.code <= here.code {
                 return Some("a hash of the same kind as in the directories beside it");
             }
         }

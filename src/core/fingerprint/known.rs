@@ -44,6 +44,12 @@ fn by_directory(directory: &str, found: &FoundHash<'_>) -> Option<&'static str> 
         let nuxt_2 = position && hex && length == 7;
         return (rollup || nuxt_2).then_some("a hash in Nuxt's own directory");
     }
+    if inside("static/media") {
+        // Create React App: `static/media/[name].[hash].[ext]`, 20 or, for SVG, 32.
+        let dotted = found.position == Position::AfterDot;
+        return (dotted && hex && matches!(length, 20 | 32))
+            .then_some("a hash in Create React App's own directory");
+    }
     if inside("_expo/static") {
         // Expo (Metro): `entry-<md5>.js`.
         return (hex && length == 32).then_some("a hash in Expo's own directory");
