@@ -51,6 +51,9 @@ impl SiteNames {
             return Verdict { fingerprinted: true, reason };
         }
         let (directory, file_name) = split(path);
+        if known::is_turbopack_name(directory, file_name) {
+            return Verdict { fingerprinted: true, reason: "a hash in Next's own directory (Turbopack)" };
+        }
         let Some(found) = name::find_hash(file_name) else {
             return Verdict { fingerprinted: false, reason: "no hash in the name" };
         };

@@ -3,11 +3,33 @@
 //! Every rule names the bundler and the file-name pattern that it documents or is built with. Decides from one path.
 
 use super::name::{FoundHash, Position};
+use super::never::without_compression;
 use super::shape::Alphabet;
 
 /// Why the hash at `path` (directory without a closing slash, file name) is a bundler's by its place or mark alone.
 pub(super) fn reason(directory: &str, file_name: &str, found: &FoundHash<'_>) -> Option<&'static str> {
     by_directory(directory, found).or_else(|| by_mark(directory, file_name, found))
+}
+
+/// Whether Turbopack (Next 16.2 and later) named the file: `<hash>.js`, `turbopack-<hash>.js` and
+/// `media/name.<hash>.png`, with 13 characters of `0-9a-z_-` whose first is a digit.
+///
+/// Told apart from the other hashes since this alphabet, without capitals and with both separators, is safe to read
+/// in Next's own directories only.
+pub(super) fn is_turbopack_name(directory: &str, file_name: &str) -> bool {
+    const LENGTH: usize = 13;
+    let stem = without_compression(file_name).rsplit_once('.').map_or("", |(stem, _)| stem);
+    let Some((label, hash)) = stem.len().checked_sub(LENGTH).and_then(|at| stem.split_at_checked(at)) else {
+        return false;
+    };
+    let of_alphabet =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    (holds(directory, "_next/static/chunks") || holds(directory, "_next/static/media"))
+        && (label.is_empty() || label.ends_with(['.', '-']))
+        && hash.starts_with(|first: char| first.is_ascii_digit())
+        && hash.bytes().all(of_alphabet)
+        && hash.bytes().filter(u8::is_ascii_alphabetic).count() >= 3
+        && hash.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).count() >= 4
 }
 
 /// Directories into which nothing is put but by the bundler.

@@ -43,9 +43,9 @@ const ELEVENTY_IMG_LENGTH: usize = 10;
 const LONG_BASE64URL_LENGTHS: [usize; 3] = [22, 27, 43];
 
 /// What bundlers put between the hash and the extension.
-const SUFFIXES: [&str; 12] = [
+const SUFFIXES: [&str; 14] = [
     ".min", ".chunk", ".bundle", ".module", ".lean", ".iframe", ".esm", ".async", ".worker", ".modern",
-    ".legacy", "_bg",
+    ".legacy", "_bg", ".ttf", ".otf",
 ];
 
 const IMAGE_EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "gif", "webp", "avif", "svg"];

@@ -30,7 +30,8 @@ pub(super) fn alphabet_of_hash(part: &str) -> Option<Alphabet> {
     let alphabet = smallest_alphabet(part);
     let has_digit = part.bytes().any(|b| b.is_ascii_digit());
     let has_letter = part.bytes().any(|b| b.is_ascii_alphabetic());
-    let needs_digit = matches!(alphabet, Alphabet::Hex | Alphabet::Lower);
+    // Only base64url of 8 characters is so common that those without a digit (one in five) are worth the doubt.
+    let needs_digit = alphabet != Alphabet::Mixed || part.len() != 8;
     let written = !has_letter
         || (needs_digit && !has_digit)
         || is_size(part)
@@ -130,7 +131,7 @@ fn is_word_like(part: &str) -> bool {
         let fragments = words.iter().filter(|word| word.len() < 3 && !is_short_word(word)).count();
         return few
             && fragments <= 1
-            && words.iter().all(|word| word.len() < 3 || has_vowel(word))
+            && words.iter().all(|word| word.len() < 3 || has_vowel(word) || is_short_word(word))
             && pronounceable();
     }
     // `dec01234` is left to the company it keeps: one hexadecimal hash in 30 has all its letters at one edge.
@@ -141,12 +142,13 @@ fn has_vowel(word: &str) -> bool {
     word.contains(['a', 'e', 'i', 'o', 'u', 'y'])
 }
 
-/// Words and acronyms of two letters that file names hold; other pairs of letters are fragments of something.
+/// Words of two letters and acronyms that file names hold; other such groups of letters are fragments of something.
 fn is_short_word(word: &str) -> bool {
-    const SHORT: [&str; 37] = [
+    const SHORT: [&str; 57] = [
         "ui", "os", "js", "ts", "io", "ai", "id", "tv", "pc", "ip", "db", "vr", "ar", "xl", "us", "uk", "eu",
         "en", "up", "my", "go", "to", "in", "on", "of", "is", "it", "an", "at", "by", "no", "so", "we", "do",
-        "me", "or", "ux",
+        "me", "or", "ux", "svg", "css", "html", "xml", "http", "sdk", "cdn", "npm", "pdf", "jpg", "png",
+        "sql", "gpu", "cpu", "rtl", "ltr", "jsx", "tsx", "mdx", "gl",
     ];
     SHORT.contains(&word)
 }

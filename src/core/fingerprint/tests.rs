@@ -150,6 +150,13 @@ fn next_names_are_found_but_for_the_build_id() {
          + docs/_next/static/chunks/main-2ee3df819357997f.js
          - _next/static/chunks/node_modules_next_dist_1a6ee436._.js
          - _next/static/chunks/polyfills.js
+         + _next/static/chunks/0--_33ku6utrj.js
+         + _next/static/chunks/3z-j--e4l5aa9.css
+         + _next/static/chunks/turbopack-2u1d16houkiyo.js
+         + _next/static/media/logo.0wd-w9r3yqg1r.png
+         - _next/static/media/logo-2024-01-15-v2.png
+         - _next/static/media/2nd-photo-set.png
+         - js/0--_33ku6utrj.js
          - _next/static/LM0mwa75a3uZrNpevRA5O/_buildManifest.js
          - _next/static/LM0mwa75a3uZrNpevRA5O/_ssgManifest.js
          - _next/static/development/_devPagesManifest.json
@@ -404,6 +411,34 @@ fn rust_frontends_are_found() {
         "+ pkg/example.ObpUCkRAUmRhWwRAFNzj2A.wasm
          + pkg/example.iA1-0Yc9XvTdN5i_mS3Qbw.js
          + pkg/example.EnJOTmRXcdUXhcWqD7gkGQ.css",
+    );
+}
+
+#[test]
+fn rustdoc_names_are_found() {
+    check_with_public(
+        "+ static.files/rustdoc-b7b9f40b.css
+         + static.files/main-ce535bd0.js
+         + static.files/storage-4e99c027.js
+         + static.files/SourceSerif4-Regular-6b053e98.ttf.woff2
+         + static.files/favicon-32x32-eab170b8.png
+         - static.files/COPYRIGHT-7fb11f4e.txt
+         - search-index.js
+         - src-files.js
+         - crates.js",
+    );
+}
+
+#[test]
+fn camel_cased_modules_are_refused_however_many_there_are() {
+    check(
+        "- svg/SVGListBase.js
+         - svg/SVGTests.js
+         - svg/SVGNumbr.js
+         - svg/DOMTypes.js
+         - svg/HTMLBase.js
+         - css/CSSStyle.js
+         - js/WebGLApp.js",
     );
 }
 
