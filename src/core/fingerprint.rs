@@ -8,6 +8,7 @@
 //! (the same hash over other bytes) is caught by history, elsewhere.
 
 mod evidence;
+mod folders;
 mod known;
 mod name;
 mod never;
@@ -99,19 +100,22 @@ impl SiteNames {
     ) -> Option<&'static str> {
         let length = found.hash.len();
         let named = !matches!(found.position, Position::WholeStem | Position::First);
+        if !named || found.alphabet != Alphabet::Hex {
+            return None;
+        }
         let code = is_code(file_name);
-        let company = self.evidence.of_length(length);
-        if named && found.alphabet == Alphabet::Hex && (length >= 64 || (length >= 32 && code)) {
+        if length >= 64 || (length >= 32 && code) {
             return Some(
                 "a digest of 32 characters or more after the name (Hugo, Sprockets, Ember, Phoenix)",
             );
         }
-        if named && length >= 32 && company.all >= 2 {
+        let company = self.evidence.of_length(length);
+        if length >= 32 && company.all >= 2 && (company.code >= 1 || folders::is_output(directory)) {
             return Some("one of several digests of this length (webpack's file-loader, Hugo, Ember)");
         }
-        let here = self.evidence.in_directory(directory, Scheme::from(found));
-        let alone = self.evidence.unhashed_in(directory).code >= here.all.max(1);
-        if named && length >= 16 && company.all >= 2 && company.code >= 1 && !alone {
+        let here = self.evidence.of_length_in_directory(directory, length);
+        let outnumbered = self.evidence.unhashed_in(directory).code > here.all;
+        if length >= 16 && here.all >= 2 && here.code >= 1 && !outnumbered {
             return Some(
                 "one of several hashes of 16 characters or more (webpack, Rspack, Gatsby, Angular, Trunk)",
             );
@@ -119,7 +123,7 @@ impl SiteNames {
         None
     }
 
-    /// Shorter hashes need others like them beside them.
+    /// Shorter hashes need others like them beside them, or in a directory that belongs to the same output.
     fn reason_by_company(
         &self,
         directory: &str,
@@ -130,34 +134,32 @@ impl SiteNames {
         if !may_be_judged_by_company(scheme) {
             return None;
         }
-        let here = self.evidence.in_directory(directory, scheme);
-        let unhashed = self.evidence.unhashed_in(directory);
-        let output = is_output_directory(directory);
-        // Public files are merged into the bundler's directories, but not the other way round.
-        let outnumbered = unhashed.code > here.all * if output { 3 } else { 1 };
-        if here.all >= 3 && here.code >= 1 && !outnumbered {
+        if self.evidence.is_anchor(directory, scheme) {
             return Some("one of several names in the directory with a hash of the same kind");
         }
-        if output && here.all >= 2 && here.code >= 1 && !outnumbered {
-            return Some("a hash like that of another name in a bundler's usual directory");
-        }
-        if output && scheme.length == 8 && is_code(file_name) && is_unmistakable(found.hash) {
+        let code = is_code(file_name);
+        let output = folders::is_output(directory);
+        if output && scheme.length == 8 && code && is_unmistakable(found.hash) {
             return Some("8 characters of base64url in a bundler's usual directory (Vite, Rollup)");
         }
-        // Hexadecimal after a dash is also how people write a commit: it stays with its own directory.
-        let travels = scheme.alphabet != Alphabet::Hex || scheme.position == Position::AfterDot;
-        let on_site = self.evidence.on_site(scheme);
-        if travels && on_site.all >= 3 && on_site.code >= 2 {
-            if here.all >= 2 && !outnumbered {
-                return Some("a hash of the same kind as in other directories");
-            }
-            let beside = self.evidence.in_siblings(directory, scheme);
-            let enough = if output { beside.code >= 1 } else { beside.code >= 2 };
-            if enough && is_kind_directory(directory) && unhashed.code <= here.code {
-                return Some("a hash of the same kind as in the directories beside it");
-            }
+        if !scheme.travels() {
+            return None;
         }
-        None
+        let here = self.evidence.in_directory(directory, scheme);
+        let unhashed = self.evidence.unhashed_in(directory);
+        let crowded = unhashed.code > here.code;
+        let usual = output || folders::is_of_one_kind(directory);
+        if usual && here.all >= 2 && !crowded && self.evidence.is_anchored(scheme) {
+            return Some("a hash of the same kind as in other directories");
+        }
+        if folders::is_of_one_kind(directory) && !crowded && self.evidence.is_beside_anchor(directory, scheme)
+        {
+            return Some("a hash of the same kind as in the directories beside it");
+        }
+        let is_part = folders::is_of_chunks(directory) || (folders::is_of_media(directory) && !code);
+        let may_be_below = output && (is_part || scheme.alphabet == Alphabet::Mixed) && !crowded;
+        (may_be_below && self.evidence.is_below_anchor(directory, scheme))
+            .then_some("a hash of the same kind as in the directory above it")
     }
 
     /// eleventy-img: `<sha256 in base64url, first 10>-<width>.<format>`, each picture in several widths or formats.
@@ -195,22 +197,6 @@ fn is_unmistakable(hash: &str) -> bool {
     };
     let has = |wanted: u8| hash.as_bytes().iter().any(|byte| class(byte) == wanted);
     has(0) && has(1) && has(2) && hash.as_bytes().chunk_by(|a, b| class(a) == class(b)).count() >= 4
-}
-
-/// Directories that bundlers write to by default, and people, too.
-fn is_output_directory(directory: &str) -> bool {
-    const NAMES: [&str; 10] =
-        ["assets", "static", "build", "dist", "bundles", "packs", "client", "chunks", "pkg", "_build"];
-    directory.split('/').any(|segment| NAMES.contains(&segment))
-}
-
-/// Directories that hold one kind of file, as webpack's templates lay them out (`js`, `css`, `media` side by side).
-fn is_kind_directory(directory: &str) -> bool {
-    const NAMES: [&str; 16] = [
-        "js", "css", "img", "images", "image", "fonts", "font", "media", "svg", "wasm", "assets", "styles",
-        "scripts", "async", "chunks", "workers",
-    ];
-    NAMES.contains(&split(directory).1)
 }
 
 #[cfg(test)]

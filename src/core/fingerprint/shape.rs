@@ -30,8 +30,8 @@ pub(super) fn alphabet_of_hash(part: &str) -> Option<Alphabet> {
     let alphabet = smallest_alphabet(part);
     let has_digit = part.bytes().any(|b| b.is_ascii_digit());
     let has_letter = part.bytes().any(|b| b.is_ascii_alphabetic());
-    // Only base64url of 8 characters is so common that those without a digit (one in five) are worth the doubt.
-    let needs_digit = alphabet != Alphabet::Mixed || part.len() != 8;
+    // One in five of the base64url hashes has no digit; only at the lengths in common use are they worth the doubt.
+    let needs_digit = alphabet != Alphabet::Mixed || ![7, 8, 10].contains(&part.len());
     let written = !has_letter
         || (needs_digit && !has_digit)
         || is_size(part)
@@ -126,6 +126,11 @@ fn is_word_like(part: &str) -> bool {
     let words = words_of(part);
     let letters: usize = words.iter().map(String::len).sum();
     let pronounceable = || words.iter().all(|word| is_pronounceable(word));
+    // Hexadecimal and capitals show no case to cut words by; there, only a word followed by a number will do.
+    let shows_case = smallest_alphabet(part) != Alphabet::Hex && part.bytes().any(|b| b.is_ascii_lowercase());
+    if !shows_case && (words.len() > 1 || !part.starts_with(|first: char| first.is_ascii_alphabetic())) {
+        return false;
+    }
     if letters >= 4 && letters * 2 >= part.len() {
         let few = words.len() * 8 <= part.len().max(8) * 3;
         let fragments = words.iter().filter(|word| word.len() < 3 && !is_short_word(word)).count();
