@@ -75,20 +75,23 @@ impl SiteNames {
     /// Gatsby copies files to `static/<md5 of the content>/...` and serves `static/` as immutable (Gatsby docs,
     /// "Caching Static Sites").
     fn reason_by_gatsby_directory(&self, path: &str) -> Option<&'static str> {
-        let in_static = self.evidence.path_in_gatsby(path)?.strip_prefix("static/")?;
-        let (digest, _) = in_static.split_once('/')?;
-        let is_digest = digest.len() == 32 && shape::alphabet_of_hash(digest) == Some(Alphabet::Hex);
-        is_digest.then_some("a directory that Gatsby names after the content")
+        let is_in_digest = |in_site: &str| {
+            let digest = in_site.strip_prefix("static/")?.split_once('/')?.0;
+            (digest.len() == 32 && shape::alphabet_of_hash(digest) == Some(Alphabet::Hex)).then_some(())
+        };
+        let found = self.evidence.paths_in_gatsby_sites(path).any(|in_site| is_in_digest(in_site).is_some());
+        found.then_some("a directory that Gatsby names after the content")
     }
 
     /// mdBook writes `<name>-<sha256, first 8>.<ext>` for its own files and for the additional styles and scripts of
     /// `theme/`, of which there may be one.
     fn reason_by_generator(&self, path: &str, found: &FoundHash<'_>) -> Option<&'static str> {
-        let in_book = self.evidence.path_in_mdbook(path)?;
         let is_digest =
             found.position == Position::AfterDash && found.alphabet == Alphabet::Hex && found.hash.len() == 8;
-        let own = ["css/", "fonts/", "theme/"].iter().any(|directory| in_book.starts_with(directory));
-        (is_digest && own).then_some("an 8-character hash in a directory of mdBook's")
+        let is_own =
+            |in_book: &str| ["css/", "fonts/", "theme/"].iter().any(|place| in_book.starts_with(place));
+        (is_digest && self.evidence.paths_in_mdbooks(path).any(is_own))
+            .then_some("an 8-character hash in a directory of mdBook's")
     }
 
     /// Long digests have no other source, given a name before them and some company.
@@ -139,11 +142,14 @@ impl SiteNames {
         }
         let code = is_code(file_name);
         let output = folders::is_output(directory);
-        if output && scheme.length == 8 && code && is_unmistakable(found.hash) {
-            return Some("8 characters of base64url in a bundler's usual directory (Vite, Rollup)");
+        let is_entry = split(directory).1 == "assets" && ["index", "main", "app"].contains(&found.label);
+        if is_entry && scheme.length == 8 && code && is_unmistakable(found.hash) {
+            return Some("an entry with 8 characters of base64url in `assets` (Vite)");
         }
+        let below_anchor = self.evidence.is_below_anchor(directory, scheme);
         if !scheme.travels() {
-            return None;
+            return (below_anchor && split(directory).1 == "controllers")
+                .then_some("a hash in the place where Rails puts controllers (Propshaft)");
         }
         let here = self.evidence.in_directory(directory, scheme);
         let unhashed = self.evidence.unhashed_in(directory);
@@ -157,8 +163,8 @@ impl SiteNames {
             return Some("a hash of the same kind as in the directories beside it");
         }
         let is_part = folders::is_of_chunks(directory) || (folders::is_of_media(directory) && !code);
-        let may_be_below = output && (is_part || scheme.alphabet == Alphabet::Mixed) && !crowded;
-        (may_be_below && self.evidence.is_below_anchor(directory, scheme))
+        let belongs = is_part || scheme.alphabet == Alphabet::Mixed;
+        (below_anchor && folders::is_output(split(directory).0) && belongs && !crowded)
             .then_some("a hash of the same kind as in the directory above it")
     }
 

@@ -55,6 +55,8 @@ pub(super) struct Evidence {
     sized: HashMap<(String, String), usize>,
     with_original: usize,
     originals: HashSet<String>,
+    /// Directories with an `index.html`.
+    directories_of_pages: HashSet<String>,
     /// Directories (empty, or ending in `/`) at the root of an mdBook.
     mdbooks: HashSet<String>,
     /// Directories (empty, or ending in `/`) at the root of a Gatsby site.
@@ -151,18 +153,19 @@ impl Evidence {
         self.with_original
     }
 
-    /// Whether `key` lies in an mdBook, and where in it.
-    pub fn path_in_mdbook<'a>(&self, key: &'a str) -> Option<&'a str> {
-        self.mdbooks.iter().find_map(|root| key.strip_prefix(root.as_str()))
+    /// Where `key` lies in the mdBooks that hold it (books may lie inside one another), in no order.
+    pub fn paths_in_mdbooks<'a>(&self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.mdbooks.iter().filter_map(move |root| key.strip_prefix(root.as_str()))
     }
 
-    /// Whether `key` lies in a Gatsby site, and where in it.
-    pub fn path_in_gatsby<'a>(&self, key: &'a str) -> Option<&'a str> {
-        self.gatsby_sites.iter().find_map(|root| key.strip_prefix(root.as_str()))
+    /// Where `key` lies in the Gatsby sites that hold it, in no order.
+    pub fn paths_in_gatsby_sites<'a>(&self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.gatsby_sites.iter().filter_map(move |root| key.strip_prefix(root.as_str()))
     }
 
     /// Finds the directories that prove a scheme: three hashes of it, or two in a bundler's usual directory, or a
-    /// `js` with a `css` beside it; at least one of them code. A crowd of unhashed code there speaks against it.
+    /// `js` with a `css` beside it; at least one of them code. A crowd of unhashed code there speaks against it. A
+    /// scheme that does not travel needs three, and a bundler's usual directory or a page beside them.
     fn find_anchors(&mut self) {
         let anchors: HashSet<(String, Scheme)> = self
             .by_directory
@@ -183,8 +186,11 @@ impl Evidence {
         let output = folders::is_output(directory);
         // Public files are merged into the bundler's directories, but not the other way round.
         let outnumbered = self.unhashed_in(directory).code > here.all * if output { 3 } else { 1 };
-        let enough =
-            here.all >= 3 || (here.all >= 2 && output) || self.splits_code(directory, scheme, output);
+        let enough = if scheme.travels() {
+            here.all >= 3 || (here.all >= 2 && output) || self.splits_code(directory, scheme, output)
+        } else {
+            here.all >= 3 && (output || self.directories_of_pages.contains(directory))
+        };
         enough && here.code >= 1 && !outnumbered
     }
 
@@ -206,7 +212,11 @@ impl Evidence {
         if let Some(root) = key.strip_suffix("page-data/app-data.json") {
             self.gatsby_sites.insert(root.to_owned());
         }
-        if let Some(root) = key.strip_suffix("toc.html") {
+        let (directory, file_name) = split(key);
+        if file_name == "index.html" {
+            self.directories_of_pages.insert(directory.to_owned());
+        }
+        if let Some(root) = key.strip_suffix("toc.html").filter(|_| file_name == "toc.html") {
             let has = |start: &str| {
                 let start = format!("{root}{start}");
                 keys.iter()

@@ -76,6 +76,11 @@ fn by_directory(directory: &str, found: &FoundHash<'_>) -> Option<&'static str> 
         // Expo (Metro): `entry-<md5>.js`.
         return (hex && length == 32).then_some("a hash in Expo's own directory");
     }
+    if inside("static.files") {
+        // rustdoc: `name-<8, before 1.89 16>.ext`.
+        let dashed = found.position == Position::AfterDash;
+        return (dashed && hex && matches!(length, 8 | 16)).then_some("a hash in rustdoc's own directory");
+    }
     if inside("_observablehq") || inside("_import") || inside("_file") {
         // Observable Framework: `name.<sha256, first 8>.ext`.
         let dotted = found.position == Position::AfterDot;

@@ -325,6 +325,40 @@ fn mdbook_names_are_found_in_its_own_directories() {
          - toc.html
          - hero.png";
     check_with_public(book);
+    let in_a_folder: String = book.lines().map(|line| line.replacen("+ ", "+ docs/", 1) + "\n").collect();
+    check_with_public(&format!("{in_a_folder}\n- docs/toc.html\n- docs/index.html"));
+}
+
+#[test]
+fn look_alikes_in_a_directory_of_their_own_are_refused_beside_real_ones() {
+    let planted = "
+        - tools/a-4f9d02c7.js
+        - tools/b-c9e3b7aa.js
+        - tools/c-0fb2bb5f.css
+        - players/a.4f9d02c7.js
+        - players/b.c9e3b7aa.js
+        - widgets/a-Xk29fLq1.js
+        - widgets/b-pQ83mZ0d.js
+        - static/single-Xk29fLq1.js
+        - assets/lone.82b9c7a5.js
+        - assets/js/vendor-4f9d02c7.js
+        - assets/js/other-c9e3b7aa.js
+        - vendor/pic.6ce24c58023cc2f8fd88.png";
+    for real in [
+        "+ index.0c1488b7.js
+         + about.771eb8f2.js
+         + index.fc8a6b27.css",
+        "+ chunk-BQ63hJfk.js
+         + chunk-N2IHZ6KD.js
+         + main-JTDBO5HT.js",
+        "+ book-609e4cb8.js
+         + toc-8b5f8571.js
+         + mark-09e88c2c.min.js",
+        "+ main.1afee9236ab2ecdd8107.js
+         + main.36415dfb690c80815475.css",
+    ] {
+        check_with_public(&format!("{real}{planted}"));
+    }
 }
 
 #[test]
@@ -419,6 +453,7 @@ fn rustdoc_names_are_found() {
     check_with_public(
         "+ static.files/rustdoc-b7b9f40b.css
          + static.files/main-ce535bd0.js
+         + static.files/settings-9bb858ba049f1f21.css
          + static.files/storage-4e99c027.js
          + static.files/SourceSerif4-Regular-6b053e98.ttf.woff2
          + static.files/favicon-32x32-eab170b8.png
