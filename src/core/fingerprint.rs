@@ -2,8 +2,8 @@
 //!
 //! Decides from names alone. A hash in a name is not enough: people name files after commits, uploads and ids, too.
 //! What counts is that a bundler put it there, which shows in a directory or mark that belongs to one bundler
-//! ([`known`]), in a hash too long to have another source, or in company: other names in the same directory with a
-//! hash of the same length and alphabet in the same place ([`evidence`]). In doubt the answer is no: a miss costs a
+//! (`known`), in a hash too long to have another source, or in company: other names in the same directory with a
+//! hash of the same length and alphabet in the same place (`evidence`). In doubt the answer is no: a miss costs a
 //! revalidation, a false yes breaks a site for a year. Never reads files, and never sees content: a name that lies
 //! (the same hash over other bytes) is caught by history, elsewhere.
 
@@ -134,7 +134,8 @@ impl SiteNames {
         found: &FoundHash<'_>,
     ) -> Option<&'static str> {
         let scheme = Scheme::from(found);
-        if !may_be_judged_by_company(scheme) {
+        // Turbopack's older names (`app_8df7605f.js`) keep company, too, but hash the path of the source.
+        if !may_be_judged_by_company(scheme) || known::is_of_next(directory) {
             return None;
         }
         if self.evidence.is_anchor(directory, scheme) {

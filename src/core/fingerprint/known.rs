@@ -119,6 +119,11 @@ fn by_mark(directory: &str, file_name: &str, found: &FoundHash<'_>) -> Option<&'
     None
 }
 
+/// Whether the directory is Next's: what the rules here do not know of it is not hashed by content.
+pub(super) fn is_of_next(directory: &str) -> bool {
+    holds(directory, "_next")
+}
+
 /// Whether `place` (whole segments) is `directory` or lies above it, at any depth: sites may have a base path.
 fn holds(directory: &str, place: &str) -> bool {
     let (directory, place) = (format!("/{directory}/"), format!("/{place}/"));

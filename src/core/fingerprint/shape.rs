@@ -117,7 +117,7 @@ fn counts(bytes: &[u8]) -> bool {
 
 /// Words in any case, with at most one number among or after them: `SemiBold`, `overview`, `iPhone15`, `Web3Auth`.
 ///
-/// Of random hashes of 8 characters this takes for words: of base64url and hexadecimal one in 70, of base32 one in 20.
+/// About one random hash of 8 characters in 70 is taken for words.
 fn is_word_like(part: &str) -> bool {
     let digit_runs = part.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
     if digit_runs.filter(|run| run[0].is_ascii_digit()).count() > 1 {

@@ -149,6 +149,9 @@ fn next_names_are_found_but_for_the_build_id() {
          + _next/static/media/4cf2300e9c8272f7-s.p.woff2
          + docs/_next/static/chunks/main-2ee3df819357997f.js
          - _next/static/chunks/node_modules_next_dist_1a6ee436._.js
+         - _next/static/chunks/src_app_8df7605f.js
+         - _next/static/chunks/src_page_0e1f7a90.js
+         - _next/static/chunks/node_modules_c9e3b7aa.js
          - _next/static/chunks/polyfills.js
          + _next/static/chunks/0--_33ku6utrj.js
          + _next/static/chunks/3z-j--e4l5aa9.css
