@@ -15,7 +15,7 @@ struct Case {
     safe_immutable: Option<bool>,
 }
 
-/// A case, and the verdict of one build on it.
+/// A case, and the verdicts of the builds that have it.
 struct Judged {
     case: Case,
     fingerprinted: BTreeSet<bool>,
@@ -69,7 +69,7 @@ fn nearly_all_fingerprinted_files_are_found() {
     let (hits, all) = found.values().fold((0, 0), |sum, (hits, all)| (sum.0 + hits, sum.1 + all));
     assert!(hits * 100 >= all * 97, "{hits} of {all} found; missed {missed:#?}; by generator {found:?}");
     for (generator, (hits, all)) in &found {
-        assert!(hits * 10 >= all * 9, "{generator}: {hits} of {all} found; missed {missed:#?}");
+        assert!(hits * 100 >= all * 97, "{generator}: {hits} of {all} found; missed {missed:#?}");
     }
 }
 

@@ -3,6 +3,7 @@
 //! Pure: two inventories in, changes with their reasons out. Decides nothing about order or invalidation.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,12 @@ pub struct Change {
     pub class: ObjectClass,
     /// Stored bytes after the change; for a delete, the bytes that go (0 where unknown).
     pub size_bytes: u64,
+    /// Of the bytes after the change; none for a delete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256Digest>,
+    /// After the change; none for a delete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Arc<ObjectHeaders>>,
 }
 
 /// How long objects stay after they left the build.
@@ -160,6 +167,8 @@ fn change_for(
         reason,
         class: wanted.class,
         size_bytes: wanted.size_bytes,
+        sha256: Some(wanted.sha256),
+        headers: Some(Arc::clone(wanted.headers)),
     };
     let there = remote.objects.get(key);
     if let Some(there) = there.filter(|there| there.sha256 == wanted.sha256) {
@@ -290,5 +299,6 @@ fn fresh_leaver(object: &StoredObject, manifest: &Manifest, context: &DiffContex
 }
 
 fn deletion(key: &ObjectKey, reason: Reason, class: ObjectClass, size_bytes: u64) -> Change {
-    Change { key: key.clone(), action: Action::Delete, reason, class, size_bytes }
+    let action = Action::Delete;
+    Change { key: key.clone(), action, reason, class, size_bytes, sha256: None, headers: None }
 }

@@ -2,12 +2,13 @@
 //!
 //! Decides from names alone. A hash in a name is not enough: people name files after commits, uploads and ids, too.
 //! What counts is that a bundler put it there, which shows in a directory or mark that belongs to one bundler
-//! ([`known`]), in a hash too long to have another source, or in company: other names in the same directory with a
-//! hash of the same length and alphabet in the same place ([`evidence`]). In doubt the answer is no: a miss costs a
+//! (`known`), in a hash too long to have another source, or in company: other names in the same directory with a
+//! hash of the same length and alphabet in the same place (`evidence`). In doubt the answer is no: a miss costs a
 //! revalidation, a false yes breaks a site for a year. Never reads files, and never sees content: a name that lies
 //! (the same hash over other bytes) is caught by history, elsewhere.
 
 mod evidence;
+mod folders;
 mod known;
 mod name;
 mod never;
@@ -51,6 +52,9 @@ impl SiteNames {
             return Verdict { fingerprinted: true, reason };
         }
         let (directory, file_name) = split(path);
+        if known::is_turbopack_name(directory, file_name) {
+            return Verdict { fingerprinted: true, reason: "a hash in Next's own directory (Turbopack)" };
+        }
         let Some(found) = name::find_hash(file_name) else {
             return Verdict { fingerprinted: false, reason: "no hash in the name" };
         };
@@ -71,20 +75,23 @@ impl SiteNames {
     /// Gatsby copies files to `static/<md5 of the content>/...` and serves `static/` as immutable (Gatsby docs,
     /// "Caching Static Sites").
     fn reason_by_gatsby_directory(&self, path: &str) -> Option<&'static str> {
-        let in_static = self.evidence.path_in_gatsby(path)?.strip_prefix("static/")?;
-        let (digest, _) = in_static.split_once('/')?;
-        let is_digest = digest.len() == 32 && shape::alphabet_of_hash(digest) == Some(Alphabet::Hex);
-        is_digest.then_some("a directory that Gatsby names after the content")
+        let is_in_digest = |in_site: &str| {
+            let digest = in_site.strip_prefix("static/")?.split_once('/')?.0;
+            (digest.len() == 32 && shape::alphabet_of_hash(digest) == Some(Alphabet::Hex)).then_some(())
+        };
+        let found = self.evidence.paths_in_gatsby_sites(path).any(|in_site| is_in_digest(in_site).is_some());
+        found.then_some("a directory that Gatsby names after the content")
     }
 
     /// mdBook writes `<name>-<sha256, first 8>.<ext>` for its own files and for the additional styles and scripts of
     /// `theme/`, of which there may be one.
     fn reason_by_generator(&self, path: &str, found: &FoundHash<'_>) -> Option<&'static str> {
-        let in_book = self.evidence.path_in_mdbook(path)?;
         let is_digest =
             found.position == Position::AfterDash && found.alphabet == Alphabet::Hex && found.hash.len() == 8;
-        let own = ["css/", "fonts/", "theme/"].iter().any(|directory| in_book.starts_with(directory));
-        (is_digest && own).then_some("an 8-character hash in a directory of mdBook's")
+        let is_own =
+            |in_book: &str| ["css/", "fonts/", "theme/"].iter().any(|place| in_book.starts_with(place));
+        (is_digest && self.evidence.paths_in_mdbooks(path).any(is_own))
+            .then_some("an 8-character hash in a directory of mdBook's")
     }
 
     /// Long digests have no other source, given a name before them and some company.
@@ -96,19 +103,22 @@ impl SiteNames {
     ) -> Option<&'static str> {
         let length = found.hash.len();
         let named = !matches!(found.position, Position::WholeStem | Position::First);
+        if !named || found.alphabet != Alphabet::Hex {
+            return None;
+        }
         let code = is_code(file_name);
-        let company = self.evidence.of_length(length);
-        if named && found.alphabet == Alphabet::Hex && (length >= 64 || (length >= 32 && code)) {
+        if length >= 64 || (length >= 32 && code) {
             return Some(
                 "a digest of 32 characters or more after the name (Hugo, Sprockets, Ember, Phoenix)",
             );
         }
-        if named && length >= 32 && company.all >= 2 {
+        let company = self.evidence.of_length(length);
+        if length >= 32 && company.all >= 2 && (company.code >= 1 || folders::is_output(directory)) {
             return Some("one of several digests of this length (webpack's file-loader, Hugo, Ember)");
         }
-        let here = self.evidence.in_directory(directory, Scheme::from(found));
-        let alone = self.evidence.unhashed_in(directory).code >= here.all.max(1);
-        if named && length >= 16 && company.all >= 2 && company.code >= 1 && !alone {
+        let here = self.evidence.of_length_in_directory(directory, length);
+        let outnumbered = self.evidence.unhashed_in(directory).code > here.all;
+        if length >= 16 && here.all >= 2 && here.code >= 1 && !outnumbered {
             return Some(
                 "one of several hashes of 16 characters or more (webpack, Rspack, Gatsby, Angular, Trunk)",
             );
@@ -116,7 +126,7 @@ impl SiteNames {
         None
     }
 
-    /// Shorter hashes need others like them beside them.
+    /// Shorter hashes need others like them beside them, or in a directory that belongs to the same output.
     fn reason_by_company(
         &self,
         directory: &str,
@@ -124,35 +134,39 @@ impl SiteNames {
         found: &FoundHash<'_>,
     ) -> Option<&'static str> {
         let scheme = Scheme::from(found);
-        if !may_be_judged_by_company(scheme) {
+        // Turbopack's older names (`app_8df7605f.js`) keep company, too, but hash the path of the source.
+        if !may_be_judged_by_company(scheme) || known::is_of_next(directory) {
             return None;
+        }
+        if self.evidence.is_anchor(directory, scheme) {
+            return Some("one of several names in the directory with a hash of the same kind");
+        }
+        let code = is_code(file_name);
+        let output = folders::is_output(directory);
+        let is_entry = split(directory).1 == "assets" && ["index", "main", "app"].contains(&found.label);
+        if is_entry && scheme.length == 8 && code && is_unmistakable(found.hash) {
+            return Some("an entry with 8 characters of base64url in `assets` (Vite)");
+        }
+        let below_anchor = self.evidence.is_below_anchor(directory, scheme);
+        if !scheme.travels() {
+            return (below_anchor && split(directory).1 == "controllers")
+                .then_some("a hash in the place where Rails puts controllers (Propshaft)");
         }
         let here = self.evidence.in_directory(directory, scheme);
         let unhashed = self.evidence.unhashed_in(directory);
-        let outnumbered = unhashed.code > here.code.max(here.all);
-        if here.all >= 3 && here.code >= 1 && !outnumbered {
-            return Some("one of several names in the directory with a hash of the same kind");
+        let crowded = unhashed.code > here.code;
+        let usual = output || folders::is_of_one_kind(directory);
+        if usual && here.all >= 2 && !crowded && self.evidence.is_anchored(scheme) {
+            return Some("a hash of the same kind as in other directories");
         }
-        let output = is_output_directory(directory);
-        if output && here.all >= 2 && here.code >= 1 && !outnumbered {
-            return Some("a hash like that of another name in a bundler's usual directory");
+        if folders::is_of_one_kind(directory) && !crowded && self.evidence.is_beside_anchor(directory, scheme)
+        {
+            return Some("a hash of the same kind as in the directories beside it");
         }
-        if output && scheme.length == 8 && is_code(file_name) && is_unmistakable(found.hash) {
-            return Some("8 characters of base64url in a bundler's usual directory (Vite, Rollup)");
-        }
-        // Hexadecimal after a dash is also how people write a commit: it stays with its own directory.
-        let travels = scheme.alphabet != Alphabet::Hex || scheme.position == Position::AfterDot;
-        let on_site = self.evidence.on_site(scheme);
-        if travels && on_site.all >= 3 && on_site.code >= 2 {
-            if here.all >= 2 && !outnumbered {
-                return Some("a hash of the same kind as in other directories");
-            }
-            let beside = self.evidence.in_siblings(directory, scheme);
-            if beside.code >= 2 && is_kind_directory(directory) && unhashed.code == 0 {
-                return Some("a hash of the same kind as in the directories beside it");
-            }
-        }
-        None
+        let is_part = folders::is_of_chunks(directory) || (folders::is_of_media(directory) && !code);
+        let belongs = is_part || scheme.alphabet == Alphabet::Mixed;
+        (below_anchor && folders::is_output(split(directory).0) && belongs && !crowded)
+            .then_some("a hash of the same kind as in the directory above it")
     }
 
     /// eleventy-img: `<sha256 in base64url, first 10>-<width>.<format>`, each picture in several widths or formats.
@@ -176,7 +190,7 @@ fn may_be_judged_by_company(scheme: Scheme) -> bool {
     match scheme.alphabet {
         Alphabet::Hex => scheme.length >= 8 || scheme.position == Position::AfterDot,
         Alphabet::Mixed => scheme.length >= 7,
-        Alphabet::Lower | Alphabet::Upper => scheme.length >= 8,
+        Alphabet::Lower => scheme.length >= 8,
     }
 }
 
@@ -190,22 +204,6 @@ fn is_unmistakable(hash: &str) -> bool {
     };
     let has = |wanted: u8| hash.as_bytes().iter().any(|byte| class(byte) == wanted);
     has(0) && has(1) && has(2) && hash.as_bytes().chunk_by(|a, b| class(a) == class(b)).count() >= 4
-}
-
-/// Directories that bundlers write to by default, and people, too.
-fn is_output_directory(directory: &str) -> bool {
-    const NAMES: [&str; 10] =
-        ["assets", "static", "build", "dist", "bundles", "packs", "client", "chunks", "pkg", "_build"];
-    directory.split('/').any(|segment| NAMES.contains(&segment))
-}
-
-/// Directories that hold one kind of file, as webpack's templates lay them out (`js`, `css`, `media` side by side).
-fn is_kind_directory(directory: &str) -> bool {
-    const NAMES: [&str; 16] = [
-        "js", "css", "img", "images", "image", "fonts", "font", "media", "svg", "wasm", "assets", "styles",
-        "scripts", "async", "chunks", "workers",
-    ];
-    NAMES.contains(&split(directory).1)
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ impl Cloud {
 
     /// The items of all invalidations so far.
     pub fn invalidated(&self) -> Vec<Vec<String>> {
-        self.target.control.invalidations(DISTRIBUTION).into_iter().map(|record| record.paths).collect()
+        self.target.control.invalidations(DISTRIBUTION).into_iter().map(|record| record.items).collect()
     }
 
     /// What was asked of S3 since the last call: `METHOD key` in the order of the answers, state files included.

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::folders;
 use super::name::{self, FoundHash, Position};
 use super::never;
 use super::shape::Alphabet;
@@ -14,6 +15,14 @@ pub(super) struct Scheme {
     pub position: Position,
     pub alphabet: Alphabet,
     pub length: usize,
+}
+
+impl Scheme {
+    /// Whether one directory's names may speak for another's. People write commits as hexadecimal after a dash, but
+    /// shorter.
+    pub fn travels(self) -> bool {
+        self.alphabet != Alphabet::Hex || self.position == Position::AfterDot || self.length >= 16
+    }
 }
 
 impl From<&FoundHash<'_>> for Scheme {
@@ -35,14 +44,19 @@ pub(super) struct Count {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Evidence {
     by_directory: HashMap<(String, Scheme), Count>,
-    /// By the directory that holds the directory.
-    by_parent: HashMap<(String, Scheme), Count>,
-    by_site: HashMap<Scheme, Count>,
+    /// Directories that prove a scheme by themselves.
+    anchors: HashSet<(String, Scheme)>,
+    /// The directories that hold anchors.
+    anchor_parents: HashSet<(String, Scheme)>,
+    anchored_schemes: HashSet<Scheme>,
+    by_directory_and_length: HashMap<(String, usize), Count>,
     by_length: HashMap<usize, Count>,
     unhashed: HashMap<String, Count>,
     sized: HashMap<(String, String), usize>,
     with_original: usize,
     originals: HashSet<String>,
+    /// Directories with an `index.html`.
+    directories_of_pages: HashSet<String>,
     /// Directories (empty, or ending in `/`) at the root of an mdBook.
     mdbooks: HashSet<String>,
     /// Directories (empty, or ending in `/`) at the root of a Gatsby site.
@@ -78,16 +92,14 @@ impl Evidence {
                 .entry((directory.to_owned(), scheme))
                 .or_default()
                 .add(new_code_here, new_here);
-            if !directory.is_empty() {
-                let parent = split(directory).0.to_owned();
-                evidence.by_parent.entry((parent, scheme)).or_default().add(new_code_here, new_here);
-            }
             let new = seen_on_site.insert((scheme, found.hash, false));
             let new_code = code && seen_on_site.insert((scheme, found.hash, true));
-            evidence.by_site.entry(scheme).or_default().add(new_code, new);
+            let here = (directory.to_owned(), scheme.length);
+            evidence.by_directory_and_length.entry(here).or_default().add(new_code_here, new_here);
             evidence.by_length.entry(scheme.length).or_default().add(new_code, new);
         }
         evidence.forget_originals();
+        evidence.find_anchors();
         evidence
     }
 
@@ -96,20 +108,29 @@ impl Evidence {
         self.by_directory.get(&(directory.to_owned(), scheme)).copied().unwrap_or_default()
     }
 
-    /// Hashes of this scheme in directories beside `directory`: `css` and `img` for `js`.
-    pub fn in_siblings(&self, directory: &str, scheme: Scheme) -> Count {
-        if directory.is_empty() {
-            return Count::default();
-        }
-        let beside =
-            self.by_parent.get(&(split(directory).0.to_owned(), scheme)).copied().unwrap_or_default();
-        let here = self.in_directory(directory, scheme);
-        Count { all: beside.all - here.all, code: beside.code - here.code }
+    /// Hashes of this length in the very directory, whatever stands before them.
+    pub fn of_length_in_directory(&self, directory: &str, length: usize) -> Count {
+        self.by_directory_and_length.get(&(directory.to_owned(), length)).copied().unwrap_or_default()
     }
 
-    /// Hashes of this scheme anywhere.
-    pub fn on_site(&self, scheme: Scheme) -> Count {
-        self.by_site.get(&scheme).copied().unwrap_or_default()
+    /// Whether the names of the directory prove by themselves that a bundler writes this scheme there.
+    pub fn is_anchor(&self, directory: &str, scheme: Scheme) -> bool {
+        self.anchors.contains(&(directory.to_owned(), scheme))
+    }
+
+    /// Whether the directory that holds `directory` proves the scheme.
+    pub fn is_below_anchor(&self, directory: &str, scheme: Scheme) -> bool {
+        !directory.is_empty() && self.is_anchor(split(directory).0, scheme)
+    }
+
+    /// Whether a directory beside `directory` proves the scheme: `js` for `css` and `img`.
+    pub fn is_beside_anchor(&self, directory: &str, scheme: Scheme) -> bool {
+        !directory.is_empty() && self.anchor_parents.contains(&(split(directory).0.to_owned(), scheme))
+    }
+
+    /// Whether any directory of the site proves the scheme.
+    pub fn is_anchored(&self, scheme: Scheme) -> bool {
+        self.anchored_schemes.contains(&scheme)
     }
 
     /// Hashes of this length anywhere, whatever stands before them.
@@ -132,21 +153,70 @@ impl Evidence {
         self.with_original
     }
 
-    /// Whether `key` lies in an mdBook, and where in it.
-    pub fn path_in_mdbook<'a>(&self, key: &'a str) -> Option<&'a str> {
-        self.mdbooks.iter().find_map(|root| key.strip_prefix(root.as_str()))
+    /// Where `key` lies in the mdBooks that hold it (books may lie inside one another), in no order.
+    pub fn paths_in_mdbooks<'a>(&self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.mdbooks.iter().filter_map(move |root| key.strip_prefix(root.as_str()))
     }
 
-    /// Whether `key` lies in a Gatsby site, and where in it.
-    pub fn path_in_gatsby<'a>(&self, key: &'a str) -> Option<&'a str> {
-        self.gatsby_sites.iter().find_map(|root| key.strip_prefix(root.as_str()))
+    /// Where `key` lies in the Gatsby sites that hold it, in no order.
+    pub fn paths_in_gatsby_sites<'a>(&self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.gatsby_sites.iter().filter_map(move |root| key.strip_prefix(root.as_str()))
+    }
+
+    /// Finds the directories that prove a scheme: three hashes of it, or two in a bundler's usual directory, or a
+    /// `js` with a `css` beside it; at least one of them code. A crowd of unhashed code there speaks against it. A
+    /// scheme that does not travel needs three, and a bundler's usual directory or a page beside them.
+    fn find_anchors(&mut self) {
+        let anchors: HashSet<(String, Scheme)> = self
+            .by_directory
+            .iter()
+            .filter(|((directory, scheme), here)| self.proves(directory, *scheme, **here))
+            .map(|(place, _)| place.clone())
+            .collect();
+        for (directory, scheme) in &anchors {
+            self.anchored_schemes.insert(*scheme);
+            if !directory.is_empty() {
+                self.anchor_parents.insert((split(directory).0.to_owned(), *scheme));
+            }
+        }
+        self.anchors = anchors;
+    }
+
+    fn proves(&self, directory: &str, scheme: Scheme, here: Count) -> bool {
+        let output = folders::is_output(directory);
+        // Public files are merged into the bundler's directories, but not the other way round.
+        let outnumbered = self.unhashed_in(directory).code > here.all * if output { 3 } else { 1 };
+        let enough = if scheme.travels() {
+            here.all >= 3 || (here.all >= 2 && output) || self.splits_code(directory, scheme, output)
+        } else {
+            here.all >= 3 && (output || self.directories_of_pages.contains(directory))
+        };
+        enough && here.code >= 1 && !outnumbered
+    }
+
+    /// Whether `directory` is the `js` or `css` of an output that has hashes of the scheme in both.
+    fn splits_code(&self, directory: &str, scheme: Scheme, output: bool) -> bool {
+        let (parent, name) = match directory.rsplit_once('/') {
+            Some((parent, name)) => (format!("{parent}/"), name),
+            None => (String::new(), directory),
+        };
+        let code_in = |name: &str| self.in_directory(&format!("{parent}{name}"), scheme).code;
+        let least_scripts = if output { 1 } else { 2 };
+        scheme.travels()
+            && matches!(name, "js" | "css")
+            && code_in("js") >= least_scripts
+            && code_in("css") >= 1
     }
 
     fn note_generator(&mut self, key: &str, keys: &HashSet<&str>) {
         if let Some(root) = key.strip_suffix("page-data/app-data.json") {
             self.gatsby_sites.insert(root.to_owned());
         }
-        if let Some(root) = key.strip_suffix("toc.html") {
+        let (directory, file_name) = split(key);
+        if file_name == "index.html" {
+            self.directories_of_pages.insert(directory.to_owned());
+        }
+        if let Some(root) = key.strip_suffix("toc.html").filter(|_| file_name == "toc.html") {
             let has = |start: &str| {
                 let start = format!("{root}{start}");
                 keys.iter()

@@ -3,11 +3,33 @@
 //! Every rule names the bundler and the file-name pattern that it documents or is built with. Decides from one path.
 
 use super::name::{FoundHash, Position};
+use super::never::without_compression;
 use super::shape::Alphabet;
 
 /// Why the hash at `path` (directory without a closing slash, file name) is a bundler's by its place or mark alone.
 pub(super) fn reason(directory: &str, file_name: &str, found: &FoundHash<'_>) -> Option<&'static str> {
     by_directory(directory, found).or_else(|| by_mark(directory, file_name, found))
+}
+
+/// Whether Turbopack (Next 16.2 and later) named the file: `<hash>.js`, `turbopack-<hash>.js` and
+/// `media/name.<hash>.png`, with 13 characters of `0-9a-z_-` whose first is a digit.
+///
+/// Told apart from the other hashes since this alphabet, without capitals and with both separators, is safe to read
+/// in Next's own directories only.
+pub(super) fn is_turbopack_name(directory: &str, file_name: &str) -> bool {
+    const LENGTH: usize = 13;
+    let stem = without_compression(file_name).rsplit_once('.').map_or("", |(stem, _)| stem);
+    let Some((label, hash)) = stem.len().checked_sub(LENGTH).and_then(|at| stem.split_at_checked(at)) else {
+        return false;
+    };
+    let of_alphabet =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    (holds(directory, "_next/static/chunks") || holds(directory, "_next/static/media"))
+        && (label.is_empty() || label.ends_with(['.', '-']))
+        && hash.starts_with(|first: char| first.is_ascii_digit())
+        && hash.bytes().all(of_alphabet)
+        && hash.bytes().filter(u8::is_ascii_alphabetic).count() >= 3
+        && hash.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).count() >= 4
 }
 
 /// Directories into which nothing is put but by the bundler.
@@ -44,9 +66,20 @@ fn by_directory(directory: &str, found: &FoundHash<'_>) -> Option<&'static str> 
         let nuxt_2 = position && hex && length == 7;
         return (rollup || nuxt_2).then_some("a hash in Nuxt's own directory");
     }
+    if inside("static/media") {
+        // Create React App: `static/media/[name].[hash].[ext]`, 20 or, for SVG, 32.
+        let dotted = found.position == Position::AfterDot;
+        return (dotted && hex && matches!(length, 20 | 32))
+            .then_some("a hash in Create React App's own directory");
+    }
     if inside("_expo/static") {
         // Expo (Metro): `entry-<md5>.js`.
         return (hex && length == 32).then_some("a hash in Expo's own directory");
+    }
+    if inside("static.files") {
+        // rustdoc: `name-<8, before 1.89 16>.ext`.
+        let dashed = found.position == Position::AfterDash;
+        return (dashed && hex && matches!(length, 8 | 16)).then_some("a hash in rustdoc's own directory");
     }
     if inside("_observablehq") || inside("_import") || inside("_file") {
         // Observable Framework: `name.<sha256, first 8>.ext`.
@@ -84,6 +117,11 @@ fn by_mark(directory: &str, file_name: &str, found: &FoundHash<'_>) -> Option<&'
         return Some("a hash in the place where Material for MkDocs puts it");
     }
     None
+}
+
+/// Whether the directory is Next's: what the rules here do not know of it is not hashed by content.
+pub(super) fn is_of_next(directory: &str) -> bool {
+    holds(directory, "_next")
 }
 
 /// Whether `place` (whole segments) is `directory` or lies above it, at any depth: sites may have a base path.

@@ -43,9 +43,9 @@ const ELEVENTY_IMG_LENGTH: usize = 10;
 const LONG_BASE64URL_LENGTHS: [usize; 3] = [22, 27, 43];
 
 /// What bundlers put between the hash and the extension.
-const SUFFIXES: [&str; 12] = [
+const SUFFIXES: [&str; 14] = [
     ".min", ".chunk", ".bundle", ".module", ".lean", ".iframe", ".esm", ".async", ".worker", ".modern",
-    ".legacy", "_bg",
+    ".legacy", "_bg", ".ttf", ".otf",
 ];
 
 const IMAGE_EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "gif", "webp", "avif", "svg"];
@@ -62,8 +62,8 @@ pub(super) fn find_hash(file_name: &str) -> Option<FoundHash<'_>> {
     let unsized_stem = if is_image { without_size(plain) } else { plain };
     let sized = unsized_stem.len() != plain.len();
     let found = whole_stem(unsized_stem, sized)
-        .or_else(|| after_a_separator(unsized_stem))
         .or_else(|| is_image.then(|| before_a_variant(unsized_stem)).flatten())
+        .or_else(|| after_a_separator(unsized_stem))
         .or_else(|| first(unsized_stem))?;
     Some(FoundHash { sized, ..found })
 }

@@ -10,9 +10,8 @@ pub(super) enum Alphabet {
     Hex,
     /// `0-9a-z`: base36, and the base32 of Bun.
     Lower,
-    /// `0-9A-Z`: the base32 of esbuild, and so of Angular and Remix.
-    Upper,
-    /// `0-9A-Za-z_-`: the base64url of Rollup and Rolldown, and so of Vite; base62.
+    /// With capitals: the base64url of Rollup and Rolldown, and so of Vite, base62, and the base32 of esbuild. One
+    /// alphabet, since Angular writes some files with esbuild and some with Rolldown.
     Mixed,
 }
 
@@ -31,7 +30,8 @@ pub(super) fn alphabet_of_hash(part: &str) -> Option<Alphabet> {
     let alphabet = smallest_alphabet(part);
     let has_digit = part.bytes().any(|b| b.is_ascii_digit());
     let has_letter = part.bytes().any(|b| b.is_ascii_alphabetic());
-    let needs_digit = matches!(alphabet, Alphabet::Hex | Alphabet::Lower);
+    // One in five of the base64url hashes has no digit; only at the lengths in common use are they worth the doubt.
+    let needs_digit = alphabet != Alphabet::Mixed || ![7, 8, 10].contains(&part.len());
     let written = !has_letter
         || (needs_digit && !has_digit)
         || is_size(part)
@@ -62,8 +62,6 @@ fn smallest_alphabet(part: &str) -> Alphabet {
         Alphabet::Hex
     } else if only(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z')) {
         Alphabet::Lower
-    } else if only(|b| matches!(b, b'0'..=b'9' | b'A'..=b'Z')) {
-        Alphabet::Upper
     } else {
         Alphabet::Mixed
     }
@@ -92,7 +90,7 @@ fn starts_with_date(part: &str) -> bool {
 
 /// Patterns of a keyboard or a counting hand: `a1b2c3d4`, `12345abc`, `abcabc12`, `aaaa1111`.
 ///
-/// A random hash of 8 hexadecimal digits is taken for one about once in 150 times.
+/// A random hash of 8 hexadecimal digits is taken for one about once in a thousand times.
 fn is_hand_typed(part: &str) -> bool {
     let lower = part.to_ascii_lowercase();
     let bytes = lower.as_bytes();
@@ -103,12 +101,13 @@ fn is_hand_typed(part: &str) -> bool {
     few || period || counts(bytes)
 }
 
-/// Whether the letters among themselves, and the digits among themselves, mostly go up or down by one.
+/// Whether the letters among themselves, and the digits among themselves, mostly go up, go down or stand still.
 fn counts(bytes: &[u8]) -> bool {
     let steps = |test: fn(&u8) -> bool| {
-        let chosen: Vec<u8> = bytes.iter().copied().filter(test).collect();
-        let even = chosen.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) <= 1).count();
-        (even, chosen.len().saturating_sub(1))
+        let chosen: Vec<i16> = bytes.iter().copied().filter(test).map(i16::from).collect();
+        let steps: Vec<i16> = chosen.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let even = [-1, 0, 1].map(|wanted| steps.iter().filter(|&&step| step == wanted).count());
+        (even.into_iter().max().unwrap_or_default(), steps.len())
     };
     let (even_letters, letters) = steps(u8::is_ascii_alphabetic);
     let (even_digits, digits) = steps(u8::is_ascii_digit);
@@ -118,21 +117,45 @@ fn counts(bytes: &[u8]) -> bool {
 
 /// Words in any case, with at most one number among or after them: `SemiBold`, `overview`, `iPhone15`, `Web3Auth`.
 ///
-/// Of random base64url hashes of 8 characters fewer than one in a hundred is taken for words.
+/// About one random hash of 8 characters in 70 is taken for words.
 fn is_word_like(part: &str) -> bool {
     let digit_runs = part.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
     if digit_runs.filter(|run| run[0].is_ascii_digit()).count() > 1 {
         return false;
     }
     let words = words_of(part);
-    let letters: usize = words.iter().map(|word| word.len()).sum();
-    let is_word_with_number = letters >= 4 && letters * 2 >= part.len();
+    let letters: usize = words.iter().map(String::len).sum();
+    let pronounceable = || words.iter().all(|word| is_pronounceable(word));
+    // Hexadecimal and capitals show no case to cut words by; there, only a word followed by a number will do.
+    let shows_case = smallest_alphabet(part) != Alphabet::Hex && part.bytes().any(|b| b.is_ascii_lowercase());
+    if !shows_case && (words.len() > 1 || !part.starts_with(|first: char| first.is_ascii_alphabetic())) {
+        return false;
+    }
+    if letters >= 4 && letters * 2 >= part.len() {
+        let few = words.len() * 8 <= part.len().max(8) * 3;
+        let fragments = words.iter().filter(|word| word.len() < 3 && !is_short_word(word)).count();
+        return few
+            && fragments <= 1
+            && words.iter().all(|word| word.len() < 3 || has_vowel(word) || is_short_word(word))
+            && pronounceable();
+    }
     // `dec01234` is left to the company it keeps: one hexadecimal hash in 30 has all its letters at one edge.
-    let is_label_of_number =
-        letters <= 3 && smallest_alphabet(part) != Alphabet::Hex && is_at_an_edge(part, &words);
-    (is_word_with_number || is_label_of_number)
-        && words.len() * 8 <= part.len().max(8) * 3
-        && words.iter().all(|word| is_pronounceable(word))
+    letters <= 3 && smallest_alphabet(part) != Alphabet::Hex && is_at_an_edge(part, &words) && pronounceable()
+}
+
+fn has_vowel(word: &str) -> bool {
+    word.contains(['a', 'e', 'i', 'o', 'u', 'y'])
+}
+
+/// Words of two letters and acronyms that file names hold; other such groups of letters are fragments of something.
+fn is_short_word(word: &str) -> bool {
+    const SHORT: [&str; 57] = [
+        "ui", "os", "js", "ts", "io", "ai", "id", "tv", "pc", "ip", "db", "vr", "ar", "xl", "us", "uk", "eu",
+        "en", "up", "my", "go", "to", "in", "on", "of", "is", "it", "an", "at", "by", "no", "so", "we", "do",
+        "me", "or", "ux", "svg", "css", "html", "xml", "http", "sdk", "cdn", "npm", "pdf", "jpg", "png",
+        "sql", "gpu", "cpu", "rtl", "ltr", "jsx", "tsx", "mdx", "gl",
+    ];
+    SHORT.contains(&word)
 }
 
 /// `DSC00012`, `12345px`: one short word at an edge of a number.
@@ -165,40 +188,41 @@ fn words_of(part: &str) -> Vec<String> {
 
 /// Whether every two neighboring letters are a pair that English has.
 fn is_pronounceable(word: &str) -> bool {
-    word.as_bytes().windows(2).all(|pair| {
-        let row = usize::from(pair[0] - b'a');
-        FOLLOWERS[row].as_bytes().contains(&pair[1])
-    })
+    is_short_word(word)
+        || word.as_bytes().windows(2).all(|pair| {
+            let row = usize::from(pair[0] - b'a');
+            FOLLOWERS[row].as_bytes().contains(&pair[1])
+        })
 }
 
-/// For each letter, those that follow it in at least 5 of the 7,600 words found most widely in English technical
-/// text. 95 % of those words have only such pairs; of random strings of 8 letters, 12 %.
+/// For each letter, those that follow it in at least 8 of the 7,600 words found most widely in English technical
+/// text, or in a few names of tools. 91 % of those words have only such pairs; of random strings of 8 letters, 5 %.
 #[rustfmt::skip]
 const FOLLOWERS: [&str; 26] = [
-    "bcdefgiklmnprstuvwxyz", // a
-    "abcdefgijlmopqrstuvyz", // b
-    "acdehijklmnoprstuvxy", // c
-    "abcdeghijlmnopqrstuvwy", // d
+    "bcdfgiklmnpqrstuvwxy", // a
+    "abcdegijlmoprstuy", // b
+    "acdehijklmnoprstuy", // c
+    "abcdeghijlmnorstuvy", // d
     "abcdefghijklmnopqrstuvwxy", // e
-    "acdefiklnoprstuy", // f
-    "acdefghijlmnoprstuy", // g
-    "abehilmnoprstuwy", // h
-    "abcdefgijklmnopqrstuvxz", // i
-    "aeijostu", // j
-    "adefhiklnopstuw", // k
-    "abcdefgiklmnoprstuvxy", // l
-    "abcdeijklmnopstuyz", // m
-    "abcdefghijklmnopqrstuvwyz", // n
+    "acefiloprstuy", // f
+    "acefghilmnorstu", // g
+    "aeilmnorstuy", // h
+    "abcdefgklmnopqrstuvxz", // i
+    "aejoqsu", // j
+    "adefhilnopstu", // k
+    "abcdefgiklmnopstuvy", // l
+    "abcdeilmnopsu", // m
+    "abcdefghijklmnoprstuvwy", // n
     "abcdefghijklmnoprstuvwxy", // o
-    "acdeghiklmopqrstuvy", // p
-    "auvy", // q
-    "abcdefghiklmnoprstuvwxy", // r
-    "acdefghijklmnopqrstuvwyz", // s
-    "abcdefghijklmnoprstuvwxyz", // t
-    "abcdefgilmnopqrstxz", // u
-    "aeioqsy", // v
-    "acdehilnorst", // w
-    "abcdehimpstx", // x
-    "abcefgilmnopqrstuwyz", // y
-    "aeilmoquz", // z
+    "acdeghiloprstuy", // p
+    "u", // q
+    "abcdefgiklmnoprstuvwy", // r
+    "acdefhiklmnopqrstuvwy", // s
+    "abcdefhiklmnoprstuwy", // t
+    "abcdefgilmnoprstxz", // u
+    "aegiouy", // v
+    "aehilnors", // w
+    "aceilmpsty", // x
+    "aegilmnoprstw", // y
+    "aeio", // z
 ];
