@@ -10,6 +10,8 @@
 //! `core` decides and is pure; `edges` touch the outside; `execute` carries out plans; `local` is the embedded S3 and
 //! CDN edge; `ui` shows; `settings` know who wins; `commands` put it all together.
 
+#![warn(clippy::disallowed_methods)]
+
 pub mod cli;
 pub mod commands;
 pub mod core;

@@ -1,54 +1,14 @@
 //! The command line: clap types only.
 
+mod command;
 mod output;
 mod target;
 mod verbs;
 
+pub use command::{Cli, Command};
 pub use output::OutputArgs;
 pub use target::TargetArgs;
 pub use verbs::{
     AllowArgs, BuildArgs, InitArgs, InspectArgs, InvalidateArgs, PlanArgs, PreviewArgs, PruneArgs, PushArgs,
     ReleasesArgs, RollbackArgs, RunArgs, StatusArgs, UnlockArgs,
 };
-
-use clap::{Parser, Subcommand};
-
-/// Publishes a built frontend to S3 behind CloudFront.
-///
-/// Exact: what is live is the build, bytes and headers. Never broken: pages go live after what they refer to, and
-/// nothing is deleted that an open page may ask for. With a way back: every push is a release.
-#[derive(Debug, Parser)]
-#[command(name = "sitepush", version, max_term_width = 100, disable_help_subcommand = true)]
-pub struct Cli {
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// What to do.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Write a commented sitepush.toml after looking at the build
-    Init(InitArgs),
-    /// Show what would be published: every file with its type, cache rule and reason
-    Inspect(InspectArgs),
-    /// Show what a push would change
-    Plan(PlanArgs),
-    /// Publish the build
-    Push(PushArgs),
-    /// Show what is live, what is owed, and who holds the lock
-    Status(StatusArgs),
-    /// List the releases that can be made live again
-    Releases(ReleasesArgs),
-    /// Make an earlier release live again, without the build
-    Rollback(RollbackArgs),
-    /// Delete what no kept release needs any more
-    Prune(PruneArgs),
-    /// Drop the cached copies of paths by hand
-    Invalidate(InvalidateArgs),
-    /// Take a lock away from a run that is known to be dead
-    Unlock(UnlockArgs),
-    /// Publish to an embedded S3 and CDN edge on this machine, and serve it
-    Preview(PreviewArgs),
-    /// Print the JSON schema of sitepush.toml
-    Schema,
-}

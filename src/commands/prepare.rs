@@ -57,7 +57,7 @@ pub async fn push(
     let draft = draft.unwrap_or_else(|| new_draft(settings, connected));
     let mut warnings = build.inventory.warnings.clone();
     warnings.extend(capability_warnings(world.manifest(), versioning));
-    let planned = planning::plan(PlanningInput {
+    let planned = planning::plan(&PlanningInput {
         purpose: Purpose::Push,
         bucket: &settings.target.bucket,
         prefix: &settings.target.prefix,

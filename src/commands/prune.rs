@@ -37,7 +37,7 @@ pub async fn run(args: &PruneArgs) -> Result<ExitCode, Error> {
     let distributions = prepare::distributions(&settings.target, &connected, Some(&live.manifest)).await?;
     let desired = live.manifest.desired();
     let draft = ReleaseDraft { time: connected.clock.local_now(), commit: None, author: None, message: None };
-    let planned = planning::plan(PlanningInput {
+    let planned = planning::plan(&PlanningInput {
         purpose: Purpose::Prune,
         bucket: &settings.target.bucket,
         prefix: &settings.target.prefix,

@@ -42,7 +42,7 @@ pub async fn run(args: &RollbackArgs) -> Result<ExitCode, Error> {
     let remote = world::remote_state(&connected, &world, None, took_over.is_some(), Scrutiny::Trust).await?;
     let distributions = prepare::distributions(&settings.target, &connected, Some(&live.manifest)).await?;
     let desired = record.desired();
-    let mut planned = planning::plan(PlanningInput {
+    let mut planned = planning::plan(&PlanningInput {
         purpose: Purpose::Rollback { to: to.id.clone() },
         bucket: &settings.target.bucket,
         prefix: &settings.target.prefix,

@@ -151,7 +151,7 @@ impl CacheRules {
     }
 
     /// The header that the first matching `_headers` rule gives, with its line.
-    fn from_headers_file(&self, key: &ObjectKey, name: &str) -> Option<(&str, usize)> {
+    fn by_headers_file(&self, key: &ObjectKey, name: &str) -> Option<(&str, usize)> {
         let mut rules = self.headers_file.rules.iter().filter(|rule| rule.matches(key));
         rules.find_map(|rule| {
             let (_, value) = rule.headers.iter().find(|(header, _)| header == name)?;
@@ -166,7 +166,7 @@ impl CacheRules {
             None => (key.clone(), None),
         };
         let by_rule = self.matching(key).find_map(|rule| rule.rule.content_type.clone());
-        let by_file = || self.from_headers_file(key, "content-type").map(|(value, _)| value.to_owned());
+        let by_file = || self.by_headers_file(key, "content-type").map(|(value, _)| value.to_owned());
         let content_type =
             by_rule.or_else(by_file).unwrap_or_else(|| content_type::derive(&underlying, first_bytes));
         (content_type, encoding)
@@ -178,7 +178,7 @@ impl CacheRules {
             Some((text, rule.name.clone(), rule.names_exactly(key)))
         });
         let by_file = || {
-            let (text, line) = self.from_headers_file(key, "cache-control")?;
+            let (text, line) = self.by_headers_file(key, "cache-control")?;
             Some((text.to_owned(), format!("_headers line {line}"), false))
         };
         if let Some((text, rule, is_exact)) = by_rule.or_else(by_file) {

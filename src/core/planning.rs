@@ -53,9 +53,9 @@ pub struct Planned {
 }
 
 /// Makes the plan.
-pub fn plan(input: PlanningInput<'_>) -> Planned {
+pub fn plan(input: &PlanningInput<'_>) -> Planned {
     let manifest = input.live.map(|(manifest, _)| manifest);
-    let draft_id = draft_id(&input, manifest);
+    let draft_id = draft_id(input, manifest);
     let newest: Vec<ReleaseId> = std::iter::once(draft_id.clone())
         .filter(|_| input.purpose != Purpose::Prune)
         .chain(
@@ -72,19 +72,19 @@ pub fn plan(input: PlanningInput<'_>) -> Planned {
         now: input.draft.time,
     };
     let mut changes = diff(input.desired, input.remote, &context);
-    if !is_worth_a_run(&input, &changes) {
+    if !is_worth_a_run(input, &changes) {
         postpone_graces(&mut changes);
     }
     let invalidations: Vec<PlannedInvalidation> = input
         .distributions
         .iter()
-        .map(|(id, facts)| plan_invalidation(id, facts, &input, &changes, manifest, &draft_id))
+        .map(|(id, facts)| plan_invalidation(id, facts, input, &changes, manifest, &draft_id))
         .filter(|planned| !planned.items.is_empty())
         .collect();
-    let (debts, mut warnings) = debts(&input, manifest);
+    let (debts, mut warnings) = debts(input, manifest);
     warnings.extend(input.warnings.iter().cloned());
     warnings.extend(input.newly_demoted.iter().map(demotion_warning));
-    let mut plan = assemble(&input, &changes, draft_id, invalidations, debts, warnings);
+    let mut plan = assemble(input, &changes, draft_id, invalidations, debts, warnings);
     let makes_release = plan.makes_release();
     if let (false, Some(manifest)) = (makes_release, manifest) {
         plan.release = manifest.release.clone();

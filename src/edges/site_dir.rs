@@ -17,9 +17,6 @@ use crate::core::inventory::{ExcludedFile, Packing};
 use crate::core::key::{KeyError, ObjectKey};
 use crate::core::secrets::{self, SecretScanner};
 
-use super::call::{CallError, FailureKind};
-use super::s3::PartSource;
-
 /// How much of a file is kept for telling its type.
 const SNIFFED_BYTES: usize = 512;
 /// Read at a time.
@@ -166,6 +163,15 @@ pub fn read_stored(path: &Path, packing: Packing) -> std::io::Result<Vec<u8>> {
     }
 }
 
+/// Why a large file cannot be read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum PartError {
+    #[error("the file cannot be read")]
+    Unreadable(#[source] std::io::Error),
+    #[error("the file was changed after it was hashed")]
+    Changed,
+}
+
 /// A large file in parts, which must still have the digest that was promised.
 pub struct FileParts {
     file: File,
@@ -182,26 +188,23 @@ impl FileParts {
         let part_size_bytes = usize::try_from(part_size_bytes).expect("a part fits in memory");
         Ok(Self { file: open(path)?, hasher: Sha256::new(), expected, part_size_bytes, is_ended: false })
     }
-}
 
-impl PartSource for FileParts {
-    fn next_part(&mut self) -> Result<Option<Bytes>, CallError> {
+    /// The next part, or none after the last.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or, before the last part is given, when it is not what was hashed.
+    pub fn next_part(&mut self) -> Result<Option<Bytes>, PartError> {
         if self.is_ended {
             return Ok(None);
         }
         let mut part = Vec::with_capacity(self.part_size_bytes);
         let mut limited = Read::take(&mut self.file, self.part_size_bytes as u64);
-        limited.read_to_end(&mut part).map_err(|error| {
-            CallError::local(FailureKind::Other, format!("the file cannot be read: {error}"))
-        })?;
+        limited.read_to_end(&mut part).map_err(PartError::Unreadable)?;
         self.hasher.update(&part);
         self.is_ended = part.len() < self.part_size_bytes;
         if self.is_ended && Sha256Digest(self.hasher.clone().finalize().into()) != self.expected {
             // Before the last part is sent: the upload is never completed with other bytes than were planned.
-            return Err(CallError::local(
-                FailureKind::DamagedBody,
-                "the file was changed after it was hashed",
-            ));
+            return Err(PartError::Changed);
         }
         Ok(if part.is_empty() { None } else { Some(Bytes::from(part)) })
     }

@@ -106,7 +106,7 @@ pub async fn push(work: Work<'_>, tools: &Tools) -> Result<Outcome, ExecuteError
     (tools.events)(Event::Locked { took_over: work.took_over.clone() });
     let mut run = Run::new(&work, tools, &lock);
     let ending = run.all_stages().await;
-    let (mut outcome, settlement, is_dirty, intent_of) = run.finish(ending);
+    let (mut outcome, settlement, is_dirty, intent_of) = run.finish(&ending);
     let state = if is_dirty {
         LockState::Unfinished { since: tools.clock.service_now(), release_id: intent_of }
     } else {
@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
         Self { work, tools, lock, outcome: Outcome::begin(), settlement, is_dirty, intent_of }
     }
 
-    fn finish(mut self, ending: Result<(), Halt>) -> (Outcome, Settlement, bool, Option<ReleaseId>) {
+    fn finish(mut self, ending: &Result<(), Halt>) -> (Outcome, Settlement, bool, Option<ReleaseId>) {
         self.outcome.ending = match ending {
             Ok(()) => Ending::Done,
             Err(Halt) if self.outcome.failures.is_empty() && self.tools.stop.is_requested() => {

@@ -16,8 +16,8 @@ use crate::core::key::ObjectKey;
 use crate::core::outcome::{Failure, Written};
 use crate::core::plan::PART_SIZE_BYTES;
 use crate::edges::call::{CallError, FailureKind};
-use crate::edges::s3::{Body, Bucket, CopySource};
-use crate::edges::site_dir::{self, FileParts};
+use crate::edges::s3::{Body, Bucket, CopySource, PartSource};
+use crate::edges::site_dir::{self, FileParts, PartError};
 
 use super::pace::Pace;
 
@@ -186,7 +186,7 @@ async fn carry_out(bucket: &Bucket, job: &Job) -> Result<Written, CallError> {
 async fn upload(bucket: &Bucket, job: &Job) -> Result<Written, CallError> {
     let (path, packing) = job.file.as_ref().expect("an upload has a file");
     if *packing == Packing::Gzip || job.size_bytes <= SMALL_FILE_BYTES {
-        let bytes = site_dir::read_stored(path, *packing).map_err(unreadable)?;
+        let bytes = site_dir::read_stored(path, *packing).map_err(|error| unreadable(&error))?;
         if Sha256Digest::of(&bytes) != job.sha256 {
             return Err(changed());
         }
@@ -200,12 +200,21 @@ async fn upload(bucket: &Bucket, job: &Job) -> Result<Written, CallError> {
             other => other,
         };
     }
-    let parts = FileParts::open(path, job.sha256, PART_SIZE_BYTES).map_err(unreadable)?;
+    let parts = FileParts::open(path, job.sha256, PART_SIZE_BYTES).map_err(|error| unreadable(&error))?;
     bucket.put_object_multipart(&job.key, parts, &job.headers).await
 }
 
-fn unreadable(error: std::io::Error) -> CallError {
+fn unreadable(error: &std::io::Error) -> CallError {
     CallError::local(FailureKind::Other, format!("the file cannot be read: {error}"))
+}
+
+impl PartSource for FileParts {
+    fn next_part(&mut self) -> Result<Option<Bytes>, CallError> {
+        FileParts::next_part(self).map_err(|error| match error {
+            PartError::Unreadable(error) => unreadable(&error),
+            PartError::Changed => changed(),
+        })
+    }
 }
 
 fn changed() -> CallError {

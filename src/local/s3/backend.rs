@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::TryStreamExt as _;
 use md5::Digest as _;
 use s3s::checksum::ChecksumHasher;
+use s3s::crypto::Checksum;
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
 
@@ -106,12 +107,13 @@ impl Promised {
 
     /// The body's MD5, once every promise is found to be kept.
     fn verify(&self, body: &[u8]) -> S3Result<[u8; 16]> {
-        let mut hasher = ChecksumHasher::default();
-        hasher.crc32 = self.crc32.as_ref().map(|_| s3s::crypto::Checksum::new());
-        hasher.crc32c = self.crc32c.as_ref().map(|_| s3s::crypto::Checksum::new());
-        hasher.crc64nvme = self.crc64nvme.as_ref().map(|_| s3s::crypto::Checksum::new());
-        hasher.sha1 = self.sha1.as_ref().map(|_| s3s::crypto::Checksum::new());
-        hasher.sha256 = self.sha256.as_ref().map(|_| s3s::crypto::Checksum::new());
+        let mut hasher = ChecksumHasher {
+            crc32: self.crc32.as_ref().map(|_| Checksum::new()),
+            crc32c: self.crc32c.as_ref().map(|_| Checksum::new()),
+            crc64nvme: self.crc64nvme.as_ref().map(|_| Checksum::new()),
+            sha1: self.sha1.as_ref().map(|_| Checksum::new()),
+            sha256: self.sha256.as_ref().map(|_| Checksum::new()),
+        };
         hasher.update(body);
         let found = hasher.finalize();
         let md5: [u8; 16] = md5::Md5::digest(body).into();

@@ -48,6 +48,9 @@ pub struct RecordedRequest {
 /// Answers requests that are not S3's, by path.
 pub type OtherApi = Arc<dyn Fn(Request<Bytes>) -> BoxFuture<'static, Response<Bytes>> + Send + Sync>;
 
+/// Which paths are another API's, and that API.
+type Detour = (fn(&str) -> bool, OtherApi);
+
 /// The API of a store. Clones share it.
 #[derive(Clone)]
 pub struct Api {
@@ -55,7 +58,7 @@ pub struct Api {
     store: Store,
     faults: Faults,
     records: Arc<Mutex<Vec<RecordedRequest>>>,
-    other: Option<(fn(&str) -> bool, OtherApi)>,
+    other: Option<Detour>,
     is_recording: bool,
 }
 

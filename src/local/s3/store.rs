@@ -73,7 +73,7 @@ pub struct StoredObject {
 /// A version or the mark that the key was deleted.
 #[derive(Clone, Debug)]
 pub(super) enum Version {
-    Object(StoredObject),
+    Object(Box<StoredObject>),
     DeleteMarker { version_id: String },
 }
 
@@ -191,7 +191,7 @@ impl Store {
     /// The newest version of a key, unless it is deleted.
     pub fn object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
         match self.lock().buckets.get(bucket)?.keys.get(key)?.last()? {
-            Version::Object(object) => Some(object.clone()),
+            Version::Object(object) => Some((**object).clone()),
             Version::DeleteMarker { .. } => None,
         }
     }
@@ -257,7 +257,7 @@ impl Store {
             }
         };
         match found {
-            Some(Version::Object(object)) => Ok(object.clone()),
+            Some(Version::Object(object)) => Ok((**object).clone()),
             Some(Version::DeleteMarker { .. }) if version_id.is_some() => Err(ReadError::IsDeleteMarker),
             Some(Version::DeleteMarker { .. }) | None => Err(ReadError::NoSuchKey),
         }
@@ -286,9 +286,9 @@ impl Store {
             last_modified: whole_second(self.options.clock.now()),
             version_id: if target.has_versions { format!("v{next_id:012}") } else { "null".to_owned() },
         };
-        target.add(key, Version::Object(object.clone()));
+        target.add(key, Version::Object(Box::new(object.clone())));
         inner.log_put(bucket, key, &object);
-        inner.tell(bucket, Mutation::Put { bucket: bucket.to_owned(), key: key.to_owned() });
+        inner.tell(bucket, &Mutation::Put { bucket: bucket.to_owned(), key: key.to_owned() });
         Ok(object)
     }
 
@@ -325,7 +325,7 @@ impl Store {
             marker: marker.clone(),
         };
         inner.log(&entry);
-        inner.tell(bucket, Mutation::Delete { bucket: bucket.to_owned(), key: key.to_owned() });
+        inner.tell(bucket, &Mutation::Delete { bucket: bucket.to_owned(), key: key.to_owned() });
         Ok(marker)
     }
 
@@ -344,7 +344,7 @@ impl Store {
         let range = keys.range(from.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
         let mut objects = range.filter(|(key, _)| key.as_str() > after).filter_map(|(key, versions)| {
             match versions.last() {
-                Some(Version::Object(object)) => Some((key.clone(), object.clone())),
+                Some(Version::Object(object)) => Some((key.clone(), (**object).clone())),
                 _ => None,
             }
         });
@@ -447,9 +447,9 @@ impl Inner {
         newest.collect()
     }
 
-    fn tell(&self, bucket: &str, mutation: Mutation) {
+    fn tell(&self, bucket: &str, mutation: &Mutation) {
         if let Some(watcher) = &self.watcher {
-            watcher(&mutation, &|| self.snapshot(bucket));
+            watcher(mutation, &|| self.snapshot(bucket));
         }
     }
 
@@ -488,7 +488,7 @@ impl Inner {
                     last_modified: UNIX_EPOCH + Duration::from_secs(last_modified_seconds),
                     version_id,
                 };
-                self.buckets.entry(bucket).or_default().add(&key, Version::Object(object));
+                self.buckets.entry(bucket).or_default().add(&key, Version::Object(Box::new(object)));
             }
             Entry::Delete { bucket, key, version_id, marker } => {
                 let bucket = self.buckets.entry(bucket).or_default();
