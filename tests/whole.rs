@@ -78,8 +78,10 @@ fn published(cloud: &Cloud) -> BTreeMap<String, (Vec<u8>, Option<String>)> {
         .collect()
 }
 
+type NamedChange = (&'static str, fn(&Site));
+
 /// Changes to a site of edition 0, each with one point.
-fn changes() -> Vec<(&'static str, fn(&Site))> {
+fn changes() -> Vec<NamedChange> {
     vec![
         ("first", |_| {}),
         ("edit", |site| {
