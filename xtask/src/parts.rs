@@ -62,7 +62,7 @@ fn rust(run: &Run) -> Result<Option<Missing>> {
         (false, true) => tests.args(["test", "--workspace", "--all-targets", "--", "--include-ignored"]),
     };
     if run.thorough {
-        tests.env("PROPTEST_CASES", "4096");
+        tests.env("PROPTEST_CASES", "4096").env("SITEPUSH_THOROUGH", "1");
     }
     tools::run(&mut tests)?;
     tools::run(run.project.command("cargo").args(["test", "--doc", "--package", "sitepush"]))?;
