@@ -139,7 +139,7 @@ where
 }
 
 /// The last cause of an error's chain: the fact without the layers.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
@@ -147,7 +147,7 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     last.to_string()
 }
 
-fn service_error(
+pub(super) fn service_error(
     status: u16,
     code: String,
     text: &str,

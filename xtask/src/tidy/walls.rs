@@ -33,7 +33,7 @@ const TABLE: &[Row] = &[
 
 /// What all edges to AWS stand on: the connection, one call with its retries, the service's time. They touch no
 /// system of their own that another edge could be confused with.
-const EDGE_GROUND: &[&str] = &["aws", "call", "clock"];
+const EDGE_GROUND: &[&str] = &["aws", "call", "clock", "put"];
 
 /// What tests of any module may use besides: the embedded server.
 const TESTS_MAY_IMPORT: &str = "local";
