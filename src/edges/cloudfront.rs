@@ -187,7 +187,7 @@ impl CloudFront {
             })
             .await?;
         let batch = output.invalidation().and_then(|invalidation| invalidation.invalidation_batch());
-        let quantity = batch.and_then(|batch| batch.paths()).map_or(0, |paths| paths.quantity());
+        let quantity = batch.and_then(|batch| batch.paths()).map_or(0, Paths::quantity);
         Ok(u64::try_from(quantity).unwrap_or(0))
     }
 }
