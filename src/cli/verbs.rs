@@ -50,7 +50,7 @@ pub struct AllowArgs {
 
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// The folder of the build (default: the first of dist, build, out, public, _site, site that exists)
+    /// The folder of the build (default: the first of dist, build, out, public, _site, site, book, .output/public that exists)
     #[arg(value_name = "DIR")]
     pub directory: Option<PathBuf>,
     /// Print the file instead of writing it
