@@ -169,6 +169,8 @@ impl Session {
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ENDPOINT_URL", self.cloud.target.endpoint_url())
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_AUTHOR_DATE", "2026-11-23T09:00:00Z")
+            .env("GIT_COMMITTER_DATE", "2026-11-23T09:00:00Z")
             .env("GIT_AUTHOR_NAME", "Ada")
             .env("GIT_AUTHOR_EMAIL", "ada@example.com")
             .env("GIT_COMMITTER_NAME", "Ada")
