@@ -1,4 +1,7 @@
 //! The arguments of each command.
+//!
+//! A command's own flags stand before the groups that it shares with others: a group's heading holds for all that
+//! follows it.
 
 use std::path::PathBuf;
 
@@ -50,7 +53,7 @@ pub struct AllowArgs {
 
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// The folder of the build (default: the first of dist, build, out, public, _site, site that exists)
+    /// The folder of the build (default: the first of dist, build, out, public, _site, site, book, .output/public that exists)
     #[arg(value_name = "DIR")]
     pub directory: Option<PathBuf>,
     /// Print the file instead of writing it
@@ -76,8 +79,6 @@ pub struct InspectArgs {
 pub struct PlanArgs {
     #[command(flatten)]
     pub build: BuildArgs,
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Save the plan, for `push --plan FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -91,19 +92,19 @@ pub struct PlanArgs {
     #[arg(long)]
     pub verify_remote: bool,
     #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(flatten)]
     pub run: RunArgs,
     #[command(flatten)]
     pub allow: AllowArgs,
-    #[command(flatten)]
-    pub output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct PushArgs {
     #[command(flatten)]
     pub build: BuildArgs,
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Apply exactly the plan in this file, or refuse because the world has moved
     #[arg(long, value_name = "FILE", conflicts_with_all = ["directory", "message", "dry_run"])]
     pub plan: Option<PathBuf>,
@@ -117,17 +118,17 @@ pub struct PushArgs {
     #[arg(long)]
     pub verify_remote: bool,
     #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(flatten)]
     pub run: RunArgs,
     #[command(flatten)]
     pub allow: AllowArgs,
-    #[command(flatten)]
-    pub output: OutputArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// List the bucket and name every object that differs from the record
     #[arg(long)]
     pub verify_remote: bool,
@@ -136,14 +137,16 @@ pub struct StatusArgs {
     pub invalidation_cost: bool,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct ReleasesArgs {
     #[command(flatten)]
-    pub target: TargetArgs,
-    #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 #[derive(Debug, Args)]
@@ -151,8 +154,6 @@ pub struct RollbackArgs {
     /// The release (default: the one before the live one); its beginning or its commit is enough
     #[arg(value_name = "ID")]
     pub release: Option<String>,
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Show the plan and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -160,15 +161,15 @@ pub struct RollbackArgs {
     #[arg(long, short, value_name = "TEXT")]
     pub message: Option<String>,
     #[command(flatten)]
-    pub run: RunArgs,
-    #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct PruneArgs {
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Keep what one of this many newest releases refers to
     #[arg(long, value_name = "COUNT")]
     pub keep: Option<usize>,
@@ -185,9 +186,11 @@ pub struct PruneArgs {
     #[arg(long, requires = "prune_unknown")]
     pub yes: bool,
     #[command(flatten)]
-    pub run: RunArgs,
-    #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
 #[derive(Debug, Args)]
@@ -195,24 +198,24 @@ pub struct InvalidateArgs {
     /// Paths as viewers ask for them; `*` as the last character stands for anything, `#tag` is a cache tag
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<String>,
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Show what would be sent and stop
     #[arg(long)]
     pub dry_run: bool,
     #[command(flatten)]
-    pub run: RunArgs,
-    #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct UnlockArgs {
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Take the lock away although its lease has not run out
     #[arg(long)]
     pub force: bool,
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 #[derive(Debug, Args)]

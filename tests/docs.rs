@@ -1,0 +1,333 @@
+//! What the docs say is so: their examples run, their flags, keys, codes, tests and links exist.
+
+mod support;
+
+#[path = "support/console.rs"]
+mod console;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory as _;
+use sitepush::cli::Cli;
+use sitepush::exit_code::ExitCode;
+use support::{Cloud, DISTRIBUTION, Site};
+
+const COMMANDS: [&str; 12] = [
+    "init",
+    "inspect",
+    "plan",
+    "push",
+    "status",
+    "releases",
+    "rollback",
+    "prune",
+    "invalidate",
+    "unlock",
+    "preview",
+    "schema",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// README, changelog and everything in `docs`, relative to the root and sorted.
+fn pages() -> Vec<PathBuf> {
+    let mut pages: Vec<PathBuf> = ["README.md", "CHANGELOG.md"].map(PathBuf::from).to_vec();
+    for folder in ["docs", "docs/commands"] {
+        let entries = std::fs::read_dir(root().join(folder)).expect("the folder is there");
+        let files = entries.map(|entry| Path::new(folder).join(entry.expect("readable").file_name()));
+        pages.extend(files.filter(|file| file.extension().is_some_and(|extension| extension == "md")));
+    }
+    pages.sort();
+    pages
+}
+
+#[test]
+fn every_console_example_prints_what_the_page_shows() {
+    let is_update = std::env::var_os("SITEPUSH_UPDATE_DOCS").is_some();
+    let mut problems = Vec::new();
+    for path in pages() {
+        let page = read(&path);
+        if !page.contains("```console") {
+            continue;
+        }
+        let (result, found) = console::run_page(&page);
+        problems.extend(found.iter().map(|problem| format!("{}: {problem}", path.display())));
+        if is_update && result != page {
+            std::fs::write(root().join(&path), result).expect("pages can be written");
+        }
+    }
+    let advice = "SITEPUSH_UPDATE_DOCS=1 rewrites the pages";
+    assert!(problems.is_empty() || is_update, "{}\n{advice}", problems.join("\n\n"));
+}
+
+#[test]
+fn an_example_that_differs_in_more_than_times_and_ids_is_found() {
+    let page = "```console\n$ echo one; echo two\none\ntwo\n$ (exit 3)\n$ echo $?\n3\n```\n";
+    assert_eq!(console::run_page(page), (page.to_owned(), Vec::new()));
+    let (result, problems) = console::run_page(&page.replace("two\n$", "three\n$"));
+    assert_eq!((result.as_str(), problems.len()), (page, 1));
+    let live = |id: &str, time: &str| format!("live {id}: 1 uploaded (4 B) in {time}, 9 requests\n");
+    let shown = live("20261123T101530Z-1a2b3c4", "0.1 s");
+    assert!(console::fits(&shown, &live("20270101T000000Z-5d6e7f8-2", "12 s")));
+    assert!(!console::fits(&shown, &live("20270101T000000Z-5d6e7f8", "0.1 s").replace('9', "8")));
+    assert!(console::fits("a\n...\nd\n", "a\nb\nc\nd\n"));
+    assert!(console::fits("...\nb\n...\n", "a\nb\nc\nd\n"));
+    assert!(!console::fits("a\n...\nd\n", "a\nb\nc\n"));
+    assert!(!console::fits("a\n...\nx\n...\n", "a\nb\nc\n"));
+}
+
+#[test]
+fn every_command_has_a_page_and_every_page_a_command() {
+    let commands: BTreeSet<String> =
+        Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    assert_eq!(commands, COMMANDS.map(str::to_owned).into());
+    let index = read("docs/README.md");
+    let mut documented = BTreeSet::new();
+    for page in pages().iter().filter(|page| page.starts_with("docs/commands")) {
+        let name = page.file_stem().expect("a name").to_str().expect("a plain name").to_owned();
+        assert!(index.contains(&format!("(commands/{name}.md)")), "docs/README.md does not name {name}");
+        documented.insert(name);
+    }
+    assert_eq!(documented, commands);
+}
+
+#[test]
+fn every_flag_is_in_its_commands_page_and_every_flag_there_exists() {
+    for mut command in Cli::command().get_subcommands().cloned() {
+        command.build();
+        let expected: BTreeSet<String> = command
+            .get_arguments()
+            .filter(|argument| argument.get_id() != "help")
+            .map(|argument| spelled(&argument.to_string(), argument.get_short()))
+            .collect();
+        let path = format!("docs/commands/{}.md", command.get_name());
+        let page = read(&path);
+        let documented: BTreeSet<String> = table_cells(&page, "## Arguments and flags").into_iter().collect();
+        assert_eq!(documented, expected, "{path}");
+    }
+}
+
+/// `-t, --target <NAME>`: as in the help text, without its padding and dots.
+fn spelled(argument: &str, short: Option<char>) -> String {
+    let long = argument.trim_end_matches("...");
+    match short.filter(|_| long.starts_with("--")) {
+        Some(short) => format!("-{short}, {long}"),
+        None => long.to_owned(),
+    }
+}
+
+/// The codes in the first cells of the tables under a heading.
+fn table_cells(page: &str, heading: &str) -> Vec<String> {
+    let section = page.split(&format!("{heading}\n")).nth(1).unwrap_or_default();
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    cells.map(|(cell, _)| cell.to_owned()).collect()
+}
+
+#[test]
+fn help_texts_are_as_they_were_read() {
+    let cloud = Cloud::new();
+    insta::assert_snapshot!("sitepush", cloud.run(&["--help"]).success().stdout);
+    for command in COMMANDS {
+        insta::assert_snapshot!(command, cloud.run(&[command, "--help"]).success().stdout);
+    }
+}
+
+#[test]
+fn the_schema_in_the_docs_is_the_programs() {
+    let schema = Cloud::new().run(&["schema"]).success().stdout;
+    if std::env::var_os("SITEPUSH_UPDATE_DOCS").is_some() {
+        std::fs::write(root().join("docs/sitepush.schema.json"), &schema).expect("docs can be written");
+    }
+    assert!(read("docs/sitepush.schema.json") == schema, "SITEPUSH_UPDATE_DOCS=1 rewrites it");
+}
+
+#[test]
+fn every_key_of_the_configuration_is_documented_and_every_documented_key_exists() {
+    let schema: serde_json::Value =
+        serde_json::from_str(&sitepush::settings::schema::json_schema()).expect("the schema is JSON");
+    let keys = |value: &serde_json::Value| -> BTreeSet<String> {
+        value["properties"].as_object().expect("an object").keys().cloned().collect()
+    };
+    let page = read("docs/configuration.md");
+    let sections = [
+        ("## Top level", &schema),
+        ("## `[site]`", &schema["$defs"]["SiteConfig"]),
+        ("## `[targets.NAME]`", &schema["$defs"]["TargetConfig"]),
+        ("## `[[rules]]`", &schema["$defs"]["RuleConfig"]),
+        ("## `[limits]`", &schema["$defs"]["LimitsConfig"]),
+        ("## `[retention]`", &schema["$defs"]["RetentionConfig"]),
+        ("## `[push]`", &schema["$defs"]["PushConfig"]),
+    ];
+    for (heading, definition) in sections {
+        let documented: BTreeSet<String> = table_cells(&page, heading).into_iter().collect();
+        assert_eq!(documented, keys(definition), "{heading}");
+    }
+}
+
+#[test]
+fn every_toml_example_is_a_valid_configuration() {
+    let mut count = 0;
+    for path in pages() {
+        let page = read(&path);
+        for block in page.split("```toml\n").skip(1) {
+            let text = block.split("```").next().expect("it begins");
+            if let Err(error) = sitepush::settings::config_error::parse(text, "sitepush.toml") {
+                panic!("{}: {error}", path.display());
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 2, "{count} examples");
+}
+
+#[test]
+fn every_exit_code_is_documented() {
+    let number = |code: ExitCode| match code {
+        // A new code fails to compile here: it belongs into the list below and into the page.
+        ExitCode::Done
+        | ExitCode::PartWay
+        | ExitCode::Changes
+        | ExitCode::Refused
+        | ExitCode::Conflict
+        | ExitCode::Environment
+        | ExitCode::Usage
+        | ExitCode::Interrupted => (code as u8).to_string(),
+    };
+    let all = [
+        ExitCode::Done,
+        ExitCode::PartWay,
+        ExitCode::Changes,
+        ExitCode::Refused,
+        ExitCode::Conflict,
+        ExitCode::Environment,
+        ExitCode::Usage,
+        ExitCode::Interrupted,
+    ];
+    assert_eq!(table_cells(&read("docs/exit-codes.md"), "# Exit codes"), all.map(number));
+}
+
+#[test]
+fn every_test_that_the_promises_name_exists() {
+    let mut sources = String::new();
+    for folder in ["src", "tests", "xtask/src"] {
+        collect_sources(&root().join(folder), &mut sources);
+    }
+    let page = read("docs/promises.md");
+    let mut named = 0;
+    for name in page.split('`').skip(1).step_by(2) {
+        let is_test = name.matches('_').count() >= 3
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        if is_test {
+            assert!(sources.contains(&format!("fn {name}(")), "docs/promises.md: there is no test `{name}`");
+            named += 1;
+        }
+    }
+    assert!(named >= 20, "{named} tests are named");
+}
+
+fn collect_sources(folder: &Path, sources: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            collect_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&std::fs::read_to_string(&path).expect("source is text"));
+        }
+    }
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let pattern = regex_lite::Regex::new(r"\]\(([^)\s]+)\)").expect("a pattern");
+    for path in pages() {
+        let page = read(&path);
+        for found in pattern.captures_iter(&page) {
+            let link = found.get(1).expect("the group").as_str();
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let folder = root().join(&path).parent().expect("a folder").to_owned();
+            let target = if file.is_empty() { root().join(&path) } else { folder.join(file) };
+            assert!(target.exists(), "{}: {link}", path.display());
+            if !anchor.is_empty() {
+                let anchors = anchors(&std::fs::read_to_string(&target).expect("text"));
+                assert!(anchors.contains(anchor), "{}: {link}; there are {anchors:?}", path.display());
+            }
+        }
+    }
+}
+
+/// The anchors that GitHub gives to headings.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| {
+            let text = line.trim_start_matches('#').trim().to_lowercase();
+            let kept =
+                text.chars().filter(|character| character.is_alphanumeric() || " -_".contains(*character));
+            kept.collect::<String>().replace(' ', "-")
+        })
+        .collect()
+}
+
+#[test]
+fn the_documented_permissions_are_those_of_the_calls_that_are_made() {
+    let page = read("docs/permissions.md");
+    let policy = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a policy");
+    let policy: serde_json::Value = serde_json::from_str(policy).expect("the policy is JSON");
+    let statements = policy["Statement"].as_array().expect("a list");
+    let granted: BTreeSet<String> = statements
+        .iter()
+        .flat_map(|statement| statement["Action"].as_array().expect("a list"))
+        .map(|action| action.as_str().expect("text").to_owned())
+        .collect();
+    // One is called only when a large upload fails, the other while an invalidation takes its time.
+    let rare = ["s3:AbortMultipartUpload", "cloudfront:GetInvalidation"].map(str::to_owned);
+    let needed: BTreeSet<String> = actions_of_a_whole_life().into_iter().chain(rare).collect();
+    assert_eq!(granted, needed);
+}
+
+/// The IAM actions of pushes, a rollback, repairs and prunes.
+fn actions_of_a_whole_life() -> BTreeSet<String> {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    site.write("film.bin", vec![1; 33 << 20]);
+    cloud.push(&site, &["--wait"]).success();
+    site.write("style.css", "1").write("copy.css", "body { color: black }").remove("about/index.html");
+    cloud.push(&site, &[]).success();
+    cloud.on_target("rollback", &[]).success();
+    site.write("_headers", "/style.css\n  Cache-Control: no-cache\n");
+    cloud.push(&site, &["--verify-remote"]).success();
+    cloud.on_target("status", &["--verify-remote"]).success();
+    cloud.on_target("prune", &["--keep", "1", "--days", "0"]).success();
+    cloud.on_target("invalidate", &["/", "--wait", "--distribution", DISTRIBUTION]).success();
+    let mut actions = BTreeSet::new();
+    for request in cloud.target.api.requests() {
+        let has = |name: &str| request.query.split('&').any(|pair| pair.split('=').next() == Some(name));
+        let action = match request.method.as_str() {
+            "GET" if has("list-type") => "ListBucket",
+            "GET" if has("versioning") => "GetBucketVersioning",
+            "GET" | "HEAD" if has("versionId") => "GetObjectVersion",
+            "GET" | "HEAD" => "GetObject",
+            "POST" if has("delete") => "DeleteObject",
+            "PUT" | "POST" => "PutObject",
+            other => panic!("{other} {}?{}", request.path, request.query),
+        };
+        actions.insert(format!("s3:{action}"));
+        if request.copy_source.is_some_and(|source| source.contains("versionId")) {
+            actions.insert("s3:GetObjectVersion".to_owned());
+        }
+    }
+    actions.extend(cloud.target.control.calls().iter().map(|call| format!("cloudfront:{call:?}")));
+    actions
+}
