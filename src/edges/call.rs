@@ -36,6 +36,8 @@ pub enum FailureKind {
     Unsupported,
     /// The body did not have the digest that was promised.
     DamagedBody,
+    /// A file of sitepush's own state is not what sitepush writes.
+    UnreadableState,
     Other,
 }
 
@@ -85,7 +87,17 @@ impl CallError {
             }
             FailureKind::WrongRegion => Some("pass the bucket's region with `--region` or in sitepush.toml"),
             FailureKind::Unreachable => Some("check the network and `--endpoint-url`"),
-            _ => None,
+            FailureKind::DamagedBody => Some("push again when the build has ended"),
+            FailureKind::UnreadableState => Some(
+                "use the newest sitepush; if it is damaged and nobody is publishing, delete it and push with `--verify-remote`",
+            ),
+            FailureKind::Throttled | FailureKind::Transient => {
+                Some("run the command again, or give it more time with `--retry-seconds`")
+            }
+            FailureKind::PreconditionFailed => {
+                Some("run the command again: it plans anew from what is live then")
+            }
+            FailureKind::NotFound | FailureKind::Unsupported | FailureKind::Other => None,
         }
     }
 }
@@ -139,7 +151,7 @@ where
 }
 
 /// The last cause of an error's chain: the fact without the layers.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
