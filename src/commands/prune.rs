@@ -28,7 +28,8 @@ pub async fn run(args: &PruneArgs) -> Result<ExitCode, Error> {
     let world = World::read(&connected.bucket).await?;
     let took_over = world.recovery(connected.clock.service_now())?;
     let Some(live) = &world.live else {
-        return Err(Error::usage("nothing was published here yet, so there is nothing to prune"));
+        return Err(Error::usage("nothing was published here yet, so there is nothing to prune")
+            .with_hint("`sitepush push` publishes the first release"));
     };
     if args.prune_unknown {
         return unknown(args, &settings, connected, &world).await;

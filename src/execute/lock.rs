@@ -22,8 +22,8 @@ pub const LOCK_FILE: &str = "lock.json";
 /// When it cannot be fetched, or is not a lock record.
 pub async fn read(bucket: &Bucket) -> Result<Option<FoundLock>, CallError> {
     let Some(file) = bucket.get_state(LOCK_FILE).await? else { return Ok(None) };
-    let record = serde_json::from_slice(&file.bytes).map_err(|error| {
-        CallError::local(FailureKind::Other, format!("`.sitepush/{LOCK_FILE}` is not a lock record: {error}"))
+    let record = LockRecord::decode(&file.bytes).map_err(|error| {
+        CallError::local(FailureKind::UnreadableState, format!("`.sitepush/{LOCK_FILE}`: {error}"))
     })?;
     Ok(Some(FoundLock { record, e_tag: file.e_tag }))
 }

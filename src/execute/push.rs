@@ -129,6 +129,7 @@ fn lost_lock() -> crate::core::outcome::Failure {
     crate::core::outcome::Failure {
         what: "another run took the lock over, so this one stopped".into(),
         causes: Vec::new(),
+        hint: None,
         is_environment: false,
     }
 }
