@@ -1,5 +1,6 @@
 //! The arguments of each command.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -24,7 +25,7 @@ pub struct BuildArgs {
 pub struct RunArgs {
     /// Requests in flight at most
     #[arg(long, value_name = "COUNT")]
-    pub concurrency: Option<usize>,
+    pub concurrency: Option<NonZeroUsize>,
     /// Refuse to delete more objects than this in one run
     #[arg(long, value_name = "COUNT")]
     pub max_deletes: Option<u64>,

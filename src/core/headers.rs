@@ -6,6 +6,41 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// S3 takes this much user metadata, names and values together (S3 User Guide, "Working with object metadata").
+pub const MAX_METADATA_BYTES: usize = 2048;
+
+/// Why a header cannot be stored as it is: nothing when it can.
+pub fn problem_with(name: &str, value: &str) -> Option<String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !name.bytes().all(is_token) {
+        return Some("this is not a header's name".into());
+    }
+    if value.is_empty() || !value.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') {
+        return Some("a header's value is visible ASCII characters on one line".into());
+    }
+    if name == "cache-control" { problem_with_cache_control(value) } else { None }
+}
+
+/// Directives that take seconds must have them (RFC 9111, section 5.2).
+fn problem_with_cache_control(text: &str) -> Option<String> {
+    for directive in text.split(',').map(str::trim) {
+        let (name, value) = match directive.split_once('=') {
+            Some((name, value)) => (name.trim().to_ascii_lowercase(), Some(value.trim())),
+            None => (directive.to_ascii_lowercase(), None),
+        };
+        let takes_seconds =
+            matches!(name.as_str(), "max-age" | "s-maxage" | "stale-while-revalidate" | "stale-if-error");
+        let has_seconds = value.is_some_and(|value| value.parse::<u32>().is_ok());
+        if takes_seconds && !has_seconds {
+            return Some(format!("`{name}` takes a number of seconds"));
+        }
+        if name.is_empty() || name.contains(' ') {
+            return Some("directives are separated by commas".into());
+        }
+    }
+    None
+}
+
 /// The headers of one object, as S3 stores them. Compared by value: equal headers need no request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectHeaders {

@@ -92,6 +92,24 @@ impl Answer {
     pub fn success(self) -> Self {
         self.expect_code(0)
     }
+
+    /// The answer, which must be a good error: this exit code, one message and one hint with these words in them, and
+    /// no credentials.
+    #[track_caller]
+    pub fn explains(self, code: i32, words: &[&str]) -> Self {
+        let answer = self.expect_code(code);
+        let lines = |start: &str| answer.stderr.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(lines("error: "), 1, "one message:\n{}", answer.stderr);
+        assert_eq!(lines("hint: "), 1, "one hint:\n{}", answer.stderr);
+        for word in words {
+            assert!(answer.stderr.contains(word), "no `{word}` in:\n{}", answer.stderr);
+        }
+        for secret in ["local-access-key", "local-secret-access-key"] {
+            let is_told = answer.stderr.contains(secret) || answer.stdout.contains(secret);
+            assert!(!is_told, "credentials in:\n{}", answer.stderr);
+        }
+        answer
+    }
 }
 
 /// The embedded target with a runtime of its own, so that tests are plain functions.
@@ -194,7 +212,9 @@ impl Cloud {
 
 /// The program without anything of the developer's environment that it could read.
 pub fn program() -> Command {
-    let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_sitepush")));
+    // Where the tests are run as they were built elsewhere, the runner says where the program is.
+    let path = std::env::var_os("CARGO_BIN_EXE_sitepush").map(PathBuf::from);
+    let mut command = Command::new(path.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_sitepush"))));
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
