@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use sitepush::local::edge::EdgeOptions;
 use sitepush::local::s3::{Store, StoreOptions};
 use sitepush::local::target::{Target, TargetOptions};
 use tempfile::TempDir;
 
 pub const BUCKET: &str = "example-site";
 pub const DISTRIBUTION: &str = "E1EXAMPLE";
+pub const OTHER_DISTRIBUTION: &str = "E2EXAMPLE";
 
 /// A site's folder that is made and changed file by file.
 pub struct Site {
@@ -125,15 +127,25 @@ impl Cloud {
     }
 
     pub fn with_options(options: StoreOptions) -> Self {
+        Self::start(options, TargetOptions::new(BUCKET, DISTRIBUTION))
+    }
+
+    /// A second distribution in front of the same bucket, with this origin path.
+    pub fn with_two_distributions(origin_path: &str) -> Self {
+        let other = EdgeOptions { origin_path: origin_path.to_owned(), ..EdgeOptions::default() };
+        let mut options = TargetOptions::new(BUCKET, DISTRIBUTION);
+        options.other_distributions.insert(OTHER_DISTRIBUTION.to_owned(), other);
+        Self::start(StoreOptions::default(), options)
+    }
+
+    fn start(options: StoreOptions, target: TargetOptions) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .expect("a runtime");
         let store = Store::memory(options);
-        let target = runtime
-            .block_on(Target::start(&store, TargetOptions::new(BUCKET, DISTRIBUTION)))
-            .expect("the target starts");
+        let target = runtime.block_on(Target::start(&store, target)).expect("the target starts");
         Self { target, runtime, home: tempfile::tempdir().expect("a temporary folder") }
     }
 
