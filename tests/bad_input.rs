@@ -193,7 +193,8 @@ mod the_folder {
         use std::os::unix::fs::PermissionsExt as _;
         let published = fresh(Site::small());
         let file = published.site.path().join("style.css");
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0)).expect("permissions can be set");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000))
+            .expect("permissions can be set");
         // Whoever may read everything (root, in most containers) is not stopped by permissions.
         if std::fs::read(&file).is_ok() {
             published.cloud.push(&published.site, &[]).success();

@@ -58,3 +58,30 @@ pub struct ObjectHeaders {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_header_can_carry_is_let_through() {
+        for (name, value) in [
+            ("cache-control", "public, max-age=60, stale-while-revalidate=30"),
+            ("cache-control", "no-store"),
+            ("content-disposition", "attachment; filename=\"a b.pdf\""),
+            ("x-amz-meta-team", "web"),
+        ] {
+            assert_eq!(problem_with(name, value), None, "{name}: {value}");
+        }
+        for (name, value) in [
+            ("cache-control", "max-age=soon"),
+            ("cache-control", "public max-age=60"),
+            ("content-type", "text/html\r\nx-evil: 1"),
+            ("content-disposition", "filename=caf\u{e9}"),
+            ("content-language", ""),
+            ("x-amz-meta-a b", "c"),
+        ] {
+            assert!(problem_with(name, value).is_some(), "{name}: {value}");
+        }
+    }
+}

@@ -291,6 +291,21 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_leaves_room_and_stays_out_of_our_own_state() {
+        assert!(KeyPrefix::new(&"x".repeat(MAX_PREFIX_BYTES)).is_ok());
+        assert_eq!(KeyPrefix::new(&"x".repeat(961)), Err(KeyError::PrefixTooLong(961)));
+        for text in [".sitepush", "site/.sitepush", ".sitepush/releases/"] {
+            assert_eq!(KeyPrefix::new(text), Err(KeyError::Reserved), "{text}");
+        }
+        let prefix = KeyPrefix::new("site").expect("a valid prefix");
+        assert_eq!(prefix.check_length(&key(&"x".repeat(1019))), Ok(()));
+        assert!(matches!(
+            prefix.check_length(&key(&"x".repeat(1020))),
+            Err(KeyError::TooLong { length_bytes: 1025, .. })
+        ));
+    }
+
+    #[test]
     fn viewer_paths_and_keys_turn_into_one_another() {
         for (prefix, origin_path, text, path) in [
             ("", "", "index.html", "/index.html"),

@@ -225,6 +225,13 @@ mod tests {
     fn a_record_survives_encode_and_decode() {
         let record = held(100).record;
         let text = serde_json::to_string(&record).expect("encodes");
-        assert_eq!(serde_json::from_str::<LockRecord>(&text).expect("decodes"), record);
+        assert_eq!(LockRecord::decode(text.as_bytes()).expect("decodes"), record);
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_is_not_guessed_at() {
+        let newer = LockRecord::decode(b"{\"schema\": 2, \"state\": \"free\"}");
+        assert!(matches!(newer, Err(LockError::TooNew { found: 2 })));
+        assert!(matches!(LockRecord::decode(b"{\"schema\": 1}"), Err(LockError::Json(_))));
     }
 }
