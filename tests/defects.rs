@@ -60,6 +60,21 @@ mod deleting {
     }
 
     #[test]
+    fn a_target_inside_a_target_is_not_unknown_to_the_outer_one() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        cloud.push(&site, &[]).success();
+        cloud.push(&site, &["--prefix", "preview/7"]).success();
+        cloud.store().put_foreign(BUCKET, "preview/70/stray.txt", "a stray", Default::default());
+        let status = cloud.on_target("status", &["--verify-remote", "--json"]).success().json();
+        assert_eq!(status["unknown"], serde_json::json!(["preview/70/stray.txt"]));
+        cloud.on_target("prune", &["--prune-unknown", "--yes"]).success();
+        let inner = cloud.push(&site, &["--prefix", "preview/7", "--verify-remote"]).success();
+        assert!(inner.stderr.contains("is up to date"), "{}", inner.stderr);
+        assert!(cloud.store().object(BUCKET, "preview/70/stray.txt").is_none());
+    }
+
+    #[test]
     fn well_known_files_are_published_and_kept() {
         let cloud = Cloud::new();
         let site = Site::small();

@@ -2,6 +2,7 @@
 
 use crate::cli::PruneArgs;
 use crate::core::guard;
+use crate::core::inventory::unknown_keys;
 use crate::core::key::ObjectKey;
 use crate::core::plan::Purpose;
 use crate::core::planning::{self, PlanningInput, ReleaseDraft};
@@ -91,8 +92,7 @@ async fn unknown(
     let failed = |error| call_failed(format!("cannot look into bucket `{}`", settings.target.bucket), error);
     let observed = observe::observe(&connected.bucket, None, None).await.map_err(failed)?;
     let known = world.recorded_state().objects;
-    let unknown: Vec<ObjectKey> =
-        observed.listing.into_keys().filter(|key| !known.contains_key(key)).collect();
+    let unknown: Vec<ObjectKey> = unknown_keys(observed.listing, |key| known.contains_key(key));
     if args.output.json {
         terminal::json(&unknown);
     } else {
