@@ -333,3 +333,15 @@ fn paths_are_invalidated_by_hand() {
     let answer = cloud.run(&["invalidate", "/a*b", "--distribution", support::DISTRIBUTION]).expect_code(64);
     assert!(answer.stderr.contains("not the last character"), "{}", answer.stderr);
 }
+
+#[test]
+fn the_months_invalidation_paths_are_added_up() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write("style.css", "1");
+    cloud.push(&site, &[]).success();
+    cloud.run(&["invalidate", "/a", "/b/*", "--distribution", support::DISTRIBUTION]).success();
+    let status = cloud.on_target("status", &["--invalidation-cost", "--json"]).success().json();
+    assert_eq!(status["invalidation_paths_this_month"], 3);
+}

@@ -132,6 +132,9 @@ pub struct StatusArgs {
     /// List the bucket and name every object that differs from the record
     #[arg(long)]
     pub verify_remote: bool,
+    /// Add up the invalidation paths of this month, by asking CloudFront for each invalidation
+    #[arg(long)]
+    pub invalidation_cost: bool,
     #[command(flatten)]
     pub output: OutputArgs,
 }

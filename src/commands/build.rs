@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::core::build::{ClassifiedBuild, UnclassifiedFile, classify};
+use crate::core::build::{ClassifiedBuild, classify};
 use crate::core::inventory::Packing;
 use crate::core::key::{KeyPrefix, ObjectKey};
 use crate::core::manifest::Manifest;
@@ -46,17 +46,7 @@ pub fn check_lengths(scan: &Scan, prefix: &KeyPrefix) -> Result<(), Error> {
 
 /// Classifies a scan, given what the manifest knows of its names. Takes the scan's files; its findings stay.
 pub fn classified(scan: &mut Scan, settings: &BuildSettings, manifest: Option<&Manifest>) -> ClassifiedBuild {
-    let files = std::mem::take(&mut scan.files)
-        .into_iter()
-        .map(|file| UnclassifiedFile {
-            key: file.key,
-            path: file.path,
-            size_bytes: file.size_bytes,
-            sha256: file.sha256,
-            packing: file.packing,
-            first_bytes: file.first_bytes,
-        })
-        .collect();
+    let files = std::mem::take(&mut scan.files);
     let mut build = classify(files, &settings.rules, manifest);
     build.inventory.excluded = std::mem::take(&mut scan.excluded);
     build.inventory.warnings.extend(settings.warnings.iter().cloned());

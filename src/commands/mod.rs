@@ -2,6 +2,7 @@
 
 mod build;
 mod connect;
+mod from_record;
 mod init;
 mod inspect;
 mod invalidate;

@@ -5,19 +5,17 @@ use crate::core::guard;
 use crate::core::inventory::unknown_keys;
 use crate::core::key::ObjectKey;
 use crate::core::plan::Purpose;
-use crate::core::planning::{self, PlanningInput, ReleaseDraft};
+use crate::core::planning::ReleaseDraft;
 use crate::edges::process;
 use crate::error::{Class, Error};
-use crate::execute::push::Work;
 use crate::execute::{observe, prune_unknown};
 use crate::exit_code::ExitCode;
 use crate::settings::PruneSettings;
 use crate::ui::terminal;
 
 use super::connect::{Connected, call_failed, connect};
-use super::prepare;
-use super::run_plan;
-use super::world::{self, Scrutiny, World};
+use super::from_record::{self, Request};
+use super::world::World;
 
 /// Prunes.
 ///
@@ -27,59 +25,26 @@ pub async fn run(args: &PruneArgs) -> Result<ExitCode, Error> {
     let settings = PruneSettings::resolve(args)?;
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let world = World::read(&connected.bucket).await?;
-    let took_over = world.recovery(connected.clock.service_now())?;
     let Some(live) = &world.live else {
         return Err(Error::usage("nothing was published here yet, so there is nothing to prune")
             .with_hint("`sitepush push` publishes the first release"));
     };
     if args.prune_unknown {
+        world.recovery(connected.clock.service_now())?;
         return unknown(args, &settings, connected, &world).await;
     }
-    let remote = world::remote_state(&connected, &world, None, took_over.is_some(), Scrutiny::Trust).await?;
-    let distributions = prepare::distributions(&settings.target, &connected, Some(&live.manifest)).await?;
-    let desired = live.manifest.desired();
-    let draft = ReleaseDraft { time: connected.clock.local_now(), commit: None, author: None, message: None };
-    let planned = planning::plan(&PlanningInput {
-        purpose: Purpose::Prune,
-        bucket: &settings.target.bucket,
-        prefix: &settings.target.prefix,
-        draft,
-        desired: &desired,
-        remote: &remote,
-        live: Some((&live.manifest, &live.e_tag)),
-        settlement: &world.settlement(),
-        retention: settings.run.retention,
-        distributions: &distributions,
+    let request = Request {
+        target: &settings.target,
+        run: &settings.run,
         url_style: settings.url_style,
-        newly_demoted: &[],
-        warnings: Vec::new(),
-    });
-    if args.dry_run && settings.is_json {
-        terminal::json(&planned.plan);
-    } else {
-        run_plan::show(&planned.plan, settings.is_json);
-    }
-    guard::check(&planned.plan, &desired, Some(&live.manifest), &settings.run.limits)?;
-    if args.dry_run {
-        return Ok(ExitCode::Done);
-    }
-    if planned.plan.is_empty() && took_over.is_none() {
-        return Ok(run_plan::nothing_to_do(&planned.plan, settings.is_json));
-    }
-    let work = Work {
-        plan: &planned.plan,
-        changes: &planned.changes,
-        desired: &desired,
-        remote: &remote,
-        previous: Some(&live.manifest),
-        found_lock: world.lock.as_ref(),
-        took_over: took_over.clone(),
-        local: None,
-        newly_demoted: &[],
-        distributions: distributions.clone(),
-        versioning: Some(live.manifest.capabilities.versioning),
+        is_json: settings.is_json,
+        is_dry_run: args.dry_run,
     };
-    run_plan::run(work, connected, &settings.run, settings.is_json).await
+    let draft = ReleaseDraft { time: connected.clock.local_now(), commit: None, author: None, message: None };
+    let prepared =
+        from_record::prepare(&request, &connected, &world, live, &live.manifest, Purpose::Prune, draft)
+            .await?;
+    from_record::carry_out(&request, connected, &prepared).await
 }
 
 /// Lists what sitepush did not publish, asks, and deletes it.

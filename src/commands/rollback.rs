@@ -5,24 +5,21 @@ use std::sync::Arc;
 use crate::cli::RollbackArgs;
 use crate::core::cache_rules;
 use crate::core::diff::Action;
-use crate::core::guard;
 use crate::core::key::ObjectKey;
 use crate::core::manifest::Manifest;
 use crate::core::object_class::ObjectClass;
 use crate::core::plan::{Plan, Purpose};
-use crate::core::planning::{self, PlanningInput, ReleaseDraft};
+use crate::core::planning::ReleaseDraft;
 use crate::core::release::{ReleaseId, ReleaseSummary};
 use crate::error::{Class, Error};
 use crate::execute::observe;
-use crate::execute::push::{Work, release_file};
+use crate::execute::push::release_file;
 use crate::exit_code::ExitCode;
 use crate::settings::RollbackSettings;
-use crate::ui::terminal;
 
 use super::connect::{Connected, call_failed, connect};
-use super::prepare;
-use super::run_plan;
-use super::world::{self, Scrutiny, World};
+use super::from_record::{self, Request};
+use super::world::World;
 
 /// Makes a release live again.
 ///
@@ -32,7 +29,6 @@ pub async fn run(args: &RollbackArgs) -> Result<ExitCode, Error> {
     let settings = RollbackSettings::resolve(args)?;
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let world = World::read(&connected.bucket).await?;
-    let took_over = world.recovery(connected.clock.service_now())?;
     let Some(live) = &world.live else {
         return Err(Error::usage("nothing was published here yet, so there is nothing to go back to")
             .with_hint("`sitepush push` publishes the first release"));
@@ -40,53 +36,22 @@ pub async fn run(args: &RollbackArgs) -> Result<ExitCode, Error> {
     let to = choose(&live.manifest.history, args.release.as_deref())?;
     let mut record = read_record(&connected, &to.id).await?;
     keep_demotions(&mut record, &live.manifest);
-    let remote = world::remote_state(&connected, &world, None, took_over.is_some(), Scrutiny::Trust).await?;
-    let distributions = prepare::distributions(&settings.target, &connected, Some(&live.manifest)).await?;
-    let desired = record.desired();
-    let mut planned = planning::plan(&PlanningInput {
-        purpose: Purpose::Rollback { to: to.id.clone() },
-        bucket: &settings.target.bucket,
-        prefix: &settings.target.prefix,
-        draft: draft(&connected, to, args.message.clone()),
-        desired: &desired,
-        remote: &remote,
-        live: Some((&live.manifest, &live.e_tag)),
-        settlement: &world.settlement(),
-        retention: settings.run.retention,
-        distributions: &distributions,
+    let request = Request {
+        target: &settings.target,
+        run: &settings.run,
         url_style: settings.url_style,
-        newly_demoted: &[],
-        warnings: Vec::new(),
-    });
-    let gone = missing_versions(&connected, &planned.plan).await?;
-    planned.plan.unavailable.extend(gone);
-    planned.plan.unavailable.sort();
-    if args.dry_run && settings.is_json {
-        terminal::json(&planned.plan);
-    } else {
-        run_plan::show(&planned.plan, settings.is_json);
-    }
-    guard::check(&planned.plan, &desired, Some(&live.manifest), &settings.run.limits)?;
-    if args.dry_run {
-        return Ok(ExitCode::Done);
-    }
-    if planned.plan.is_empty() && took_over.is_none() {
-        return Ok(run_plan::nothing_to_do(&planned.plan, settings.is_json));
-    }
-    let work = Work {
-        plan: &planned.plan,
-        changes: &planned.changes,
-        desired: &desired,
-        remote: &remote,
-        previous: Some(&live.manifest),
-        found_lock: world.lock.as_ref(),
-        took_over: took_over.clone(),
-        local: None,
-        newly_demoted: &[],
-        distributions: distributions.clone(),
-        versioning: Some(live.manifest.capabilities.versioning),
+        is_json: settings.is_json,
+        is_dry_run: args.dry_run,
     };
-    run_plan::run(work, connected, &settings.run, settings.is_json).await
+    let purpose = Purpose::Rollback { to: to.id.clone() };
+    let draft = draft(&connected, to, args.message.clone());
+    let mut prepared =
+        from_record::prepare(&request, &connected, &world, live, &record, purpose, draft).await?;
+    let gone = missing_versions(&connected, &prepared.planned.plan).await?;
+    let unavailable = &mut prepared.planned.plan.unavailable;
+    unavailable.extend(gone);
+    unavailable.sort();
+    from_record::carry_out(&request, connected, &prepared).await
 }
 
 /// The release that `wanted` names by its id's beginning or its commit's; without it, the one before the live one.

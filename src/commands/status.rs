@@ -26,6 +26,8 @@ pub async fn run(args: &StatusArgs) -> Result<ExitCode, Error> {
     let connected = connect(&target, SHORT_RETRY_LIMIT).await;
     let world = World::read(&connected.bucket).await?;
     let comparison = if args.verify_remote { Some(compare(&connected, &world).await?) } else { None };
+    let paths =
+        if args.invalidation_cost { Some(paths_this_month(&connected, &target).await?) } else { None };
     let debts = debts(&world);
     let (lock, lock_detail) = lock_state(&connected, &world);
     let manifest = world.manifest();
@@ -43,6 +45,7 @@ pub async fn run(args: &StatusArgs) -> Result<ExitCode, Error> {
         drift: comparison.as_ref().map(|(state, _)| {
             state.drift.iter().map(|(key, drift)| DriftRow { key, drift: *drift }).collect()
         }),
+        invalidation_paths_this_month: paths,
         unknown: comparison.as_ref().map(|(_, unknown)| unknown.iter().collect()),
     };
     if args.output.json {
@@ -51,6 +54,20 @@ pub async fn run(args: &StatusArgs) -> Result<ExitCode, Error> {
         terminal::data(&release_view::render_status(&document));
     }
     Ok(ExitCode::Done)
+}
+
+/// Invalidation paths that the target's distributions were sent since the month began (UTC).
+async fn paths_this_month(connected: &Connected, target: &TargetSettings) -> Result<u64, Error> {
+    let month = connected.clock.service_now().strftime("%Y-%m-01T00:00:00Z").to_string();
+    let month = month.parse().expect("the first of a month is a time");
+    let mut paths = 0;
+    for id in &target.distributions {
+        let counted = connected.cloudfront.count_invalidation_paths(id, month).await;
+        paths += counted.map_err(|error| {
+            call_failed(format!("cannot list the invalidations of distribution `{id}`"), error)
+        })?;
+    }
+    Ok(paths)
 }
 
 /// The recorded state corrected by the bucket, and the keys that no manifest names.

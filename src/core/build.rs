@@ -16,14 +16,17 @@ use super::key::ObjectKey;
 use super::manifest::Manifest;
 use super::object_class::ObjectClass;
 
-/// A file before it is classified.
+/// A file of the build, hashed and not yet classified.
 #[derive(Clone, Debug)]
 pub struct UnclassifiedFile {
     pub key: ObjectKey,
     pub path: PathBuf,
+    /// After packing.
     pub size_bytes: u64,
+    /// After packing.
     pub sha256: Sha256Digest,
     pub packing: Packing,
+    /// The file's first bytes, at most 512, before packing; kept only for names without an extension.
     pub first_bytes: Box<[u8]>,
 }
 

@@ -166,8 +166,10 @@ fn cheapest(stale: &BTreeSet<String>, others: &BTreeSet<String>) -> Cover {
 
 fn explain(cover: &Cover, stale: usize, changed: usize, created: u64) -> Vec<String> {
     let mut sentences = vec![format!(
-        "{changed} changed keys are reached by {stale} cached paths, named by {} items",
-        cover.items.len()
+        "{} reached by {}, named by {}",
+        counted(changed as u64, "changed key is", "changed keys are"),
+        counted(stale as u64, "cached path", "cached paths"),
+        counted(cover.items.len() as u64, "item", "items")
     )];
     for wildcard in &cover.wildcards {
         let collateral = match wildcard.collateral {
@@ -178,10 +180,15 @@ fn explain(cover: &Cover, stale: usize, changed: usize, created: u64) -> Vec<Str
     }
     if created > 0 {
         sentences.push(format!(
-            "{created} new keys need none: nothing was there, and error answers are cached for 10 seconds"
+            "{} none: nothing was there, and error answers are cached for 10 seconds",
+            counted(created, "new key needs", "new keys need")
         ));
     }
     sentences
+}
+
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Cuts items into batches that CloudFront takes, each with a caller reference that is made of the release, the

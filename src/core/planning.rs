@@ -2,6 +2,9 @@
 //!
 //! Pure. The order of the arguments' contents never matters.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;

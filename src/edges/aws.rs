@@ -12,6 +12,7 @@ use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
+use aws_types::service_config::ServiceConfigKey;
 
 use super::call::innermost;
 use super::clock::Clock;
@@ -114,7 +115,23 @@ impl Intercept for LearnDate {
     }
 }
 
+/// The endpoint that S3 is asked at instead of AWS: the one set in code, else `AWS_ENDPOINT_URL_S3` and its entry in the
+/// profile, else the one for all services. The same order as in the SDK's clients.
+pub(super) fn s3_endpoint(config: &SdkConfig) -> Option<String> {
+    let for_all = || config.endpoint_url().map(str::to_owned);
+    if config.get_origin("endpoint_url").is_client_config() {
+        return for_all();
+    }
+    let key = ServiceConfigKey::builder()
+        .service_id("S3")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .expect("all parts of the key are given");
+    config.service_config().and_then(|settings| settings.load_config(key)).or_else(for_all)
+}
+
 /// Whether an endpoint wants the bucket in the path: everything but AWS itself.
 pub(super) fn wants_path_style(config: &SdkConfig) -> bool {
-    config.endpoint_url().is_some_and(|url| !url.contains("amazonaws.com"))
+    s3_endpoint(config).is_some_and(|url| !url.contains("amazonaws.com"))
 }

@@ -159,7 +159,7 @@ pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     last.to_string()
 }
 
-fn service_error(
+pub(super) fn service_error(
     status: u16,
     code: String,
     text: &str,

@@ -5,6 +5,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
+use jiff::Timestamp;
 
 use crate::core::manifest::{DistributionFacts, OwedInvalidation};
 
@@ -129,6 +130,65 @@ impl CloudFront {
                 Ok(output.invalidation().is_some_and(|invalidation| is_completed(invalidation.status())))
             })
             .await
+    }
+}
+
+/// Invalidations in a page of the list; CloudFront gives 100 by default.
+const LIST_PAGE: i32 = 100;
+
+impl CloudFront {
+    /// The paths of all invalidations that were made at or after `since`: one request for each invalidation, for the
+    /// list does not say.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn count_invalidation_paths(
+        &self,
+        distribution_id: &str,
+        since: Timestamp,
+    ) -> Result<u64, CallError> {
+        let mut paths = 0;
+        let mut marker: Option<String> = None;
+        loop {
+            let output = self
+                .retry
+                .run(distribution_id, || async {
+                    self.client
+                        .list_invalidations()
+                        .distribution_id(distribution_id)
+                        .max_items(LIST_PAGE)
+                        .set_marker(marker.clone())
+                        .send()
+                        .await
+                        .map_err(CallError::from)
+                })
+                .await?;
+            let Some(list) = output.invalidation_list() else { return Ok(paths) };
+            // Newest first.
+            for summary in list.items() {
+                if summary.create_time().secs() < since.as_second() {
+                    return Ok(paths);
+                }
+                paths += self.invalidation_paths(distribution_id, summary.id()).await?;
+            }
+            marker = list.next_marker().filter(|_| list.is_truncated()).map(str::to_owned);
+            if marker.is_none() {
+                return Ok(paths);
+            }
+        }
+    }
+
+    async fn invalidation_paths(&self, distribution_id: &str, id: &str) -> Result<u64, CallError> {
+        let output = self
+            .retry
+            .run(distribution_id, || async {
+                let request = self.client.get_invalidation().distribution_id(distribution_id).id(id);
+                request.send().await.map_err(CallError::from)
+            })
+            .await?;
+        let batch = output.invalidation().and_then(|invalidation| invalidation.invalidation_batch());
+        let quantity = batch.and_then(|batch| batch.paths()).map_or(0, Paths::quantity);
+        Ok(u64::try_from(quantity).unwrap_or(0))
     }
 }
 

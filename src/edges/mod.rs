@@ -7,5 +7,6 @@ pub mod cloudfront;
 pub mod files;
 pub mod git;
 pub mod process;
+mod put;
 pub mod s3;
 pub mod site_dir;

@@ -12,6 +12,7 @@ use aws_sdk_s3::types::{
     BucketVersioningStatus, CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective,
     ObjectIdentifier,
 };
+use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -25,11 +26,13 @@ use crate::core::outcome::Written;
 use super::aws::{LearnDate, wants_path_style};
 use super::call::{CallError, FailureKind, Retry};
 use super::clock::Clock;
+use super::put::{Put, Putter};
 
 /// A bucket and the prefix in it that a target owns. Cloned freely.
 #[derive(Clone)]
 pub struct Bucket {
     client: Client,
+    putter: Putter,
     name: String,
     prefix: KeyPrefix,
     retry: Retry,
@@ -67,7 +70,32 @@ pub struct CopySource<'a> {
 pub enum Body<'a> {
     Bytes(Bytes),
     /// Streamed from the file; the service refuses it if it no longer has the promised digest.
-    File(&'a Path),
+    File {
+        path: &'a Path,
+        size_bytes: u64,
+    },
+}
+
+impl Body<'_> {
+    fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { size_bytes, .. } => *size_bytes,
+        }
+    }
+
+    async fn open(&self) -> Result<SdkBody, CallError> {
+        match self {
+            Self::Bytes(bytes) => Ok(SdkBody::from(bytes.clone())),
+            Self::File { path, size_bytes } => ByteStream::read_from()
+                .path(path)
+                .length(aws_sdk_s3::primitives::Length::Exact(*size_bytes))
+                .build()
+                .await
+                .map(ByteStream::into_inner)
+                .map_err(|error| CallError::local(FailureKind::Other, error.to_string())),
+        }
+    }
 }
 
 /// What a HEAD tells.
@@ -88,7 +116,8 @@ impl Bucket {
             .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
             .interceptor(LearnDate(clock.clone()))
             .build();
-        Self { client: Client::from_conf(service_config), name: name.to_owned(), prefix, retry }
+        let putter = Putter::new(config, name, clock);
+        Self { client: Client::from_conf(service_config), putter, name: name.to_owned(), prefix, retry }
     }
 
     /// The same bucket with another retry policy.
@@ -152,26 +181,24 @@ impl Bucket {
     ) -> Result<String, CallError> {
         let key = self.state_key(name);
         let content_type = if name.ends_with(".gz") { "application/gzip" } else { "application/json" };
-        self.retry
-            .run(name, || async {
-                let request = self
-                    .client
-                    .put_object()
-                    .bucket(&self.name)
-                    .key(&key)
-                    .checksum_sha256(Sha256Digest::of(&bytes).to_base64())
-                    .content_type(content_type)
-                    .cache_control("no-store")
-                    .body(ByteStream::from(bytes.clone()));
-                let request = match condition {
-                    None => request,
-                    Some(Condition::Absent) => request.if_none_match("*"),
-                    Some(Condition::Matches(e_tag)) => request.if_match(quote(e_tag)),
-                };
-                let output = request.send().await.map_err(CallError::from)?;
-                Ok(unquote(output.e_tag()))
-            })
-            .await
+        let mut headers = vec![("content-type", content_type), ("cache-control", "no-store")];
+        let quoted;
+        match condition {
+            None => {}
+            Some(Condition::Absent) => headers.push(("if-none-match", "*")),
+            Some(Condition::Matches(e_tag)) => {
+                quoted = quote(e_tag);
+                headers.push(("if-match", &quoted));
+            }
+        }
+        let put = Put {
+            bucket_key: &key,
+            sha256: Sha256Digest::of(&bytes),
+            headers,
+            content_length: bytes.len() as u64,
+        };
+        let sent = self.retry.run(name, || self.putter.send(&put, SdkBody::from(bytes.clone()))).await?;
+        Ok(sent.e_tag)
     }
 
     /// Copies a state file over another on the server.
@@ -223,33 +250,26 @@ impl Bucket {
         headers: &ObjectHeaders,
     ) -> Result<Written, CallError> {
         let bucket_key = self.prefix.bucket_key(key);
-        self.retry
-            .run(key.as_str(), || async {
-                let stream = match body {
-                    Body::Bytes(bytes) => ByteStream::from(bytes.clone()),
-                    Body::File(path) => ByteStream::from_path(path)
-                        .await
-                        .map_err(|error| CallError::local(FailureKind::Other, error.to_string()))?,
-                };
-                let output = self
-                    .client
-                    .put_object()
-                    .bucket(&self.name)
-                    .key(&bucket_key)
-                    .checksum_sha256(sha256.to_base64())
-                    .set_cache_control(headers.cache_control.clone())
-                    .set_content_type(headers.content_type.clone())
-                    .set_content_encoding(headers.content_encoding.clone())
-                    .set_content_disposition(headers.content_disposition.clone())
-                    .set_content_language(headers.content_language.clone())
-                    .set_metadata(metadata(headers))
-                    .body(stream)
-                    .send()
-                    .await
-                    .map_err(CallError::from)?;
-                Ok(Written { e_tag: unquote(output.e_tag()), version_id: known_version(output.version_id()) })
-            })
-            .await
+        let metadata: Vec<(String, &str)> = headers
+            .metadata
+            .iter()
+            .map(|(name, value)| (format!("x-amz-meta-{name}"), value.as_str()))
+            .collect();
+        let own = [
+            ("cache-control", &headers.cache_control),
+            ("content-type", &headers.content_type),
+            ("content-encoding", &headers.content_encoding),
+            ("content-disposition", &headers.content_disposition),
+            ("content-language", &headers.content_language),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let put = Put {
+            bucket_key: &bucket_key,
+            sha256,
+            headers: own.chain(metadata.iter().map(|(name, value)| (name.as_str(), *value))).collect(),
+            content_length: body.size_bytes(),
+        };
+        self.retry.run(key.as_str(), || async { self.putter.send(&put, body.open().await?).await }).await
     }
 
     /// Copies an object on the server and gives it `headers`.

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::core::build::UnclassifiedFile;
 use crate::core::digest::Sha256Digest;
 use crate::core::inventory::{ExcludedFile, Packing};
 use crate::core::key::{KeyError, ObjectKey};
@@ -24,25 +25,11 @@ const BUFFER_BYTES: usize = 128 << 10;
 /// How often a file that changes while it is read is read again.
 const READ_ATTEMPTS: usize = 3;
 
-/// A file of the folder, hashed.
-#[derive(Clone, Debug)]
-pub struct ScannedFile {
-    pub key: ObjectKey,
-    pub path: PathBuf,
-    /// After packing.
-    pub size_bytes: u64,
-    /// After packing.
-    pub sha256: Sha256Digest,
-    pub packing: Packing,
-    /// The file's first bytes, at most 512, before packing; kept only for names without an extension.
-    pub first_bytes: Box<[u8]>,
-}
-
 /// A folder, hashed.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
     /// In key order.
-    pub files: Vec<ScannedFile>,
+    pub files: Vec<UnclassifiedFile>,
     pub excluded: Vec<ExcludedFile>,
     /// What looks like a secret: key and what it is.
     pub secrets: Vec<(ObjectKey, String)>,
@@ -356,7 +343,7 @@ fn canonicalize(path: &Path) -> std::io::Result<PathBuf> {
     path.canonicalize()
 }
 
-type Hashed = (ScannedFile, Vec<String>);
+type Hashed = (UnclassifiedFile, Vec<String>);
 
 /// Hashes on all cores, results in the order of `found`.
 fn hash_all(found: &[Found], rules: &dyn ScanRules) -> Result<Vec<Hashed>, ScanError> {
@@ -435,7 +422,7 @@ fn hash(found: &Found, file: &mut File, rules: &dyn ScanRules, buffer: &mut [u8]
     } else {
         scanner.finish().iter().map(ToString::to_string).collect()
     };
-    let scanned = ScannedFile {
+    let scanned = UnclassifiedFile {
         key: found.key.clone(),
         path: found.path.clone(),
         size_bytes,

@@ -199,7 +199,9 @@ async fn upload(bucket: &Bucket, job: &Job) -> Result<Written, CallError> {
         return bucket.put_object(&job.key, &body, job.sha256, &job.headers).await;
     }
     if job.size_bytes <= PART_SIZE_BYTES {
-        let sent = bucket.put_object(&job.key, &Body::File(path), job.sha256, &job.headers).await;
+        let sent = bucket
+            .put_object(&job.key, &Body::File { path, size_bytes: job.size_bytes }, job.sha256, &job.headers)
+            .await;
         return match sent {
             Err(error) if error.kind == FailureKind::DamagedBody => Err(changed()),
             other => other,

@@ -1,9 +1,10 @@
 //! A run while it happens: a moving line on a terminal, plain lines elsewhere.
 
+use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::core::event::{Event, EventSink};
 
@@ -88,10 +89,15 @@ impl State {
 }
 
 fn bar(title: &'static str, items: u64) -> ProgressBar {
-    let template = "{msg:30} [{bar:30}] {pos}/{len}  {per_sec}  {eta} left";
+    let template = "{msg:30} [{bar:30}] {pos}/{len}  {rate}  {eta} left";
     let bar = ProgressBar::with_draw_target(Some(items), ProgressDrawTarget::stderr_with_hz(10));
     bar.set_style(
-        ProgressStyle::with_template(template).expect("the template is constant").progress_chars("=> "),
+        ProgressStyle::with_template(template)
+            .expect("the template is constant")
+            .with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
+                let _ = write!(text, "{:.0}/s", state.per_sec());
+            })
+            .progress_chars("=> "),
     );
     bar.set_message(title);
     bar

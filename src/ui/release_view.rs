@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::core::inventory::Drift;
 use crate::core::key::ObjectKey;
 use crate::core::manifest::{Capabilities, OwedInvalidation};
+use crate::core::prices::FREE_INVALIDATION_PATHS;
 use crate::core::release::{Origin, ReleaseSummary};
 
 use super::human;
@@ -58,6 +59,8 @@ pub struct StatusDocument<'a> {
     /// Who holds it or what it was left by.
     pub lock_detail: Option<String>,
     pub capabilities: Option<Capabilities>,
+    /// Of the target's distributions; only with `--invalidation-cost`.
+    pub invalidation_paths_this_month: Option<u64>,
     /// Only with `--verify-remote`.
     pub drift: Option<Vec<DriftRow<'a>>>,
     /// Objects in the target that sitepush did not publish; only with `--verify-remote`.
@@ -103,6 +106,14 @@ pub fn render_status(status: &StatusDocument<'_>) -> String {
     }
     if let Some(capabilities) = status.capabilities {
         render_capabilities(&mut text, capabilities);
+    }
+    if let Some(paths) = status.invalidation_paths_this_month {
+        let _ = writeln!(
+            text,
+            "paths     {} invalidated this month; {} are free in an account",
+            human::thousands(paths),
+            human::thousands(FREE_INVALIDATION_PATHS)
+        );
     }
     if let Some(drift) = &status.drift {
         render_drift(&mut text, drift);

@@ -27,7 +27,19 @@ struct Args {
 /// # Errors
 /// When a tool is missing, a build or a push fails, or the site served is not the site built.
 pub fn run(project: &Project, arguments: lexopt::Parser) -> Result<ExitCode> {
-    let args = parse(arguments)?;
+    show(project, &parse(arguments)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The demo to its end on a free port, as a part of the test suite.
+///
+/// # Errors
+/// When a tool is missing, a build or a push fails, or the site served is not the site built.
+pub fn once(project: &Project) -> Result<()> {
+    show(project, &Args { once: true, port: 0 })
+}
+
+fn show(project: &Project, args: &Args) -> Result<()> {
     if let Err(missing) = tools::need_node() {
         bail!("`{}` is missing or too old: {}", missing.tool, missing.how);
     }
@@ -54,7 +66,7 @@ pub fn run(project: &Project, arguments: lexopt::Parser) -> Result<ExitCode> {
         step(&format!("serving at {}/ until Ctrl-C", preview.address().site_url));
         preview.wait()?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn parse(mut arguments: lexopt::Parser) -> Result<Args> {

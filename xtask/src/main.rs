@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
 
+mod bench;
 mod browser;
 mod demo;
 mod edited;
@@ -31,6 +32,8 @@ usage: cargo xtask <task>
 
   demo [--once] [--port N]                      publish the frontend to a preview on this machine and check it
   test [--list] [--only PART]... [--thorough]   run every check there is, part by part
+  bench [--only WORK]... [--pages N] [--runs N] [--without-peers] [--keep]
+                                                measure beside the peers and the machine's own limit
   tidy                                          check who imports whom, and the shape of the files
 ";
 
@@ -52,6 +55,7 @@ fn run() -> Result<ExitCode> {
     };
     let project = Project::find()?;
     match task.to_string_lossy().as_ref() {
+        "bench" => bench::run(&project, arguments),
         "demo" => demo::run(&project, arguments),
         "test" => test::run(project, arguments),
         "tidy" => tidy::run(&project, arguments),

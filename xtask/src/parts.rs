@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, frontend, tidy};
+use crate::{browser, demo, frontend, tidy};
 
 /// What a part is run with.
 pub struct Run {
@@ -33,6 +33,7 @@ pub const PARTS: &[Part] = &[
         about: "types, tests and a repeatable build of the web application",
         run: frontend,
     },
+    Part { name: "demo", about: "`cargo xtask demo`, to its end", run: demo },
     Part { name: "browser", about: "the published application in a headless Chromium", run: browser },
 ];
 
@@ -62,7 +63,7 @@ fn rust(run: &Run) -> Result<Option<Missing>> {
         (false, true) => tests.args(["test", "--workspace", "--all-targets", "--", "--include-ignored"]),
     };
     if run.thorough {
-        tests.env("PROPTEST_CASES", "4096");
+        tests.env("PROPTEST_CASES", "4096").env("SITEPUSH_THOROUGH", "1");
     }
     tools::run(&mut tests)?;
     tools::run(run.project.command("cargo").args(["test", "--doc", "--package", "sitepush"]))?;
@@ -77,6 +78,14 @@ fn frontend(run: &Run) -> Result<Option<Missing>> {
     frontend::npm_run(&run.project, "check")?;
     frontend::npm_run(&run.project, "test")?;
     frontend::build_is_repeatable(&run.project)?;
+    Ok(None)
+}
+
+fn demo(run: &Run) -> Result<Option<Missing>> {
+    if let Err(missing) = tools::need_node() {
+        return Ok(Some(missing));
+    }
+    demo::once(&run.project)?;
     Ok(None)
 }
 

@@ -1,0 +1,113 @@
+//! Plans that need no build: what is wanted stands in a release's record.
+
+use std::collections::BTreeMap;
+
+use crate::core::guard;
+use crate::core::invalidation::UrlStyle;
+use crate::core::inventory::{Desired, RemoteState};
+use crate::core::manifest::{DistributionFacts, Manifest};
+use crate::core::plan::Purpose;
+use crate::core::planning::{self, Planned, PlanningInput, ReleaseDraft};
+use crate::error::Error;
+use crate::execute::push::Work;
+use crate::exit_code::ExitCode;
+use crate::settings::{RunSettings, TargetSettings};
+use crate::ui::terminal;
+
+use super::connect::Connected;
+use super::prepare;
+use super::run_plan;
+use super::world::{self, LiveManifest, Scrutiny, World};
+
+/// What the two verbs have in common.
+pub struct Request<'a> {
+    pub target: &'a TargetSettings,
+    pub run: &'a RunSettings,
+    pub url_style: UrlStyle,
+    pub is_json: bool,
+    pub is_dry_run: bool,
+}
+
+/// A plan made from a record, with what carrying it out needs.
+pub struct Prepared<'a> {
+    pub planned: Planned,
+    live: &'a LiveManifest,
+    world: &'a World,
+    desired: Desired<'a>,
+    remote: RemoteState,
+    took_over: Option<String>,
+    distributions: BTreeMap<String, DistributionFacts>,
+}
+
+/// Plans to make `record` stand in the target.
+///
+/// # Errors
+/// When somebody is at work, or the target cannot be read.
+pub async fn prepare<'a>(
+    request: &Request<'_>,
+    connected: &Connected,
+    world: &'a World,
+    live: &'a LiveManifest,
+    record: &'a Manifest,
+    purpose: Purpose,
+    draft: ReleaseDraft,
+) -> Result<Prepared<'a>, Error> {
+    let took_over = world.recovery(connected.clock.service_now())?;
+    let remote = world::remote_state(connected, world, None, took_over.is_some(), Scrutiny::Trust).await?;
+    let distributions = prepare::distributions(request.target, connected, Some(&live.manifest)).await?;
+    let desired = record.desired();
+    let planned = planning::plan(&PlanningInput {
+        purpose,
+        bucket: &request.target.bucket,
+        prefix: &request.target.prefix,
+        draft,
+        desired: &desired,
+        remote: &remote,
+        live: Some((&live.manifest, &live.e_tag)),
+        settlement: &world.settlement(),
+        retention: request.run.retention,
+        distributions: &distributions,
+        url_style: request.url_style,
+        newly_demoted: &[],
+        warnings: Vec::new(),
+    });
+    Ok(Prepared { planned, live, world, desired, remote, took_over, distributions })
+}
+
+/// Shows the plan, reads the guards against it and carries it out, unless it is a dry run or there is nothing to do.
+///
+/// # Errors
+/// When a guard refuses or the lock cannot be taken: nothing was changed.
+pub async fn carry_out(
+    request: &Request<'_>,
+    connected: Connected,
+    prepared: &Prepared<'_>,
+) -> Result<ExitCode, Error> {
+    let plan = &prepared.planned.plan;
+    if request.is_dry_run && request.is_json {
+        terminal::json(plan);
+    } else {
+        run_plan::show(plan, request.is_json);
+    }
+    guard::check(plan, &prepared.desired, Some(&prepared.live.manifest), &request.run.limits)?;
+    if request.is_dry_run {
+        return Ok(ExitCode::Done);
+    }
+    if plan.is_empty() && prepared.took_over.is_none() {
+        return Ok(run_plan::nothing_to_do(plan, request.is_json));
+    }
+    let work = Work {
+        plan,
+        changes: &prepared.planned.changes,
+        desired: &prepared.desired,
+        remote: &prepared.remote,
+        previous: Some(&prepared.live.manifest),
+        found_lock: prepared.world.lock.as_ref(),
+        took_over: prepared.took_over.clone(),
+        local: None,
+        newly_demoted: &[],
+        distributions: prepared.distributions.clone(),
+        versioning: Some(prepared.live.manifest.capabilities.versioning),
+    };
+    run_plan::run(work, connected, request.run, request.is_json).await
+}
