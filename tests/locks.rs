@@ -188,6 +188,8 @@ fn a_push_beside_a_running_one_says_who_and_until_when() {
     let cloud = Cloud::new();
     let site = Site::small();
     cloud.push(&site, &[]).success();
+    site.write("style.css", "second");
+    cloud.push(&site, &[]).success();
     site.write("style.css", "new");
     slow(&cloud, "style.css", 3_000);
     let child = start(&cloud, &site);

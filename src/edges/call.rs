@@ -217,7 +217,10 @@ fn kind_of(status: u16, code: &str) -> FailureKind {
             FailureKind::Transient
         }
         "NotImplemented" | "MethodNotAllowed" => FailureKind::Unsupported,
-        "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" => FailureKind::DamagedBody,
+        // A file that became shorter while it was sent ends as an incomplete body.
+        "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" | "IncompleteBody" => {
+            FailureKind::DamagedBody
+        }
         _ => match status {
             301 | 307 => FailureKind::WrongRegion,
             401 | 403 => FailureKind::Denied,
