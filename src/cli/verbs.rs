@@ -3,6 +3,7 @@
 //! A command's own flags stand before the groups that it shares with others: a group's heading holds for all that
 //! follows it.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -27,7 +28,7 @@ pub struct BuildArgs {
 pub struct RunArgs {
     /// Requests in flight at most
     #[arg(long, value_name = "COUNT")]
-    pub concurrency: Option<usize>,
+    pub concurrency: Option<NonZeroUsize>,
     /// Refuse to delete more objects than this in one run
     #[arg(long, value_name = "COUNT")]
     pub max_deletes: Option<u64>,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::core::build::{ClassifiedBuild, classify};
 use crate::core::inventory::Packing;
-use crate::core::key::ObjectKey;
+use crate::core::key::{KeyPrefix, ObjectKey};
 use crate::core::manifest::Manifest;
 use crate::edges::site_dir::{self, Scan, ScanError, ScanRules};
 use crate::error::{Class, Error};
@@ -30,6 +30,18 @@ impl ScanRules for BuildSettings {
 /// When it cannot be published as it is.
 pub fn scan(settings: &BuildSettings) -> Result<Scan, Error> {
     site_dir::scan(&settings.directory, settings).map_err(|error| scan_failed(&settings.directory, error))
+}
+
+/// Checks that every file's key fits behind the target's prefix.
+///
+/// # Errors
+/// With the first that does not.
+pub fn check_lengths(scan: &Scan, prefix: &KeyPrefix) -> Result<(), Error> {
+    let too_long = scan.files.iter().find_map(|file| Some((file, prefix.check_length(&file.key).err()?)));
+    let Some((file, error)) = too_long else { return Ok(()) };
+    Err(Error::usage(format!("the file `{}` cannot be an object", file.key))
+        .with_hint("rename the file, shorten the prefix, or leave it out with `site.ignore` in sitepush.toml")
+        .caused_by(error))
 }
 
 /// Classifies a scan, given what the manifest knows of its names. Takes the scan's files; its findings stay.

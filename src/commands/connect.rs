@@ -34,17 +34,21 @@ pub async fn connect(target: &TargetSettings, retry_limit: Duration) -> Connecte
 
 /// A failed call as the error that ends a command.
 pub fn call_failed(what: impl Into<String>, error: CallError) -> Error {
-    let class = if error.is_environment() || error.kind == FailureKind::NotFound {
-        Class::Environment
-    } else {
-        Class::Service
+    let class = match error.kind {
+        _ if error.is_environment() => Class::Environment,
+        FailureKind::NotFound => Class::Environment,
+        FailureKind::PreconditionFailed => Class::Conflict,
+        FailureKind::UnreadableState => Class::Refused,
+        _ if error.code == "InvalidBucketName" => Class::Usage,
+        _ => Class::Service,
     };
     let hint = match error.code.as_str() {
-        "NoSuchBucket" => Some("check the bucket's name and region; sitepush does not create buckets"),
-        "NoSuchDistribution" => Some("check the distribution's id and the account in use"),
-        _ => error.hint(),
+        "NoSuchBucket" => "check the bucket's name and region; sitepush does not create buckets",
+        "NoSuchDistribution" => "check the distribution's id and the account in use",
+        "InvalidBucketName" => "check the bucket's name",
+        _ => {
+            error.hint().unwrap_or("check the target's settings and the endpoint, and run the command again")
+        }
     };
-    let result = Error::new(class, what);
-    let result = if let Some(hint) = hint { result.with_hint(hint) } else { result };
-    result.caused_by(error)
+    Error::new(class, what).with_hint(hint).caused_by(error)
 }

@@ -46,6 +46,7 @@ pub async fn push(
     let (scan, world) = tokio::join!(scanning, reading);
     // A folder that cannot be published is the nearer mistake, so it is told first.
     let mut scan: Scan = scan.expect("scanning does not panic")?;
+    build::check_lengths(&scan, &settings.target.prefix)?;
     let world = world?;
     let took_over = world.recovery(connected.clock.service_now())?;
     let build = build::classified(&mut scan, &settings.build, world.manifest());

@@ -2,6 +2,7 @@
 
 use crate::cli::PruneArgs;
 use crate::core::guard;
+use crate::core::inventory::unknown_keys;
 use crate::core::key::ObjectKey;
 use crate::core::plan::Purpose;
 use crate::core::planning::ReleaseDraft;
@@ -25,7 +26,8 @@ pub async fn run(args: &PruneArgs) -> Result<ExitCode, Error> {
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let world = World::read(&connected.bucket).await?;
     let Some(live) = &world.live else {
-        return Err(Error::usage("nothing was published here yet, so there is nothing to prune"));
+        return Err(Error::usage("nothing was published here yet, so there is nothing to prune")
+            .with_hint("`sitepush push` publishes the first release"));
     };
     if args.prune_unknown {
         world.recovery(connected.clock.service_now())?;
@@ -55,8 +57,7 @@ async fn unknown(
     let failed = |error| call_failed(format!("cannot look into bucket `{}`", settings.target.bucket), error);
     let observed = observe::observe(&connected.bucket, None, None).await.map_err(failed)?;
     let known = world.recorded_state().objects;
-    let unknown: Vec<ObjectKey> =
-        observed.listing.into_keys().filter(|key| !known.contains_key(key)).collect();
+    let unknown: Vec<ObjectKey> = unknown_keys(observed.listing, |key| known.contains_key(key));
     if args.output.json {
         terminal::json(&unknown);
     } else {

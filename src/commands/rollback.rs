@@ -30,7 +30,8 @@ pub async fn run(args: &RollbackArgs) -> Result<ExitCode, Error> {
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let world = World::read(&connected.bucket).await?;
     let Some(live) = &world.live else {
-        return Err(Error::usage("nothing was published here yet, so there is nothing to go back to"));
+        return Err(Error::usage("nothing was published here yet, so there is nothing to go back to")
+            .with_hint("`sitepush push` publishes the first release"));
     };
     let to = choose(&live.manifest.history, args.release.as_deref())?;
     let mut record = read_record(&connected, &to.id).await?;
@@ -94,7 +95,11 @@ async fn read_record(connected: &Connected, id: &ReleaseId) -> Result<Manifest, 
         )
         .with_hint("build that commit again and push it"));
     };
-    Manifest::decode(&found.bytes).map_err(|error| Error::new(Class::Service, what).caused_by(error))
+    Manifest::decode(&found.bytes).map_err(|error| {
+        Error::new(Class::Refused, what)
+            .with_hint("roll back to another release, or push its build again")
+            .caused_by(error)
+    })
 }
 
 /// A key that was found not to be immutable after that release was made stays so.

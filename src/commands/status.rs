@@ -1,7 +1,7 @@
 //! `sitepush status`: what is live, what is owed, who is at work, and on demand what drifted.
 
 use crate::cli::StatusArgs;
-use crate::core::inventory::RemoteState;
+use crate::core::inventory::{RemoteState, unknown_keys};
 use crate::core::key::ObjectKey;
 use crate::core::lock::{self, LockDecision};
 use crate::core::manifest::OwedInvalidation;
@@ -80,8 +80,7 @@ async fn compare(connected: &Connected, world: &World) -> Result<(RemoteState, V
     let mut state = world.recorded_state();
     let known: std::collections::BTreeSet<ObjectKey> = state.objects.keys().cloned().collect();
     state.correct(&listing, &seen_headers);
-    let unknown = listing.into_keys().filter(|key| !known.contains(key)).collect();
-    Ok((state, unknown))
+    Ok((state, unknown_keys(listing, |key| known.contains(key))))
 }
 
 fn debts(world: &World) -> Vec<OwedInvalidation> {

@@ -57,8 +57,8 @@ impl World {
             None => None,
             Some(file) => Some(LiveManifest {
                 manifest: Manifest::decode(&file.bytes).map_err(|error| {
-                    Error::new(Class::Usage, format!("cannot use `.sitepush/{MANIFEST_FILE}`"))
-                        .with_hint("use the newest sitepush; `sitepush --version` tells which one this is")
+                    Error::new(Class::Refused, format!("cannot use `.sitepush/{MANIFEST_FILE}`"))
+                        .with_hint(error.hint())
                         .caused_by(error)
                 })?,
                 e_tag: file.e_tag,

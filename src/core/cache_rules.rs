@@ -6,7 +6,7 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::content_type;
-use super::headers::ObjectHeaders;
+use super::headers::{MAX_METADATA_BYTES, ObjectHeaders, problem_with};
 use super::headers_file::HeadersFile;
 use super::inventory::Packing;
 use super::key::ObjectKey;
@@ -49,8 +49,10 @@ pub enum RuleError {
     Pattern { number: usize, pattern: String, problem: String },
     #[error("rule {number}: objects cannot carry the header `{name}`")]
     Header { number: usize, name: String },
-    #[error("rule {number}: `{text}` is not a cache control: {problem}")]
-    CacheControl { number: usize, text: String, problem: String },
+    #[error("rule {number}: {text:?} cannot be a `{name}`: {problem}")]
+    Value { number: usize, name: String, text: String, problem: String },
+    #[error("rule {number}: {size_bytes} bytes of metadata, and S3 takes {MAX_METADATA_BYTES}")]
+    Metadata { number: usize, size_bytes: usize },
 }
 
 /// All rules, ready for use.
@@ -265,13 +267,7 @@ impl CompiledRule {
         if let Some((name, _)) = rule.headers.iter().find(|(name, _)| !is_carried(name)) {
             return Err(RuleError::Header { number, name: name.clone() });
         }
-        if let Some(text) = &rule.cache_control {
-            check_cache_control(text).map_err(|problem| RuleError::CacheControl {
-                number,
-                text: text.clone(),
-                problem,
-            })?;
-        }
+        check_values(number, rule)?;
         let name = format!("sitepush.toml rule {number} (`{}`)", rule.patterns.join("`, `"));
         Ok(Self { rule: rule.clone(), globs, name })
     }
@@ -281,29 +277,30 @@ impl CompiledRule {
     }
 }
 
+/// Finds values that S3 would refuse, before anything is sent.
+fn check_values(number: usize, rule: &UserRule) -> Result<(), RuleError> {
+    let own = [("cache-control", &rule.cache_control), ("content-type", &rule.content_type)];
+    let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    let others = rule.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, text) in own.chain(others) {
+        if let Some(problem) = problem_with(name, text) {
+            return Err(RuleError::Value { number, name: name.into(), text: text.into(), problem });
+        }
+    }
+    let metadata = rule
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some(name.strip_prefix("x-amz-meta-")?.len() + value.len()));
+    let size_bytes = metadata.sum();
+    if size_bytes > MAX_METADATA_BYTES {
+        return Err(RuleError::Metadata { number, size_bytes });
+    }
+    Ok(())
+}
+
 fn is_carried(name: &str) -> bool {
     matches!(name, "content-disposition" | "content-language" | "content-encoding")
         || name.strip_prefix("x-amz-meta-").is_some_and(|rest| !rest.is_empty())
-}
-
-/// Directives that take seconds must have them (RFC 9111, section 5.2).
-fn check_cache_control(text: &str) -> Result<(), String> {
-    for directive in text.split(',').map(str::trim) {
-        let (name, value) = match directive.split_once('=') {
-            Some((name, value)) => (name.trim().to_ascii_lowercase(), Some(value.trim())),
-            None => (directive.to_ascii_lowercase(), None),
-        };
-        let takes_seconds =
-            matches!(name.as_str(), "max-age" | "s-maxage" | "stale-while-revalidate" | "stale-if-error");
-        let has_seconds = value.is_some_and(|value| value.parse::<u32>().is_ok());
-        if takes_seconds && !has_seconds {
-            return Err(format!("`{name}` takes a number of seconds"));
-        }
-        if name.is_empty() || name.contains(' ') {
-            return Err("directives are separated by commas".into());
-        }
-    }
-    Ok(())
 }
 
 /// A file that was compressed by the build (`app.js.br`), with the key that it stands for. `archive.tar.gz` is not one.
@@ -417,7 +414,7 @@ mod tests {
         let refused =
             |rule: UserRule| CacheRules::new(&[rule], None, EdgeCaching::Unmanaged).expect_err("refused");
         assert!(matches!(refused(cache_rule("[", "no-store")), RuleError::Pattern { number: 1, .. }));
-        assert!(matches!(refused(cache_rule("*", "max-age=abc")), RuleError::CacheControl { .. }));
+        assert!(matches!(refused(cache_rule("*", "max-age=abc")), RuleError::Value { .. }));
         let frame = UserRule {
             patterns: vec!["*".into()],
             headers: vec![("x-frame-options".into(), "DENY".into())],

@@ -6,6 +6,41 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// S3 takes this much user metadata, names and values together (S3 User Guide, "Working with object metadata").
+pub const MAX_METADATA_BYTES: usize = 2048;
+
+/// Why a header cannot be stored as it is: nothing when it can.
+pub fn problem_with(name: &str, value: &str) -> Option<String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !name.bytes().all(is_token) {
+        return Some("this is not a header's name".into());
+    }
+    if value.is_empty() || !value.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') {
+        return Some("a header's value is visible ASCII characters on one line".into());
+    }
+    if name == "cache-control" { problem_with_cache_control(value) } else { None }
+}
+
+/// Directives that take seconds must have them (RFC 9111, section 5.2).
+fn problem_with_cache_control(text: &str) -> Option<String> {
+    for directive in text.split(',').map(str::trim) {
+        let (name, value) = match directive.split_once('=') {
+            Some((name, value)) => (name.trim().to_ascii_lowercase(), Some(value.trim())),
+            None => (directive.to_ascii_lowercase(), None),
+        };
+        let takes_seconds =
+            matches!(name.as_str(), "max-age" | "s-maxage" | "stale-while-revalidate" | "stale-if-error");
+        let has_seconds = value.is_some_and(|value| value.parse::<u32>().is_ok());
+        if takes_seconds && !has_seconds {
+            return Some(format!("`{name}` takes a number of seconds"));
+        }
+        if name.is_empty() || name.contains(' ') {
+            return Some("directives are separated by commas".into());
+        }
+    }
+    None
+}
+
 /// The headers of one object, as S3 stores them. Compared by value: equal headers need no request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectHeaders {
@@ -22,4 +57,31 @@ pub struct ObjectHeaders {
     /// User metadata without the `x-amz-meta-` prefix, names in lower case; at most 2 KB in all.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_header_can_carry_is_let_through() {
+        for (name, value) in [
+            ("cache-control", "public, max-age=60, stale-while-revalidate=30"),
+            ("cache-control", "no-store"),
+            ("content-disposition", "attachment; filename=\"a b.pdf\""),
+            ("x-amz-meta-team", "web"),
+        ] {
+            assert_eq!(problem_with(name, value), None, "{name}: {value}");
+        }
+        for (name, value) in [
+            ("cache-control", "max-age=soon"),
+            ("cache-control", "public max-age=60"),
+            ("content-type", "text/html\r\nx-evil: 1"),
+            ("content-disposition", "filename=caf\u{e9}"),
+            ("content-language", ""),
+            ("x-amz-meta-a b", "c"),
+        ] {
+            assert!(problem_with(name, value).is_some(), "{name}: {value}");
+        }
+    }
 }

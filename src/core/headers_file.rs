@@ -4,6 +4,7 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use super::headers::problem_with;
 use super::key::ObjectKey;
 
 /// A parsed `_headers` file.
@@ -80,6 +81,9 @@ impl HeadersFile {
             return Err(error("this is not a header's name"));
         }
         if CARRIED.contains(&name.as_str()) {
+            if let Some(problem) = problem_with(&name, &value) {
+                return Err(error(&problem));
+            }
             rule.headers.push((name, value));
         } else {
             self.unsupported.push(name);

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// S3 takes keys of at most 1,024 bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects").
 pub const MAX_KEY_BYTES: usize = 1024;
 
+/// A prefix leaves room for the longest name of sitepush's own state.
+pub const MAX_PREFIX_BYTES: usize = MAX_KEY_BYTES - 64;
+
 /// The reserved first segment under which sitepush keeps its own state; nothing under it is ever published.
 pub const STATE_PREFIX: &str = ".sitepush/";
 
@@ -32,6 +35,10 @@ pub enum KeyError {
     TooLong { key: String, length_bytes: usize },
     #[error("the key `{0}` has an empty, `.` or `..` segment, which browsers and proxies rewrite")]
     BadSegment(String),
+    #[error("a prefix of {0} bytes leaves no room for keys; {MAX_PREFIX_BYTES} are allowed")]
+    PrefixTooLong(usize),
+    #[error("`.sitepush` is where sitepush keeps its own state")]
+    Reserved,
     #[error("the key {0:?} has a control character, which HTTP clients cannot ask for")]
     ControlCharacter(String),
 }
@@ -133,11 +140,17 @@ impl KeyPrefix {
     /// Normalizes `text` (slashes at either end are optional) and checks its segments as [`ObjectKey::new`] does.
     ///
     /// # Errors
-    /// When a segment is empty, `.` or `..`, or the text is too long.
+    /// When a segment is empty, `.`, `..` or `.sitepush`, or the text is too long.
     pub fn new(text: &str) -> Result<Self, KeyError> {
         let trimmed = text.trim_matches('/');
         if trimmed.is_empty() {
             return Ok(Self::default());
+        }
+        if trimmed.len() > MAX_PREFIX_BYTES {
+            return Err(KeyError::PrefixTooLong(trimmed.len()));
+        }
+        if trimmed.split('/').any(|segment| Some(segment) == STATE_PREFIX.strip_suffix('/')) {
+            return Err(KeyError::Reserved);
         }
         Ok(Self(format!("{}/", ObjectKey::new(trimmed)?)))
     }
@@ -150,6 +163,18 @@ impl KeyPrefix {
     /// The key as the bucket knows it: the prefix, then the relative key.
     pub fn bucket_key(&self, key: &ObjectKey) -> String {
         format!("{}{}", self.0, key.0)
+    }
+
+    /// Checks that prefix and key together are a key that S3 takes.
+    ///
+    /// # Errors
+    /// [`KeyError::TooLong`].
+    pub fn check_length(&self, key: &ObjectKey) -> Result<(), KeyError> {
+        let length_bytes = self.0.len() + key.0.len();
+        if length_bytes > MAX_KEY_BYTES {
+            return Err(KeyError::TooLong { key: self.bucket_key(key), length_bytes });
+        }
+        Ok(())
     }
 
     /// The relative part of a bucket key, or none when it lies outside the prefix (or is the prefix itself).
@@ -263,6 +288,21 @@ mod tests {
         assert_eq!(prefix.strip("site2/index.html"), None);
         assert_eq!(prefix.strip("site-staging/index.html"), None);
         assert_eq!(prefix.strip("site/"), None);
+    }
+
+    #[test]
+    fn a_prefix_leaves_room_and_stays_out_of_our_own_state() {
+        assert!(KeyPrefix::new(&"x".repeat(MAX_PREFIX_BYTES)).is_ok());
+        assert_eq!(KeyPrefix::new(&"x".repeat(961)), Err(KeyError::PrefixTooLong(961)));
+        for text in [".sitepush", "site/.sitepush", ".sitepush/releases/"] {
+            assert_eq!(KeyPrefix::new(text), Err(KeyError::Reserved), "{text}");
+        }
+        let prefix = KeyPrefix::new("site").expect("a valid prefix");
+        assert_eq!(prefix.check_length(&key(&"x".repeat(1019))), Ok(()));
+        assert!(matches!(
+            prefix.check_length(&key(&"x".repeat(1020))),
+            Err(KeyError::TooLong { length_bytes: 1025, .. })
+        ));
     }
 
     #[test]

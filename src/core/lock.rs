@@ -69,9 +69,37 @@ pub struct LockRecord {
     pub settlement: Settlement,
 }
 
+/// The version of the format that this program writes and the newest that it reads.
+pub const SCHEMA: u32 = 1;
+
+/// Why bytes are not a lock record.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error("it was written by a newer sitepush (format {found}, this one reads up to {SCHEMA})")]
+    TooNew { found: u32 },
+    #[error("it is damaged: {0}")]
+    Json(serde_json::Error),
+}
+
 impl LockRecord {
     pub fn new(state: LockState, settlement: Settlement) -> Self {
-        Self { schema: 1, state, settlement }
+        Self { schema: SCHEMA, state, settlement }
+    }
+
+    /// Reads a record; what a newer version wrote is not guessed at.
+    ///
+    /// # Errors
+    /// When the bytes are not a record of a known format.
+    pub fn decode(bytes: &[u8]) -> Result<Self, LockError> {
+        #[derive(Deserialize)]
+        struct Schema {
+            schema: u32,
+        }
+        let Schema { schema } = serde_json::from_slice(bytes).map_err(LockError::Json)?;
+        if schema > SCHEMA {
+            return Err(LockError::TooNew { found: schema });
+        }
+        serde_json::from_slice(bytes).map_err(LockError::Json)
     }
 }
 
@@ -197,6 +225,13 @@ mod tests {
     fn a_record_survives_encode_and_decode() {
         let record = held(100).record;
         let text = serde_json::to_string(&record).expect("encodes");
-        assert_eq!(serde_json::from_str::<LockRecord>(&text).expect("decodes"), record);
+        assert_eq!(LockRecord::decode(text.as_bytes()).expect("decodes"), record);
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_is_not_guessed_at() {
+        let newer = LockRecord::decode(b"{\"schema\": 2, \"state\": \"free\"}");
+        assert!(matches!(newer, Err(LockError::TooNew { found: 2 })));
+        assert!(matches!(LockRecord::decode(b"{\"schema\": 1}"), Err(LockError::Json(_))));
     }
 }

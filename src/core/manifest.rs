@@ -102,6 +102,18 @@ pub enum ManifestError {
     HeaderSet { key: ObjectKey, index: usize },
 }
 
+impl ManifestError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::TooNew { .. } => "use the newest sitepush; `sitepush --version` tells which one this is",
+            Self::Gzip(_) | Self::Json(_) | Self::HeaderSet { .. } => {
+                "copy the newest file of `.sitepush/releases/` over it, then push with `--verify-remote`"
+            }
+        }
+    }
+}
+
 impl Manifest {
     /// Gzipped JSON; equal manifests give equal bytes.
     pub fn encode(&self) -> Vec<u8> {

@@ -24,6 +24,9 @@ pub struct Failure {
     pub what: String,
     /// The causes, outermost first.
     pub causes: Vec<String>,
+    /// What the user can do about it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<&'static str>,
     /// Whether credentials, permissions or the network are to blame, rather than this one item.
     pub is_environment: bool,
 }

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
+use aws_config::meta::region::ProvideRegion as _;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
 use aws_types::service_config::ServiceConfigKey;
 
+use super::call::innermost;
 use super::clock::Clock;
 
 /// How to reach the account.
@@ -35,7 +41,8 @@ pub async fn load(connection: &Connection) -> SdkConfig {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
     if let Some(profile) = &connection.profile {
-        loader = loader.profile_name(profile);
+        // By the SDK's own chain, keys in the environment would win over the profile that was asked for.
+        loader = loader.profile_name(profile).credentials_provider(of_profile(profile, connection).await);
     }
     if let Some(region) = &connection.region {
         loader = loader.region(Region::new(region.clone()));
@@ -52,6 +59,38 @@ pub async fn load(connection: &Connection) -> SdkConfig {
         return config;
     }
     config.into_builder().region(Region::from_static(DEFAULT_REGION)).build()
+}
+
+/// The credentials of one profile and of nothing else; failures name it.
+#[derive(Debug)]
+struct OfProfile {
+    name: String,
+    inner: ProfileFileCredentialsProvider,
+}
+
+impl ProvideCredentials for OfProfile {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async move {
+            self.inner.provide_credentials().await.map_err(|error| {
+                let cause = innermost(&error);
+                let text = format!("the profile `{}` gives no credentials: {cause}", self.name);
+                CredentialsError::provider_error(text)
+            })
+        })
+    }
+}
+
+async fn of_profile(profile: &str, connection: &Connection) -> OfProfile {
+    let region = match &connection.region {
+        Some(region) => Some(Region::new(region.clone())),
+        None => ProfileFileRegionProvider::builder().profile_name(profile).build().region().await,
+    };
+    let config = ProviderConfig::without_region().with_region(region);
+    let inner = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&config).build();
+    OfProfile { name: profile.to_owned(), inner }
 }
 
 /// Tells the clock the date of each answer.

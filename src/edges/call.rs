@@ -36,6 +36,8 @@ pub enum FailureKind {
     Unsupported,
     /// The body did not have the digest that was promised.
     DamagedBody,
+    /// A file of sitepush's own state is not what sitepush writes.
+    UnreadableState,
     Other,
 }
 
@@ -85,7 +87,17 @@ impl CallError {
             }
             FailureKind::WrongRegion => Some("pass the bucket's region with `--region` or in sitepush.toml"),
             FailureKind::Unreachable => Some("check the network and `--endpoint-url`"),
-            _ => None,
+            FailureKind::DamagedBody => Some("push again when the build has ended"),
+            FailureKind::UnreadableState => Some(
+                "use the newest sitepush; if it is damaged and nobody is publishing, delete it and push with `--verify-remote`",
+            ),
+            FailureKind::Throttled | FailureKind::Transient => {
+                Some("run the command again, or give it more time with `--retry-seconds`")
+            }
+            FailureKind::PreconditionFailed => {
+                Some("run the command again: it plans anew from what is live then")
+            }
+            FailureKind::NotFound | FailureKind::Unsupported | FailureKind::Other => None,
         }
     }
 }
@@ -205,7 +217,10 @@ fn kind_of(status: u16, code: &str) -> FailureKind {
             FailureKind::Transient
         }
         "NotImplemented" | "MethodNotAllowed" => FailureKind::Unsupported,
-        "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" => FailureKind::DamagedBody,
+        // A file that became shorter while it was sent ends as an incomplete body.
+        "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" | "IncompleteBody" => {
+            FailureKind::DamagedBody
+        }
         _ => match status {
             301 | 307 => FailureKind::WrongRegion,
             401 | 403 => FailureKind::Denied,

@@ -408,6 +408,7 @@ impl Bucket {
         upload_id: &str,
         parts: Vec<CompletedPart>,
     ) -> Result<Written, CallError> {
+        let expected = multipart_e_tag(&parts);
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let completed = self
             .retry
@@ -427,10 +428,11 @@ impl Bucket {
             .await;
         match completed {
             // An answer that was lost or cannot be read (some endpoints answer with another document than S3):
-            // what is stored tells whether it happened.
+            // what is stored tells whether it happened. An older object of many parts may stand there as well, so
+            // only the ETag that these parts make is proof.
             Err(error) if error.kind == FailureKind::NotFound || error.kind == FailureKind::Transient => {
                 match self.head_object(key, None).await? {
-                    Some(head) if head.e_tag.contains('-') => {
+                    Some(head) if expected.as_ref() == Some(&head.e_tag) => {
                         Ok(Written { e_tag: head.e_tag, version_id: head.version_id })
                     }
                     _ => Err(error),
@@ -653,6 +655,18 @@ pub trait PartSource {
 /// RFC 3986 unreserved characters and `/` stand for themselves in `x-amz-copy-source`.
 const COPY_SOURCE_ENCODED: AsciiSet =
     NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// The ETag of an upload of these parts: the MD5 of their MD5s and their number. None where the parts' ETags are not
+/// MD5s (KMS).
+fn multipart_e_tag(parts: &[CompletedPart]) -> Option<String> {
+    use md5::Digest as _;
+    let mut hasher = md5::Md5::new();
+    for part in parts {
+        let digest: [u8; 16] = hex::decode(unquote(part.e_tag())).ok()?.try_into().ok()?;
+        hasher.update(digest);
+    }
+    Some(format!("{}-{}", hex::encode(hasher.finalize()), parts.len()))
+}
 
 fn metadata(headers: &ObjectHeaders) -> Option<std::collections::HashMap<String, String>> {
     (!headers.metadata.is_empty()).then(|| headers.metadata.clone().into_iter().collect())

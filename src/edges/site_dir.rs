@@ -63,6 +63,10 @@ pub enum ScanError {
     LinkOutOfFolder(PathBuf),
     #[error("the symbolic link `{}` leads into itself", .0.display())]
     LinkLoop(PathBuf),
+    #[error("the symbolic link `{}` leads nowhere", .0.display())]
+    LinkToNowhere(PathBuf),
+    #[error("`{}` is neither a file nor a folder", .0.display())]
+    NotAFile(PathBuf),
     #[error("the name `{}` is not UTF-8", .0.display())]
     NotUtf8(PathBuf),
     #[error("the file `{}` cannot be an object", .path.display())]
@@ -87,7 +91,9 @@ impl ScanError {
             Self::LinkOutOfFolder(_) => {
                 "copy the file into the build, or leave the link out with `site.ignore`"
             }
-            Self::LinkLoop(_) => "remove the link",
+            Self::LinkLoop(_) | Self::LinkToNowhere(_) | Self::NotAFile(_) => {
+                "remove it, or leave it out with `site.ignore`"
+            }
             Self::NotUtf8(_) => "rename the file: object keys are UTF-8",
             Self::BadKey { .. } => "rename the file, or leave it out with `site.ignore` in sitepush.toml",
             Self::SameName { .. } => "remove one of the two",
@@ -230,7 +236,16 @@ fn walk(folder: &Path, rules: &dyn ScanRules, scan: &mut Scan) -> Result<Vec<Fou
     let mut found: Vec<Found> = Vec::new();
     let mut entries = walkdir::WalkDir::new(&root).follow_links(true).sort_by_file_name().into_iter();
     while let Some(entry) = entries.next() {
-        let entry = entry.map_err(|error| walk_error(&root, error))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => match error.path().and_then(|path| left_out(&root, path, rules)) {
+                Some(excluded) => {
+                    scan.excluded.push(excluded);
+                    continue;
+                }
+                None => return Err(walk_error(&root, error)),
+            },
+        };
         let relative = entry.path().strip_prefix(&root).expect("an entry lies in its root").to_owned();
         if relative.as_os_str().is_empty() {
             continue;
@@ -239,7 +254,14 @@ fn walk(folder: &Path, rules: &dyn ScanRules, scan: &mut Scan) -> Result<Vec<Fou
             let target = canonicalize(entry.path())
                 .map_err(|source| ScanError::Unreadable { path: relative.clone(), source })?;
             if !target.starts_with(&root) {
-                return Err(ScanError::LinkOutOfFolder(relative));
+                let Some(excluded) = left_out(&root, entry.path(), rules) else {
+                    return Err(ScanError::LinkOutOfFolder(relative));
+                };
+                scan.excluded.push(excluded);
+                if entry.file_type().is_dir() {
+                    entries.skip_current_dir();
+                }
+                continue;
             }
         }
         let name = entry.file_name().to_str().ok_or_else(|| ScanError::NotUtf8(relative.clone()))?;
@@ -252,20 +274,17 @@ fn walk(folder: &Path, rules: &dyn ScanRules, scan: &mut Scan) -> Result<Vec<Fou
             }
             continue;
         }
-        let text: String = relative
-            .to_str()
-            .ok_or_else(|| ScanError::NotUtf8(relative.clone()))?
-            .replace(std::path::MAIN_SEPARATOR, "/")
-            .nfc()
-            .collect();
-        let key =
-            ObjectKey::new(text).map_err(|source| ScanError::BadKey { path: relative.clone(), source })?;
+        let key = key_of(&relative)?;
         if secrets::is_secret_name(key.as_str()) && !rules.allows_secret(&key) {
             scan.secrets.push((key.clone(), "a file that by its name holds secrets".into()));
         }
         if let Some(reason) = rules.exclusion(&key) {
             scan.excluded.push(ExcludedFile { path: key.to_string(), reason });
             continue;
+        }
+        // A pipe would be waited for until somebody writes into it.
+        if !entry.file_type().is_file() {
+            return Err(ScanError::NotAFile(relative));
         }
         found.push(Found { key, path: entry.into_path() });
     }
@@ -276,6 +295,21 @@ fn walk(folder: &Path, rules: &dyn ScanRules, scan: &mut Scan) -> Result<Vec<Fou
     Ok(found)
 }
 
+fn key_of(relative: &Path) -> Result<ObjectKey, ScanError> {
+    let text = relative.to_str().ok_or_else(|| ScanError::NotUtf8(relative.to_owned()))?;
+    let text: String = text.replace(std::path::MAIN_SEPARATOR, "/").nfc().collect();
+    ObjectKey::new(text).map_err(|source| ScanError::BadKey { path: relative.to_owned(), source })
+}
+
+/// A link that cannot be followed, if the rules leave it out: by its own name, or with all that would be below it.
+fn left_out(root: &Path, path: &Path, rules: &dyn ScanRules) -> Option<ExcludedFile> {
+    let relative = path.strip_prefix(root).ok()?;
+    let key = key_of(relative).ok()?;
+    let below = || key_of(&relative.join("*")).ok().and_then(|key| rules.exclusion(&key));
+    let reason = rules.exclusion(&key).or_else(below)?;
+    Some(ExcludedFile { path: key.to_string(), reason })
+}
+
 /// A repository in the build publishes its whole history.
 fn note_secret_folder(name: &str, scan: &mut Scan, relative: &Path) {
     if name == ".git" {
@@ -283,17 +317,23 @@ fn note_secret_folder(name: &str, scan: &mut Scan, relative: &Path) {
     }
 }
 
+/// "Too many levels of symbolic links", by the system's number (`errno.h`).
+const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
+
 fn walk_error(root: &Path, error: walkdir::Error) -> ScanError {
-    let path = error.path().unwrap_or(root);
-    let path = path.strip_prefix(root).unwrap_or(path).to_owned();
+    let whole = error.path().unwrap_or(root).to_owned();
+    let path = whole.strip_prefix(root).unwrap_or(&whole).to_owned();
     if error.loop_ancestor().is_some() {
         return ScanError::LinkLoop(path);
     }
     let source =
         error.into_io_error().unwrap_or_else(|| std::io::Error::other("the folder cannot be walked"));
     // A link that leads to itself is a loop for the system, not for the walk.
-    if source.raw_os_error() == Some(40) {
+    if source.raw_os_error() == Some(ELOOP) {
         return ScanError::LinkLoop(path);
+    }
+    if source.kind() == std::io::ErrorKind::NotFound && whole.is_symlink() {
+        return ScanError::LinkToNowhere(path);
     }
     ScanError::Unreadable { path, source }
 }

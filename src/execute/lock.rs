@@ -22,8 +22,8 @@ pub const LOCK_FILE: &str = "lock.json";
 /// When it cannot be fetched, or is not a lock record.
 pub async fn read(bucket: &Bucket) -> Result<Option<FoundLock>, CallError> {
     let Some(file) = bucket.get_state(LOCK_FILE).await? else { return Ok(None) };
-    let record = serde_json::from_slice(&file.bytes).map_err(|error| {
-        CallError::local(FailureKind::Other, format!("`.sitepush/{LOCK_FILE}` is not a lock record: {error}"))
+    let record = LockRecord::decode(&file.bytes).map_err(|error| {
+        CallError::local(FailureKind::UnreadableState, format!("`.sitepush/{LOCK_FILE}`: {error}"))
     })?;
     Ok(Some(FoundLock { record, e_tag: file.e_tag }))
 }
@@ -125,7 +125,11 @@ impl Lock {
             // The answer to our own write may have been lost: then the lock is already as we want it.
             Err(error) if is_conflict(&error) => match read(&self.held.bucket).await? {
                 Some(found) if found.record == record => {}
-                _ => return Err(error),
+                Some(found) => {
+                    self.held.warn_of_our_writes(record.state, found).await?;
+                    return Err(error);
+                }
+                None => return Err(error),
             },
             Err(error) => return Err(error),
         }
@@ -148,6 +152,16 @@ impl Held {
     async fn write(&self, record: &LockRecord, condition: &Condition) -> Result<String, CallError> {
         let bytes = serde_json::to_vec_pretty(record).expect("a lock record has only string keys");
         self.bucket.put_state(LOCK_FILE, Bytes::from(bytes), Some(condition)).await
+    }
+
+    /// Somebody took the lock away and ended meanwhile. If this run may have written over what that one published, the
+    /// next run must compare the bucket. (Should another be at work right now, there is no place to say so.)
+    async fn warn_of_our_writes(&self, ours: LockState, found: FoundLock) -> Result<(), CallError> {
+        if matches!(ours, LockState::Unfinished { .. }) && found.record.state == LockState::Free {
+            let record = LockRecord::new(ours, found.record.settlement);
+            self.write(&record, &Condition::Matches(found.e_tag)).await?;
+        }
+        Ok(())
     }
 
     /// The lock's ETag if it is ours: a write whose answer was lost looks like somebody else's.

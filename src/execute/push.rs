@@ -113,10 +113,11 @@ pub async fn push(work: Work<'_>, tools: &Tools) -> Result<Outcome, ExecuteError
         LockState::Free
     };
     let was_lost = lock.is_lost();
+    let ended = lock.end(state, settlement).await;
     if was_lost {
         outcome.failures.push(lost_lock());
         outcome.ending = Ending::PartWay;
-    } else if let Err(error) = lock.end(state, settlement).await {
+    } else if let Err(error) = ended {
         let text = format!("the lock could not be given back ({error}); it runs out by itself");
         outcome.warnings.push(text);
     }
@@ -129,6 +130,7 @@ fn lost_lock() -> crate::core::outcome::Failure {
     crate::core::outcome::Failure {
         what: "another run took the lock over, so this one stopped".into(),
         causes: Vec::new(),
+        hint: None,
         is_environment: false,
     }
 }
@@ -370,11 +372,10 @@ impl<'a> Run<'a> {
                     self.outcome.invalidations.push(made);
                 }
                 Err(error) => {
-                    let what = format!(
-                        "cannot invalidate {} items of distribution {}",
-                        owed.items.len(),
-                        owed.distribution_id
-                    );
+                    let count = owed.items.len();
+                    let items = if count == 1 { "item" } else { "items" };
+                    let what =
+                        format!("cannot invalidate {count} {items} of distribution {}", owed.distribution_id);
                     result = Err(self.fail(&what, &error));
                 }
             }

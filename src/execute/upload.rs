@@ -137,7 +137,12 @@ impl Uploader<'_> {
 
 /// A failure of `what` by one call.
 pub fn failure(what: String, error: &CallError) -> Failure {
-    Failure { what, causes: vec![error.to_string()], is_environment: error.is_environment() }
+    Failure {
+        what,
+        causes: vec![error.to_string()],
+        hint: error.hint(),
+        is_environment: error.is_environment(),
+    }
 }
 
 fn has_fatal(result: &StageResult) -> bool {

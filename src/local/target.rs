@@ -20,6 +20,8 @@ pub struct TargetOptions {
     /// The site's port; 0 takes a free one.
     pub site_port: u16,
     pub edge: EdgeOptions,
+    /// Further distributions in front of the same bucket, by id: managed, but without a port of their own.
+    pub other_distributions: BTreeMap<String, EdgeOptions>,
     pub clock: Clock,
 }
 
@@ -38,6 +40,7 @@ impl TargetOptions {
             },
             site_port: 0,
             edge: EdgeOptions::default(),
+            other_distributions: BTreeMap::new(),
             clock: Clock::default(),
         }
     }
@@ -76,9 +79,15 @@ impl Target {
     /// When the site's port is taken.
     pub async fn start(store: &Store, options: TargetOptions) -> Result<Self, TargetError> {
         store.create_bucket(&options.bucket);
-        let origin = BucketOrigin { store: store.clone(), bucket: options.bucket.clone() };
-        let edge = Edge::new(Arc::new(origin), options.edge, options.clock).map_err(TargetError::Function)?;
-        let edges = BTreeMap::from([(options.distribution_id.clone(), edge.clone())]);
+        let make_edge = |edge_options| {
+            let origin = BucketOrigin { store: store.clone(), bucket: options.bucket.clone() };
+            Edge::new(Arc::new(origin), edge_options, options.clock.clone()).map_err(TargetError::Function)
+        };
+        let edge = make_edge(options.edge)?;
+        let mut edges = BTreeMap::from([(options.distribution_id.clone(), edge.clone())]);
+        for (id, edge_options) in options.other_distributions {
+            edges.insert(id, make_edge(edge_options)?);
+        }
         let control = ControlPlane::new(edges);
         let plane = control.clone();
         let api = Api::new(store, &options.credentials).with_other(

@@ -33,7 +33,9 @@ pub fn load(named: Option<&Path>) -> Result<LoadedConfig, Error> {
         },
     };
     let text = read(&path).map_err(|error| {
-        Error::usage(format!("cannot read the configuration `{}`", path.display())).caused_by(error)
+        Error::usage(format!("cannot read the configuration `{}`", path.display()))
+            .caused_by(error)
+            .with_hint("`sitepush init` writes one; it is a text in UTF-8")
     })?;
     let name =
         path.file_name().map_or_else(|| FILE_NAME.to_owned(), |name| name.to_string_lossy().into_owned());
@@ -59,7 +61,8 @@ pub fn read_headers_file(directory: &Path) -> Result<Option<HeadersFile>, Error>
         return Ok(None);
     }
     let failed = || Error::usage(format!("cannot read `{}`", path.display()));
-    let text = read(&path).map_err(|error| failed().caused_by(error))?;
+    let text = read(&path)
+        .map_err(|error| failed().caused_by(error).with_hint("it is a text in UTF-8, or left out"))?;
     HeadersFile::parse(&text).map(Some).map_err(|error| {
         failed()
             .caused_by(error)

@@ -1,5 +1,6 @@
 //! Arguments, then sitepush.toml, then defaults: the one place where it is decided who wins.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -135,19 +136,24 @@ impl TargetSettings {
             return Err(Error::usage("no bucket is named")
                 .with_hint("pass `--bucket`, or write a target into sitepush.toml (`sitepush init`)"));
         };
+        check_bucket(&bucket)?;
         let prefix = args.prefix.clone().or_else(|| target.prefix.clone()).unwrap_or_default();
-        let prefix = KeyPrefix::new(&prefix)
-            .map_err(|error| Error::usage(format!("`{prefix}` cannot be a prefix")).caused_by(error))?;
+        let prefix = KeyPrefix::new(&prefix).map_err(|error| {
+            let wrong = Error::usage(format!("`{prefix}` cannot be a prefix")).caused_by(error);
+            wrong.with_hint("a prefix is names with single slashes between them, such as `site` or `a/b`")
+        })?;
         let distributions = if args.distributions.is_empty() {
             target.distributions.clone()
         } else {
             args.distributions.clone()
         };
+        let endpoint_url = args.endpoint_url.clone().or_else(|| target.endpoint_url.clone());
+        endpoint_url.as_deref().map_or(Ok(()), check_endpoint_url)?;
         Ok(Self {
             bucket,
             prefix,
             distributions,
-            endpoint_url: args.endpoint_url.clone().or_else(|| target.endpoint_url.clone()),
+            endpoint_url,
             region: args.region.clone().or_else(|| target.region.clone()),
             profile: args.profile.clone().or_else(|| target.profile.clone()),
             static_keys: None,
@@ -158,6 +164,29 @@ impl TargetSettings {
     fn edge_caching(&self) -> EdgeCaching {
         if self.distributions.is_empty() { EdgeCaching::Unmanaged } else { EdgeCaching::Invalidated }
     }
+}
+
+/// Finds what people write instead of a bucket's name: URLs, folders, nothing much. Old buckets may have capitals and
+/// underscores; access points are named by an ARN.
+fn check_bucket(bucket: &str) -> Result<(), Error> {
+    let is_name = (3..=255).contains(&bucket.len())
+        && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    if is_name || bucket.starts_with("arn:") {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{bucket}` cannot be a bucket's name"))
+        .with_hint("name the bucket alone, without `s3://`; a folder in it is the `--prefix`"))
+}
+
+fn check_endpoint_url(text: &str) -> Result<(), Error> {
+    let is_url = text.parse::<http::Uri>().is_ok_and(|url| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
+    });
+    if is_url {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{text}` is not an endpoint"))
+        .with_hint("an endpoint is a URL such as `https://s3.example.com` or `http://127.0.0.1:9000`"))
 }
 
 /// The target that the arguments choose. `--bucket` without a name means a target of flags alone.
@@ -209,7 +238,11 @@ impl BuildSettings {
         };
         let headers_file = config_file::read_headers_file(&directory)?;
         let (rules, warnings) = CacheRules::new(&loaded.config.rules(), headers_file.as_ref(), edge)
-            .map_err(|error| Error::usage("the cache rules cannot be used").caused_by(error))?;
+            .map_err(|error| {
+                Error::usage("the cache rules cannot be used")
+                    .caused_by(error)
+                    .with_hint("rules are counted from the top of sitepush.toml, from 1")
+            })?;
         Ok(Self {
             directory,
             rules,
@@ -255,7 +288,9 @@ fn is_source_map(key: &ObjectKey) -> bool {
 
 fn globs(patterns: &[String], field: &str) -> Result<GlobSet, Error> {
     let failed = |error: globset::Error| {
-        Error::usage(format!("`{field}` in sitepush.toml has a bad pattern")).caused_by(error)
+        Error::usage(format!("`{field}` in sitepush.toml has a bad pattern"))
+            .caused_by(error)
+            .with_hint("`*` stands for anything inside a segment, `**` for any segments; `[[]` is a bracket")
     };
     let mut builder = GlobSetBuilder::new();
     for pattern in patterns {
@@ -269,7 +304,11 @@ impl RunSettings {
         let defaults = Limits::default();
         let limits = &config.limits;
         Self {
-            max_concurrency: args.concurrency.or(config.push.concurrency).unwrap_or(DEFAULT_CONCURRENCY),
+            max_concurrency: args
+                .concurrency
+                .map(NonZeroUsize::get)
+                .or(config.push.concurrency)
+                .unwrap_or(DEFAULT_CONCURRENCY),
             limits: Limits {
                 max_deletes: args.max_deletes.or(limits.max_deletes).unwrap_or(defaults.max_deletes),
                 max_delete_percent: limits.max_delete_percent.unwrap_or(defaults.max_delete_percent),

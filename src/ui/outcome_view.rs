@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::core::outcome::{Ending, Outcome};
+use crate::core::outcome::{Ending, Failure, Outcome};
 
 use super::human;
 use super::terminal::style::{self, paint};
@@ -17,14 +17,15 @@ pub fn render(outcome: &Outcome) -> String {
     for warning in &outcome.warnings {
         let _ = writeln!(text, "{} {warning}", paint(style::WARNING, "warning:"));
     }
-    for failure in outcome.failures.iter().take(FAILURES_SHOWN) {
+    let shown = worth_showing(outcome);
+    for failure in &shown {
         let _ = writeln!(text, "{} {}", paint(style::ERROR, "error:"), failure.what);
         for cause in &failure.causes {
             let _ = writeln!(text, "  caused by: {cause}");
         }
     }
-    if outcome.failures.len() > FAILURES_SHOWN {
-        let more = (outcome.failures.len() - FAILURES_SHOWN) as u64;
+    if outcome.failures.len() > shown.len() {
+        let more = (outcome.failures.len() - shown.len()) as u64;
         let _ = writeln!(text, "... and {}", human::count(more, "more failure", "more failures"));
     }
     text.push_str(&headline(outcome));
@@ -41,6 +42,13 @@ pub fn render(outcome: &Outcome) -> String {
         let _ = writeln!(text, "hint: {hint}");
     }
     text
+}
+
+/// The first failures. A missing permission or a lost network strikes all that was in flight: once is enough.
+fn worth_showing(outcome: &Outcome) -> Vec<&Failure> {
+    let (everywhere, single): (Vec<_>, Vec<_>) =
+        outcome.failures.iter().partition(|failure| failure.is_environment);
+    everywhere.into_iter().take(1).chain(single).take(FAILURES_SHOWN).collect()
 }
 
 fn headline(outcome: &Outcome) -> String {
@@ -93,7 +101,10 @@ fn done(outcome: &Outcome) -> String {
 
 fn hint(outcome: &Outcome) -> Option<&'static str> {
     match outcome.ending {
-        Ending::PartWay => Some("run the same command again: it does only what is left"),
+        Ending::PartWay => {
+            let by_cause = outcome.failures.iter().find_map(|failure| failure.hint);
+            by_cause.or(Some("run the same command again: it does only what is left"))
+        }
         Ending::Interrupted => Some("run the same command again to finish"),
         Ending::NothingToDo | Ending::Done => None,
     }

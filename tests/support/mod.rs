@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use sitepush::local::edge::EdgeOptions;
 use sitepush::local::s3::{Store, StoreOptions};
 use sitepush::local::target::{Target, TargetOptions};
 use tempfile::TempDir;
 
 pub const BUCKET: &str = "example-site";
 pub const DISTRIBUTION: &str = "E1EXAMPLE";
+pub const OTHER_DISTRIBUTION: &str = "E2EXAMPLE";
 
 /// A site's folder that is made and changed file by file.
 pub struct Site {
@@ -92,6 +94,24 @@ impl Answer {
     pub fn success(self) -> Self {
         self.expect_code(0)
     }
+
+    /// The answer, which must be a good error: this exit code, one message and one hint with these words in them, and
+    /// no credentials.
+    #[track_caller]
+    pub fn explains(self, code: i32, words: &[&str]) -> Self {
+        let answer = self.expect_code(code);
+        let lines = |start: &str| answer.stderr.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(lines("error: "), 1, "one message:\n{}", answer.stderr);
+        assert_eq!(lines("hint: "), 1, "one hint:\n{}", answer.stderr);
+        for word in words {
+            assert!(answer.stderr.contains(word), "no `{word}` in:\n{}", answer.stderr);
+        }
+        for secret in ["local-access-key", "local-secret-access-key"] {
+            let is_told = answer.stderr.contains(secret) || answer.stdout.contains(secret);
+            assert!(!is_told, "credentials in:\n{}", answer.stderr);
+        }
+        answer
+    }
 }
 
 /// The embedded target with a runtime of its own, so that tests are plain functions.
@@ -107,15 +127,25 @@ impl Cloud {
     }
 
     pub fn with_options(options: StoreOptions) -> Self {
+        Self::start(options, TargetOptions::new(BUCKET, DISTRIBUTION))
+    }
+
+    /// A second distribution in front of the same bucket, with this origin path.
+    pub fn with_two_distributions(origin_path: &str) -> Self {
+        let other = EdgeOptions { origin_path: origin_path.to_owned(), ..EdgeOptions::default() };
+        let mut options = TargetOptions::new(BUCKET, DISTRIBUTION);
+        options.other_distributions.insert(OTHER_DISTRIBUTION.to_owned(), other);
+        Self::start(StoreOptions::default(), options)
+    }
+
+    fn start(options: StoreOptions, target: TargetOptions) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .expect("a runtime");
         let store = Store::memory(options);
-        let target = runtime
-            .block_on(Target::start(&store, TargetOptions::new(BUCKET, DISTRIBUTION)))
-            .expect("the target starts");
+        let target = runtime.block_on(Target::start(&store, target)).expect("the target starts");
         Self { target, runtime, home: tempfile::tempdir().expect("a temporary folder") }
     }
 
@@ -194,7 +224,9 @@ impl Cloud {
 
 /// The program without anything of the developer's environment that it could read.
 pub fn program() -> Command {
-    let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_sitepush")));
+    // Where the tests are run as they were built elsewhere, the runner says where the program is.
+    let path = std::env::var_os("CARGO_BIN_EXE_sitepush").map(PathBuf::from);
+    let mut command = Command::new(path.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_sitepush"))));
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())

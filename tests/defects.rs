@@ -1,0 +1,619 @@
+//! Defects that tools of this kind were seen to have, each as a test that would find it here.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use bytes::Bytes;
+use sitepush::local::control::faults::{Fault as CloudFrontFault, Operation};
+use sitepush::local::s3::faults::{Fault, FaultRule};
+use sitepush::local::s3::store::{Mutation, StoredObject};
+use support::{BUCKET, Cloud, DISTRIBUTION, OTHER_DISTRIBUTION, Site};
+
+const PART_WAY: i32 = 1;
+const REFUSED: i32 = 3;
+
+/// A site of so many pages besides the small one.
+fn site_of(pages: usize) -> Site {
+    let site = Site::small();
+    for number in 0..pages {
+        site.write(&format!("blog/{number:04}.html"), format!("post {number}"));
+    }
+    site
+}
+
+fn fail_invalidations(cloud: &Cloud, times: u32) {
+    cloud.target.control.fail(Some(Operation::CreateInvalidation), CloudFrontFault::AccessDenied, times);
+}
+
+/// Bytes and headers of all that visitors can ask for.
+fn served(cloud: &Cloud) -> BTreeMap<String, (Bytes, Option<String>, Option<String>)> {
+    let part =
+        |object: StoredObject| (object.body, object.attributes.cache_control, object.attributes.content_type);
+    let object = |key: &str| cloud.store().object(BUCKET, key).expect("it is listed");
+    cloud.site_keys().into_iter().map(|key| (key.clone(), part(object(&key)))).collect()
+}
+
+mod deleting {
+    use super::*;
+
+    #[test]
+    fn a_prefix_does_not_list_or_delete_its_siblings() {
+        let cloud = Cloud::new();
+        let site = site_of(4);
+        for key in ["site-staging/blog/0000.html", "site2/blog/0001.html", "sitemap.xml", "site"] {
+            cloud.store().put_foreign(BUCKET, key, "a sibling", Default::default());
+        }
+        cloud.push(&site, &["--prefix", "site"]).success();
+        for number in 0..2 {
+            site.remove(&format!("blog/{number:04}.html"));
+        }
+        cloud.push(&site, &["--prefix", "site", "--verify-remote"]).success();
+        let status =
+            cloud.on_target("status", &["--prefix", "site", "--verify-remote", "--json"]).success().json();
+        assert_eq!(status["unknown"], serde_json::json!([]));
+        for key in ["site-staging/blog/0000.html", "site2/blog/0001.html", "sitemap.xml", "site"] {
+            assert_eq!(cloud.body(key), "a sibling");
+        }
+        assert!(!cloud.site_keys().contains(&"site/blog/0001.html".to_owned()));
+    }
+
+    #[test]
+    fn a_target_inside_a_target_is_not_unknown_to_the_outer_one() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        cloud.push(&site, &[]).success();
+        cloud.push(&site, &["--prefix", "preview/7"]).success();
+        cloud.store().put_foreign(BUCKET, "preview/70/stray.txt", "a stray", Default::default());
+        let status = cloud.on_target("status", &["--verify-remote", "--json"]).success().json();
+        assert_eq!(status["unknown"], serde_json::json!(["preview/70/stray.txt"]));
+        cloud.on_target("prune", &["--prune-unknown", "--yes"]).success();
+        let inner = cloud.push(&site, &["--prefix", "preview/7", "--verify-remote"]).success();
+        assert!(inner.stderr.contains("is up to date"), "{}", inner.stderr);
+        assert!(cloud.store().object(BUCKET, "preview/70/stray.txt").is_none());
+    }
+
+    #[test]
+    fn well_known_files_are_published_and_kept() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        site.write(".well-known/security.txt", "Contact: x").write(".well-known/acme/.hidden", "no");
+        site.write(".git/config", "no").write(".htaccess", "no");
+        cloud.push(&site, &[]).success();
+        site.write("style.css", "new");
+        cloud.push(&site, &["--verify-remote"]).success();
+        cloud.on_target("prune", &["--keep", "1", "--days", "0"]).success();
+        assert_eq!(cloud.body(".well-known/security.txt"), "Contact: x");
+        assert_eq!(cloud.site_keys().len(), 7);
+    }
+
+    #[test]
+    fn over_the_limit_none_is_deleted_rather_than_the_first_few() {
+        let cloud = Cloud::new();
+        let site = site_of(10);
+        cloud.push(&site, &[]).success();
+        for number in 0..4 {
+            site.remove(&format!("blog/{number:04}.html"));
+        }
+        site.write("index.html", "new");
+        let before = cloud.store().snapshot(BUCKET);
+        let answer = cloud.push(&site, &["--max-deletes", "3"]);
+        answer.explains(REFUSED, &["would delete 4 objects, more than the limit of 3", "--max-deletes"]);
+        assert_eq!(cloud.store().snapshot(BUCKET), before);
+        cloud.push(&site, &["--max-deletes", "4"]).success();
+        assert_eq!(cloud.site_keys().len(), 12);
+    }
+
+    #[test]
+    fn a_key_that_could_not_be_deleted_is_reported_and_tried_again() {
+        let cloud = Cloud::new();
+        let site = site_of(6);
+        cloud.push(&site, &[]).success();
+        site.remove("blog/0001.html").remove("blog/0002.html");
+        cloud.target.api.faults().refuse_delete("blog/0002.html");
+        let answer =
+            cloud.push(&site, &[]).explains(PART_WAY, &["cannot delete `blog/0002.html`", "AccessDenied"]);
+        assert!(answer.stderr.contains("the release is live"), "{}", answer.stderr);
+        assert!(!cloud.site_keys().contains(&"blog/0001.html".to_owned()));
+        cloud.target.api.faults().clear();
+        cloud.push(&site, &[]).success();
+        assert!(!cloud.site_keys().contains(&"blog/0002.html".to_owned()));
+        let again = cloud.push(&site, &[]).success();
+        assert!(again.stderr.contains("is up to date"), "{}", again.stderr);
+    }
+
+    #[test]
+    fn a_delete_request_that_fails_is_reported_and_tried_again() {
+        let cloud = Cloud::new();
+        let site = site_of(6);
+        cloud.push(&site, &[]).success();
+        site.remove("blog/0001.html").remove("style.css");
+        cloud
+            .target
+            .api
+            .faults()
+            .add(FaultRule::new(Fault::ACCESS_DENIED).method("POST").path(BUCKET).times(1));
+        cloud.push(&site, &[]).explains(PART_WAY, &["cannot delete objects", "AccessDenied"]);
+        assert!(cloud.site_keys().contains(&"style.css".to_owned()));
+        cloud.push(&site, &[]).success();
+        assert_eq!(cloud.site_keys().len(), 10);
+    }
+}
+
+mod order {
+    use super::*;
+
+    #[test]
+    fn nothing_later_runs_after_an_upload_has_failed() {
+        let cloud = Cloud::new();
+        let site = site_of(6);
+        cloud.push(&site, &[]).success();
+        let before = served(&cloud);
+        site.write("app.css", "needed")
+            .write("blog/0000.html", "uses app.css")
+            .write("index.html", "so does this");
+        site.remove("blog/0005.html");
+        // Not a matter of permissions: this one object fails, the others do not.
+        cloud.target.api.faults().add(
+            FaultRule::new(Fault::Answer { status: 400, code: "InvalidRequest" })
+                .method("PUT")
+                .path("app.css"),
+        );
+        cloud.push(&site, &[]).explains(PART_WAY, &["cannot upload `app.css`", "the site is whole"]);
+        assert_eq!(served(&cloud), before);
+        assert_eq!(cloud.invalidated(), Vec::<Vec<String>>::new());
+        cloud.target.api.faults().clear();
+        cloud.push(&site, &[]).success();
+        assert_eq!(cloud.body("blog/0000.html"), "uses app.css");
+        assert!(!cloud.site_keys().contains(&"blog/0005.html".to_owned()));
+    }
+
+    #[test]
+    fn deletes_wait_for_the_invalidation() {
+        let cloud = Cloud::new();
+        let site = site_of(6);
+        cloud.push(&site, &[]).success();
+        site.remove("blog/0005.html").write("index.html", "no link to it any more");
+        let control = cloud.target.control.clone();
+        cloud.store().watch(move |mutation, _| {
+            if matches!(mutation, Mutation::Delete { key, .. } if key == "blog/0005.html") {
+                assert_eq!(
+                    control.invalidations(DISTRIBUTION).len(),
+                    1,
+                    "deleted before the caches were told"
+                );
+            }
+        });
+        cloud.push(&site, &[]).success();
+        assert!(!cloud.site_keys().contains(&"blog/0005.html".to_owned()));
+    }
+
+    #[test]
+    fn an_invalidation_that_failed_is_made_by_the_next_run_and_only_then_is_deleted() {
+        let cloud = Cloud::new();
+        let site = site_of(6);
+        cloud.push(&site, &[]).success();
+        site.remove("blog/0005.html").write("index.html", "new");
+        fail_invalidations(&cloud, 1);
+        cloud.push(&site, &[]).explains(PART_WAY, &["cannot invalidate", DISTRIBUTION]);
+        assert_eq!(cloud.body("index.html"), "new");
+        assert!(cloud.site_keys().contains(&"blog/0005.html".to_owned()));
+        let status = cloud.on_target("status", &["--json"]).success().json();
+        assert_eq!(status["debts"].as_array().expect("a list").len(), 1);
+        // The folder has not changed, and there is work all the same.
+        let site_path = site.path().to_str().expect("a plain path");
+        cloud.on_target("plan", &[site_path, "--detailed-exitcode"]).expect_code(2);
+        cloud.push(&site, &[]).success();
+        assert_eq!(cloud.invalidated(), [["/", "/blog/0005*", "/index.html"]]);
+        assert!(!cloud.site_keys().contains(&"blog/0005.html".to_owned()));
+        let again = cloud.push(&site, &[]).success();
+        assert!(again.stderr.contains("is up to date"), "{}", again.stderr);
+        assert_eq!(cloud.invalidated().len(), 1);
+    }
+
+    #[test]
+    fn a_debt_survives_a_release_in_between() {
+        let cloud = Cloud::new();
+        let site = site_of(2);
+        cloud.push(&site, &[]).success();
+        site.write("style.css", "second");
+        fail_invalidations(&cloud, 3);
+        cloud.push(&site, &[]).expect_code(PART_WAY);
+        site.write("about/index.html", "third");
+        cloud.push(&site, &[]).expect_code(PART_WAY);
+        assert_eq!(cloud.body("about/index.html"), "third");
+        cloud.push(&site, &[]).success();
+        let mut items = cloud.invalidated().concat();
+        items.sort();
+        assert!(
+            items.contains(&"/style.css".to_owned()) && items.iter().any(|item| item.starts_with("/about")),
+            "{items:?}"
+        );
+    }
+}
+
+mod invalidating {
+    use super::*;
+
+    #[test]
+    fn caller_references_differ_within_one_second() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        cloud.push(&site, &[]).success();
+        for number in 0..6 {
+            site.write("style.css", format!("{number}"));
+            cloud.push(&site, &[]).success();
+        }
+        let records = cloud.target.control.invalidations(DISTRIBUTION);
+        let references: std::collections::BTreeSet<_> =
+            records.iter().map(|record| record.caller_reference.clone()).collect();
+        assert_eq!((records.len(), references.len()), (6, 6));
+    }
+
+    #[test]
+    fn each_distribution_gets_the_paths_of_its_own_origin() {
+        let cloud = Cloud::with_two_distributions("/site");
+        let site = Site::small();
+        let both = ["--prefix", "site", "--distribution", OTHER_DISTRIBUTION];
+        cloud.push(&site, &both).success();
+        site.write("style.css", "new").write("about/index.html", "new");
+        cloud.push(&site, &both).success();
+        assert_eq!(cloud.invalidated(), [["/site/about*", "/site/style.css"]]);
+        let other = cloud.target.control.invalidations(OTHER_DISTRIBUTION);
+        assert_eq!(other.len(), 1);
+        assert_eq!(other[0].items, ["/about*", "/style.css"]);
+        assert_ne!(
+            other[0].caller_reference,
+            cloud.target.control.invalidations(DISTRIBUTION)[0].caller_reference
+        );
+    }
+
+    #[test]
+    fn one_distribution_failing_does_not_keep_the_other_from_its_due() {
+        let cloud = Cloud::with_two_distributions("");
+        let site = Site::small();
+        let both = ["--distribution", OTHER_DISTRIBUTION];
+        cloud.push(&site, &both).success();
+        site.write("style.css", "new");
+        fail_invalidations(&cloud, 1);
+        cloud.push(&site, &both).expect_code(PART_WAY);
+        let count = |id| cloud.target.control.invalidations(id).len();
+        assert_eq!(count(DISTRIBUTION) + count(OTHER_DISTRIBUTION), 1);
+        cloud.push(&site, &both).success();
+        assert_eq!((count(DISTRIBUTION), count(OTHER_DISTRIBUTION)), (1, 1));
+    }
+
+    #[test]
+    fn more_than_three_thousand_paths_go_in_batches_that_share_nothing() {
+        let cloud = Cloud::new();
+        let paths: Vec<String> = (0..3_250).map(|number| format!("/page-{number:05}.html")).collect();
+        let mut arguments = vec!["invalidate", "--distribution", DISTRIBUTION];
+        arguments.extend(paths.iter().map(String::as_str));
+        cloud.run(&arguments).success();
+        let batches = cloud.invalidated();
+        assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [3_000, 250]);
+        assert_eq!(batches.concat(), paths);
+    }
+
+    #[test]
+    fn thousands_of_changed_pages_are_all_covered_by_what_cloudfront_takes() {
+        let cloud = Cloud::new();
+        let site = site_of(2_400);
+        cloud.push(&site, &[]).success();
+        for number in (0..2_400).step_by(2) {
+            site.write(&format!("blog/{number:04}.html"), format!("new {number}"));
+        }
+        cloud.push(&site, &[]).success();
+        let items = cloud.invalidated().concat();
+        assert!(items.len() <= 3_000 && items.iter().filter(|item| item.ends_with('*')).count() <= 15);
+        let covers = |path: &str| {
+            items.iter().any(|item| match item.strip_suffix('*') {
+                Some(beginning) => path.starts_with(beginning),
+                None => path == item,
+            })
+        };
+        for number in (0..2_400).step_by(2) {
+            for path in [
+                format!("/blog/{number:04}.html"),
+                format!("/blog/{number:04}"),
+                format!("/blog/{number:04}/"),
+            ] {
+                assert!(covers(&path), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn myindex_is_no_index_page() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        site.write("myindex.html", "one").write("docs/myindex.html", "one").write("docs/index.html", "docs");
+        cloud.push(&site, &[]).success();
+        site.write("myindex.html", "two").write("docs/myindex.html", "two");
+        cloud.push(&site, &[]).success();
+        let items = cloud.invalidated().concat();
+        for path in ["/", "/docs/", "/docs", "/my"] {
+            let covers =
+                |item: &String| item.strip_suffix('*').map_or(item == path, |start| path.starts_with(start));
+            assert!(!items.iter().any(covers), "{path}: {items:?}");
+        }
+        assert!(
+            items.iter().any(|item| "/myindex.html".starts_with(item.trim_end_matches('*'))),
+            "{items:?}"
+        );
+    }
+}
+
+mod comparing {
+    use super::*;
+
+    #[test]
+    fn headers_are_compared_by_value() {
+        let cloud = Cloud::new();
+        let site = site_of(20);
+        let mut headers = String::new();
+        for number in 0..20 {
+            headers.push_str(&format!(
+                "/blog/{number:04}\n  Cache-Control: public, max-age={number}\n  Content-Language: en-{number:02}\n"
+            ));
+        }
+        site.write("_headers", &headers);
+        let folder = Site::new();
+        folder.write(
+            "sitepush.toml",
+            "[[rules]]\nmatch = \"**/*.css\"\ncompress = \"gzip\"\nheaders = { \"X-Amz-Meta-Team\" = \"web\", \"content-disposition\" = \"inline\" }\n",
+        );
+        let config = folder.path().join("sitepush.toml");
+        let config = ["--config", config.to_str().expect("a plain path")];
+        cloud.push(&site, &config).success();
+        assert_eq!(cloud.cache_control("blog/0007.html"), "public, max-age=7");
+        let before = cloud.store().snapshot(BUCKET);
+        for more in [&[][..], &["--verify-remote"]] {
+            let again = cloud.push(&site, &[&config[..], more].concat()).success();
+            assert!(again.stderr.contains("is up to date"), "{}", again.stderr);
+        }
+        assert_eq!(cloud.store().snapshot(BUCKET), before);
+    }
+
+    #[test]
+    fn an_etag_that_is_no_md5_is_never_taken_for_one() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        let film = vec![b'f'; 20 << 20];
+        site.write("film.mp4", &film);
+        cloud.push(&site, &[]).success();
+        assert!(cloud.store().object(BUCKET, "film.mp4").expect("published").e_tag.ends_with("-2"));
+        // By the manifest it is known...
+        cloud.requests();
+        cloud.push(&site, &["--verify-remote"]).success();
+        assert!(!cloud.requests().iter().any(|request| request.starts_with("PUT film.mp4")));
+        // ...and another film of that size is not taken for it by a run that knows no manifest.
+        let other = Cloud::new();
+        let attributes = cloud.store().object(BUCKET, "film.mp4").expect("published").attributes;
+        other.store().put_foreign(BUCKET, "film.mp4", vec![b'g'; film.len()], attributes);
+        other.push(&site, &[]).success();
+        assert!(other.store().object(BUCKET, "film.mp4").expect("published").body == film);
+    }
+
+    #[test]
+    fn a_large_upload_that_was_never_completed_is_not_taken_for_the_object_before_it() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        site.write("film.mp4", vec![b'1'; 20 << 20]);
+        cloud.push(&site, &[]).success();
+        site.write("film.mp4", vec![b'2'; 20 << 20]).write("index.html", "with the second film");
+        // Creating the upload is the first POST of its key; completing it never succeeds.
+        let lost = FaultRule::new(Fault::Answer { status: 500, code: "InternalError" });
+        cloud.target.api.faults().add(lost.method("POST").path("film.mp4").after(1));
+        cloud.push(&site, &["--retry-seconds", "1"]).explains(PART_WAY, &["cannot upload `film.mp4`"]);
+        assert_ne!(cloud.body("index.html"), "with the second film");
+        cloud.target.api.faults().clear();
+        cloud.push(&site, &[]).success();
+        assert!(cloud.store().object(BUCKET, "film.mp4").expect("published").body == vec![b'2'; 20 << 20]);
+    }
+}
+
+mod trouble {
+    use super::*;
+
+    /// Two pushes, the second with a lost answer to `method` on `path`; the site must be as without trouble, and
+    /// nothing twice.
+    fn survives_a_lost_answer(method: &'static str, path: &str, is_first: bool) {
+        let [disturbed, calm] = [Cloud::new(), Cloud::new()];
+        let site = site_of(3);
+        if !is_first {
+            for cloud in [&disturbed, &calm] {
+                cloud.push(&site, &[]).success();
+            }
+            site.write("index.html", "new").write("new.css", "new").remove("blog/0001.html");
+        }
+        calm.push(&site, &[]).success();
+        disturbed
+            .target
+            .api
+            .faults()
+            .add(FaultRule::new(Fault::DropAfter).method(method).path(path).times(1));
+        disturbed.push(&site, &[]).success();
+        assert_eq!(served(&disturbed), served(&calm), "{method} {path}");
+        assert_eq!(disturbed.invalidated(), calm.invalidated(), "{method} {path}");
+        let releases = |cloud: &Cloud| {
+            cloud.on_target("releases", &["--json"]).success().json().as_array().expect("a list").len()
+        };
+        assert_eq!(releases(&disturbed), releases(&calm), "{method} {path}");
+        let again = disturbed.push(&site, &[]).success();
+        assert!(again.stderr.contains("is up to date"), "{}", again.stderr);
+    }
+
+    #[test]
+    fn a_lost_answer_to_the_lock_is_no_lost_race() {
+        for is_first in [true, false] {
+            survives_a_lost_answer("PUT", "lock.json", is_first);
+        }
+    }
+
+    #[test]
+    fn a_lost_answer_to_the_commit_is_no_lost_race() {
+        for is_first in [true, false] {
+            survives_a_lost_answer("PUT", "manifest.json.gz", is_first);
+        }
+    }
+
+    #[test]
+    fn a_lost_answer_to_an_upload_or_delete_is_asked_for_again() {
+        survives_a_lost_answer("PUT", "index.html", true);
+        survives_a_lost_answer("PUT", "index.html", false);
+        survives_a_lost_answer("PUT", "intent.json", false);
+        survives_a_lost_answer("PUT", "releases/", false);
+        survives_a_lost_answer("POST", BUCKET, false);
+        survives_a_lost_answer("GET", "manifest.json.gz", false);
+    }
+
+    #[test]
+    fn a_lost_answer_to_an_invalidation_does_not_make_two() {
+        survives_a_lost_answer("POST", "invalidation", false);
+    }
+
+    #[test]
+    fn a_lost_answer_when_the_lock_is_given_back_leaves_it_free() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        cloud.push(&site, &[]).success();
+        site.write("style.css", "new");
+        // The second write of the lock gives it back.
+        cloud
+            .target
+            .api
+            .faults()
+            .add(FaultRule::new(Fault::DropAfter).method("PUT").path("lock.json").after(1).times(1));
+        let answer = cloud.push(&site, &[]).success();
+        assert!(!answer.stderr.contains("could not be given back"), "{}", answer.stderr);
+        let status = cloud.on_target("status", &["--json"]).success().json();
+        assert_eq!(status["lock"], "free");
+    }
+
+    #[test]
+    fn through_throttles_and_lost_answers_the_same_site_arrives() {
+        let [disturbed, calm] = [Cloud::new(), Cloud::new()];
+        let site = site_of(60);
+        site.write("film.mp4", vec![b'f'; 17 << 20]);
+        for round in 0..3 {
+            let faults = disturbed.target.api.faults();
+            faults.clear();
+            faults.add(FaultRule::new(Fault::SLOW_DOWN).percent(30));
+            faults.add(FaultRule::new(Fault::DropAfter).percent(10));
+            disturbed.push(&site, &[]).success();
+            calm.push(&site, &[]).success();
+            assert_eq!(served(&disturbed), served(&calm), "round {round}");
+            assert_eq!(disturbed.invalidated(), calm.invalidated(), "round {round}");
+            for number in 0..20 {
+                site.write(&format!("blog/{:04}.html", 7 * round + number), format!("round {round}"));
+            }
+            site.remove(&format!("blog/{:04}.html", 50 + round)).write(&format!("new-{round}.css"), "new");
+        }
+        disturbed.target.api.faults().clear();
+        assert_eq!(disturbed.store().open_uploads(BUCKET), 0);
+        disturbed.on_target("status", &["--verify-remote"]).success();
+    }
+
+    #[test]
+    fn throttled_invalidations_are_waited_for() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        cloud.push(&site, &[]).success();
+        site.write("style.css", "new");
+        for fault in [
+            CloudFrontFault::Throttling,
+            CloudFrontFault::TooManyRequests,
+            CloudFrontFault::TooManyInvalidationsInProgress,
+            CloudFrontFault::ServiceUnavailable,
+        ] {
+            cloud.target.control.fail(Some(Operation::CreateInvalidation), fault, 1);
+        }
+        cloud.push(&site, &[]).success();
+        assert_eq!(cloud.invalidated(), [["/style.css"]]);
+    }
+}
+
+mod commits {
+    use super::*;
+
+    fn git(site: &Site, arguments: &[&str]) {
+        let output = Command::new("git")
+            .current_dir(site.path())
+            .args([
+                "-c",
+                "user.name=Ann",
+                "-c",
+                "user.email=ann@example.com",
+                "-c",
+                "init.defaultBranch=main",
+            ])
+            .args(["-c", "commit.gpgsign=false"])
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", "/nonexistent")
+            .output()
+            .expect("git runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn commit(site: &Site, page: &str) {
+        site.write("index.html", page);
+        git(site, &["add", "-A"]);
+        git(site, &["commit", "-q", "-m", page]);
+    }
+
+    #[test]
+    fn an_older_commit_does_not_overwrite_a_newer_one_unasked() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        git(&site, &["init", "-q"]);
+        commit(&site, "first");
+        commit(&site, "second");
+        cloud.push(&site, &[]).success();
+        let before = cloud.store().snapshot(BUCKET);
+        git(&site, &["checkout", "-q", "HEAD~1"]);
+        let answer = cloud.push(&site, &[]);
+        answer.explains(REFUSED, &["is newer", "--allow-older-commit", "sitepush rollback"]);
+        assert_eq!(cloud.store().snapshot(BUCKET), before);
+        cloud.push(&site, &["--allow-older-commit"]).success();
+        assert_eq!(cloud.body("index.html"), "first");
+        git(&site, &["checkout", "-q", "main"]);
+        cloud.push(&site, &[]).success();
+        assert_eq!(cloud.body("index.html"), "second");
+    }
+
+    #[test]
+    fn the_same_commit_may_be_pushed_again_and_a_newer_one_always() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        git(&site, &["init", "-q"]);
+        commit(&site, "first");
+        cloud.push(&site, &[]).success();
+        site.write("style.css", "built again with another compiler");
+        cloud.push(&site, &[]).success();
+        commit(&site, "second");
+        cloud.push(&site, &[]).success();
+        let releases = cloud.on_target("releases", &["--json"]).success().json();
+        assert_eq!(releases.as_array().expect("a list").len(), 3);
+        assert_eq!(releases[0]["message"], "second");
+        assert_eq!(releases[0]["author"], "Ann");
+    }
+
+    #[test]
+    fn after_a_rollback_the_newer_commit_goes_live_again() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        git(&site, &["init", "-q"]);
+        commit(&site, "first");
+        cloud.push(&site, &[]).success();
+        commit(&site, "second");
+        cloud.push(&site, &[]).success();
+        cloud.on_target("rollback", &[]).success();
+        assert_eq!(cloud.body("index.html"), "first");
+        cloud.push(&site, &[]).success();
+        assert_eq!(cloud.body("index.html"), "second");
+    }
+}

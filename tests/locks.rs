@@ -1,0 +1,270 @@
+//! One push at a time, and pushes that are stopped half way.
+
+mod support;
+
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use sitepush::local::s3::faults::{Fault, FaultRule};
+use support::{Answer, BUCKET, Cloud, Site};
+
+const REFUSED_BY_LOCK: i32 = 4;
+const INTERRUPTED: i32 = 130;
+
+/// Starts a push and leaves it running.
+fn start(cloud: &Cloud, site: &Site) -> Child {
+    let mut command = cloud.command(&["push", site.path().to_str().expect("a plain path")]);
+    command.args(["--bucket", BUCKET, "--distribution", support::DISTRIBUTION]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+}
+
+fn end(child: Child) -> Answer {
+    let output: Output = child.wait_with_output().expect("the program ends");
+    Answer::from_output(&output)
+}
+
+/// Waits until the bucket is in some state.
+#[track_caller]
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_secs(30), "waited for: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn lock_state(cloud: &Cloud) -> String {
+    let Some(object) = cloud.store().object(BUCKET, ".sitepush/lock.json") else { return String::new() };
+    let record: serde_json::Value = serde_json::from_slice(&object.body).expect("JSON");
+    record["state"].as_str().expect("a state").to_owned()
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill runs");
+    assert!(status.success());
+}
+
+fn slow(cloud: &Cloud, path: &str, milliseconds: u64) {
+    let delay = Fault::Delay(Duration::from_millis(milliseconds));
+    cloud.target.api.faults().add(FaultRule::new(delay).method("PUT").path(path));
+}
+
+/// A lock as another machine would have left it.
+fn foreign_lock(cloud: &Cloud, expires: jiff::Timestamp) {
+    let started = expires.checked_sub(jiff::SignedDuration::from_secs(90)).expect("in range");
+    let record = serde_json::json!({
+        "schema": 1,
+        "state": "held",
+        "holder": { "owner": "ann@build-7", "process_id": 4711, "machine": "build-7/boot/pid", "nonce": "0123" },
+        "release_id": null,
+        "started": started.to_string(),
+        "expires": expires.to_string(),
+    });
+    cloud.store().put_foreign(BUCKET, ".sitepush/lock.json", record.to_string(), Default::default());
+}
+
+fn from_now(seconds: i64) -> jiff::Timestamp {
+    jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(seconds)).expect("in range")
+}
+
+#[test]
+fn ctrl_c_finishes_what_is_in_flight_and_gives_the_lock_back() {
+    for name in ["-INT", "-TERM"] {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        cloud.push(&site, &[]).success();
+        let old_page = cloud.body("index.html");
+        for number in 0..40 {
+            site.write(&format!("new/{number}.css"), format!("{number}"));
+        }
+        site.write("index.html", "uses all of them").remove("about/index.html");
+        slow(&cloud, "new/", 700);
+        let child = start(&cloud, &site);
+        wait_until("the lock is held", || lock_state(&cloud) == "held");
+        std::thread::sleep(Duration::from_millis(200));
+        signal(&child, name);
+        let answer = end(child).expect_code(INTERRUPTED);
+        assert!(answer.stderr.contains("the site is whole"), "{}", answer.stderr);
+        assert_eq!(
+            answer.stderr.lines().filter(|line| line.starts_with("hint: ")).count(),
+            1,
+            "{}",
+            answer.stderr
+        );
+        assert_eq!(lock_state(&cloud), "unfinished");
+        assert_eq!(cloud.body("index.html"), old_page);
+        assert!(cloud.site_keys().contains(&"about/index.html".to_owned()));
+        assert_eq!(cloud.invalidated(), Vec::<Vec<String>>::new());
+
+        cloud.target.api.faults().clear();
+        cloud.push(&site, &[]).success();
+        assert_eq!(cloud.body("index.html"), "uses all of them");
+        assert_eq!(cloud.site_keys().len(), 45);
+        assert_eq!(lock_state(&cloud), "free");
+    }
+}
+
+#[test]
+fn a_stopped_push_that_is_not_taken_up_again_leaves_nothing_behind() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    let before = cloud.site_keys();
+    for number in 0..40 {
+        site.write(&format!("new/{number}.css"), format!("{number}"));
+    }
+    slow(&cloud, "new/", 700);
+    let child = start(&cloud, &site);
+    wait_until("something was uploaded", || cloud.site_keys().len() > before.len());
+    signal(&child, "-INT");
+    end(child).expect_code(INTERRUPTED);
+    assert!(cloud.site_keys().len() > before.len());
+    cloud.target.api.faults().clear();
+    for number in 0..40 {
+        site.remove(&format!("new/{number}.css"));
+    }
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.site_keys(), before);
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    slow(&cloud, "style.css", 20_000);
+    let child = start(&cloud, &site);
+    wait_until("the lock is held", || cloud.store().object(BUCKET, ".sitepush/intent.json").is_some());
+    std::thread::sleep(Duration::from_millis(200));
+    let started = Instant::now();
+    signal(&child, "-INT");
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&child, "-INT");
+    end(child).expect_code(INTERRUPTED);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    // Same machine, and the process is gone: nobody waits for the lease.
+    cloud.target.api.faults().clear();
+    cloud.push(&site, &[]).success();
+    assert_eq!(lock_state(&cloud), "free");
+}
+
+#[test]
+fn of_two_pushes_that_start_together_one_wins_and_the_other_changes_nothing() {
+    let cloud = Cloud::new();
+    let [one, other] = [Site::small(), Site::small()];
+    cloud.push(&one, &[]).success();
+    one.write("index.html", "one").write("style.css", "one");
+    other.write("index.html", "other").write("style.css", "other");
+    // Both have read the free lock before either writes it.
+    slow(&cloud, "lock.json", 1_500);
+    let children = [start(&cloud, &one), start(&cloud, &other)];
+    let answers = children.map(end);
+    let codes = answers.each_ref().map(|answer| answer.code);
+    let winner = codes.iter().position(|code| *code == 0).unwrap_or_else(|| panic!("nobody won: {codes:?}"));
+    let [first, second] = answers;
+    let loser = if winner == 0 { second } else { first };
+    loser.explains(REFUSED_BY_LOCK, &["another run", "run the command again"]);
+    let content = if winner == 0 { "one" } else { "other" };
+    assert_eq!(cloud.body("index.html"), content);
+    assert_eq!(cloud.body("style.css"), content);
+    let releases = cloud.on_target("releases", &["--json"]).success().json();
+    assert_eq!(releases.as_array().expect("a list").len(), 2);
+}
+
+#[test]
+fn of_two_first_pushes_one_wins() {
+    let cloud = Cloud::new();
+    let [one, other] = [Site::small(), Site::small()];
+    one.write("index.html", "one");
+    other.write("index.html", "other");
+    slow(&cloud, "lock.json", 1_000);
+    let answers = [start(&cloud, &one), start(&cloud, &other)].map(end);
+    let mut codes = answers.map(|answer| answer.code);
+    codes.sort_unstable();
+    assert_eq!(codes, [0, REFUSED_BY_LOCK]);
+}
+
+#[test]
+fn a_push_beside_a_running_one_says_who_and_until_when() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write("style.css", "second");
+    cloud.push(&site, &[]).success();
+    site.write("style.css", "new");
+    slow(&cloud, "style.css", 3_000);
+    let child = start(&cloud, &site);
+    wait_until("the lock is held", || lock_state(&cloud) == "held");
+    let before = cloud.store().snapshot(BUCKET);
+    let process = child.id().to_string();
+    let more = [site.path().to_str().expect("a plain path")];
+    for (command, arguments) in [("push", &more[..]), ("rollback", &[]), ("prune", &[]), ("unlock", &[])] {
+        let answer = cloud.on_target(command, arguments);
+        answer.explains(
+            REFUSED_BY_LOCK,
+            &[&process, "is changing this target since", "UTC", "sitepush unlock --force"],
+        );
+    }
+    let status = cloud.on_target("status", &["--json"]).success().json();
+    assert_eq!(status["lock"], "held");
+    assert_eq!(cloud.store().snapshot(BUCKET), before);
+    end(child).success();
+    assert_eq!(cloud.body("style.css"), "new");
+}
+
+#[test]
+fn a_lock_of_another_machine_is_respected_until_it_runs_out() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write("style.css", "new");
+    foreign_lock(&cloud, from_now(60));
+    let before = cloud.store().snapshot(BUCKET);
+    cloud.push(&site, &[]).explains(REFUSED_BY_LOCK, &["ann@build-7 (process 4711)", "UTC"]);
+    cloud.on_target("unlock", &[]).explains(REFUSED_BY_LOCK, &["ann@build-7"]);
+    assert_eq!(cloud.store().snapshot(BUCKET), before);
+
+    foreign_lock(&cloud, from_now(-5));
+    let answer = cloud.push(&site, &[]).success();
+    assert!(answer.stderr.contains("the lock of ann@build-7 ran out at"), "{}", answer.stderr);
+    assert_eq!(cloud.body("style.css"), "new");
+    assert_eq!(lock_state(&cloud), "free");
+}
+
+#[test]
+fn unlock_by_force_lets_the_next_push_finish_and_stops_the_holder() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write("style.css", "new");
+    foreign_lock(&cloud, from_now(60));
+    let answer = cloud.on_target("unlock", &["--force"]).success();
+    assert!(answer.stderr.contains("unlocked"), "{}", answer.stderr);
+    assert_eq!(lock_state(&cloud), "unfinished");
+    cloud.on_target("unlock", &[]).success();
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.body("style.css"), "new");
+}
+
+#[test]
+fn a_push_whose_lock_was_taken_away_does_not_commit_over_the_next_one() {
+    let cloud = Cloud::new();
+    let [slow_one, quick_one] = [Site::small(), Site::small()];
+    cloud.push(&slow_one, &[]).success();
+    slow_one.write("late.css", "late").write("index.html", "late");
+    quick_one.write("index.html", "quick");
+    slow(&cloud, "late.css", 3_000);
+    let child = start(&cloud, &slow_one);
+    wait_until("the lock is held", || lock_state(&cloud) == "held");
+    cloud.on_target("unlock", &["--force"]).success();
+    cloud.push(&quick_one, &[]).success();
+    end(child).explains(1, &["another run committed in between"]);
+    let status = cloud.on_target("status", &["--json"]).success().json();
+    let live = status["live"]["id"].clone();
+    let releases = cloud.on_target("releases", &["--json"]).success().json();
+    assert_eq!(releases[0]["id"], live);
+    assert_eq!(releases.as_array().expect("a list").len(), 2);
+    // Whatever the late one wrote is seen and repaired, without being asked to look.
+    cloud.push(&quick_one, &[]).success();
+    assert_eq!(cloud.body("index.html"), "quick");
+    assert_eq!(lock_state(&cloud), "free");
+}
