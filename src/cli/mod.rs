@@ -9,6 +9,6 @@ pub use command::{Cli, Command};
 pub use output::OutputArgs;
 pub use target::TargetArgs;
 pub use verbs::{
-    AllowArgs, BuildArgs, InitArgs, InspectArgs, InvalidateArgs, PlanArgs, PreviewArgs, PruneArgs, PushArgs,
-    ReleasesArgs, RollbackArgs, RunArgs, StatusArgs, UnlockArgs,
+    AllowArgs, BuildArgs, InitArgs, InspectArgs, InvalidateArgs, LimitArgs, PlanArgs, PreviewArgs, PruneArgs,
+    PushArgs, ReleasesArgs, RetryArgs, RollbackArgs, RunArgs, StatusArgs, UnlockArgs, WaitArgs,
 };

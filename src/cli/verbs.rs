@@ -29,12 +29,36 @@ pub struct RunArgs {
     /// Requests in flight at most
     #[arg(long, value_name = "COUNT")]
     pub concurrency: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub limit: LimitArgs,
+    #[command(flatten)]
+    pub wait: WaitArgs,
+    #[command(flatten)]
+    pub retry: RetryArgs,
+}
+
+/// What a run may delete.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Run")]
+pub struct LimitArgs {
     /// Refuse to delete more objects than this in one run
     #[arg(long, value_name = "COUNT")]
     pub max_deletes: Option<u64>,
+}
+
+/// Whether to see an invalidation through.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Run")]
+pub struct WaitArgs {
     /// Wait until CloudFront says that the invalidation is completed
     #[arg(long)]
     pub wait: bool,
+}
+
+/// How long to insist.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Run")]
+pub struct RetryArgs {
     /// Keep sending throttled or unanswered requests again for this long
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub retry_seconds: u64,
@@ -97,7 +121,9 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub target: TargetArgs,
     #[command(flatten)]
-    pub run: RunArgs,
+    pub limit: LimitArgs,
+    #[command(flatten)]
+    pub retry: RetryArgs,
     #[command(flatten)]
     pub allow: AllowArgs,
 }
@@ -107,7 +133,10 @@ pub struct PushArgs {
     #[command(flatten)]
     pub build: BuildArgs,
     /// Apply exactly the plan in this file, or refuse because the world has moved
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["directory", "message", "dry_run"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "directory", "source_maps", "message", "dry_run", "verify_remote", "bucket", "prefix", "distributions",
+        "endpoint_url", "region", "profile", "config",
+    ])]
     pub plan: Option<PathBuf>,
     /// Show the plan and stop
     #[arg(long)]
@@ -207,7 +236,9 @@ pub struct InvalidateArgs {
     #[command(flatten)]
     pub target: TargetArgs,
     #[command(flatten)]
-    pub run: RunArgs,
+    pub wait: WaitArgs,
+    #[command(flatten)]
+    pub retry: RetryArgs,
 }
 
 #[derive(Debug, Args)]

@@ -42,7 +42,7 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
             )
         },
     )?;
-    let connected = connect(&target, std::time::Duration::from_secs(args.run.retry_seconds)).await;
+    let connected = connect(&target, std::time::Duration::from_secs(args.retry.retry_seconds)).await;
     // By hand means now: the reference is the moment's, so that asking twice invalidates twice.
     let reference = ReleaseId::derive(connected.clock.local_now(), None);
     let planned: Vec<OwedInvalidation> =
@@ -51,7 +51,7 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
     if !args.dry_run {
         let audience = if terminal::is_watched() { Audience::Terminal } else { Audience::Log };
         let events = if args.output.json { Arc::new(|_| {}) } else { progress::sink(audience) };
-        let completion = if args.run.wait {
+        let completion = if args.wait.wait {
             Completion::AwaitedFor(DEFAULT_COMPLETION_LIMIT)
         } else {
             Completion::NotAwaited

@@ -59,6 +59,11 @@ impl SavedPlan {
     /// # Errors
     /// When the configuration can no longer be read.
     pub fn settings(&self, args: &PushArgs) -> Result<PushSettings, Error> {
+        let named = args.target.target.as_ref();
+        if named.is_some() && named != self.source.target.as_ref() {
+            return Err(Error::usage("the saved plan is for another target")
+                .with_hint("leave `--target` (and SITEPUSH_TARGET) out: the plan knows where it goes"));
+        }
         PushSettings::from_source(&self.source, &args.run, &args.allow, args.output)
     }
 }

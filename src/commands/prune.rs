@@ -11,7 +11,7 @@ use crate::error::{Class, Error};
 use crate::execute::{observe, prune_unknown};
 use crate::exit_code::ExitCode;
 use crate::settings::PruneSettings;
-use crate::ui::terminal;
+use crate::ui::{human, terminal};
 
 use super::connect::{Connected, call_failed, connect};
 use super::from_record::{self, Request};
@@ -66,16 +66,20 @@ async fn unknown(
         }
     }
     if unknown.is_empty() || args.dry_run {
-        terminal::note(&format!("{} objects were not published by sitepush\n", unknown.len()));
+        let count = human::count(unknown.len() as u64, "object was", "objects were");
+        terminal::note(&format!("{count} not published by sitepush\n"));
         return Ok(ExitCode::Done);
     }
     let count = unknown.len() as u64;
     if count > settings.run.limits.max_deletes {
         return Err(guard::Refusal::TooManyDeletes { count, limit: settings.run.limits.max_deletes }.into());
     }
-    if !args.yes && !terminal::confirm(&format!("delete these {count} objects?")) {
-        return Err(Error::new(Class::Refused, format!("{count} objects were left where they are"))
-            .with_hint("answer `y`, or pass `--yes` where nobody can answer"));
+    if !args.yes && !terminal::confirm(&format!("delete {}?", human::count(count, "object", "objects"))) {
+        return Err(Error::new(
+            Class::Refused,
+            format!("{} left where they are", human::count(count, "object was", "objects were")),
+        )
+        .with_hint("answer `y`, or pass `--yes` where nobody can answer"));
     }
     let failures = prune_unknown::delete(
         &connected.bucket,
@@ -89,6 +93,7 @@ async fn unknown(
     for (key, error) in &failures {
         terminal::note(&format!("error: cannot delete `{key}`\n  caused by: {error}\n"));
     }
-    terminal::note(&format!("{} objects deleted\n", unknown.len() - failures.len()));
+    let deleted = human::count((unknown.len() - failures.len()) as u64, "object", "objects");
+    terminal::note(&format!("{deleted} deleted\n"));
     Ok(if failures.is_empty() { ExitCode::Done } else { ExitCode::PartWay })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::core::outcome::{Ending, Outcome};
-use crate::core::plan::Plan;
+use crate::core::plan::{Plan, Purpose};
 use crate::edges::process;
 use crate::error::{Class, Error};
 use crate::execute::invalidate::Completion;
@@ -50,8 +50,9 @@ pub async fn run(
 
 /// Reports that there is nothing to do.
 pub fn nothing_to_do(plan: &Plan, is_json: bool) -> ExitCode {
-    if is_json {
-        report(plan, &Outcome::begin(), true);
+    let is_said = !is_json && plan.purpose == Purpose::Push;
+    if !is_said {
+        report(plan, &Outcome::begin(), is_json);
     }
     ExitCode::Done
 }

@@ -96,7 +96,7 @@ fn lock_state(connected: &Connected, world: &World) -> (&'static str, Option<Str
             ("unfinished", Some(format!("{reason}; the next push compares the bucket and finishes")))
         }
         LockDecision::Busy { holder, expires, .. } => {
-            ("held", Some(format!("{} until {}", holder.owner, expires.strftime("%H:%M:%S UTC"))))
+            ("held", Some(format!("{} until {}", holder.owner, expires.strftime("%Y-%m-%d %H:%M:%S UTC"))))
         }
     }
 }

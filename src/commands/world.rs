@@ -104,12 +104,12 @@ impl World {
                     "{} (process {}) is changing this target since {}",
                     holder.owner,
                     holder.process_id,
-                    started.strftime("%H:%M:%S UTC")
+                    started.strftime("%Y-%m-%d %H:%M:%S UTC")
                 ),
             )
             .with_hint(format!(
                 "wait for it; a run that died loses its lock at {}, or at once by `sitepush unlock --force`",
-                expires.strftime("%H:%M:%S UTC")
+                expires.strftime("%Y-%m-%d %H:%M:%S UTC")
             ))),
         }
     }

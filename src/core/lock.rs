@@ -153,7 +153,7 @@ pub fn decide(
     match &found.record.state {
         LockState::Free => LockDecision::Clean,
         LockState::Unfinished { since, .. } => LockDecision::Recover {
-            reason: format!("the push of {} ended part way", since.strftime("%Y-%m-%d %H:%M:%S UTC")),
+            reason: format!("a run was not finished ({})", since.strftime("%Y-%m-%d %H:%M:%S UTC")),
         },
         LockState::Held { holder, started, expires, .. } => {
             if is_gone(holder) {

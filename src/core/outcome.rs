@@ -59,9 +59,9 @@ pub struct MadeInvalidation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Outcome {
     pub ending: Ending,
-    /// The release that is live now, where one was committed.
+    /// The release that this run made live.
     pub release_id: Option<ReleaseId>,
-    /// Whether this run committed it.
+    /// Whether this run wrote the manifest.
     pub is_committed: bool,
     /// What was written, by key.
     #[serde(skip)]

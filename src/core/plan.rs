@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::diff::{Action, Change, Changes};
+use super::diff::{Action, Change, Changes, Reason};
 use super::key::{KeyPrefix, ObjectKey};
 use super::manifest::{Capabilities, OwedInvalidation};
 use super::object_class::ObjectClass;
@@ -163,9 +163,10 @@ impl Plan {
     /// Whether the run makes a release: something that is live changes.
     pub fn makes_release(&self) -> bool {
         self.purpose != Purpose::Prune
-            && self.changes.iter().any(|change| {
-                change.action != Action::Delete || change.reason == super::diff::Reason::LeftTheBuild
-            })
+            && self
+                .changes
+                .iter()
+                .any(|change| change.action != Action::Delete || change.reason == Reason::LeftTheBuild)
     }
 
     /// The changes of one stage, in key order.
@@ -206,8 +207,17 @@ pub const DELETE_BATCH_KEYS: usize = 1000;
 pub const PART_SIZE_BYTES: u64 = 16 << 20;
 
 /// Estimates what applying `changes` costs.
-pub fn estimate_cost(changes: &Changes, makes_release: bool, invalidations: &[PlannedInvalidation]) -> Cost {
+///
+/// `is_first` says that nothing was published before: the bucket is listed and asked what it can do, and objects that
+/// are found in it are not counted. Requests that are sent again are not counted either.
+pub fn estimate_cost(changes: &Changes, is_first: bool, invalidations: &[PlannedInvalidation]) -> Cost {
+    // The manifest and the lock.
     let mut cost = Cost { read_requests: 2, ..Cost::default() };
+    if is_first {
+        // Whether it keeps versions; what is in it; whether it honors conditions.
+        cost.read_requests += 1;
+        cost.write_requests += 2;
+    }
     let mut deletes = 0;
     for change in &changes.changes {
         match change.action {
@@ -215,16 +225,27 @@ pub fn estimate_cost(changes: &Changes, makes_release: bool, invalidations: &[Pl
                 cost.uploaded_bytes += change.size_bytes;
                 cost.write_requests += upload_requests(change.size_bytes);
             }
-            Action::Copy { .. } | Action::Restore { .. } | Action::UpdateHeaders { .. } => {
+            Action::Copy { .. } | Action::UpdateHeaders { .. } => cost.write_requests += 1,
+            Action::Restore { .. } => {
+                // Whether the version is still there.
+                cost.read_requests += 1;
                 cost.write_requests += 1;
             }
             Action::Delete => deletes += 1,
         }
     }
     cost.delete_requests = u64::div_ceil(deletes, DELETE_BATCH_KEYS as u64);
+    if changes.changes.iter().any(|change| change.reason != Reason::StillDue) {
+        // The manifest and the release's record.
+        cost.write_requests += 2;
+    }
+    if changes.changes.iter().any(|change| change.action != Action::Delete && change.reason == Reason::New) {
+        // What is about to be created.
+        cost.write_requests += 1;
+    }
     if !changes.changes.is_empty() {
-        // The lock is taken and given back; a release writes its manifest and its record besides.
-        cost.write_requests += 2 + if makes_release { 2 } else { 0 };
+        // The lock, taken and given back.
+        cost.write_requests += 2;
     }
     cost.invalidation_paths = invalidations.iter().map(|planned| planned.items.len() as u64).sum();
     cost.requests_micro_dollars = prices::s3_requests(cost.write_requests, cost.read_requests);

@@ -92,7 +92,7 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
     if let (false, Some(manifest)) = (makes_release, manifest) {
         plan.release = manifest.release.clone();
     }
-    plan.cost = estimate_cost(&changes, makes_release, &plan.invalidations);
+    plan.cost = estimate_cost(&changes, manifest.is_none(), &plan.invalidations);
     Planned { plan, changes }
 }
 

@@ -318,7 +318,7 @@ impl<'a> Run<'a> {
         self.settlement =
             Settlement { manifest_e_tag: Some(e_tag.clone()), paid: Vec::new(), is_pruned: false };
         self.outcome.is_committed = true;
-        self.outcome.release_id = Some(next.release.id.clone());
+        self.outcome.release_id = self.work.plan.makes_release().then(|| next.release.id.clone());
         (self.tools.events)(Event::Committed);
         let to = release_file(&next.release.id);
         if let Err(error) = self.tools.bucket.copy_state(MANIFEST_FILE, &e_tag, &to).await {

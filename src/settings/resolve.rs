@@ -8,8 +8,8 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{
-    AllowArgs, BuildArgs, InspectArgs, OutputArgs, PlanArgs, PreviewArgs, PruneArgs, PushArgs, RollbackArgs,
-    RunArgs, TargetArgs,
+    AllowArgs, BuildArgs, InspectArgs, LimitArgs, OutputArgs, PlanArgs, PreviewArgs, PruneArgs, PushArgs,
+    RetryArgs, RollbackArgs, RunArgs, TargetArgs,
 };
 use crate::core::cache_rules::{CacheRules, EdgeCaching};
 use crate::core::diff::RetentionRules;
@@ -310,7 +310,7 @@ impl RunSettings {
                 .or(config.push.concurrency)
                 .unwrap_or(DEFAULT_CONCURRENCY),
             limits: Limits {
-                max_deletes: args.max_deletes.or(limits.max_deletes).unwrap_or(defaults.max_deletes),
+                max_deletes: args.limit.max_deletes.or(limits.max_deletes).unwrap_or(defaults.max_deletes),
                 max_delete_percent: limits.max_delete_percent.unwrap_or(defaults.max_delete_percent),
                 allow_shrink,
             },
@@ -321,8 +321,8 @@ impl RunSettings {
                     .unwrap_or(RetentionRules::default().keep_releases),
                 keep_days: config.retention.keep_days.unwrap_or(RetentionRules::default().keep_days),
             },
-            wait: args.wait,
-            retry_limit: Duration::from_secs(args.retry_seconds),
+            wait: args.wait.wait,
+            retry_limit: Duration::from_secs(args.retry.retry_seconds),
         }
     }
 }
@@ -340,7 +340,8 @@ impl PushSettings {
     /// When arguments and configuration do not name a folder and a target.
     pub fn from_plan_args(args: &PlanArgs) -> Result<Self, Error> {
         let source = PlanSource::new(&args.build, &args.target, args.verify_remote);
-        let settings = Self::from_source(&source, &args.run, &args.allow, args.output)?;
+        let run = RunArgs { limit: args.limit, retry: args.retry, ..RunArgs::default() };
+        let settings = Self::from_source(&source, &run, &args.allow, args.output)?;
         Ok(Self { message: args.message.clone(), ..settings })
     }
 
@@ -352,7 +353,11 @@ impl PushSettings {
         let loaded = config_file::load(args.config.as_deref())?;
         let build = BuildSettings::from_config(&args.build, &loaded, target.edge_caching())?;
         let run = RunSettings::new(
-            &RunArgs { retry_seconds: 5, max_deletes: Some(u64::MAX), ..RunArgs::default() },
+            &RunArgs {
+                retry: RetryArgs { retry_seconds: 5 },
+                limit: LimitArgs { max_deletes: Some(u64::MAX) },
+                ..RunArgs::default()
+            },
             &loaded.config,
             true,
         );

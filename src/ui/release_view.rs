@@ -31,8 +31,7 @@ pub fn render_releases(rows: &[ReleaseRow<'_>]) -> String {
             (Origin::Rollback { to }, Some(message)) => format!("back to {to}: {message}"),
             (Origin::Push, message) => message.clone().unwrap_or_default(),
         };
-        let _ = writeln!(
-            text,
+        let line = format!(
             "{mark}  {id:26}  {time}  {files:>7} files  {size:>7}  {author}  {what}",
             id = release.id.as_str(),
             time = release.time.strftime("%Y-%m-%d %H:%M"),
@@ -40,6 +39,7 @@ pub fn render_releases(rows: &[ReleaseRow<'_>]) -> String {
             size = human::bytes(release.size_bytes),
             author = release.author.as_deref().unwrap_or("-"),
         );
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     text
 }

@@ -62,7 +62,7 @@ pub(super) fn reason(path: &str) -> Option<&'static str> {
         return Some("a service worker");
     }
     if is_manifest(&name) {
-        return Some("a manifest");
+        return Some("a name that is asked for as it is");
     }
     if name.starts_with("searcher-") {
         // mdBook hashes its search script before it writes the index's name into it, so the bytes change under it.
