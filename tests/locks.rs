@@ -128,6 +128,26 @@ fn a_stopped_push_that_is_not_taken_up_again_leaves_nothing_behind() {
 }
 
 #[test]
+fn ctrl_c_is_heard_while_the_service_asks_to_slow_down() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write("style.css", "never arrives");
+    cloud.target.api.faults().add(FaultRule::new(Fault::SLOW_DOWN).method("PUT").path("style.css"));
+    let child = start(&cloud, &site);
+    wait_until("the upload is throttled", || {
+        cloud.target.api.requests().iter().filter(|request| request.path.ends_with("style.css")).count() >= 5
+    });
+    signal(&child, "-INT");
+    let answer = end(child).expect_code(INTERRUPTED);
+    assert!(answer.stderr.contains("the site is whole"), "{}", answer.stderr);
+    assert_eq!(lock_state(&cloud), "unfinished");
+    cloud.target.api.faults().clear();
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.body("style.css"), "never arrives");
+}
+
+#[test]
 fn a_second_ctrl_c_ends_at_once() {
     let cloud = Cloud::new();
     let site = Site::small();

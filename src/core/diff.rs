@@ -16,6 +16,9 @@ use super::manifest::{Manifest, StaleObject, StoredObject};
 use super::object_class::ObjectClass;
 use super::release::ReleaseId;
 
+/// CopyObject takes sources of at most 5 GB (S3 API Reference, CopyObject); larger ones are sent again.
+pub const MAX_COPY_BYTES: u64 = 5 * 1000 * 1000 * 1000;
+
 /// One effect on one key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "action")]
@@ -179,7 +182,10 @@ fn change_for(
             Some(Drift::Headers) => Reason::Drifted("its headers were changed".into()),
             _ => Reason::HeadersChanged(header_differences(&there.headers, wanted.headers)),
         };
-        return Ok(Some(change(Action::UpdateHeaders { e_tag: there.e_tag.clone() }, reason)));
+        let is_copyable = wanted.size_bytes <= MAX_COPY_BYTES || wanted.source != Source::File;
+        let action =
+            if is_copyable { Action::UpdateHeaders { e_tag: there.e_tag.clone() } } else { Action::Upload };
+        return Ok(Some(change(action, reason)));
     }
     let reason = match (remote.drift.get(key), there) {
         (Some(Drift::Missing), _) => Reason::Drifted("it is gone from the bucket".into()),
@@ -234,7 +240,7 @@ impl<'a> CopySources<'a> {
             let is_left_alone = desired
                 .get(key)
                 .is_none_or(|wanted| wanted.sha256 == object.sha256 && **wanted.headers == *object.headers);
-            if is_left_alone && object.size_bytes > 0 {
+            if is_left_alone && (1..=MAX_COPY_BYTES).contains(&object.size_bytes) {
                 by_digest.entry(object.sha256).or_insert((key, object.e_tag.as_str()));
             }
         }

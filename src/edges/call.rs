@@ -34,6 +34,8 @@ pub enum FailureKind {
     Unreachable,
     /// The endpoint does not know this operation.
     Unsupported,
+    /// It would have been tried again, but the user wants to stop.
+    GivenUp,
     /// The body did not have the digest that was promised.
     DamagedBody,
     /// A file of sitepush's own state is not what sitepush writes.
@@ -97,7 +99,9 @@ impl CallError {
             FailureKind::PreconditionFailed => {
                 Some("run the command again: it plans anew from what is live then")
             }
-            FailureKind::NotFound | FailureKind::Unsupported | FailureKind::Other => None,
+            FailureKind::NotFound | FailureKind::Unsupported | FailureKind::GivenUp | FailureKind::Other => {
+                None
+            }
         }
     }
 }
@@ -263,6 +267,7 @@ pub struct Retry {
     /// No new attempt starts later than this after the first.
     time_limit: Duration,
     observer: AttemptObserver,
+    is_given_up: Arc<dyn Fn() -> bool + Send + Sync>,
     shared: Arc<Shared>,
 }
 
@@ -278,18 +283,31 @@ struct Shared {
 const MAX_DELAY: Duration = Duration::from_secs(20);
 /// The first pause; doubled each time, then cut by a random share.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// How often a pause looks whether it still makes sense.
+const GIVE_UP_GRAIN: Duration = Duration::from_millis(200);
 /// Attempts at an endpoint that never answered.
 const FIRST_CONTACT_ATTEMPTS: u32 = 3;
 
 impl Retry {
     pub fn new(time_limit: Duration) -> Self {
-        Self { time_limit, observer: Arc::new(|_| {}), shared: Arc::default() }
+        Self {
+            time_limit,
+            observer: Arc::new(|_| {}),
+            is_given_up: Arc::new(|| false),
+            shared: Arc::default(),
+        }
     }
 
     /// The same policy and counters, telling each attempt to `observer`.
     #[must_use]
     pub fn observed_by(&self, observer: impl Fn(AttemptReport<'_>) + Send + Sync + 'static) -> Self {
         Self { observer: Arc::new(observer), ..self.clone() }
+    }
+
+    /// The same policy and counters; once `is_given_up` says so, what failed is not tried again.
+    #[must_use]
+    pub fn given_up_when(&self, is_given_up: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { is_given_up: Arc::new(is_given_up), ..self.clone() }
     }
 
     /// Requests sent so far, retries included.
@@ -338,9 +356,24 @@ impl Retry {
             if is_over {
                 return Err(with_attempts(error, attempt));
             }
-            tokio::time::sleep(delay).await;
+            if self.is_given_up_after(delay).await {
+                return Err(CallError { kind: FailureKind::GivenUp, ..with_attempts(error, attempt) });
+            }
             attempt += 1;
         }
+    }
+
+    /// Waits, and says whether there is to be no further attempt: told within a moment, however long the pause is.
+    async fn is_given_up_after(&self, delay: Duration) -> bool {
+        let end = tokio::time::Instant::now() + delay;
+        while !(self.is_given_up)() {
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            tokio::time::sleep(left.min(GIVE_UP_GRAIN)).await;
+        }
+        true
     }
 
     fn note(&self, report: AttemptReport<'_>) {

@@ -262,7 +262,9 @@ impl<'a> Run<'a> {
     fn observed_retry(&self, pace: &Pace) -> crate::edges::call::Retry {
         let pace = pace.clone();
         let events = self.tools.events.clone();
-        self.tools.bucket.retry().observed_by(move |report: AttemptReport<'_>| {
+        let stop = self.tools.stop.clone();
+        let retry = self.tools.bucket.retry().given_up_when(move || stop.is_requested());
+        retry.observed_by(move |report: AttemptReport<'_>| {
             pace.note(report.attempt, report.elapsed);
             if !report.delay.is_zero() {
                 events(Event::Retrying { what: report.what.to_owned(), delay: report.delay });

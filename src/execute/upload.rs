@@ -126,6 +126,7 @@ impl Uploader<'_> {
                 (self.events)(Event::ItemDone { bytes: job.size_bytes });
                 result.written.push((job.key, written, job.action, job.size_bytes));
             }
+            Err(error) if error.kind == FailureKind::GivenUp => result.was_stopped = true,
             Err(error) => {
                 (self.events)(Event::ItemFailed);
                 let failure = failure(format!("cannot {} `{}`", verb(&job.action), job.key), &error);
