@@ -416,16 +416,7 @@ impl S3 for Backend {
         let next = page.last().filter(|_| has_more).map(|(key, _)| hex::encode(key));
         let is_encoded = input.encoding_type.is_some();
         let shown = |key: &str| if is_encoded { url_encode(key) } else { key.to_owned() };
-        let contents: Vec<Object> = page
-            .iter()
-            .map(|(key, object)| Object {
-                key: Some(shown(key)),
-                e_tag: Some(e_tag(object)),
-                size: i64::try_from(object.body.len()).ok(),
-                last_modified: Some(last_modified(object)),
-                ..Object::default()
-            })
-            .collect();
+        let contents: Vec<Object> = page.iter().map(|(key, object)| listed(shown(key), object)).collect();
         answer(ListObjectsV2Output {
             key_count: i32::try_from(contents.len()).ok(),
             max_keys: i32::try_from(limit).ok(),
@@ -436,6 +427,30 @@ impl S3 for Backend {
             prefix: Some(shown(&prefix)),
             encoding_type: input.encoding_type,
             ..ListObjectsV2Output::default()
+        })
+    }
+
+    /// The first version of the listing, which some clients still ask for: paged by the last key.
+    async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
+        let input = request.input;
+        let prefix = input.prefix.clone().unwrap_or_default();
+        let after = input.marker.clone().unwrap_or_default();
+        let limit = input.max_keys.and_then(|count| usize::try_from(count).ok()).unwrap_or(1000);
+        let limit = limit.min(self.store.options().page_size);
+        let page = self.store.list(&input.bucket, &prefix, &after, limit);
+        let (page, has_more) = page.ok_or_else(|| read_error(ReadError::NoSuchBucket))?;
+        let is_encoded = input.encoding_type.is_some();
+        let shown = |key: &str| if is_encoded { url_encode(key) } else { key.to_owned() };
+        answer(ListObjectsOutput {
+            next_marker: page.last().filter(|_| has_more).map(|(key, _)| shown(key)),
+            contents: Some(page.iter().map(|(key, object)| listed(shown(key), object)).collect()),
+            is_truncated: Some(has_more),
+            max_keys: i32::try_from(limit).ok(),
+            name: Some(input.bucket),
+            prefix: Some(shown(&prefix)),
+            marker: Some(shown(&after)),
+            encoding_type: input.encoding_type,
+            ..ListObjectsOutput::default()
         })
     }
 
@@ -534,6 +549,16 @@ impl S3 for Backend {
         } else {
             Err(no_such_upload())
         }
+    }
+}
+
+fn listed(key: String, object: &StoredObject) -> Object {
+    Object {
+        key: Some(key),
+        e_tag: Some(e_tag(object)),
+        size: i64::try_from(object.body.len()).ok(),
+        last_modified: Some(last_modified(object)),
+        ..Object::default()
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Table {
 impl Table {
     pub fn new(bench: &Bench) -> Self {
         let heading = format!(
-            "{} pages and as many images, median of {} runs. {}. {}.",
+            "{} pages and as many images, median of {} run(s). {}. {}.",
             bench.pages,
             bench.runs,
             machine(),

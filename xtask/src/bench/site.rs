@@ -43,13 +43,13 @@ pub fn edit(folder: &Path, pages: usize) -> Result<usize> {
     Ok(count)
 }
 
-/// Gives every file a new time, as a fresh checkout does.
-pub fn touch(folder: &Path, round: u64) -> Result<()> {
-    let time = SystemTime::now() - Duration::from_secs(3600) + Duration::from_secs(10 * round);
+/// Gives every file a time later than any object's, as a fresh checkout does.
+pub fn touch(folder: &Path) -> Result<()> {
+    let time = SystemTime::now() + Duration::from_secs(5);
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            touch(&entry.path(), round)?;
+            touch(&entry.path())?;
         } else {
             fs::File::options().write(true).open(entry.path())?.set_modified(time)?;
         }

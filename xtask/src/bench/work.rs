@@ -117,7 +117,7 @@ impl Bench {
             Change::Edit => drop(site::edit(&site, self.pages)?),
             Change::Bundle => site::write(&site, self.pages, "two")?,
         }
-        site::touch(&site, 1)?;
+        site::touch(&site)?;
         measure::run(&self.command(contender, &site, &server.endpoint, &folder)?, &folder)
     }
 
