@@ -176,9 +176,19 @@ fn step() -> usize {
     if std::env::var_os("SITEPUSH_THOROUGH").is_some() { 1 } else { 3 }
 }
 
-/// Whether one invalidation item takes in all that another does.
-fn covers(made: &str, wanted: &str) -> bool {
-    made == wanted || made.strip_suffix('*').is_some_and(|prefix| wanted.starts_with(prefix))
+/// Every page under each of its paths, as the edge answers now.
+fn visit_pages(cloud: &Cloud) -> BTreeMap<&'static str, (u16, String)> {
+    let paths = [
+        "/",
+        "/index.html",
+        "/about",
+        "/about/",
+        "/about/index.html",
+        "/guide/",
+        "/guide/start.html",
+        "/404.html",
+    ];
+    paths.into_iter().map(|path| (path, cloud.visit(path))).collect()
 }
 
 #[track_caller]
@@ -199,7 +209,7 @@ fn a_push_killed_after_any_mutation_leaves_a_whole_site_and_the_next_one_finishe
         cloud.push(&site, &[]).success();
         edition(&site, 1);
         cloud.push(&site, &[]).success();
-        (published(&cloud), cloud.invalidated().concat())
+        (published(&cloud), visit_pages(&cloud))
     };
     let mut points = 0;
     for k in (1..).step_by(step()) {
@@ -207,22 +217,53 @@ fn a_push_killed_after_any_mutation_leaves_a_whole_site_and_the_next_one_finishe
         let site = Site::new();
         edition(&site, 0);
         cloud.push(&site, &[]).success();
+        visit_pages(&cloud);
         edition(&site, 1);
         if !push_killed_at(&cloud, &site, k) {
             break;
         }
         points += 1;
+        visit_pages(&cloud);
         assert_eq!(broken(&cloud.store().snapshot(BUCKET)), Vec::<String>::new(), "killed at {k}");
         cloud.push(&site, &[]).success();
         assert_eq!(published(&cloud), undisturbed.0, "killed at {k}");
-        let invalidated = cloud.invalidated().concat();
-        for item in &undisturbed.1 {
-            let is_covered = invalidated.iter().any(|made| covers(made, item));
-            assert!(is_covered, "killed at {k}: {item} is not covered by {invalidated:?}");
-        }
+        assert_eq!(visit_pages(&cloud), undisturbed.1, "killed at {k}: the edge shows old pages");
         assert_settled(&cloud, &format!("killed at {k}"));
     }
     assert!(points >= 5, "only {points} points were tried");
+}
+
+#[test]
+fn a_new_bundle_drops_the_pages_that_refer_to_the_old_one_by_its_tag_and_no_other() {
+    let cloud = Cloud::new();
+    let site = Site::new();
+    let page = |site: &Site, number: usize, hash: &str, text: &str| {
+        site.write(&format!("{number}/index.html"), format!("{text} <script src=\"/assets/app-{hash}.js\">"));
+    };
+    for (number, bundle) in [(0, 0), (1, 1), (2, 0), (3, 1), (4, 0), (5, 1)] {
+        page(&site, number, EDITIONS[bundle], "first");
+    }
+    for hash in EDITIONS {
+        site.write(&format!("assets/app-{hash}.js"), hash);
+    }
+    cloud.push(&site, &[]).success();
+    let visit = || (0..6).map(|number| cloud.visit(&format!("/{number}/")).1).collect::<Vec<_>>();
+    let before = visit();
+    for number in [0, 2, 4] {
+        page(&site, number, EDITIONS[2], "second");
+    }
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.invalidated(), [["#uses:assets/app-drxg7gsa.js"]]);
+    let after = visit();
+    for number in 0..6 {
+        let is_new = after[number].starts_with("second");
+        assert_eq!(is_new, number % 2 == 0, "{number}: {}", after[number]);
+        assert_eq!(is_new, after[number] != before[number]);
+    }
+    // The tags are part of the record: the same build again has nothing to do.
+    cloud.requests();
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.requests().len(), 2);
 }
 
 #[test]

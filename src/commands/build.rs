@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use crate::core::build::{ClassifiedBuild, classify};
-use crate::core::inventory::Packing;
+use crate::core::cache_tags;
+use crate::core::inventory::{LocalFile, Packing};
 use crate::core::key::{KeyPrefix, ObjectKey};
 use crate::core::manifest::Manifest;
 use crate::edges::site_dir::{self, Scan, ScanError, ScanRules};
 use crate::error::{Class, Error};
 use crate::settings::BuildSettings;
+
+use super::distributions::Facts;
 
 impl ScanRules for BuildSettings {
     fn exclusion(&self, key: &ObjectKey) -> Option<String> {
@@ -52,6 +55,16 @@ pub fn classified(scan: &mut Scan, settings: &BuildSettings, manifest: Option<&M
     build.inventory.warnings.extend(settings.warnings.iter().cloned());
     build.inventory.warnings.append(&mut scan.warnings);
     build
+}
+
+/// Gives pages the cache tags of what they refer to, where a distribution reads them; takes them away where none does.
+pub fn tag(build: &mut ClassifiedBuild, prefix: &KeyPrefix, facts: &Facts, manifest: Option<&Manifest>) {
+    cache_tags::untag_pages(build);
+    if facts.values().any(|facts| facts.has_cache_tags) {
+        // The page's own bytes, however they are stored.
+        let read = |file: &LocalFile| site_dir::read_stored(&file.path, Packing::AsIs).ok();
+        cache_tags::tag_pages(build, prefix, manifest, read);
+    }
 }
 
 fn scan_failed(folder: &Path, error: ScanError) -> Error {

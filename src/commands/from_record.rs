@@ -1,11 +1,9 @@
 //! Plans that need no build: what is wanted stands in a release's record.
 
-use std::collections::BTreeMap;
-
 use crate::core::guard;
 use crate::core::invalidation::UrlStyle;
 use crate::core::inventory::{Desired, RemoteState};
-use crate::core::manifest::{DistributionFacts, Manifest};
+use crate::core::manifest::Manifest;
 use crate::core::plan::Purpose;
 use crate::core::planning::{self, Planned, PlanningInput, ReleaseDraft};
 use crate::error::Error;
@@ -15,7 +13,7 @@ use crate::settings::{RunSettings, TargetSettings};
 use crate::ui::terminal;
 
 use super::connect::Connected;
-use super::prepare;
+use super::distributions::{self, Facts};
 use super::run_plan;
 use super::world::{self, LiveManifest, Scrutiny, World};
 
@@ -36,7 +34,7 @@ pub struct Prepared<'a> {
     desired: Desired<'a>,
     remote: RemoteState,
     took_over: Option<String>,
-    distributions: BTreeMap<String, DistributionFacts>,
+    distributions: Facts,
 }
 
 /// Plans to make `record` stand in the target.
@@ -54,23 +52,31 @@ pub async fn prepare<'a>(
 ) -> Result<Prepared<'a>, Error> {
     let took_over = world.recovery(connected.clock.service_now())?;
     let remote = world::remote_state(connected, world, None, took_over.is_some(), Scrutiny::Trust).await?;
-    let distributions = prepare::distributions(request.target, connected, Some(&live.manifest)).await?;
+    let mut distributions = distributions::known(request.target, connected, Some(&live.manifest)).await?;
     let desired = record.desired();
-    let planned = planning::plan(&PlanningInput {
-        purpose,
-        bucket: &request.target.bucket,
-        prefix: &request.target.prefix,
-        draft,
-        desired: &desired,
-        remote: &remote,
-        live: Some((&live.manifest, &live.e_tag)),
-        settlement: &world.settlement(),
-        retention: request.run.retention,
-        distributions: &distributions,
-        url_style: request.url_style,
-        newly_demoted: &[],
-        warnings: Vec::new(),
-    });
+    let plan_by = |distributions: &Facts| {
+        planning::plan(&PlanningInput {
+            purpose: purpose.clone(),
+            bucket: &request.target.bucket,
+            prefix: &request.target.prefix,
+            draft: draft.clone(),
+            desired: &desired,
+            remote: &remote,
+            live: Some((&live.manifest, &live.e_tag)),
+            settlement: &world.settlement(),
+            retention: request.run.retention,
+            distributions,
+            url_style: request.url_style,
+            newly_demoted: &[],
+            warnings: Vec::new(),
+        })
+    };
+    let mut planned = plan_by(&distributions);
+    let renewed = distributions::renewed(&distributions, &planned.plan, request.target, connected).await?;
+    if let Some(renewed) = renewed {
+        planned = plan_by(&renewed);
+        distributions = renewed;
+    }
     Ok(Prepared { planned, live, world, desired, remote, took_over, distributions })
 }
 

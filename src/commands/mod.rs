@@ -21,3 +21,4 @@ mod world;
 pub use dispatch::run;
 
 mod dispatch;
+mod distributions;

@@ -1,21 +1,20 @@
 //! From settings to a plan: folder and bucket are read at the same time, then compared.
 
-use std::collections::BTreeMap;
-
 use crate::core::build::ClassifiedBuild;
 use crate::core::guard::{self, Refusal};
 use crate::core::inventory::RemoteState;
 use crate::core::key::ObjectKey;
-use crate::core::manifest::{DistributionFacts, Manifest};
+use crate::core::manifest::Manifest;
 use crate::core::plan::Purpose;
 use crate::core::planning::{self, Planned, PlanningInput, ReleaseDraft};
 use crate::edges::git;
 use crate::edges::site_dir::Scan;
 use crate::error::Error;
-use crate::settings::{PushSettings, TargetSettings};
+use crate::settings::PushSettings;
 
 use super::build;
 use super::connect::{Connected, call_failed};
+use super::distributions::{self, Facts};
 use super::world::{self, Scrutiny, World};
 
 /// A planned push with all that carrying it out needs.
@@ -25,7 +24,7 @@ pub struct PreparedPush {
     pub world: World,
     pub remote: RemoteState,
     pub took_over: Option<String>,
-    pub distributions: BTreeMap<String, DistributionFacts>,
+    pub distributions: Facts,
     pub versioning: Option<bool>,
     pub draft: ReleaseDraft,
     pub planned: Planned,
@@ -49,30 +48,40 @@ pub async fn push(
     build::check_lengths(&scan, &settings.target.prefix)?;
     let world = world?;
     let took_over = world.recovery(connected.clock.service_now())?;
-    let build = build::classified(&mut scan, &settings.build, world.manifest());
+    let mut build = build::classified(&mut scan, &settings.build, world.manifest());
+    let mut distributions = distributions::known(&settings.target, connected, world.manifest()).await?;
+    build::tag(&mut build, &settings.target.prefix, &distributions, world.manifest());
     let scrutiny = if settings.verify_remote { Scrutiny::Compare } else { Scrutiny::Trust };
     let remote =
         world::remote_state(connected, &world, Some(&build.inventory), took_over.is_some(), scrutiny).await?;
-    let distributions = distributions(&settings.target, connected, world.manifest()).await?;
     let versioning = versioning(connected, world.manifest()).await?;
     let draft = draft.unwrap_or_else(|| new_draft(settings, connected));
     let mut warnings = build.inventory.warnings.clone();
     warnings.extend(capability_warnings(world.manifest(), versioning));
-    let planned = planning::plan(&PlanningInput {
-        purpose: Purpose::Push,
-        bucket: &settings.target.bucket,
-        prefix: &settings.target.prefix,
-        draft: draft.clone(),
-        desired: &build.inventory.desired(),
-        remote: &remote,
-        live: world.live.as_ref().map(|live| (&live.manifest, live.e_tag.as_str())),
-        settlement: &world.settlement(),
-        retention: settings.run.retention,
-        distributions: &distributions,
-        url_style: settings.build.url_style,
-        newly_demoted: &build.newly_demoted,
-        warnings,
-    });
+    let plan_by = |build: &ClassifiedBuild, distributions: &Facts| {
+        planning::plan(&PlanningInput {
+            purpose: Purpose::Push,
+            bucket: &settings.target.bucket,
+            prefix: &settings.target.prefix,
+            draft: draft.clone(),
+            desired: &build.inventory.desired(),
+            remote: &remote,
+            live: world.live.as_ref().map(|live| (&live.manifest, live.e_tag.as_str())),
+            settlement: &world.settlement(),
+            retention: settings.run.retention,
+            distributions,
+            url_style: settings.build.url_style,
+            newly_demoted: &build.newly_demoted,
+            warnings: warnings.clone(),
+        })
+    };
+    let mut planned = plan_by(&build, &distributions);
+    let renewed = distributions::renewed(&distributions, &planned.plan, &settings.target, connected).await?;
+    if let Some(renewed) = renewed {
+        build::tag(&mut build, &settings.target.prefix, &renewed, world.manifest());
+        planned = plan_by(&build, &renewed);
+        distributions = renewed;
+    }
     let secrets = scan.secrets;
     Ok(PreparedPush { build, secrets, world, remote, took_over, distributions, versioning, draft, planned })
 }
@@ -129,31 +138,6 @@ fn new_draft(settings: &PushSettings, connected: &Connected) -> ReleaseDraft {
         author,
         message: settings.message.clone().or(subject).filter(|text| !text.is_empty()),
     }
-}
-
-/// What is known of the target's distributions; asked once, then kept in the manifest.
-///
-/// # Errors
-/// When one is not there: found out before anything is changed.
-pub async fn distributions(
-    target: &TargetSettings,
-    connected: &Connected,
-    manifest: Option<&Manifest>,
-) -> Result<BTreeMap<String, DistributionFacts>, Error> {
-    let mut facts = BTreeMap::new();
-    for id in &target.distributions {
-        let known = manifest.and_then(|manifest| manifest.distributions.get(id).cloned());
-        let found = match known {
-            Some(known) => known,
-            None => connected
-                .cloudfront
-                .get_distribution(id, &target.bucket)
-                .await
-                .map_err(|error| call_failed(format!("cannot read distribution `{id}`"), error))?,
-        };
-        facts.insert(id.clone(), found);
-    }
-    Ok(facts)
 }
 
 /// Whether the bucket keeps versions: asked before the first push, known from the manifest afterwards.

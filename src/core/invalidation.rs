@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::cache_tags::Tagged;
 use super::key::{ObjectKey, ViewerMapping};
 use super::manifest::OwedInvalidation;
 use super::plan::PlannedInvalidation;
@@ -68,6 +69,8 @@ pub struct Change<'a> {
     pub before: &'a BTreeSet<&'a ObjectKey>,
     /// Keys that were live before or are afterwards.
     pub tree: &'a BTreeSet<&'a ObjectKey>,
+    /// Cache tags under which only changed keys are cached; empty where the distribution reads none.
+    pub tagged: &'a [Tagged<'a>],
 }
 
 /// The paths under which viewers reach a key: its own first, then every alias. Never empty, all start with `/`.
@@ -110,33 +113,66 @@ pub fn plan_for(
         mapping.viewer_path(key).map(|path| viewer_paths(path.as_str(), url_style)).unwrap_or_default()
     };
     let cached: BTreeSet<String> = change.before.iter().flat_map(|key| paths_of(key)).collect();
-    let mut stale = BTreeSet::new();
-    let mut created = 0;
-    for (key, kind) in change.changed {
-        let paths = paths_of(key);
-        if *kind == ChangeKind::Created {
-            let taken_over = paths.into_iter().filter(|path| cached.contains(path));
-            let count = stale.len();
-            stale.extend(taken_over);
-            created += u64::from(stale.len() == count);
-        } else {
-            stale.extend(paths);
-        }
-    }
+    let stale = stale_paths(change.changed, &cached, &paths_of, &[]);
     if stale.is_empty() {
         return nothing(distribution_id);
     }
     let others: BTreeSet<String> =
         change.tree.iter().flat_map(|key| paths_of(key)).filter(|path| !stale.contains(path)).collect();
-    let cover = cheapest(&stale, &others);
-    let explanation = explain(&cover, stale.len(), change.changed.len(), created);
+    let by_path = cheapest(&stale, &others);
+    let rest = stale_paths(change.changed, &cached, &paths_of, change.tagged);
+    let with_tags = cheapest(&rest, &others);
+    let (cover, tags) = if pays(&with_tags, change.tagged.len(), &by_path) {
+        (with_tags, change.tagged)
+    } else {
+        (by_path, &[][..])
+    };
+    let mut items: Vec<String> = tags.iter().map(|(tag, _)| format!("#{tag}")).collect();
+    items.extend(cover.items.iter().cloned());
+    items.sort();
+    let created = change.changed.iter().filter(|(key, kind)| {
+        **kind == ChangeKind::Created && !paths_of(key).iter().any(|path| cached.contains(path))
+    });
+    let created = created.count() as u64;
     PlannedInvalidation {
         distribution_id: distribution_id.to_owned(),
-        batches: batches(distribution_id, release_id, &cover.items),
+        batches: batches(distribution_id, release_id, &items),
         collateral: cover.collateral,
-        items: cover.items,
-        explanation,
+        explanation: explain(&cover, tags, items.len(), stale.len(), change.changed.len(), created),
+        items,
     }
+}
+
+/// The paths under which a stale copy may be cached that no tag of `tagged` drops.
+///
+/// A path that several keys answer for goes with a tag only if all of those that changed do.
+fn stale_paths(
+    changed: &BTreeMap<ObjectKey, ChangeKind>,
+    cached: &BTreeSet<String>,
+    paths_of: &impl Fn(&ObjectKey) -> Vec<String>,
+    tagged: &[Tagged<'_>],
+) -> BTreeSet<String> {
+    let dropped: BTreeSet<&ObjectKey> = tagged.iter().flat_map(|(_, keys)| keys.iter().copied()).collect();
+    let untagged = changed.iter().filter(|(key, _)| !dropped.contains(key));
+    untagged
+        .flat_map(|(key, kind)| {
+            let is_new = *kind == ChangeKind::Created;
+            paths_of(key).into_iter().filter(move |path| !is_new || cached.contains(path))
+        })
+        .collect()
+}
+
+/// Whether tags are worth their items: fewer in all, or less that is dropped besides at a fair price.
+fn pays(with_tags: &Cover, tag_count: usize, by_path: &Cover) -> bool {
+    let (ours, theirs) = (with_tags.items.len() + tag_count, by_path.items.len());
+    if tag_count == 0 {
+        return false;
+    }
+    if ours <= theirs {
+        return ours < theirs || with_tags.collateral < by_path.collateral;
+    }
+    let dearer = (ours - theirs) as u64;
+    by_path.collateral > with_tags.collateral + COLLATERAL_PER_SAVED_PATH * dearer
 }
 
 fn nothing(distribution_id: &str) -> PlannedInvalidation {
@@ -164,13 +200,26 @@ fn cheapest(stale: &BTreeSet<String>, others: &BTreeSet<String>) -> Cover {
     cover(stale, others, rules(None))
 }
 
-fn explain(cover: &Cover, stale: usize, changed: usize, created: u64) -> Vec<String> {
+fn explain(
+    cover: &Cover,
+    tags: &[Tagged<'_>],
+    items: usize,
+    stale: usize,
+    changed: usize,
+    created: u64,
+) -> Vec<String> {
     let mut sentences = vec![format!(
         "{} reached by {}, named by {}",
         counted(changed as u64, "changed key is", "changed keys are"),
         counted(stale as u64, "cached path", "cached paths"),
-        counted(cover.items.len() as u64, "item", "items")
+        counted(items as u64, "item", "items")
     )];
+    for (tag, keys) in tags {
+        sentences.push(format!(
+            "#{tag} is carried by {} and by nothing else that is live",
+            counted(keys.len() as u64, "changed object", "changed objects")
+        ));
+    }
     for wildcard in &cover.wildcards {
         let collateral = match wildcard.collateral {
             0 => "all that is there has changed".to_owned(),

@@ -168,6 +168,8 @@ pub struct RemoteState {
     pub drift: BTreeMap<ObjectKey, Drift>,
     /// Keys that an unfinished push made and no manifest names.
     pub orphans: BTreeSet<ObjectKey>,
+    /// Whether this is the manifest's word alone: the last run ended, so nothing else can have been cached.
+    pub is_recorded: bool,
 }
 
 impl RemoteState {
@@ -180,12 +182,13 @@ impl RemoteState {
             .map(|(key, object)| (key.clone(), object.clone()))
             .chain(kept.map(|(key, stale)| (key.clone(), stale.object.clone())))
             .collect();
-        Self { objects, ..Self::default() }
+        Self { objects, is_recorded: true, ..Self::default() }
     }
 
     /// Corrects the state by what was seen in the bucket: an object whose listing differs from the manifest is
     /// not known any more, and one with the same bytes has the headers that `seen_headers` found.
     pub fn correct(&mut self, listing: &Listing, seen_headers: &BTreeMap<ObjectKey, ObjectHeaders>) {
+        self.is_recorded = false;
         let drift = &mut self.drift;
         self.objects.retain(|key, object| {
             let Some(listed) = listing.get(key) else {

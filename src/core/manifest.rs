@@ -64,6 +64,9 @@ pub struct DistributionFacts {
     /// Whether the distribution reads cache tags from the objects' metadata.
     #[serde(default)]
     pub has_cache_tags: bool,
+    /// When CloudFront said so.
+    #[serde(default)]
+    pub checked_at: Timestamp,
 }
 
 /// What the endpoint was found to keep of S3's promises.

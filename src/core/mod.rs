@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod cache_rules;
+pub mod cache_tags;
 pub mod commit;
 pub mod content_type;
 pub mod diff;

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::cache_tags;
 use super::diff::{Action, Change, Changes, DiffContext, Reason, RetentionRules, diff};
+use super::headers::ObjectHeaders;
 use super::invalidation::{self, ChangeKind, UrlStyle};
 use super::inventory::{Desired, RemoteState};
 use super::key::{KeyPrefix, ObjectKey, ViewerMapping};
@@ -162,8 +164,20 @@ fn plan_invalidation(
         manifest.into_iter().flat_map(|manifest| manifest.objects.keys()).collect();
     let tree = before.iter().chain(input.desired.keys()).copied().collect();
     let mapping = ViewerMapping { prefix: input.prefix.clone(), origin_path: facts.origin_path.clone() };
-    let change = invalidation::Change { changed: &changed, before: &before, tree: &tree };
+    let tagged = if facts.has_cache_tags && input.remote.is_recorded {
+        let live = manifest.into_iter().flat_map(cacheable);
+        cache_tags::covering_tags(live, |key| changed.contains_key(key))
+    } else {
+        Vec::new()
+    };
+    let change = invalidation::Change { changed: &changed, before: &before, tree: &tree, tagged: &tagged };
     invalidation::plan_for(distribution_id, release_id, &mapping, input.url_style, change)
+}
+
+/// What may be cached, with the headers that it was stored with.
+fn cacheable(manifest: &Manifest) -> impl Iterator<Item = (&ObjectKey, &ObjectHeaders)> {
+    let kept = manifest.stale.iter().map(|(key, stale)| (key, &*stale.object.headers));
+    manifest.objects.iter().map(|(key, object)| (key, &*object.headers)).chain(kept)
 }
 
 /// What a change means for cached copies; none when no cache can hold a stale one.

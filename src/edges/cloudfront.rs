@@ -4,9 +4,10 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudfront::Client;
-use aws_sdk_cloudfront::types::{InvalidationBatch, Paths};
+use aws_sdk_cloudfront::types::{CacheTagConfig, InvalidationBatch, Paths};
 use jiff::Timestamp;
 
+use crate::core::cache_tags;
 use crate::core::manifest::{DistributionFacts, OwedInvalidation};
 
 use super::call::{CallError, FailureKind, Retry};
@@ -40,6 +41,7 @@ impl CloudFront {
         &self,
         distribution_id: &str,
         bucket: &str,
+        now: Timestamp,
     ) -> Result<DistributionFacts, CallError> {
         self.retry
             .run(distribution_id, || async {
@@ -59,11 +61,15 @@ impl CloudFront {
                 let ours =
                     origins.iter().find(|origin| origin.domain_name().starts_with(&format!("{bucket}.")));
                 let origin_path = ours.or(origins.first()).and_then(|origin| origin.origin_path());
-                let has_cache_tags = config.is_some_and(|config| config.cache_tag_config().is_some());
+                let tag_header =
+                    config.and_then(|config| config.cache_tag_config()).map(CacheTagConfig::header_name);
+                let has_cache_tags =
+                    tag_header.is_some_and(|name| name.eq_ignore_ascii_case(cache_tags::HEADER_NAME));
                 Ok(DistributionFacts {
                     domain_name: distribution.domain_name().to_owned(),
                     origin_path: origin_path.unwrap_or_default().trim_end_matches('/').to_owned(),
                     has_cache_tags,
+                    checked_at: now,
                 })
             })
             .await

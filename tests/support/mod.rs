@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use http_body_util::BodyExt as _;
 use serde_json::Value;
 use sitepush::local::edge::EdgeOptions;
 use sitepush::local::s3::{Store, StoreOptions};
@@ -199,6 +200,19 @@ impl Cloud {
     pub fn cache_control(&self, key: &str) -> String {
         let object = self.store().object(BUCKET, key).unwrap_or_else(|| panic!("there is no `{key}`"));
         object.attributes.cache_control.unwrap_or_default()
+    }
+
+    /// What a visitor gets from the CDN edge, cached or not: status and body.
+    pub fn visit(&self, path: &str) -> (u16, String) {
+        let request = http::Request::get(path).header("host", "localhost");
+        let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).expect("a request");
+        let edge = self.target.edge.clone();
+        self.runtime.block_on(async move {
+            let answer = edge.handle(request).await;
+            let status = answer.status().as_u16();
+            let body = answer.into_body().collect().await.expect("a whole body").to_bytes();
+            (status, String::from_utf8_lossy(&body).into_owned())
+        })
     }
 
     /// The items of all invalidations so far.

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::core::cache_tags;
+use crate::core::headers::ObjectHeaders;
 use crate::core::key::KeyPrefix;
 
 /// CloudFront's matching rule, written anew: `*` stands for anything at the end, the rest is compared as decoded.
@@ -43,7 +45,7 @@ fn plan(changed: &[(&str, ChangeKind)], unchanged: &[&str], mapping: &ViewerMapp
         &id(),
         mapping,
         UrlStyle::Clean,
-        Change { changed: &changed, before: &before, tree: &tree },
+        Change { changed: &changed, before: &before, tree: &tree, tagged: &[] },
     )
 }
 
@@ -265,6 +267,42 @@ proptest! {
         let found = cover(&stale, &others, rules).items.len();
         let least = least_items(&stale, &others, rules);
         prop_assert!(found <= least, "{found} items, and {least} are enough");
+    }
+
+    #[test]
+    fn with_tags_every_stale_copy_is_dropped_and_no_unchanged_one_by_a_tag(
+        pages in proptest::collection::btree_map("[ab]{1,2}(/[ab]{1,2}){0,2}\\.html", (0_u8..6, any::<bool>()), 1..16),
+    ) {
+        let objects: BTreeMap<ObjectKey, (ObjectHeaders, bool)> = pages
+            .iter()
+            .map(|(name, (bundle, is_changed))| {
+                let metadata = [(cache_tags::METADATA_NAME.to_owned(), format!("uses:{bundle},all"))].into();
+                (key(name), (ObjectHeaders { metadata, ..ObjectHeaders::default() }, *is_changed))
+            })
+            .collect();
+        let tree: BTreeSet<&ObjectKey> = objects.keys().collect();
+        let changed: BTreeMap<ObjectKey, ChangeKind> = objects
+            .iter()
+            .filter(|(_, (_, is_changed))| *is_changed)
+            .map(|(key, _)| (key.clone(), ChangeKind::Updated))
+            .collect();
+        let live = objects.iter().map(|(key, (headers, _))| (key, headers));
+        let tagged = cache_tags::covering_tags(live, |key| changed.contains_key(key));
+        let mapping = ViewerMapping::default();
+        let plan_with = |tagged: &[Tagged<'_>]| {
+            let change = Change { changed: &changed, before: &tree, tree: &tree, tagged };
+            plan_for("E1", &id(), &mapping, UrlStyle::Clean, change)
+        };
+        let planned = plan_with(&tagged);
+        for (key, (headers, is_changed)) in &objects {
+            let by_tag = cache_tags::tags(headers).any(|tag| planned.items.contains(&format!("#{tag}")));
+            prop_assert!(!by_tag || *is_changed, "{key} is dropped by {:?}", planned.items);
+            for path in viewer_paths(&format!("/{key}"), UrlStyle::Clean) {
+                let by_path = planned.items.iter().any(|item| matches(item, &path));
+                prop_assert!(!*is_changed || by_tag || by_path, "{path} stays in spite of {:?}", planned.items);
+            }
+        }
+        prop_assert!(planned.items.len() <= plan_with(&[]).items.len().max(1));
     }
 
     #[test]

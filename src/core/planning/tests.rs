@@ -47,8 +47,12 @@ fn inventory(site: &Site, manifest: Option<&Manifest>) -> (LocalInventory, Vec<O
 }
 
 fn facts() -> BTreeMap<String, DistributionFacts> {
-    let facts =
-        DistributionFacts { domain_name: "d".into(), origin_path: String::new(), has_cache_tags: false };
+    let facts = DistributionFacts {
+        domain_name: "d".into(),
+        origin_path: String::new(),
+        has_cache_tags: false,
+        checked_at: Timestamp::UNIX_EPOCH,
+    };
     BTreeMap::from([(DISTRIBUTION.to_owned(), facts)])
 }
 
