@@ -11,6 +11,7 @@ mod bench;
 mod browser;
 mod demo;
 mod edited;
+mod emulators;
 mod frontend;
 mod http;
 mod parts;

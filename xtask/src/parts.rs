@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, demo, frontend, tidy};
+use crate::{browser, demo, emulators, frontend, tidy};
 
 /// What a part is run with.
 pub struct Run {
@@ -33,6 +33,11 @@ pub const PARTS: &[Part] = &[
         about: "types, tests and a repeatable build of the web application",
         run: frontend,
     },
+    Part {
+        name: "emulators",
+        about: "the promises against implementations of S3 and CloudFront that nobody here wrote",
+        run: emulators,
+    },
     Part { name: "demo", about: "`cargo xtask demo`, to its end", run: demo },
     Part { name: "browser", about: "the published application in a headless Chromium", run: browser },
 ];
@@ -48,7 +53,7 @@ fn tidy(run: &Run) -> Result<Option<Missing>> {
 }
 
 fn clippy(run: &Run) -> Result<Option<Missing>> {
-    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
     tools::run(run.project.command("cargo").args(arguments))?;
     Ok(None)
 }
@@ -78,6 +83,14 @@ fn frontend(run: &Run) -> Result<Option<Missing>> {
     frontend::npm_run(&run.project, "check")?;
     frontend::npm_run(&run.project, "test")?;
     frontend::build_is_repeatable(&run.project)?;
+    Ok(None)
+}
+
+fn emulators(run: &Run) -> Result<Option<Missing>> {
+    if let Err(missing) = tools::need_python() {
+        return Ok(Some(missing));
+    }
+    emulators::test(&run.project)?;
     Ok(None)
 }
 

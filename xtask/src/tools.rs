@@ -1,7 +1,7 @@
 //! Other people's programs: runs them, finds them, and says how to get the ones that are missing.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -60,6 +60,44 @@ pub fn need_node() -> Result<(), Missing> {
 fn node_version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.trim().strip_prefix('v')?.split('.').map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+/// Python 3 with its `venv` module and pip, which private environments are made with.
+///
+/// # Errors
+/// When Python or one of the two is missing, with the way to get it.
+pub fn need_python() -> Result<(), Missing> {
+    const HOW: &str = "install Python 3.11 or newer with venv and pip (`apt-get install python3-venv`)";
+    if find("python3").is_none() {
+        return Err(Missing { tool: "python3", how: HOW });
+    }
+    let mut modules = Command::new("python3");
+    modules.args(["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"]);
+    match modules.stdout(Stdio::null()).stderr(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(Missing { tool: "python3-venv", how: HOW }),
+    }
+}
+
+/// The folder of programs of a private Python environment in `folder`, made with what `pip install WANTED` installs.
+///
+/// It is made anew unless the last one there was made, to its end, with the same `wanted` and the same `versions`.
+///
+/// # Errors
+/// When Python cannot make it, or a package cannot be had.
+pub fn python_environment(folder: &Path, wanted: &[&str], versions: &str) -> Result<PathBuf> {
+    let programs = folder.join("bin");
+    let stamp = folder.join("installed");
+    let contents = format!("{}\n{versions}", wanted.join("\n"));
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == contents) {
+        return Ok(programs);
+    }
+    println!("installing {} into {}", wanted.join(" "), folder.display());
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+    run(Command::new(programs.join("pip")).args(["install", "--quiet"]).args(wanted))?;
+    // Written last: an environment that was given up half-way has no stamp.
+    std::fs::write(&stamp, contents).with_context(|| format!("cannot write {}", stamp.display()))?;
+    Ok(programs)
 }
 
 /// A Chromium to drive; asks apt for one where that needs no questions.

@@ -44,13 +44,7 @@ impl Peers {
 
     /// Installs them, unless they are there.
     pub fn install(project: &Project) -> Result<Self> {
-        let environment = project.scratch("bench-peers");
-        let programs = environment.join("bin");
-        if !programs.join("rclone").exists() {
-            println!("installing {}", PACKAGES.join(", "));
-            tools::run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
-            tools::run(Command::new(programs.join("pip")).args(["install", "--quiet"]).args(PACKAGES))?;
-        }
+        let programs = tools::python_environment(&project.scratch("bench-peers"), PACKAGES, "")?;
         Ok(Self { programs: Some(programs) })
     }
 

@@ -1,0 +1,59 @@
+//! The same end-to-end promises against implementations of S3 and CloudFront that nobody here wrote.
+//!
+//! The program is run as a user runs it; what it left is looked at through the AWS SDK, never through its own code.
+//! Where an emulator departs from AWS, [`lies`] says so by name, and docs/emulators.md links what AWS documents.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod edge;
+mod emulator;
+mod lies;
+mod meddler;
+mod observe;
+mod publishing;
+mod races;
+mod repair;
+mod way_back;
+
+/// Runs each promise against each emulator, as `moto::NAME` and `ministack::NAME`.
+macro_rules! promises {
+    ($($module:ident: $($promise:ident)*;)*) => {
+        mod moto {
+            $($(#[test] fn $promise() { crate::$module::$promise(&crate::emulator::Emulator::moto()); })*)*
+        }
+        mod ministack {
+            $($(#[test] fn $promise() { crate::$module::$promise(&crate::emulator::Emulator::ministack()); })*)*
+        }
+    };
+}
+
+promises! {
+    publishing:
+        a_first_push_publishes_every_byte_and_header
+        the_same_build_again_writes_nothing
+        an_edit_writes_the_edited_file_and_no_other
+        a_new_bundle_keeps_the_old_one_for_open_pages
+        a_dropped_page_goes_and_objects_of_others_stay
+        a_prefix_is_a_fence
+        special_keys_arrive_as_they_are
+        large_files_go_in_parts_and_arrive_whole
+        a_bucket_that_does_not_exist_is_named;
+    races:
+        conditional_writes_are_refused_when_the_object_moved
+        a_plan_made_before_another_push_is_refused
+        two_pushes_started_together_never_interleave
+        a_lock_held_by_somebody_else_is_respected;
+    repair:
+        a_bucket_that_something_else_filled_is_adopted
+        drift_is_repaired_and_headers_without_their_body
+        bytes_damaged_on_the_way_are_never_taken_for_the_build;
+    way_back:
+        a_rollback_copies_the_earlier_versions
+        without_versioning_the_plan_names_the_promise
+        prune_deletes_what_no_kept_release_needs;
+    edge:
+        a_changed_page_is_invalidated_under_all_its_paths
+        an_invalidation_that_failed_is_made_by_the_next_run
+        paths_are_invalidated_by_hand;
+}

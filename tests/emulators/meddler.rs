@@ -1,0 +1,88 @@
+//! A proxy on the loopback interface that damages or refuses some requests and passes on the others.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+#[derive(Clone, Copy)]
+pub enum Meddling {
+    /// In bodies, these bytes become those, as many.
+    Replace(&'static str, &'static str),
+    /// Requests whose target contains this are answered with 503.
+    Refuse(&'static str),
+}
+
+/// Its threads end with the connections, and at the latest with the test's process.
+pub struct Meddler {
+    pub url: String,
+    count: Arc<AtomicUsize>,
+}
+
+impl Meddler {
+    pub fn start(upstream: &str, meddling: Meddling) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let count = Arc::new(AtomicUsize::new(0));
+        let upstream = upstream.trim_start_matches("http://").to_owned();
+        let counter = Arc::clone(&count);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let (upstream, counter) = (upstream.clone(), Arc::clone(&counter));
+                // A connection that breaks is the client's to notice.
+                thread::spawn(move || pass_on(client, &upstream, meddling, &counter));
+            }
+        });
+        Self { url, count }
+    }
+
+    /// How many requests it meddled with.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+}
+
+fn pass_on(
+    mut client: TcpStream,
+    upstream: &str,
+    meddling: Meddling,
+    count: &AtomicUsize,
+) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(upstream)?;
+    let (mut answers, mut back) = (server.try_clone()?, client.try_clone()?);
+    thread::spawn(move || {
+        let _ = std::io::copy(&mut answers, &mut back);
+        let _ = back.shutdown(std::net::Shutdown::Both);
+    });
+    let mut requests = BufReader::new(client.try_clone()?);
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if requests.read_line(&mut head)? == 0 {
+                return Ok(());
+            }
+        }
+        let lengths = head.lines().filter_map(|line| line.split_once(": "));
+        let length = lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let length = length.filter_map(|(_, value)| value.parse().ok()).next().unwrap_or(0);
+        let mut body = vec![0; length];
+        requests.read_exact(&mut body)?;
+        match meddling {
+            Meddling::Refuse(part) if head.lines().next().is_some_and(|line| line.contains(part)) => {
+                count.fetch_add(1, Ordering::SeqCst);
+                client.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")?;
+                continue;
+            }
+            Meddling::Refuse(_) => {}
+            Meddling::Replace(from, to) => {
+                if let Some(at) = memchr::memmem::find(&body, from.as_bytes()) {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    body[at..at + from.len()].copy_from_slice(to.as_bytes());
+                }
+            }
+        }
+        server.write_all(head.as_bytes())?;
+        server.write_all(&body)?;
+    }
+}

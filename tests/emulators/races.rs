@@ -1,0 +1,98 @@
+//! One push at a time, on conditional writes as others implement them.
+
+use std::process::Stdio;
+
+use crate::emulator::Emulator;
+use crate::support::{Answer, BUCKET, Site};
+
+const LOST: i32 = 4;
+const LOCK: &str = ".sitepush/lock.json";
+
+/// What the promises below rest on, asked of the emulator itself.
+pub fn conditional_writes_are_refused_when_the_object_moved(emulator: &Emulator) {
+    emulator.put_foreign("file", "one");
+    let old = emulator.get("file").0.e_tag().expect("an ETag").to_owned();
+    let put = || emulator.s3.put_object().bucket(BUCKET).key("file").body(b"two".to_vec().into());
+    let status = |request: aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder| {
+        let error = emulator.runtime.block_on(request.send()).expect_err("a condition that does not hold");
+        error.raw_response().expect("an answer").status().as_u16()
+    };
+    assert_eq!(status(put().if_none_match("*")), 412);
+    emulator.put_foreign("file", "three");
+    assert_eq!(status(put().if_match(old)), 412);
+    assert_eq!(emulator.body("file"), "three");
+}
+
+pub fn a_plan_made_before_another_push_is_refused(emulator: &Emulator) {
+    let [late, early] = [Site::small(), Site::small()];
+    emulator.push(&late, &[]).success();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("plan.json");
+    let file = file.to_str().expect("a plain path");
+    late.write("style.css", "late");
+    emulator.on_target("plan", &[late.path().to_str().expect("a plain path"), "--out", file]).success();
+    early.write("style.css", "early");
+    emulator.push(&early, &[]).success();
+    let before = emulator.history();
+    emulator.run(&["push", "--plan", file]).explains(LOST, &["is live now"]);
+    assert_eq!(emulator.history(), before);
+    assert_eq!(emulator.body("style.css"), "early");
+}
+
+pub fn two_pushes_started_together_never_interleave(emulator: &Emulator) {
+    let names = ["one", "other"];
+    let sites = names.map(|name| {
+        let site = Site::small();
+        for number in 0..30 {
+            site.write(&format!("{number}.css"), name);
+        }
+        site.write("index.html", name);
+        site
+    });
+    let children = sites.each_ref().map(|site| {
+        let mut command = emulator.push_command(site, &[]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+    });
+    let answers = children.map(|child| Answer::from_output(&child.wait_with_output().expect("it ends")));
+    for answer in &answers {
+        assert!([0, LOST].contains(&answer.code), "{}: {}", answer.code, answer.stderr);
+    }
+    let wins = answers.iter().filter(|answer| answer.code == 0).count();
+    assert!(wins > 0, "nobody won");
+    let live = emulator.body("index.html");
+    let winner = names.iter().position(|name| *name == live).expect("one of the two");
+    assert_eq!(answers[winner].code, 0, "{}", answers[winner].stderr);
+    emulator.assert_is_published(&sites[winner], "");
+    let releases = emulator.on_target("releases", &["--json"]).success().json();
+    assert_eq!(releases.as_array().expect("a list").len(), wins);
+}
+
+pub fn a_lock_held_by_somebody_else_is_respected(emulator: &Emulator) {
+    let site = Site::small();
+    emulator.push(&site, &[]).success();
+    site.write("style.css", "new");
+    emulator.put_foreign(LOCK, &foreign_lock(60));
+    let before = emulator.history();
+    emulator.push(&site, &[]).explains(LOST, &["ann@build-7 (process 4711)", "UTC"]);
+    assert_eq!(emulator.history(), before);
+
+    emulator.put_foreign(LOCK, &foreign_lock(-5));
+    let answer = emulator.push(&site, &[]).success();
+    assert!(answer.stderr.contains("the lock of ann@build-7 ran out at"), "{}", answer.stderr);
+    assert_eq!(emulator.body("style.css"), "new");
+}
+
+/// A lock as another machine would have left it, that runs out in so many seconds.
+fn foreign_lock(seconds: i64) -> String {
+    let now = jiff::Timestamp::now();
+    let from_now = |seconds| now.checked_add(jiff::SignedDuration::from_secs(seconds)).expect("in range");
+    serde_json::json!({
+        "schema": 1,
+        "state": "held",
+        "holder": { "owner": "ann@build-7", "process_id": 4711, "machine": "build-7/boot/pid", "nonce": "0123" },
+        "release_id": null,
+        "started": from_now(seconds - 90).to_string(),
+        "expires": from_now(seconds).to_string(),
+    })
+    .to_string()
+}

@@ -1,0 +1,34 @@
+//! The tests against other people's emulators of AWS: installs them at pinned versions into an environment of their
+//! own and runs the test program with the way to it.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::project::Project;
+use crate::tools;
+
+/// What is installed, with all that it needs, at which versions.
+const REQUIREMENTS: &str = "tests/emulators/requirements.txt";
+
+/// Where the test program looks for the emulators' programs.
+const VARIABLE: &str = "SITEPUSH_EMULATORS";
+
+/// Installs the emulators, unless they are there, and runs the tests.
+///
+/// # Errors
+/// When they cannot be installed, or a test fails.
+pub fn test(project: &Project) -> Result<()> {
+    let requirements = project.path(REQUIREMENTS);
+    let versions =
+        fs::read_to_string(&requirements).with_context(|| format!("cannot read {REQUIREMENTS}"))?;
+    let wanted = ["--requirement", requirements.to_str().context("the path is not UTF-8")?];
+    let programs = tools::python_environment(&project.scratch("emulators"), &wanted, &versions)?;
+    let mut tests = project.command("cargo");
+    let select = ["--package", "sitepush", "--features", "emulators", "--test", "emulators"];
+    match tools::find("cargo-nextest") {
+        Some(_) => tests.args(["nextest", "run"]).args(select).arg("--no-fail-fast"),
+        None => tests.arg("test").args(select),
+    };
+    tools::run(tests.env(VARIABLE, programs))
+}
