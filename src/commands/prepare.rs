@@ -154,11 +154,16 @@ async fn versioning(connected: &Connected, manifest: Option<&Manifest>) -> Resul
 /// The promises that this endpoint cannot keep.
 fn capability_warnings(manifest: Option<&Manifest>, versioning: Option<bool>) -> Vec<String> {
     let mut warnings = Vec::new();
-    if versioning == Some(false) {
-        warnings.push(
+    match versioning {
+        Some(true) => {}
+        Some(false) => warnings.push(
             "the bucket keeps no versions: a rollback cannot bring back files that a push overwrites or deletes"
                 .to_owned(),
-        );
+        ),
+        None => warnings.push(
+            "the endpoint does not say whether the bucket keeps versions: without them, a rollback cannot bring back files that a push overwrites or deletes"
+                .to_owned(),
+        ),
     }
     if manifest.is_some_and(|manifest| !manifest.capabilities.conditional_writes) {
         warnings.push(

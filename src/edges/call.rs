@@ -60,6 +60,13 @@ impl CallError {
         Self { kind, code: String::new(), message: message.into() }
     }
 
+    /// An answer that is not what the service documents.
+    fn unreadable(status: u16, why: &str) -> Self {
+        let is_success = (200..300).contains(&status);
+        let kind = if is_success || status >= 500 { FailureKind::Transient } else { FailureKind::Other };
+        Self::local(kind, format!("the answer (status {status}) could not be read: {why}"))
+    }
+
     /// Whether trying again may help.
     fn is_retryable(&self) -> bool {
         matches!(self.kind, FailureKind::Throttled | FailureKind::Transient | FailureKind::Unreachable)
@@ -118,6 +125,10 @@ where
                 let region = service.raw().headers().get("x-amz-bucket-region").map(str::to_owned);
                 let code = service.err().code().unwrap_or_default().to_owned();
                 let text = service.err().message().unwrap_or_default().to_owned();
+                // A success whose document is not S3's: the call may well have happened.
+                if code.is_empty() && service.raw().status().is_success() {
+                    return Self::unreadable(status, &innermost(&error));
+                }
                 service_error(status, code, &text, request_id.as_deref(), region.as_deref())
             }
             SdkError::TimeoutError(_) => Self::local(FailureKind::Transient, "the request timed out"),
@@ -135,13 +146,7 @@ where
                 Self::local(kind, innermost(&error))
             }
             SdkError::ResponseError(response) => {
-                let status = response.raw().status().as_u16();
-                let kind =
-                    if status == 200 || status >= 500 { FailureKind::Transient } else { FailureKind::Other };
-                Self::local(
-                    kind,
-                    format!("the answer (status {status}) could not be read: {}", innermost(&error)),
-                )
+                Self::unreadable(response.raw().status().as_u16(), &innermost(&error))
             }
             _ => {
                 let text = innermost(&error);

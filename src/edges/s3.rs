@@ -610,7 +610,9 @@ impl Bucket {
                 let output =
                     self.client.get_bucket_versioning().bucket(&self.name).send().await.map_err(|error| {
                         // An answer that the SDK cannot parse will not be better the next time.
-                        let is_answer = matches!(error, aws_sdk_s3::error::SdkError::ResponseError(_));
+                        let is_success = error.raw_response().is_some_and(|raw| raw.status().is_success());
+                        let is_unread = matches!(error, aws_sdk_s3::error::SdkError::ResponseError(_));
+                        let is_answer = is_success || is_unread;
                         let error = CallError::from(error);
                         if is_answer {
                             CallError::local(FailureKind::Unsupported, error.message)

@@ -17,7 +17,7 @@ use crate::support::{Answer, BUCKET, Site, program};
 /// Names the folder with the emulators' programs; `cargo xtask test --only emulators` sets it.
 const VARIABLE: &str = "SITEPUSH_EMULATORS";
 pub const ACCESS_KEY_ID: &str = "test";
-pub const SECRET_ACCESS_KEY: &str = "test";
+const SECRET_ACCESS_KEY: &str = "test";
 const REGION: &str = "us-east-1";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +170,7 @@ fn command(kind: Kind, port: u16, home: &TempDir) -> Command {
                 .env("GATEWAY_PORT", &port)
                 .env("MINISTACK_HOST", "127.0.0.1")
                 .env("SERVICES", "s3,cloudfront,iam,sts")
-                // Signatures are verified, with these as the account's own credentials.
+                // Access keys are looked up, with these as the account's own.
                 .env("AUTH", "true")
                 .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
                 .env("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);

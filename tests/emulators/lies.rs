@@ -2,10 +2,12 @@
 //!
 //! docs/emulators.md links the documented behavior of each.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_s3::primitives::ByteStream;
 
-use crate::emulator::{Emulator, Kind};
-use crate::support::{BUCKET, Site};
+use crate::emulator::{ACCESS_KEY_ID, Emulator};
+use crate::support::{Answer, BUCKET, Site};
 
 /// Whether the emulator stores a body that its SHA-256 contradicts.
 fn takes_a_wrong_checksum(emulator: &Emulator) -> bool {
@@ -14,26 +16,23 @@ fn takes_a_wrong_checksum(emulator: &Emulator) -> bool {
     emulator.runtime.block_on(request.send()).is_ok()
 }
 
-/// Whether the emulator lets a stranger's signature in.
-fn takes_wrong_credentials(emulator: &Emulator) -> bool {
+/// Whether the emulator takes what somebody signed with this pair of keys.
+fn takes_credentials(emulator: &Emulator, id: &str, secret: &str) -> bool {
     let site = Site::small();
     let mut command = emulator.push_command(&site, &["--retry-seconds", "1"]);
-    let output = command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret").output().expect("the program starts");
-    match output.status.code() {
-        Some(0) => true,
-        Some(5) => {
-            assert_eq!(emulator.site_keys(), Vec::<String>::new());
-            false
-        }
-        code => panic!("{:?}: {code:?}: {}", emulator.kind, String::from_utf8_lossy(&output.stderr)),
+    command.env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret);
+    let answer = Answer::from_output(&command.output().expect("the program starts"));
+    if answer.code == 0 {
+        return true;
     }
+    answer.explains(5, &["aws sso login"]);
+    assert_eq!(emulator.all_keys(), BTreeMap::new());
+    false
 }
 
 #[test]
 fn moto_stores_what_a_checksum_contradicts() {
-    let emulator = Emulator::moto();
-    assert_eq!(emulator.kind, Kind::Moto);
-    assert!(takes_a_wrong_checksum(&emulator));
+    assert!(takes_a_wrong_checksum(&Emulator::moto()));
 }
 
 #[test]
@@ -42,11 +41,18 @@ fn ministack_refuses_what_a_checksum_contradicts() {
 }
 
 #[test]
-fn moto_verifies_no_signature() {
-    assert!(takes_wrong_credentials(&Emulator::moto()));
+fn moto_knows_every_stranger() {
+    assert!(takes_credentials(&Emulator::moto(), "AKIAIOSFODNN7EXAMPLE", "a-secret"));
 }
 
 #[test]
-fn wrong_credentials_are_refused_by_ministack_and_named_by_the_program() {
-    assert!(!takes_wrong_credentials(&Emulator::ministack()));
+fn ministack_refuses_strangers_and_the_program_says_what_to_do() {
+    assert!(!takes_credentials(&Emulator::ministack(), "AKIAIOSFODNN7EXAMPLE", "a-secret"));
+}
+
+#[test]
+fn neither_verifies_a_signature() {
+    for emulator in [Emulator::moto(), Emulator::ministack()] {
+        assert!(takes_credentials(&emulator, ACCESS_KEY_ID, "not-the-secret"), "{:?}", emulator.kind);
+    }
 }

@@ -34,14 +34,14 @@ pub fn without_versioning_the_plan_names_the_promise(emulator: &Emulator) {
     let folder = site.path().to_str().expect("a plain path");
     let plan = emulator.run(&["plan", folder, "--bucket", bucket]).success();
     let told = format!("{}{}", plan.stdout, plan.stderr);
-    assert!(told.contains("versioning") && told.contains("roll"), "{told}");
+    assert!(told.contains("versions") && told.contains("a rollback cannot bring back"), "{told}");
     emulator.run(&["push", folder, "--bucket", bucket]).success();
     let off = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
     let suspend = emulator.s3.put_bucket_versioning().bucket(BUCKET).versioning_configuration(off);
     emulator.runtime.block_on(suspend.send()).expect("versioning can be suspended");
     let plan = emulator.on_target("plan", &[folder]).success();
     let told = format!("{}{}", plan.stdout, plan.stderr);
-    assert!(told.contains("versioning") && told.contains("roll"), "{told}");
+    assert!(told.contains("versions") && told.contains("a rollback cannot bring back"), "{told}");
 }
 
 pub fn prune_deletes_what_no_kept_release_needs(emulator: &Emulator) {
