@@ -34,6 +34,6 @@ pub fn an_invalidation_that_failed_is_made_by_the_next_run(emulator: &Emulator) 
 
 pub fn paths_are_invalidated_by_hand(emulator: &Emulator) {
     let id = &emulator.distribution;
-    emulator.run(&["invalidate", "/blog/*", "about", "--distribution", id]).success();
+    emulator.run(&["invalidate", "/blog/*", "about", "--wait", "--distribution", id]).success();
     assert_eq!(emulator.invalidated(), [["/about", "/blog/*"]]);
 }

@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 
 use crate::emulator::{ACCESS_KEY_ID, Emulator};
+use crate::meddler::{Meddler, Meddling};
 use crate::support::{Answer, BUCKET, Site};
 
 /// Whether the emulator stores a body that its SHA-256 contradicts.
@@ -55,4 +57,76 @@ fn neither_verifies_a_signature() {
     for emulator in [Emulator::moto(), Emulator::ministack()] {
         assert!(takes_credentials(&emulator, ACCESS_KEY_ID, "not-the-secret"), "{:?}", emulator.kind);
     }
+}
+
+/// Pushes an edited style sheet, with the page that refers to it, through a proxy that damages its bytes.
+fn push_damaged(emulator: &Emulator, site: &Site) -> Answer {
+    emulator.push(site, &[]).success();
+    site.write("style.css", "body { color: white }").write("index.html", "refers to the new style");
+    let meddler = Meddler::start(&emulator.url, Meddling::Replace("color: white", "color: wh1te"));
+    let mut command = emulator.push_command(site, &["--retry-seconds", "1"]);
+    let output = command.env("AWS_ENDPOINT_URL", &meddler.url).output().expect("the program starts");
+    assert!(meddler.count() > 0, "nothing was damaged");
+    Answer::from_output(&output)
+}
+
+#[test]
+fn bytes_damaged_on_the_way_to_ministack_never_go_live() {
+    let (emulator, site) = (Emulator::ministack(), Site::small());
+    let answer = push_damaged(&emulator, &site);
+    assert_ne!(answer.code, 0, "{}", answer.stderr);
+    assert_eq!(emulator.body("style.css"), "body { color: black }");
+    assert!(
+        emulator.body("index.html").contains("app-DRXg7gsA"),
+        "the page went live before its style sheet"
+    );
+    emulator.push(&site, &[]).success();
+    emulator.assert_is_published(&site, "");
+}
+
+#[test]
+fn bytes_damaged_on_the_way_to_moto_go_live() {
+    let (emulator, site) = (Emulator::moto(), Site::small());
+    push_damaged(&emulator, &site).success();
+    assert_eq!(emulator.body("style.css"), "body { color: wh1te }");
+    // The ETag that moto gave the damaged bytes is what the record has: nothing differs from it.
+    let status = emulator.on_target("status", &["--verify-remote", "--json"]).success().json();
+    assert_eq!(status["drift"], serde_json::json!([]));
+}
+
+#[test]
+fn moto_says_completed_in_capitals_and_the_program_does_not_wait_for_ever() {
+    let emulator = Emulator::moto();
+    let request = emulator.cloudfront.list_invalidations().distribution_id(&emulator.distribution);
+    let by_hand = ["invalidate", "/a", "--wait", "--json", "--distribution", &emulator.distribution];
+    emulator.run(&by_hand).success();
+    let listed = emulator.runtime.block_on(request.send()).expect("a listing").invalidation_list;
+    assert_eq!(listed.expect("a list").items()[0].status(), "COMPLETED");
+}
+
+#[test]
+fn moto_answers_with_other_documents_than_s3() {
+    let emulator = Emulator::moto();
+    let asked = emulator.runtime.block_on(emulator.s3.get_bucket_versioning().bucket(BUCKET).send());
+    let error = asked.expect_err("the SDK cannot read it");
+    assert!(error.raw_response().expect("an answer").status().is_success());
+    let completed = emulator.runtime.block_on(async {
+        let upload = emulator.s3.create_multipart_upload().bucket(BUCKET).key("file").send().await;
+        let id = upload.expect("an upload").upload_id.expect("an id");
+        let part = emulator.s3.upload_part().bucket(BUCKET).key("file").upload_id(&id).part_number(1);
+        let part = part.body(ByteStream::from_static(b"one")).send().await.expect("a part");
+        let part = CompletedPart::builder().part_number(1).set_e_tag(part.e_tag).build();
+        let parts = CompletedMultipartUpload::builder().parts(part).build();
+        let complete = emulator.s3.complete_multipart_upload().bucket(BUCKET).key("file");
+        complete.upload_id(&id).multipart_upload(parts).send().await
+    });
+    let error = completed.expect_err("the SDK cannot read it");
+    assert!(error.raw_response().expect("an answer").status().is_success());
+    assert_eq!(emulator.body("file"), "one");
+    emulator.runtime.block_on(emulator.s3.delete_object().bucket(BUCKET).key("file").send()).expect("gone");
+
+    let site = Site::small();
+    let plan = emulator.on_target("plan", &[site.path().to_str().expect("a plain path")]).success();
+    let told = format!("{}{}", plan.stdout, plan.stderr);
+    assert!(told.contains("does not say whether the bucket keeps versions"), "{told}");
 }

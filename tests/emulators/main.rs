@@ -46,8 +46,7 @@ promises! {
         a_lock_held_by_somebody_else_is_respected;
     repair:
         a_bucket_that_something_else_filled_is_adopted
-        drift_is_repaired_and_headers_without_their_body
-        bytes_damaged_on_the_way_are_never_taken_for_the_build;
+        drift_is_repaired_and_headers_without_their_body;
     way_back:
         a_rollback_copies_the_earlier_versions
         without_versioning_the_plan_names_the_promise

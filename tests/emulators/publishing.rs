@@ -91,9 +91,14 @@ pub fn special_keys_arrive_as_they_are(emulator: &Emulator) {
     for name in names {
         site.write(name, name);
     }
+    // No folder can hold these; somebody else's program can write them.
+    let foreign = ["a//b", "/leading", "trailing/"];
+    for key in foreign {
+        emulator.put_foreign(key, "not ours");
+    }
     emulator.push(&site, &[]).success();
     emulator.assert_is_published(&site, "");
-    assert_eq!(emulator.site_keys().len(), 6 + names.len());
+    assert_eq!(emulator.site_keys().len(), 6 + names.len() + foreign.len());
     // What was published under such a name can be found again, changed and taken away.
     for name in names {
         site.write(name, format!("{name} again"));
@@ -104,7 +109,10 @@ pub fn special_keys_arrive_as_they_are(emulator: &Emulator) {
         site.remove(name);
     }
     emulator.push(&site, &["--allow-shrink"]).success();
-    assert_eq!(emulator.site_keys().len(), 6);
+    for key in foreign {
+        assert_eq!((emulator.body(key).as_str(), emulator.writes(key)), ("not ours", 1), "{key}");
+    }
+    assert_eq!(emulator.site_keys().len(), 6 + foreign.len());
 }
 
 pub fn large_files_go_in_parts_and_arrive_whole(emulator: &Emulator) {

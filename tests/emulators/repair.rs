@@ -1,7 +1,6 @@
 //! Objects that are not what sitepush put there.
 
 use crate::emulator::Emulator;
-use crate::meddler::{Meddler, Meddling};
 use crate::support::Site;
 
 pub fn a_bucket_that_something_else_filled_is_adopted(emulator: &Emulator) {
@@ -29,20 +28,4 @@ pub fn drift_is_repaired_and_headers_without_their_body(emulator: &Emulator) {
     emulator.assert_is_published(&site, "");
     let status = emulator.on_target("status", &["--verify-remote", "--json"]).success().json();
     assert_eq!(status["drift"], serde_json::json!([]));
-}
-
-/// ministack refuses the body by its digest; moto stores it (see `lies`), and the program must find that out itself.
-pub fn bytes_damaged_on_the_way_are_never_taken_for_the_build(emulator: &Emulator) {
-    let site = Site::small();
-    emulator.push(&site, &[]).success();
-    site.write("style.css", "body { color: white }").write("index.html", "refers to the new style");
-    let before = emulator.body("index.html");
-    let meddler = Meddler::start(&emulator.url, Meddling::Replace("color: white", "color: wh1te"));
-    let mut command = emulator.push_command(&site, &["--retry-seconds", "1"]);
-    let output = command.env("AWS_ENDPOINT_URL", &meddler.url).output().expect("the program starts");
-    assert!(meddler.count() > 0, "nothing was damaged");
-    assert_ne!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(emulator.body("index.html"), before, "the page went live after its damaged style sheet");
-    emulator.push(&site, &["--verify-remote"]).success();
-    emulator.assert_is_published(&site, "");
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 
-use crate::emulator::Emulator;
+use crate::emulator::{Emulator, Kind};
 use crate::support::{BUCKET, Site};
 
 pub fn a_rollback_copies_the_earlier_versions(emulator: &Emulator) {
@@ -29,19 +29,24 @@ pub fn a_rollback_copies_the_earlier_versions(emulator: &Emulator) {
 pub fn without_versioning_the_plan_names_the_promise(emulator: &Emulator) {
     // A bucket that ever had versions cannot lose them: a new one.
     let bucket = "unversioned";
+    // The AWS SDK cannot read moto's answer: see `lies`.
+    let warning = match emulator.kind {
+        Kind::Moto => "does not say whether the bucket keeps versions: without them, a rollback cannot",
+        Kind::Ministack => "keeps no versions: a rollback cannot bring back",
+    };
     emulator.create_bucket(bucket);
     let site = Site::small();
     let folder = site.path().to_str().expect("a plain path");
     let plan = emulator.run(&["plan", folder, "--bucket", bucket]).success();
     let told = format!("{}{}", plan.stdout, plan.stderr);
-    assert!(told.contains("versions") && told.contains("a rollback cannot bring back"), "{told}");
+    assert!(told.contains(warning), "{told}");
     emulator.run(&["push", folder, "--bucket", bucket]).success();
     let off = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
     let suspend = emulator.s3.put_bucket_versioning().bucket(BUCKET).versioning_configuration(off);
     emulator.runtime.block_on(suspend.send()).expect("versioning can be suspended");
     let plan = emulator.on_target("plan", &[folder]).success();
     let told = format!("{}{}", plan.stdout, plan.stderr);
-    assert!(told.contains("versions") && told.contains("a rollback cannot bring back"), "{told}");
+    assert!(told.contains(warning), "{told}");
 }
 
 pub fn prune_deletes_what_no_kept_release_needs(emulator: &Emulator) {
