@@ -414,6 +414,24 @@ mod tests {
         CallError::local(kind, "no")
     }
 
+    #[test]
+    fn a_success_that_cannot_be_read_may_have_happened() {
+        use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadError;
+        use aws_smithy_types::body::SdkBody;
+
+        let answer = |status: u16, code: Option<&str>| {
+            let metadata = aws_smithy_types::error::ErrorMetadata::builder();
+            let metadata = code.into_iter().fold(metadata, |metadata, code| metadata.code(code)).build();
+            let raw = HttpResponse::new(status.try_into().expect("a status"), SdkBody::empty());
+            CallError::from(SdkError::service_error(CompleteMultipartUploadError::generic(metadata), raw))
+                .kind
+        };
+        assert_eq!(answer(200, None), FailureKind::Transient);
+        // S3 may answer 200 and name an error in the body: that one was read.
+        assert_eq!(answer(200, Some("AccessDenied")), FailureKind::Denied);
+        assert_eq!(answer(403, None), FailureKind::Denied);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_throttled_call_is_sent_again_until_it_is_answered() {
         let retry = Retry::new(Duration::from_secs(60));

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 
 use crate::emulator::{ACCESS_KEY_ID, Emulator};
 use crate::meddler::{Meddler, Meddling};
@@ -105,26 +104,11 @@ fn moto_says_completed_in_capitals_and_the_program_does_not_wait_for_ever() {
 }
 
 #[test]
-fn moto_answers_with_other_documents_than_s3() {
+fn moto_says_in_another_document_than_s3_whether_there_are_versions() {
     let emulator = Emulator::moto();
     let asked = emulator.runtime.block_on(emulator.s3.get_bucket_versioning().bucket(BUCKET).send());
     let error = asked.expect_err("the SDK cannot read it");
     assert!(error.raw_response().expect("an answer").status().is_success());
-    let completed = emulator.runtime.block_on(async {
-        let upload = emulator.s3.create_multipart_upload().bucket(BUCKET).key("file").send().await;
-        let id = upload.expect("an upload").upload_id.expect("an id");
-        let part = emulator.s3.upload_part().bucket(BUCKET).key("file").upload_id(&id).part_number(1);
-        let part = part.body(ByteStream::from_static(b"one")).send().await.expect("a part");
-        let part = CompletedPart::builder().part_number(1).set_e_tag(part.e_tag).build();
-        let parts = CompletedMultipartUpload::builder().parts(part).build();
-        let complete = emulator.s3.complete_multipart_upload().bucket(BUCKET).key("file");
-        complete.upload_id(&id).multipart_upload(parts).send().await
-    });
-    let error = completed.expect_err("the SDK cannot read it");
-    assert!(error.raw_response().expect("an answer").status().is_success());
-    assert_eq!(emulator.body("file"), "one");
-    emulator.runtime.block_on(emulator.s3.delete_object().bucket(BUCKET).key("file").send()).expect("gone");
-
     let site = Site::small();
     let plan = emulator.on_target("plan", &[site.path().to_str().expect("a plain path")]).success();
     let told = format!("{}{}", plan.stdout, plan.stderr);
