@@ -418,10 +418,11 @@ mod tests {
     fn a_success_that_cannot_be_read_may_have_happened() {
         use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadError;
         use aws_smithy_types::body::SdkBody;
+        use aws_smithy_types::error::metadata::Builder;
 
         let answer = |status: u16, code: Option<&str>| {
             let metadata = aws_smithy_types::error::ErrorMetadata::builder();
-            let metadata = code.into_iter().fold(metadata, |metadata, code| metadata.code(code)).build();
+            let metadata = code.into_iter().fold(metadata, Builder::code).build();
             let raw = HttpResponse::new(status.try_into().expect("a status"), SdkBody::empty());
             CallError::from(SdkError::service_error(CompleteMultipartUploadError::generic(metadata), raw))
                 .kind
