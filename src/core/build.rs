@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::cache_rules::CacheRules;
 use super::digest::Sha256Digest;
-use super::fingerprint::SiteNames;
+use super::fingerprint::Verdict;
 use super::headers::ObjectHeaders;
 use super::inventory::{LocalFile, LocalInventory, Packing};
 use super::key::ObjectKey;
@@ -28,6 +28,8 @@ pub struct UnclassifiedFile {
     pub packing: Packing,
     /// The file's first bytes, at most 512, before packing; kept only for names without an extension.
     pub first_bytes: Box<[u8]>,
+    /// What its name says, in the company of the others.
+    pub verdict: Verdict,
 }
 
 /// The classified build.
@@ -44,12 +46,11 @@ pub fn classify(
     rules: &CacheRules,
     manifest: Option<&Manifest>,
 ) -> ClassifiedBuild {
-    let names = SiteNames::new(files.iter().map(|file| file.key.as_str()));
     let mut interner = Interner::default();
     let mut build = ClassifiedBuild::default();
     let mut warnings = BTreeSet::new();
     for file in files {
-        let verdict = names.classify(&file.key);
+        let verdict = file.verdict;
         let is_known_demoted = manifest.is_some_and(|manifest| manifest.demoted.contains_key(&file.key));
         let is_newly_demoted = verdict.fingerprinted && !is_known_demoted && has_other_bytes(&file, manifest);
         let classified = rules.classify(

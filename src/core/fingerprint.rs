@@ -21,7 +21,7 @@ use name::{FoundHash, Position};
 use shape::Alphabet;
 
 /// Whether a file is fingerprinted, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// The name changes whenever the content does.
     pub fingerprinted: bool,

@@ -3,7 +3,7 @@
 //! A first push is thousands of small PUTs, and three quarters of what one costs in the SDK is the machinery round it.
 //! Credentials, endpoint rules, TLS and the connection pool are still the SDK's. Knows nothing of retries.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
@@ -44,7 +44,8 @@ const PATH_ENCODED: AsciiSet =
 pub(super) struct Putter(Arc<Inner>);
 
 struct Inner {
-    connector: SharedHttpConnector,
+    /// Made for the first request: most runs send none, and reading the machine's certificates takes a while.
+    connector: LazyLock<SharedHttpConnector>,
     credentials: Option<SharedCredentialsProvider>,
     resolver: DefaultResolver,
     params: Params,
@@ -74,14 +75,8 @@ impl Putter {
         if let Some(url) = s3_endpoint(config) {
             params = params.endpoint(url);
         }
-        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_LIMIT).build();
-        let connector = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .connector_settings(settings)
-            .proxy_config(ProxyConfig::from_env())
-            .build();
         Self(Arc::new(Inner {
-            connector: SharedHttpConnector::new(connector),
+            connector: LazyLock::new(connector),
             credentials: config.credentials_provider(),
             resolver: DefaultResolver::new(),
             params: params.build().expect("a bucket and a region are enough"),
@@ -238,6 +233,16 @@ fn element(xml: &str, name: &str) -> Option<String> {
             _ => {}
         }
     }
+}
+
+fn connector() -> SharedHttpConnector {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_LIMIT).build();
+    let connector = Connector::builder()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .connector_settings(settings)
+        .proxy_config(ProxyConfig::from_env())
+        .build();
+    SharedHttpConnector::new(connector)
 }
 
 fn connector_error(error: &ConnectorError) -> CallError {

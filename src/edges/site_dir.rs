@@ -5,7 +5,7 @@
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::core::build::UnclassifiedFile;
 use crate::core::digest::Sha256Digest;
+use crate::core::fingerprint::{SiteNames, Verdict};
 use crate::core::inventory::{ExcludedFile, Packing};
 use crate::core::key::{KeyError, ObjectKey};
 use crate::core::secrets::{self, SecretScanner};
@@ -109,15 +110,40 @@ impl ScanError {
 /// When the folder or a file in it cannot be read, or has a name that no object can have.
 pub fn scan(folder: &Path, rules: &dyn ScanRules) -> Result<Scan, ScanError> {
     let mut scan = Scan::default();
-    let found = walk(folder, rules, &mut scan)?;
-    let hashed = hash_all(&found, rules)?;
-    for (file, secrets) in hashed {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (sender, receiver) = mpsc::channel();
+    let receiver = Mutex::new(receiver);
+    let work = || hash_found(&receiver, rules);
+    let (verdicts, hashed) = std::thread::scope(|scope| {
+        // Files are hashed while the walk goes on, and names judged while the rest is hashed.
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let walked = walk(folder, rules, &mut scan, sender);
+        let verdicts = walked.as_ref().map(|keys| verdicts(keys)).unwrap_or_default();
+        let own = work();
+        let others = helpers.into_iter().map(|helper| helper.join().expect("hashing does not panic"));
+        let hashed: Result<Vec<Vec<Hashed>>, ScanError> = std::iter::once(own).chain(others).collect();
+        walked?;
+        Ok::<_, ScanError>((verdicts, hashed?))
+    })?;
+    let mut hashed: Vec<Hashed> = hashed.into_iter().flatten().collect();
+    hashed.sort_unstable_by(|(a, _), (b, _)| a.key.cmp(&b.key));
+    if let Some(pair) = hashed.windows(2).find(|pair| pair[0].0.key == pair[1].0.key) {
+        return Err(ScanError::SameName { first: pair[0].0.path.clone(), second: pair[1].0.path.clone() });
+    }
+    for ((mut file, secrets), verdict) in hashed.into_iter().zip(verdicts) {
         scan.secrets.extend(secrets.into_iter().map(|what| (file.key.clone(), what)));
+        file.verdict = verdict;
         scan.files.push(file);
     }
     scan.secrets.sort();
     warn_of_similar_names(&mut scan);
     Ok(scan)
+}
+
+/// What the names say, in the order of `keys`.
+fn verdicts(keys: &[ObjectKey]) -> Vec<Verdict> {
+    let names = SiteNames::new(keys.iter().map(ObjectKey::as_str));
+    keys.iter().map(|key| names.classify(key)).collect()
 }
 
 /// The MD5 of a file's bytes as stored, in hex: what an ETag is for a single-part upload without KMS.
@@ -220,8 +246,13 @@ struct Found {
     path: PathBuf,
 }
 
-/// The files to hash, in key order.
-fn walk(folder: &Path, rules: &dyn ScanRules, scan: &mut Scan) -> Result<Vec<Found>, ScanError> {
+/// Hands the files to hash to `sender` as they are found, and gives their keys in order.
+fn walk(
+    folder: &Path,
+    rules: &dyn ScanRules,
+    scan: &mut Scan,
+    sender: mpsc::Sender<Found>,
+) -> Result<Vec<ObjectKey>, ScanError> {
     let unreadable = |source| ScanError::Unreadable { path: folder.to_owned(), source };
     let root = match canonicalize(folder) {
         Ok(root) => root,
@@ -233,7 +264,7 @@ fn walk(folder: &Path, rules: &dyn ScanRules, scan: &mut Scan) -> Result<Vec<Fou
     if !root.is_dir() {
         return Err(ScanError::NotAFolder(folder.to_owned()));
     }
-    let mut found: Vec<Found> = Vec::new();
+    let mut keys: Vec<ObjectKey> = Vec::new();
     let mut entries = walkdir::WalkDir::new(&root).follow_links(true).sort_by_file_name().into_iter();
     while let Some(entry) = entries.next() {
         let entry = match entry {
@@ -286,13 +317,12 @@ fn walk(folder: &Path, rules: &dyn ScanRules, scan: &mut Scan) -> Result<Vec<Fou
         if !entry.file_type().is_file() {
             return Err(ScanError::NotAFile(relative));
         }
-        found.push(Found { key, path: entry.into_path() });
+        keys.push(key.clone());
+        // Nobody listens any more when hashing has failed: that error is told.
+        let _ = sender.send(Found { key, path: entry.into_path() });
     }
-    found.sort_by(|a, b| a.key.cmp(&b.key));
-    if let Some(pair) = found.windows(2).find(|pair| pair[0].key == pair[1].key) {
-        return Err(ScanError::SameName { first: pair[0].path.clone(), second: pair[1].path.clone() });
-    }
-    Ok(found)
+    keys.sort_unstable();
+    Ok(keys)
 }
 
 fn key_of(relative: &Path) -> Result<ObjectKey, ScanError> {
@@ -345,57 +375,75 @@ fn canonicalize(path: &Path) -> std::io::Result<PathBuf> {
 
 type Hashed = (UnclassifiedFile, Vec<String>);
 
-/// Hashes on all cores, results in the order of `found`.
-fn hash_all(found: &[Found], rules: &dyn ScanRules) -> Result<Vec<Hashed>, ScanError> {
-    let next = AtomicUsize::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(found.len().max(1));
-    let work = || -> Result<Vec<(usize, Hashed)>, ScanError> {
-        let mut buffer = vec![0; BUFFER_BYTES];
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(file) = found.get(index) else { return Ok(done) };
-            done.push((index, hash_steadily(file, rules, &mut buffer)?));
-        }
-    };
-    let parts = std::thread::scope(|scope| {
-        let handles: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let own = work();
-        let others = handles.into_iter().map(|handle| handle.join().expect("hashing does not panic"));
-        std::iter::once(own).chain(others).collect::<Result<Vec<_>, _>>()
-    })?;
-    let mut hashed: Vec<(usize, Hashed)> = parts.into_iter().flatten().collect();
-    hashed.sort_by_key(|(index, _)| *index);
-    Ok(hashed.into_iter().map(|(_, file)| file).collect())
+/// Hashes what comes, in no order, until the walk has ended.
+fn hash_found(found: &Mutex<mpsc::Receiver<Found>>, rules: &dyn ScanRules) -> Result<Vec<Hashed>, ScanError> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut done = Vec::new();
+    loop {
+        let next = found.lock().expect("no thread panics with the lock").recv();
+        let Ok(file) = next else { return Ok(done) };
+        done.push(hash_steadily(file, rules, &mut buffer)?);
+    }
 }
 
 /// Hashes a file that stays the same while it is read.
-fn hash_steadily(found: &Found, rules: &dyn ScanRules, buffer: &mut [u8]) -> Result<Hashed, ScanError> {
+fn hash_steadily(found: Found, rules: &dyn ScanRules, buffer: &mut [u8]) -> Result<Hashed, ScanError> {
     let unreadable = |source| ScanError::Unreadable { path: found.path.clone(), source };
     for _ in 0..READ_ATTEMPTS {
         let mut file = open(&found.path).map_err(unreadable)?;
         let before = stamp(&file.metadata().map_err(unreadable)?);
-        let hashed = hash(found, &mut file, rules, buffer).map_err(unreadable)?;
+        let content = read_content(&found, before.0, &mut file, rules, buffer).map_err(unreadable)?;
         let after = stamp(&file.metadata().map_err(unreadable)?);
         if before == after {
-            return Ok(hashed);
+            return Ok(content.of(found));
         }
     }
-    Err(ScanError::KeepsChanging(found.path.clone()))
+    Err(ScanError::KeepsChanging(found.path))
 }
 
 fn stamp(metadata: &Metadata) -> (u64, Option<SystemTime>) {
     (metadata.len(), metadata.modified().ok())
 }
 
-fn hash(found: &Found, file: &mut File, rules: &dyn ScanRules, buffer: &mut [u8]) -> std::io::Result<Hashed> {
+/// What was read of a file.
+struct Content {
+    size_bytes: u64,
+    sha256: Sha256Digest,
+    packing: Packing,
+    first_bytes: Box<[u8]>,
+    secrets: Vec<String>,
+}
+
+impl Content {
+    fn of(self, found: Found) -> Hashed {
+        let file = UnclassifiedFile {
+            key: found.key,
+            path: found.path,
+            size_bytes: self.size_bytes,
+            sha256: self.sha256,
+            packing: self.packing,
+            first_bytes: self.first_bytes,
+            verdict: Verdict::default(),
+        };
+        (file, self.secrets)
+    }
+}
+
+/// Reads a file that is said to have `length` bytes; that it still has them, the caller sees.
+fn read_content(
+    found: &Found,
+    length: u64,
+    file: &mut File,
+    rules: &dyn ScanRules,
+    buffer: &mut [u8],
+) -> std::io::Result<Content> {
     let mut scanner = SecretScanner::new();
     let mut hasher = Sha256::new();
     let mut size_bytes = 0;
     let mut first_bytes: Box<[u8]> = Box::default();
     let mut packing = Packing::AsIs;
     loop {
-        let count = file.read(buffer)?;
+        let count = if size_bytes < length { file.read(buffer)? } else { 0 };
         let chunk = &buffer[..count];
         if size_bytes == 0 {
             let sniffed = &chunk[..count.min(SNIFFED_BYTES)];
@@ -422,15 +470,7 @@ fn hash(found: &Found, file: &mut File, rules: &dyn ScanRules, buffer: &mut [u8]
     } else {
         scanner.finish().iter().map(ToString::to_string).collect()
     };
-    let scanned = UnclassifiedFile {
-        key: found.key.clone(),
-        path: found.path.clone(),
-        size_bytes,
-        sha256,
-        packing,
-        first_bytes,
-    };
-    Ok((scanned, secrets))
+    Ok(Content { size_bytes, sha256, packing, first_bytes, secrets })
 }
 
 /// Names that differ only in case are two objects on S3 and one file on many people's machines.
