@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,11 +67,9 @@ const PATTERNS: &[Pattern] = &[
     Pattern { kind: SecretKind::StripeKey, start: b"sk_live_", length: 24, alphabet: alphanumeric },
 ];
 
-/// All beginnings, looked for at once. None of them can overlap another.
-static STARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let starts = PATTERNS.iter().map(|pattern| pattern.start);
-    AhoCorasick::new(starts).expect("a few short patterns")
-});
+/// Searchers for the beginnings. One pass for each is faster than one automaton for all: they are vectorized.
+static STARTS: LazyLock<Vec<Finder<'static>>> =
+    LazyLock::new(|| PATTERNS.iter().map(|pattern| Finder::new(pattern.start)).collect());
 
 /// Bytes of a chunk that are looked at again with the next: the longest pattern and one byte on either side.
 const OVERLAP_BYTES: usize = 64;
@@ -117,9 +115,11 @@ impl SecretScanner {
     }
 
     fn search(&mut self, bytes: &[u8]) {
-        for start in STARTS.find_iter(bytes) {
-            let pattern = &PATTERNS[start.pattern().as_usize()];
-            if !self.found.contains(&pattern.kind) && pattern.matches(bytes, start.start()) {
+        for (pattern, start) in PATTERNS.iter().zip(STARTS.iter()) {
+            if self.found.contains(&pattern.kind) {
+                continue;
+            }
+            if start.find_iter(bytes).any(|at| pattern.matches(bytes, at)) {
                 self.found.push(pattern.kind);
             }
         }
