@@ -117,7 +117,9 @@ pub fn scan(folder: &Path, rules: &dyn ScanRules) -> Result<Scan, ScanError> {
     let (verdicts, hashed) = std::thread::scope(|scope| {
         // Files are hashed while the walk goes on, and names judged while the rest is hashed.
         let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let walked = walk(folder, rules, &mut scan, sender);
+        let walked = walk(folder, rules, &mut scan, &sender);
+        // That ends the hashing.
+        drop(sender);
         let verdicts = walked.as_ref().map(|keys| verdicts(keys)).unwrap_or_default();
         let own = work();
         let others = helpers.into_iter().map(|helper| helper.join().expect("hashing does not panic"));
@@ -251,7 +253,7 @@ fn walk(
     folder: &Path,
     rules: &dyn ScanRules,
     scan: &mut Scan,
-    sender: mpsc::Sender<Found>,
+    sender: &mpsc::Sender<Found>,
 ) -> Result<Vec<ObjectKey>, ScanError> {
     let unreadable = |source| ScanError::Unreadable { path: folder.to_owned(), source };
     let root = match canonicalize(folder) {
