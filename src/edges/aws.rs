@@ -22,7 +22,7 @@ use super::clock::Clock;
 pub struct Connection {
     pub region: Option<String>,
     pub profile: Option<String>,
-    /// Every service is asked there, unless `AWS_ENDPOINT_URL_<SERVICE>` says otherwise.
+    /// Every service is asked there, whatever `AWS_ENDPOINT_URL_<SERVICE>` says: as with the AWS CLI's `--endpoint-url`.
     pub endpoint_url: Option<String>,
     /// Access key id and secret; without them the SDK's whole chain is asked.
     pub static_keys: Option<(String, String)>,

@@ -2,7 +2,7 @@
 
 use crate::emulator::Emulator;
 use crate::meddler::{Meddler, Meddling};
-use crate::support::Site;
+use crate::support::{Answer, BUCKET, Site};
 
 pub fn a_changed_page_is_invalidated_under_all_its_paths(emulator: &Emulator) {
     let site = Site::small();
@@ -36,4 +36,38 @@ pub fn paths_are_invalidated_by_hand(emulator: &Emulator) {
     let id = &emulator.distribution;
     emulator.run(&["invalidate", "/blog/*", "about", "--wait", "--distribution", id]).success();
     assert_eq!(emulator.invalidated(), [["/about", "/blog/*"]]);
+}
+
+/// A push to the bucket at `store` and the distribution at `edge`, as the environment says.
+fn push_with_two_endpoints(store: &Emulator, edge: &Emulator, site: &Site, more: &[&str]) -> Answer {
+    let folder = site.path().to_str().expect("a plain path");
+    let target = ["push", folder, "--bucket", BUCKET, "--distribution", &edge.distribution];
+    let mut command = store.command(&[&target, more].concat());
+    let output = command.env("AWS_ENDPOINT_URL_CLOUDFRONT", &edge.url).output();
+    Answer::from_output(&output.expect("the program starts"))
+}
+
+#[test]
+fn objects_go_to_moto_and_invalidations_to_ministack() {
+    let (store, edge) = (Emulator::moto(), Emulator::ministack());
+    let site = Site::small();
+    push_with_two_endpoints(&store, &edge, &site, &[]).success();
+    site.write("style.css", "new");
+    push_with_two_endpoints(&store, &edge, &site, &[]).success();
+    assert_eq!(edge.invalidated(), [["/style.css"]]);
+    assert_eq!(store.body("style.css"), "new");
+    assert_eq!(store.invalidated(), Vec::<Vec<String>>::new());
+    assert!(edge.all_keys().is_empty());
+}
+
+/// As in the AWS CLI: what stands on the command line is for every service, whatever the environment says.
+#[test]
+fn an_endpoint_on_the_command_line_is_for_every_service() {
+    let (store, edge) = (Emulator::moto(), Emulator::ministack());
+    let site = Site::small();
+    let flag = ["--endpoint-url", &store.url];
+    push_with_two_endpoints(&store, &edge, &site, &flag).explains(5, &[&edge.distribution]);
+    assert!(store.all_keys().is_empty(), "a distribution that is not there is found before anything is sent");
+    store.push(&site, &flag).success();
+    store.assert_is_published(&site, "");
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 
 use crate::emulator::{ACCESS_KEY_ID, Emulator};
 use crate::meddler::{Meddler, Meddling};
@@ -84,6 +85,24 @@ fn bytes_damaged_on_the_way_to_ministack_never_go_live() {
 }
 
 #[test]
+fn a_part_damaged_on_the_way_to_ministack_never_goes_live() {
+    let (emulator, site) = (Emulator::ministack(), Site::small());
+    let mut film = vec![7; 17 << 20];
+    film[16 << 20..][..12].copy_from_slice(b"color: white");
+    site.write("film.mp4", &film);
+    let meddler = Meddler::start(&emulator.url, Meddling::Replace("color: white", "color: wh1te"));
+    let mut command = emulator.push_command(&site, &["--retry-seconds", "1"]);
+    let output = command.env("AWS_ENDPOINT_URL", &meddler.url).output().expect("the program starts");
+    assert!(meddler.count() > 0, "nothing was damaged");
+    let answer = Answer::from_output(&output);
+    assert_ne!(answer.code, 0, "{}", answer.stderr);
+    assert!(!emulator.site_keys().contains(&"film.mp4".to_owned()));
+    assert!(!emulator.site_keys().contains(&"index.html".to_owned()), "a page went live before its film");
+    emulator.push(&site, &[]).success();
+    emulator.assert_is_published(&site, "");
+}
+
+#[test]
 fn bytes_damaged_on_the_way_to_moto_go_live() {
     let (emulator, site) = (Emulator::moto(), Site::small());
     push_damaged(&emulator, &site).success();
@@ -91,6 +110,25 @@ fn bytes_damaged_on_the_way_to_moto_go_live() {
     // The ETag that moto gave the damaged bytes is what the record has: nothing differs from it.
     let status = emulator.on_target("status", &["--verify-remote", "--json"]).success().json();
     assert_eq!(status["drift"], serde_json::json!([]));
+}
+
+#[test]
+fn moto_gives_a_copy_the_checksum_of_parts_that_it_does_not_have() {
+    let (emulator, site) = (Emulator::moto(), Site::small());
+    site.write("film.mp4", vec![7; 17 << 20]);
+    let checksum = || {
+        let request = emulator.s3.get_object().bucket(BUCKET).key("film.mp4");
+        let request = request.checksum_mode(ChecksumMode::Enabled);
+        let object = emulator.runtime.block_on(request.send()).expect("it is there");
+        (object.checksum_sha256.expect("a checksum"), object.checksum_type)
+    };
+    emulator.push(&site, &[]).success();
+    let (of_parts, kind) = checksum();
+    assert_eq!((of_parts.ends_with("-2"), kind), (true, Some(ChecksumType::Composite)));
+    site.write("_headers", "/film.mp4\n  Content-Language: en\n");
+    emulator.push(&site, &[]).success();
+    // The value of before, and nothing that says that it is no checksum of the body.
+    assert_eq!(checksum(), (of_parts.trim_end_matches("-2").to_owned(), None));
 }
 
 #[test]

@@ -31,6 +31,7 @@ macro_rules! promises {
 promises! {
     publishing:
         a_first_push_publishes_every_byte_and_header
+        metadata_and_encodings_arrive_as_announced_and_change_without_the_body
         the_same_build_again_writes_nothing
         an_edit_writes_the_edited_file_and_no_other
         a_new_bundle_keeps_the_old_one_for_open_pages
@@ -42,6 +43,9 @@ promises! {
     races:
         conditional_writes_are_refused_when_the_object_moved
         a_plan_made_before_another_push_is_refused
+        of_two_pushes_that_read_the_same_lock_one_wins
+        of_two_first_pushes_that_find_no_lock_one_wins
+        a_commit_over_a_manifest_that_moved_is_refused
         two_pushes_started_together_never_interleave
         a_lock_held_by_somebody_else_is_respected;
     repair:
@@ -50,6 +54,7 @@ promises! {
     way_back:
         a_rollback_copies_the_earlier_versions
         without_versioning_the_plan_names_the_promise
+        without_versions_a_rollback_is_refused_before_anything_changes
         prune_deletes_what_no_kept_release_needs;
     edge:
         a_changed_page_is_invalidated_under_all_its_paths

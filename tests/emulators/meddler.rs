@@ -1,10 +1,11 @@
-//! A proxy on the loopback interface that damages or refuses some requests and passes on the others.
+//! A proxy on the loopback interface that damages, refuses or holds back some requests and passes on the others.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy)]
 pub enum Meddling {
@@ -12,12 +13,18 @@ pub enum Meddling {
     Replace(&'static str, &'static str),
     /// Requests whose target contains this are answered with 503.
     Refuse(&'static str),
+    /// Requests whose first line begins with this wait until [`Meddler::let_go`].
+    Hold(&'static str),
 }
+
+/// No test waits longer for a request to come, and no request to be let go.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Its threads end with the connections, and at the latest with the test's process.
 pub struct Meddler {
     pub url: String,
     count: Arc<AtomicUsize>,
+    is_open: Arc<AtomicBool>,
 }
 
 impl Meddler {
@@ -26,15 +33,27 @@ impl Meddler {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let count = Arc::new(AtomicUsize::new(0));
         let upstream = upstream.trim_start_matches("http://").to_owned();
-        let counter = Arc::clone(&count);
+        let is_open = Arc::new(AtomicBool::new(false));
+        let (counter, gate) = (Arc::clone(&count), Arc::clone(&is_open));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (upstream, counter) = (upstream.clone(), Arc::clone(&counter));
+                let (upstream, counter, gate) = (upstream.clone(), Arc::clone(&counter), Arc::clone(&gate));
                 // A connection that breaks is the client's to notice.
-                thread::spawn(move || pass_on(client, &upstream, meddling, &counter));
+                thread::spawn(move || pass_on(client, &upstream, meddling, &counter, &gate));
             }
         });
-        Self { url, count }
+        Self { url, count, is_open }
+    }
+
+    /// Waits for the first request that is held back.
+    #[track_caller]
+    pub fn wait(&self) {
+        assert!(wait_until(|| self.count() > 0), "no request came that was to be held back");
+    }
+
+    /// Passes on what was held back, and from now on everything.
+    pub fn let_go(&self) {
+        self.is_open.store(true, Ordering::SeqCst);
     }
 
     /// How many requests it meddled with.
@@ -43,11 +62,20 @@ impl Meddler {
     }
 }
 
+fn wait_until(is_so: impl Fn() -> bool) -> bool {
+    let started = Instant::now();
+    while !is_so() && started.elapsed() < LIMIT {
+        thread::sleep(Duration::from_millis(5));
+    }
+    is_so()
+}
+
 fn pass_on(
     mut client: TcpStream,
     upstream: &str,
     meddling: Meddling,
     count: &AtomicUsize,
+    is_open: &AtomicBool,
 ) -> std::io::Result<()> {
     let mut server = TcpStream::connect(upstream)?;
     let (mut answers, mut back) = (server.try_clone()?, client.try_clone()?);
@@ -74,7 +102,11 @@ fn pass_on(
                 client.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")?;
                 continue;
             }
-            Meddling::Refuse(_) => {}
+            Meddling::Hold(start) if head.starts_with(start) => {
+                count.fetch_add(1, Ordering::SeqCst);
+                wait_until(|| is_open.load(Ordering::SeqCst));
+            }
+            Meddling::Refuse(_) | Meddling::Hold(_) => {}
             Meddling::Replace(from, to) => {
                 if let Some(at) = memchr::memmem::find(&body, from.as_bytes()) {
                     count.fetch_add(1, Ordering::SeqCst);

@@ -85,10 +85,15 @@ impl Emulator {
         })
     }
 
-    /// Compares the bucket with what `inspect` announces: every body's SHA-256 and every header, and nothing more.
+    /// Compares the objects of a build with what `inspect` announces.
     #[track_caller]
     pub fn assert_is_published(&self, site: &Site, prefix: &str) {
-        let announced = inspect(self, site);
+        self.assert_is_as_announced(&inspect(self, site, ""), prefix);
+    }
+
+    /// Every body's SHA-256, every header, and no metadata besides. Other objects may be there.
+    #[track_caller]
+    pub fn assert_is_as_announced(&self, announced: &Value, prefix: &str) {
         let files = announced["files"].as_array().expect("a list");
         assert!(!files.is_empty());
         for file in files {
@@ -111,16 +116,25 @@ impl Emulator {
                 // Emulators answer an absent header with an empty one.
                 assert_eq!(stored.filter(|value| !value.is_empty()), announced, "{name} of {key}");
             }
+            let stored: BTreeMap<_, _> = object.metadata.unwrap_or_default().into_iter().collect();
+            let announced = file["headers"]["metadata"].as_object().cloned().unwrap_or_default();
+            assert_eq!(serde_json::json!(stored), Value::Object(announced), "metadata of {key}");
         }
     }
 }
 
-/// What the program announces for this target.
-pub fn inspect(emulator: &Emulator, site: &Site) -> Value {
-    let configuration = tempfile::NamedTempFile::with_suffix(".toml").expect("a temporary file");
+/// A configuration file that names this target and ends with `rules`.
+pub fn configuration(emulator: &Emulator, rules: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::with_suffix(".toml").expect("a temporary file");
     let id = &emulator.distribution;
-    let text = format!("[targets.production]\nbucket = \"{BUCKET}\"\ndistributions = [\"{id}\"]\n");
-    std::fs::write(configuration.path(), text).expect("files can be written");
+    let text = format!("[targets.production]\nbucket = \"{BUCKET}\"\ndistributions = [\"{id}\"]\n{rules}");
+    std::fs::write(file.path(), text).expect("files can be written");
+    file
+}
+
+/// What the program announces for this target.
+pub fn inspect(emulator: &Emulator, site: &Site, rules: &str) -> Value {
+    let configuration = configuration(emulator, rules);
     let [folder, configuration] =
         [site.path(), configuration.path()].map(|path| path.to_str().expect("a plain path"));
     emulator.run(&["inspect", folder, "--config", configuration, "--json"]).success().json()

@@ -1,6 +1,9 @@
 //! What a push leaves in the bucket.
 
+use std::io::Read as _;
+
 use crate::emulator::Emulator;
+use crate::observe::{configuration, inspect};
 use crate::support::{BUCKET, Site};
 
 pub fn a_first_push_publishes_every_byte_and_header(emulator: &Emulator) {
@@ -12,6 +15,49 @@ pub fn a_first_push_publishes_every_byte_and_header(emulator: &Emulator) {
     assert_eq!(emulator.cache_control("assets/app-DRXg7gsA.js"), "public, max-age=31536000, immutable");
     let (style, _) = emulator.get("style.css");
     assert_eq!(style.content_disposition(), Some("inline"));
+}
+
+/// Names and values that a store could spell in another way, on an upload of one part and on one of many.
+fn metadata(owner: &str) -> String {
+    let headers = format!("{{ X-Amz-Meta-Owner = \"{owner}\", \"x-amz-meta-build_id-2\" = \"17, 18\" }}");
+    format!(
+        "[[rules]]\nmatch = \"style.css\"\ncompress = \"gzip\"\nheaders = {headers}\n\
+         [[rules]]\nmatch = \"film.mp4\"\nheaders = {headers}\n"
+    )
+}
+
+pub fn metadata_and_encodings_arrive_as_announced_and_change_without_the_body(emulator: &Emulator) {
+    let site = Site::small();
+    let style = "body { color: black }\n".repeat(100);
+    site.write("style.css", &style)
+        .write("script.js.br", "as if compressed")
+        .write("film.mp4", vec![7; 17 << 20]);
+    let folder = site.path().to_str().expect("a plain path");
+    let push = |rules: &str| {
+        let configuration = configuration(emulator, rules);
+        let path = configuration.path().to_str().expect("a plain path");
+        emulator.run(&["push", folder, "--config", path, "--json"]).success().json()
+    };
+    push(&metadata("Web Team"));
+    emulator.assert_is_as_announced(&inspect(emulator, &site, &metadata("Web Team")), "");
+    assert_eq!(emulator.get("script.js.br").0.content_encoding(), Some("br"));
+    for owner in ["Web Team", "someone (else)"] {
+        let answer = push(&metadata(owner));
+        let updates = if owner == "Web Team" { 0 } else { 2 };
+        assert_eq!(answer["outcome"]["header_update_count"], updates);
+        assert_eq!(answer["outcome"]["uploaded_count"], 0);
+        for key in ["style.css", "film.mp4"] {
+            let metadata = emulator.get(key).0.metadata.expect("metadata");
+            let found = ["owner", "build_id-2"].map(|name| metadata.get(name).map(String::as_str));
+            assert_eq!(found, [Some(owner), Some("17, 18")], "{key}");
+        }
+        let (object, body) = emulator.get("style.css");
+        assert_eq!(object.content_encoding(), Some("gzip"));
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&*body).read_to_string(&mut text).expect("gzip");
+        assert_eq!(text, style);
+    }
+    emulator.assert_is_as_announced(&inspect(emulator, &site, &metadata("someone (else)")), "");
 }
 
 pub fn the_same_build_again_writes_nothing(emulator: &Emulator) {

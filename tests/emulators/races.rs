@@ -1,12 +1,14 @@
 //! One push at a time, on conditional writes as others implement them.
 
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use crate::emulator::Emulator;
+use crate::meddler::{Meddler, Meddling};
 use crate::support::{Answer, BUCKET, Site};
 
 const LOST: i32 = 4;
 const LOCK: &str = ".sitepush/lock.json";
+const MANIFEST: &str = ".sitepush/manifest.json.gz";
 
 /// What the promises below rest on, asked of the emulator itself.
 pub fn conditional_writes_are_refused_when_the_object_moved(emulator: &Emulator) {
@@ -49,11 +51,7 @@ pub fn two_pushes_started_together_never_interleave(emulator: &Emulator) {
         site.write("index.html", name);
         site
     });
-    let children = sites.each_ref().map(|site| {
-        let mut command = emulator.push_command(site, &[]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
-    });
-    let answers = children.map(|child| Answer::from_output(&child.wait_with_output().expect("it ends")));
+    let answers = sites.each_ref().map(|site| start(emulator, site, &emulator.url)).map(end);
     for answer in &answers {
         assert!([0, LOST].contains(&answer.code), "{}: {}", answer.code, answer.stderr);
     }
@@ -65,6 +63,67 @@ pub fn two_pushes_started_together_never_interleave(emulator: &Emulator) {
     emulator.assert_is_published(&sites[winner], "");
     let releases = emulator.on_target("releases", &["--json"]).success().json();
     assert_eq!(releases.as_array().expect("a list").len(), wins);
+}
+
+/// Starts a push to this endpoint and leaves it running.
+fn start(emulator: &Emulator, site: &Site, url: &str) -> Child {
+    let mut command = emulator.push_command(site, &[]);
+    command.env("AWS_ENDPOINT_URL", url).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the program starts")
+}
+
+fn end(child: Child) -> Answer {
+    Answer::from_output(&child.wait_with_output().expect("the program ends"))
+}
+
+/// A push that has read what there is and is about to take the lock, when another one comes, and goes, before it.
+fn overtaken_at_the_lock(emulator: &Emulator, late: &Site, early: &Site) {
+    let meddler = Meddler::start(&emulator.url, Meddling::Hold("PUT /example-site/.sitepush/lock.json "));
+    let held = start(emulator, late, &meddler.url);
+    meddler.wait();
+    emulator.push(early, &[]).success();
+    let before = emulator.history();
+    meddler.let_go();
+    end(held).explains(LOST, &["another run", "run the command again"]);
+    assert_eq!(emulator.history(), before, "the loser wrote");
+    emulator.assert_is_published(early, "");
+}
+
+pub fn of_two_pushes_that_read_the_same_lock_one_wins(emulator: &Emulator) {
+    let [late, early] = [Site::small(), Site::small()];
+    emulator.push(&late, &[]).success();
+    late.write("style.css", "late");
+    early.write("style.css", "early");
+    overtaken_at_the_lock(emulator, &late, &early);
+}
+
+pub fn of_two_first_pushes_that_find_no_lock_one_wins(emulator: &Emulator) {
+    let [late, early] = [Site::small(), Site::small()];
+    late.write("style.css", "late");
+    early.write("style.css", "early");
+    overtaken_at_the_lock(emulator, &late, &early);
+}
+
+/// The one that comes late is about to commit when its lock is taken away, and another release goes live.
+pub fn a_commit_over_a_manifest_that_moved_is_refused(emulator: &Emulator) {
+    let [late, early] = [Site::small(), Site::small()];
+    emulator.push(&late, &[]).success();
+    late.write("style.css", "late");
+    early.write("style.css", "early");
+    let commit = Meddling::Hold("PUT /example-site/.sitepush/manifest.json.gz ");
+    let meddler = Meddler::start(&emulator.url, commit);
+    let held = start(emulator, &late, &meddler.url);
+    meddler.wait();
+    emulator.push(&early, &[]).explains(LOST, &["is changing this target since"]);
+    emulator.on_target("unlock", &["--force"]).success();
+    emulator.push(&early, &[]).success();
+    let live = emulator.get(MANIFEST).0.e_tag;
+    meddler.let_go();
+    // Its style sheet was in place before: part way, so not the code that says that nothing was changed.
+    end(held).explains(1, &["another run committed in between"]);
+    assert_eq!(emulator.get(MANIFEST).0.e_tag, live);
+    emulator.push(&early, &[]).success();
+    emulator.assert_is_published(&early, "");
 }
 
 pub fn a_lock_held_by_somebody_else_is_respected(emulator: &Emulator) {

@@ -49,6 +49,24 @@ pub fn without_versioning_the_plan_names_the_promise(emulator: &Emulator) {
     assert!(told.contains(warning), "{told}");
 }
 
+pub fn without_versions_a_rollback_is_refused_before_anything_changes(emulator: &Emulator) {
+    let bucket = "unversioned";
+    emulator.create_bucket(bucket);
+    let site = Site::small();
+    let folder = site.path().to_str().expect("a plain path");
+    emulator.run(&["push", folder, "--bucket", bucket]).success();
+    site.write("style.css", "second");
+    emulator.run(&["push", folder, "--bucket", bucket]).success();
+    let e_tags = || {
+        let listed = emulator.runtime.block_on(emulator.s3.list_objects_v2().bucket(bucket).send());
+        let objects = listed.expect("a listing").contents.unwrap_or_default().into_iter();
+        objects.map(|object| (object.key, object.e_tag, object.last_modified)).collect::<Vec<_>>()
+    };
+    let before = e_tags();
+    emulator.run(&["rollback", "--bucket", bucket]).explains(3, &["style.css"]);
+    assert_eq!(e_tags(), before);
+}
+
 pub fn prune_deletes_what_no_kept_release_needs(emulator: &Emulator) {
     let old = "assets/photo-D0KLVOtM.png";
     let site = Site::small();

@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use crate::project::Project;
-use crate::tools;
+use crate::tools::{self, Missing};
 
 /// What is installed, with all that it needs, at which versions.
 const REQUIREMENTS: &str = "tests/emulators/requirements.txt";
@@ -14,21 +14,26 @@ const REQUIREMENTS: &str = "tests/emulators/requirements.txt";
 /// Where the test program looks for the emulators' programs.
 const VARIABLE: &str = "SITEPUSH_EMULATORS";
 
-/// Installs the emulators, unless they are there, and runs the tests.
+/// Installs the emulators, unless they are there, and runs the tests; returns what is missing, when nothing can be
+/// downloaded.
 ///
 /// # Errors
-/// When they cannot be installed, or a test fails.
-pub fn test(project: &Project) -> Result<()> {
+/// When they cannot be installed as they are wanted, or a test fails.
+pub fn test(project: &Project) -> Result<Option<Missing>> {
     let requirements = project.path(REQUIREMENTS);
     let versions =
         fs::read_to_string(&requirements).with_context(|| format!("cannot read {REQUIREMENTS}"))?;
     let wanted = ["--requirement", requirements.to_str().context("the path is not UTF-8")?];
-    let programs = tools::python_environment(&project.scratch("emulators"), &wanted, &versions)?;
+    let programs = match tools::python_environment(&project.scratch("emulators"), &wanted, &versions)? {
+        Ok(programs) => programs,
+        Err(missing) => return Ok(Some(missing)),
+    };
     let mut tests = project.command("cargo");
     let select = ["--package", "sitepush", "--features", "emulators", "--test", "emulators"];
     match tools::find("cargo-nextest") {
         Some(_) => tests.args(["nextest", "run"]).args(select).arg("--no-fail-fast"),
         None => tests.arg("test").args(select),
     };
-    tools::run(tests.env(VARIABLE, programs))
+    tools::run(tests.env(VARIABLE, programs))?;
+    Ok(None)
 }

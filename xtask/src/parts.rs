@@ -90,8 +90,7 @@ fn emulators(run: &Run) -> Result<Option<Missing>> {
     if let Err(missing) = tools::need_python() {
         return Ok(Some(missing));
     }
-    emulators::test(&run.project)?;
-    Ok(None)
+    emulators::test(&run.project)
 }
 
 fn demo(run: &Run) -> Result<Option<Missing>> {

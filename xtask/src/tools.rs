@@ -79,25 +79,50 @@ pub fn need_python() -> Result<(), Missing> {
     }
 }
 
-/// The folder of programs of a private Python environment in `folder`, made with what `pip install WANTED` installs.
+/// The folder of programs of a private Python environment in `folder`, made with what `pip install WANTED` installs; what
+/// is missing, when nothing can be downloaded.
 ///
 /// It is made anew unless the last one there was made, to its end, with the same `wanted` and the same `versions`.
 ///
 /// # Errors
-/// When Python cannot make it, or a package cannot be had.
-pub fn python_environment(folder: &Path, wanted: &[&str], versions: &str) -> Result<PathBuf> {
+/// When Python cannot make it, or a package is not to be had in the version that is wanted.
+pub fn python_environment(
+    folder: &Path,
+    wanted: &[&str],
+    versions: &str,
+) -> Result<Result<PathBuf, Missing>> {
+    const UNREACHABLE: Missing = Missing {
+        tool: "a Python package index",
+        how: "nothing could be downloaded: connect to PyPI, or name a mirror to pip (PIP_INDEX_URL, PIP_FIND_LINKS)",
+    };
     let programs = folder.join("bin");
     let stamp = folder.join("installed");
     let contents = format!("{}\n{versions}", wanted.join("\n"));
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == contents) {
-        return Ok(programs);
+        return Ok(Ok(programs));
     }
     println!("installing {} into {}", wanted.join(" "), folder.display());
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
-    run(Command::new(programs.join("pip")).args(["install", "--quiet"]).args(wanted))?;
+    let mut pip = Command::new(programs.join("pip"));
+    pip.args(["install", "--quiet"]).args(wanted).stdout(Stdio::inherit());
+    let output = pip.output().with_context(|| format!("cannot run `{}`", describe(&pip)))?;
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    eprint!("{complaints}");
+    if !output.status.success() {
+        if has_no_index(&complaints) {
+            return Ok(Err(UNREACHABLE));
+        }
+        bail!("`{}` ended with {}", describe(&pip), output.status);
+    }
     // Written last: an environment that was given up half-way has no stamp.
     std::fs::write(&stamp, contents).with_context(|| format!("cannot write {}", stamp.display()))?;
-    Ok(programs)
+    Ok(Ok(programs))
+}
+
+/// Whether pip gave up because no index answered. A version that an index does not have, or that another package forbids,
+/// is a mistake in what is wanted: then pip lists the versions there are, or lost no connection.
+fn has_no_index(complaints: &str) -> bool {
+    complaints.contains("(from versions: none)") && complaints.contains("after connection broken by")
 }
 
 /// A Chromium to drive; asks apt for one where that needs no questions.
@@ -144,6 +169,15 @@ mod tests {
         assert!(node_version("v20.9.0") < node_version("v20.19.0"));
         assert_eq!(node_version(""), None);
         assert_eq!(node_version("20.19.5"), None);
+    }
+
+    #[test]
+    fn an_index_that_does_not_answer_is_told_from_a_version_that_it_does_not_have() {
+        let none = "ERROR: Could not find a version that satisfies the requirement moto==5.2.5 (from versions: none)";
+        let warning = "WARNING: Retrying after connection broken by 'NewConnectionError(...)': /simple/moto/";
+        assert!(has_no_index(&format!("{warning}\n{none}")));
+        assert!(!has_no_index(none), "an index that knows no such package");
+        assert!(!has_no_index(&format!("{warning}\n{}", none.replace("none", "5.2.3, 5.2.4"))));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use crate::project::Project;
 use crate::tools;
@@ -45,6 +45,8 @@ impl Peers {
     /// Installs them, unless they are there.
     pub fn install(project: &Project) -> Result<Self> {
         let programs = tools::python_environment(&project.scratch("bench-peers"), PACKAGES, "")?;
+        let programs =
+            programs.map_err(|missing| anyhow!("`{}` is missing: {}", missing.tool, missing.how))?;
         Ok(Self { programs: Some(programs) })
     }
 
