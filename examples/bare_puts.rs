@@ -15,7 +15,6 @@ use aws_sigv4::sign::v4;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
-use sitepush::local::target::TargetOptions;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -74,7 +73,7 @@ impl Job {
     }
 
     fn request(&self, index: usize, body: Vec<u8>) -> Result<hyper::Request<Full<Bytes>>, Failure> {
-        let keys = TargetOptions::new("", "").credentials;
+        let keys = sitepush::local::s3::Credentials::default();
         let identity =
             Credentials::new(keys.access_key_id, keys.secret_access_key, None, None, "bench").into();
         let mut settings = SigningSettings::default();

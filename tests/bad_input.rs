@@ -8,9 +8,10 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use http::{Method, StatusCode};
 use sitepush::local::control::faults::{Fault as CloudFrontFault, Operation};
-use sitepush::local::s3::faults::{Fault, FaultRule};
-use sitepush::local::s3::store::{Mutation, Snapshot};
+use sitepush::local::faults::Rule;
+use sitepush::local::s3::{Mutation, MutationKind, Snapshot};
 use support::{Answer, BUCKET, Cloud, DISTRIBUTION, Site, program};
 
 const REFUSED: i32 = 3;
@@ -389,6 +390,11 @@ mod the_content {
         assert_eq!(cloud.body("empty.html"), "");
     }
 
+    fn is_intent(mutation: &Mutation) -> bool {
+        mutation.kind == MutationKind::ObjectWritten
+            && mutation.key.as_deref() == Some(".sitepush/intent.json")
+    }
+
     #[test]
     fn a_file_that_changes_under_the_push_is_not_published_half() {
         for size in [20, 3 << 20, 20 << 20] {
@@ -399,8 +405,8 @@ mod the_content {
             site.write("index.html", "a page that needs the film").write("film.mp4", vec![b'a'; size]);
             let path = site.path().join("film.mp4");
             // The lock is taken after everything was hashed.
-            cloud.store().watch(move |mutation, _| {
-                if matches!(mutation, Mutation::Put { key, .. } if key == ".sitepush/intent.json") {
+            cloud.store().on_mutation(move |_, mutation| {
+                if is_intent(mutation) {
                     std::fs::write(&path, vec![b'b'; size]).expect("files can be written");
                 }
             });
@@ -409,7 +415,7 @@ mod the_content {
             assert_eq!(site_part(&cloud), before, "{size} bytes");
             assert_eq!(cloud.store().open_uploads(BUCKET), 0);
             cloud.push(&site, &[]).success();
-            assert!(cloud.store().object(BUCKET, "film.mp4").expect("published").body == vec![b'b'; size]);
+            assert!(cloud.store().object(BUCKET, "film.mp4").expect("published").bytes == vec![b'b'; size]);
             assert_eq!(cloud.body("index.html"), "a page that needs the film");
         }
     }
@@ -422,8 +428,8 @@ mod the_content {
         let before = site_part(&cloud);
         site.write("new.css", "body {}").write("index.html", "<link href=new.css>");
         let path = site.path().join("new.css");
-        cloud.store().watch(move |mutation, _| {
-            if matches!(mutation, Mutation::Put { key, .. } if key == ".sitepush/intent.json") {
+        cloud.store().on_mutation(move |_, mutation| {
+            if is_intent(mutation) {
                 let _ = std::fs::remove_file(&path);
             }
         });
@@ -502,25 +508,28 @@ mod the_account {
 
     #[test]
     fn a_wrong_region_is_told_with_the_right_flag() {
-        for fault in [
-            Fault::Answer { status: 301, code: "PermanentRedirect" },
-            Fault::Answer { status: 400, code: "AuthorizationHeaderMalformed" },
+        for (status, code) in [
+            (StatusCode::MOVED_PERMANENTLY, "PermanentRedirect"),
+            (StatusCode::BAD_REQUEST, "AuthorizationHeaderMalformed"),
         ] {
             let published = Published::new();
-            published.cloud.target.api.faults().add(FaultRule::new(fault));
+            published.cloud.faults().add(Rule::answer(status, code));
             published.refuses(&[], ENVIRONMENT, &["`--region`"]);
         }
     }
 
     #[test]
     fn a_missing_permission_stops_a_push_before_it_changes_anything() {
-        for (method, path) in [("GET", ""), ("GET", "lock.json"), ("PUT", "lock.json"), ("PUT", "")] {
+        for (method, suffix) in
+            [(Method::GET, ""), (Method::GET, "lock.json"), (Method::PUT, "lock.json"), (Method::PUT, "")]
+        {
             let published = Published::new();
             published.site.write("style.css", "body { color: green }");
-            let rule = FaultRule::new(Fault::ACCESS_DENIED).method(method).path(path);
-            published.cloud.target.api.faults().add(rule);
+            let rule = Rule::access_denied().method(method);
+            let rule = if suffix.is_empty() { rule } else { rule.key_suffix(suffix) };
+            published.cloud.faults().add(rule);
             published.refuses(&[], ENVIRONMENT, &["AccessDenied", "permission"]);
-            published.cloud.target.api.faults().clear();
+            published.cloud.faults().clear();
             published.cloud.push(&published.site, &[]).success();
             assert_eq!(published.cloud.body("style.css"), "body { color: green }");
         }
@@ -533,19 +542,14 @@ mod the_account {
             published.site.write(&format!("{number}.css"), format!("{number}"));
         }
         published.site.write("index.html", "new");
-        published
-            .cloud
-            .target
-            .api
-            .faults()
-            .add(FaultRule::new(Fault::ACCESS_DENIED).method("PUT").path(".css"));
+        published.cloud.faults().add(Rule::access_denied().method(Method::PUT).key_suffix(".css"));
         published
             .cloud
             .push(&published.site, &[])
             .explains(ENVIRONMENT, &["cannot upload", "AccessDenied", "permission"]);
         assert_eq!(published.cloud.site_keys().len(), 6);
         assert_eq!(published.cloud.body("index.html").as_bytes(), published.before["index.html"]);
-        published.cloud.target.api.faults().clear();
+        published.cloud.faults().clear();
         published.cloud.push(&published.site, &[]).success();
         assert_eq!(published.cloud.site_keys().len(), 36);
     }
@@ -596,7 +600,7 @@ mod the_account {
         let cloud = Cloud::new();
         let site = Site::small();
         let folder = Site::new();
-        let own = &cloud.target.credentials;
+        let own = cloud.target.credentials();
         let profiles = format!(
             "[site]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
             own.access_key_id, own.secret_access_key
@@ -615,12 +619,12 @@ mod the_account {
     #[test]
     fn expired_credentials_and_a_wrong_clock_are_told_apart() {
         for (status, code, words) in [
-            (400, "ExpiredToken", "sign in"),
-            (403, "ExpiredToken", "sign in"),
-            (403, "RequestTimeTooSkewed", "set this machine's clock"),
+            (StatusCode::BAD_REQUEST, "ExpiredToken", "sign in"),
+            (StatusCode::FORBIDDEN, "ExpiredToken", "sign in"),
+            (StatusCode::FORBIDDEN, "RequestTimeTooSkewed", "set this machine's clock"),
         ] {
             let published = Published::new();
-            published.cloud.target.api.faults().add(FaultRule::new(Fault::Answer { status, code }));
+            published.cloud.faults().add(Rule::answer(status, code));
             published.refuses(&[], ENVIRONMENT, &[code, words]);
         }
     }
@@ -695,7 +699,7 @@ mod the_state {
     fn with_manifest(bytes: Vec<u8>) -> Published {
         let published = Published::new();
         published.site.write("style.css", "new");
-        published.cloud.store().put_foreign(BUCKET, ".sitepush/manifest.json.gz", bytes, Default::default());
+        published.cloud.put_foreign(".sitepush/manifest.json.gz", bytes);
         Published::with(published.cloud, published.site)
     }
 
@@ -732,7 +736,7 @@ mod the_state {
         {
             let published = Published::new();
             published.site.write("style.css", "new");
-            published.cloud.store().put_foreign(BUCKET, ".sitepush/lock.json", text, Default::default());
+            published.cloud.put_foreign(".sitepush/lock.json", text);
             let published = Published::with(published.cloud, published.site);
             published.refuses(&[], REFUSED, &["`.sitepush/lock.json`"]);
         }

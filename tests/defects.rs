@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use bytes::Bytes;
+use http::{Method, StatusCode};
 use sitepush::local::control::faults::{Fault as CloudFrontFault, Operation};
-use sitepush::local::s3::faults::{Fault, FaultRule};
-use sitepush::local::s3::store::{Mutation, StoredObject};
+use sitepush::local::faults::{Effect, Rule};
+use sitepush::local::s3::{ForeignObject, MutationKind, StoredObject};
 use support::{BUCKET, Cloud, DISTRIBUTION, OTHER_DISTRIBUTION, Site};
 
 const PART_WAY: i32 = 1;
@@ -29,8 +30,9 @@ fn fail_invalidations(cloud: &Cloud, times: u32) {
 
 /// Bytes and headers of all that visitors can ask for.
 fn served(cloud: &Cloud) -> BTreeMap<String, (Bytes, Option<String>, Option<String>)> {
-    let part =
-        |object: StoredObject| (object.body, object.attributes.cache_control, object.attributes.content_type);
+    let part = |object: StoredObject| {
+        (object.bytes, object.headers.cache_control.clone(), object.headers.content_type.clone())
+    };
     let object = |key: &str| cloud.store().object(BUCKET, key).expect("it is listed");
     cloud.site_keys().into_iter().map(|key| (key.clone(), part(object(&key)))).collect()
 }
@@ -43,7 +45,7 @@ mod deleting {
         let cloud = Cloud::new();
         let site = site_of(4);
         for key in ["site-staging/blog/0000.html", "site2/blog/0001.html", "sitemap.xml", "site"] {
-            cloud.store().put_foreign(BUCKET, key, "a sibling", Default::default());
+            cloud.put_foreign(key, "a sibling");
         }
         cloud.push(&site, &["--prefix", "site"]).success();
         for number in 0..2 {
@@ -65,7 +67,7 @@ mod deleting {
         let site = Site::small();
         cloud.push(&site, &[]).success();
         cloud.push(&site, &["--prefix", "preview/7"]).success();
-        cloud.store().put_foreign(BUCKET, "preview/70/stray.txt", "a stray", Default::default());
+        cloud.put_foreign("preview/70/stray.txt", "a stray");
         let status = cloud.on_target("status", &["--verify-remote", "--json"]).success().json();
         assert_eq!(status["unknown"], serde_json::json!(["preview/70/stray.txt"]));
         cloud.on_target("prune", &["--prune-unknown", "--yes"]).success();
@@ -111,12 +113,14 @@ mod deleting {
         let site = site_of(6);
         cloud.push(&site, &[]).success();
         site.remove("blog/0001.html").remove("blog/0002.html");
-        cloud.target.api.faults().refuse_delete("blog/0002.html");
+        cloud
+            .faults()
+            .add(Rule::new(Effect::FailKey { code: "AccessDenied".to_owned() }).key("blog/0002.html"));
         let answer =
             cloud.push(&site, &[]).explains(PART_WAY, &["cannot delete `blog/0002.html`", "AccessDenied"]);
         assert!(answer.stderr.contains("the release is live"), "{}", answer.stderr);
         assert!(!cloud.site_keys().contains(&"blog/0001.html".to_owned()));
-        cloud.target.api.faults().clear();
+        cloud.faults().clear();
         cloud.push(&site, &[]).success();
         assert!(!cloud.site_keys().contains(&"blog/0002.html".to_owned()));
         let again = cloud.push(&site, &[]).success();
@@ -129,11 +133,7 @@ mod deleting {
         let site = site_of(6);
         cloud.push(&site, &[]).success();
         site.remove("blog/0001.html").remove("style.css");
-        cloud
-            .target
-            .api
-            .faults()
-            .add(FaultRule::new(Fault::ACCESS_DENIED).method("POST").path(BUCKET).times(1));
+        cloud.faults().add(Rule::access_denied().operation("DeleteObjects").times(1));
         cloud.push(&site, &[]).explains(PART_WAY, &["cannot delete objects", "AccessDenied"]);
         assert!(cloud.site_keys().contains(&"style.css".to_owned()));
         cloud.push(&site, &[]).success();
@@ -155,15 +155,13 @@ mod order {
             .write("index.html", "so does this");
         site.remove("blog/0005.html");
         // Not a matter of permissions: this one object fails, the others do not.
-        cloud.target.api.faults().add(
-            FaultRule::new(Fault::Answer { status: 400, code: "InvalidRequest" })
-                .method("PUT")
-                .path("app.css"),
-        );
+        cloud
+            .faults()
+            .add(Rule::answer(StatusCode::BAD_REQUEST, "InvalidRequest").method(Method::PUT).key("app.css"));
         cloud.push(&site, &[]).explains(PART_WAY, &["cannot upload `app.css`", "the site is whole"]);
         assert_eq!(served(&cloud), before);
         assert_eq!(cloud.invalidated(), Vec::<Vec<String>>::new());
-        cloud.target.api.faults().clear();
+        cloud.faults().clear();
         cloud.push(&site, &[]).success();
         assert_eq!(cloud.body("blog/0000.html"), "uses app.css");
         assert!(!cloud.site_keys().contains(&"blog/0005.html".to_owned()));
@@ -176,8 +174,10 @@ mod order {
         cloud.push(&site, &[]).success();
         site.remove("blog/0005.html").write("index.html", "no link to it any more");
         let control = cloud.target.control.clone();
-        cloud.store().watch(move |mutation, _| {
-            if matches!(mutation, Mutation::Delete { key, .. } if key == "blog/0005.html") {
+        cloud.store().on_mutation(move |_, mutation| {
+            let is_delete =
+                matches!(mutation.kind, MutationKind::DeleteMarkerAdded | MutationKind::VersionRemoved);
+            if is_delete && mutation.key.as_deref() == Some("blog/0005.html") {
                 assert_eq!(
                     control.invalidations(DISTRIBUTION).len(),
                     1,
@@ -383,17 +383,18 @@ mod comparing {
         let film = vec![b'f'; 20 << 20];
         site.write("film.mp4", &film);
         cloud.push(&site, &[]).success();
-        assert!(cloud.store().object(BUCKET, "film.mp4").expect("published").e_tag.ends_with("-2"));
+        assert!(cloud.store().object(BUCKET, "film.mp4").expect("published").e_tag.ends_with("-2\""));
         // By the manifest it is known...
         cloud.requests();
         cloud.push(&site, &["--verify-remote"]).success();
         assert!(!cloud.requests().iter().any(|request| request.starts_with("PUT film.mp4")));
         // ...and another film of that size is not taken for it by a run that knows no manifest.
         let other = Cloud::new();
-        let attributes = cloud.store().object(BUCKET, "film.mp4").expect("published").attributes;
-        other.store().put_foreign(BUCKET, "film.mp4", vec![b'g'; film.len()], attributes);
+        let headers = cloud.store().object(BUCKET, "film.mp4").expect("published").headers;
+        let object = ForeignObject { bytes: vec![b'g'; film.len()].into(), headers: (*headers).clone() };
+        other.store().put_foreign(BUCKET, "film.mp4", object);
         other.push(&site, &[]).success();
-        assert!(other.store().object(BUCKET, "film.mp4").expect("published").body == film);
+        assert!(other.store().object(BUCKET, "film.mp4").expect("published").bytes == film);
     }
 
     #[test]
@@ -403,23 +404,24 @@ mod comparing {
         site.write("film.mp4", vec![b'1'; 20 << 20]);
         cloud.push(&site, &[]).success();
         site.write("film.mp4", vec![b'2'; 20 << 20]).write("index.html", "with the second film");
-        // Creating the upload is the first POST of its key; completing it never succeeds.
-        let lost = FaultRule::new(Fault::Answer { status: 500, code: "InternalError" });
-        cloud.target.api.faults().add(lost.method("POST").path("film.mp4").after(1));
+        cloud.faults().add(Rule::internal_error().operation("CompleteMultipartUpload").key("film.mp4"));
         cloud.push(&site, &["--retry-seconds", "1"]).explains(PART_WAY, &["cannot upload `film.mp4`"]);
         assert_ne!(cloud.body("index.html"), "with the second film");
-        cloud.target.api.faults().clear();
+        cloud.faults().clear();
         cloud.push(&site, &[]).success();
-        assert!(cloud.store().object(BUCKET, "film.mp4").expect("published").body == vec![b'2'; 20 << 20]);
+        assert!(cloud.store().object(BUCKET, "film.mp4").expect("published").bytes == vec![b'2'; 20 << 20]);
     }
 }
 
 mod trouble {
     use super::*;
 
-    /// Two pushes, the second with a lost answer to `method` on `path`; the site must be as without trouble, and
-    /// nothing twice.
-    fn survives_a_lost_answer(method: &'static str, path: &str, is_first: bool) {
+    fn lost_answer() -> Rule {
+        Rule::new(Effect::DropAfter).times(1)
+    }
+
+    /// Two pushes, the second with a lost answer; the site must be as without trouble, and nothing twice.
+    fn survives_a_lost_answer(rule: &Rule, is_first: bool) {
         let [disturbed, calm] = [Cloud::new(), Cloud::new()];
         let site = site_of(3);
         if !is_first {
@@ -429,18 +431,17 @@ mod trouble {
             site.write("index.html", "new").write("new.css", "new").remove("blog/0001.html");
         }
         calm.push(&site, &[]).success();
-        disturbed
-            .target
-            .api
-            .faults()
-            .add(FaultRule::new(Fault::DropAfter).method(method).path(path).times(1));
+        disturbed.faults().add(rule.clone());
+        disturbed.requests();
         disturbed.push(&site, &[]).success();
-        assert_eq!(served(&disturbed), served(&calm), "{method} {path}");
-        assert_eq!(disturbed.invalidated(), calm.invalidated(), "{method} {path}");
+        let lost = disturbed.store().requests().iter().filter(|request| request.status.is_none()).count();
+        assert_eq!(lost, 1, "{rule:?}");
+        assert_eq!(served(&disturbed), served(&calm), "{rule:?}");
+        assert_eq!(disturbed.invalidated(), calm.invalidated(), "{rule:?}");
         let releases = |cloud: &Cloud| {
             cloud.on_target("releases", &["--json"]).success().json().as_array().expect("a list").len()
         };
-        assert_eq!(releases(&disturbed), releases(&calm), "{method} {path}");
+        assert_eq!(releases(&disturbed), releases(&calm), "{rule:?}");
         let again = disturbed.push(&site, &[]).success();
         assert!(again.stderr.contains("is up to date"), "{}", again.stderr);
     }
@@ -448,30 +449,34 @@ mod trouble {
     #[test]
     fn a_lost_answer_to_the_lock_is_no_lost_race() {
         for is_first in [true, false] {
-            survives_a_lost_answer("PUT", "lock.json", is_first);
+            survives_a_lost_answer(&lost_answer().method(Method::PUT).key_suffix("lock.json"), is_first);
         }
     }
 
     #[test]
     fn a_lost_answer_to_the_commit_is_no_lost_race() {
         for is_first in [true, false] {
-            survives_a_lost_answer("PUT", "manifest.json.gz", is_first);
+            survives_a_lost_answer(
+                &lost_answer().method(Method::PUT).key_suffix("manifest.json.gz"),
+                is_first,
+            );
         }
     }
 
     #[test]
     fn a_lost_answer_to_an_upload_or_delete_is_asked_for_again() {
-        survives_a_lost_answer("PUT", "index.html", true);
-        survives_a_lost_answer("PUT", "index.html", false);
-        survives_a_lost_answer("PUT", "intent.json", false);
-        survives_a_lost_answer("PUT", "releases/", false);
-        survives_a_lost_answer("POST", BUCKET, false);
-        survives_a_lost_answer("GET", "manifest.json.gz", false);
+        let put = || lost_answer().method(Method::PUT);
+        survives_a_lost_answer(&put().key_suffix("index.html"), true);
+        survives_a_lost_answer(&put().key_suffix("index.html"), false);
+        survives_a_lost_answer(&put().key_suffix("intent.json"), false);
+        survives_a_lost_answer(&put().key_prefix(".sitepush/releases/"), false);
+        survives_a_lost_answer(&lost_answer().operation("DeleteObjects"), false);
+        survives_a_lost_answer(&lost_answer().method(Method::GET).key_suffix("manifest.json.gz"), false);
     }
 
     #[test]
     fn a_lost_answer_to_an_invalidation_does_not_make_two() {
-        survives_a_lost_answer("POST", "invalidation", false);
+        survives_a_lost_answer(&lost_answer().operation("CreateInvalidation"), false);
     }
 
     #[test]
@@ -482,10 +487,8 @@ mod trouble {
         site.write("style.css", "new");
         // The second write of the lock gives it back.
         cloud
-            .target
-            .api
             .faults()
-            .add(FaultRule::new(Fault::DropAfter).method("PUT").path("lock.json").after(1).times(1));
+            .add(Rule::new(Effect::DropAfter).method(Method::PUT).key_suffix("lock.json").after(1).times(1));
         let answer = cloud.push(&site, &[]).success();
         assert!(!answer.stderr.contains("could not be given back"), "{}", answer.stderr);
         let status = cloud.on_target("status", &["--json"]).success().json();
@@ -498,10 +501,10 @@ mod trouble {
         let site = site_of(60);
         site.write("film.mp4", vec![b'f'; 17 << 20]);
         for round in 0..3 {
-            let faults = disturbed.target.api.faults();
+            let faults = disturbed.faults();
             faults.clear();
-            faults.add(FaultRule::new(Fault::SLOW_DOWN).percent(30));
-            faults.add(FaultRule::new(Fault::DropAfter).percent(10));
+            faults.add(Rule::slow_down().share(30, 1));
+            faults.add(Rule::new(Effect::DropAfter).share(10, 2));
             disturbed.push(&site, &[]).success();
             calm.push(&site, &[]).success();
             assert_eq!(served(&disturbed), served(&calm), "round {round}");
@@ -511,7 +514,7 @@ mod trouble {
             }
             site.remove(&format!("blog/{:04}.html", 50 + round)).write(&format!("new-{round}.css"), "new");
         }
-        disturbed.target.api.faults().clear();
+        disturbed.faults().clear();
         assert_eq!(disturbed.store().open_uploads(BUCKET), 0);
         disturbed.on_target("status", &["--verify-remote"]).success();
     }

@@ -5,7 +5,8 @@ mod support;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use sitepush::local::s3::faults::{Fault, FaultRule};
+use http::Method;
+use sitepush::local::faults::{Effect, Rule};
 use support::{Answer, BUCKET, Cloud, Site};
 
 const REFUSED_BY_LOCK: i32 = 4;
@@ -35,7 +36,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 fn lock_state(cloud: &Cloud) -> String {
     let Some(object) = cloud.store().object(BUCKET, ".sitepush/lock.json") else { return String::new() };
-    let record: serde_json::Value = serde_json::from_slice(&object.body).expect("JSON");
+    let record: serde_json::Value = serde_json::from_slice(&object.bytes).expect("JSON");
     record["state"].as_str().expect("a state").to_owned()
 }
 
@@ -44,9 +45,9 @@ fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
-fn slow(cloud: &Cloud, path: &str, milliseconds: u64) {
-    let delay = Fault::Delay(Duration::from_millis(milliseconds));
-    cloud.target.api.faults().add(FaultRule::new(delay).method("PUT").path(path));
+/// Lets all PUTs wait; to be narrowed to some keys.
+fn slow(milliseconds: u64) -> Rule {
+    Rule::new(Effect::Delay(Duration::from_millis(milliseconds))).method(Method::PUT)
 }
 
 /// A lock as another machine would have left it.
@@ -60,7 +61,7 @@ fn foreign_lock(cloud: &Cloud, expires: jiff::Timestamp) {
         "started": started.to_string(),
         "expires": expires.to_string(),
     });
-    cloud.store().put_foreign(BUCKET, ".sitepush/lock.json", record.to_string(), Default::default());
+    cloud.put_foreign(".sitepush/lock.json", record.to_string());
 }
 
 fn from_now(seconds: i64) -> jiff::Timestamp {
@@ -78,7 +79,7 @@ fn ctrl_c_finishes_what_is_in_flight_and_gives_the_lock_back() {
             site.write(&format!("new/{number}.css"), format!("{number}"));
         }
         site.write("index.html", "uses all of them").remove("about/index.html");
-        slow(&cloud, "new/", 700);
+        cloud.faults().add(slow(700).key_prefix("new/"));
         let child = start(&cloud, &site);
         wait_until("the lock is held", || lock_state(&cloud) == "held");
         std::thread::sleep(Duration::from_millis(200));
@@ -96,7 +97,7 @@ fn ctrl_c_finishes_what_is_in_flight_and_gives_the_lock_back() {
         assert!(cloud.site_keys().contains(&"about/index.html".to_owned()));
         assert_eq!(cloud.invalidated(), Vec::<Vec<String>>::new());
 
-        cloud.target.api.faults().clear();
+        cloud.faults().clear();
         cloud.push(&site, &[]).success();
         assert_eq!(cloud.body("index.html"), "uses all of them");
         assert_eq!(cloud.site_keys().len(), 45);
@@ -113,13 +114,13 @@ fn a_stopped_push_that_is_not_taken_up_again_leaves_nothing_behind() {
     for number in 0..40 {
         site.write(&format!("new/{number}.css"), format!("{number}"));
     }
-    slow(&cloud, "new/", 700);
+    cloud.faults().add(slow(700).key_prefix("new/"));
     let child = start(&cloud, &site);
     wait_until("something was uploaded", || cloud.site_keys().len() > before.len());
     signal(&child, "-INT");
     end(child).expect_code(INTERRUPTED);
     assert!(cloud.site_keys().len() > before.len());
-    cloud.target.api.faults().clear();
+    cloud.faults().clear();
     for number in 0..40 {
         site.remove(&format!("new/{number}.css"));
     }
@@ -133,16 +134,20 @@ fn ctrl_c_is_heard_while_the_service_asks_to_slow_down() {
     let site = Site::small();
     cloud.push(&site, &[]).success();
     site.write("style.css", "never arrives");
-    cloud.target.api.faults().add(FaultRule::new(Fault::SLOW_DOWN).method("PUT").path("style.css"));
+    cloud.faults().add(Rule::slow_down().method(Method::PUT).key("style.css"));
     let child = start(&cloud, &site);
     wait_until("the upload is throttled", || {
-        cloud.target.api.requests().iter().filter(|request| request.path.ends_with("style.css")).count() >= 5
+        let requests = cloud.store().requests().into_iter();
+        requests
+            .filter(|request| request.key.as_deref() == Some("style.css") && request.status == Some(503))
+            .count()
+            >= 5
     });
     signal(&child, "-INT");
     let answer = end(child).expect_code(INTERRUPTED);
     assert!(answer.stderr.contains("the site is whole"), "{}", answer.stderr);
     assert_eq!(lock_state(&cloud), "unfinished");
-    cloud.target.api.faults().clear();
+    cloud.faults().clear();
     cloud.push(&site, &[]).success();
     assert_eq!(cloud.body("style.css"), "never arrives");
 }
@@ -151,7 +156,7 @@ fn ctrl_c_is_heard_while_the_service_asks_to_slow_down() {
 fn a_second_ctrl_c_ends_at_once() {
     let cloud = Cloud::new();
     let site = Site::small();
-    slow(&cloud, "style.css", 20_000);
+    cloud.faults().add(slow(20_000).key("style.css"));
     let child = start(&cloud, &site);
     wait_until("the lock is held", || cloud.store().object(BUCKET, ".sitepush/intent.json").is_some());
     std::thread::sleep(Duration::from_millis(200));
@@ -162,7 +167,7 @@ fn a_second_ctrl_c_ends_at_once() {
     end(child).expect_code(INTERRUPTED);
     assert!(started.elapsed() < Duration::from_secs(10));
     // Same machine, and the process is gone: nobody waits for the lease.
-    cloud.target.api.faults().clear();
+    cloud.faults().clear();
     cloud.push(&site, &[]).success();
     assert_eq!(lock_state(&cloud), "free");
 }
@@ -175,7 +180,7 @@ fn of_two_pushes_that_start_together_one_wins_and_the_other_changes_nothing() {
     one.write("index.html", "one").write("style.css", "one");
     other.write("index.html", "other").write("style.css", "other");
     // Both have read the free lock before either writes it.
-    slow(&cloud, "lock.json", 1_500);
+    cloud.faults().add(slow(1_500).key(".sitepush/lock.json"));
     let children = [start(&cloud, &one), start(&cloud, &other)];
     let answers = children.map(end);
     let codes = answers.each_ref().map(|answer| answer.code);
@@ -196,7 +201,7 @@ fn of_two_first_pushes_one_wins() {
     let [one, other] = [Site::small(), Site::small()];
     one.write("index.html", "one");
     other.write("index.html", "other");
-    slow(&cloud, "lock.json", 1_000);
+    cloud.faults().add(slow(1_000).key(".sitepush/lock.json"));
     let answers = [start(&cloud, &one), start(&cloud, &other)].map(end);
     let mut codes = answers.map(|answer| answer.code);
     codes.sort_unstable();
@@ -211,7 +216,7 @@ fn a_push_beside_a_running_one_says_who_and_until_when() {
     site.write("style.css", "second");
     cloud.push(&site, &[]).success();
     site.write("style.css", "new");
-    slow(&cloud, "style.css", 3_000);
+    cloud.faults().add(slow(3_000).key("style.css"));
     let child = start(&cloud, &site);
     wait_until("the lock is held", || lock_state(&cloud) == "held");
     let before = cloud.store().snapshot(BUCKET);
@@ -272,7 +277,7 @@ fn a_push_whose_lock_was_taken_away_does_not_commit_over_the_next_one() {
     cloud.push(&slow_one, &[]).success();
     slow_one.write("late.css", "late").write("index.html", "late");
     quick_one.write("index.html", "quick");
-    slow(&cloud, "late.css", 3_000);
+    cloud.faults().add(slow(3_000).key("late.css"));
     let child = start(&cloud, &slow_one);
     wait_until("the lock is held", || lock_state(&cloud) == "held");
     cloud.on_target("unlock", &["--force"]).success();

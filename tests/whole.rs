@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use sitepush::local::s3::store::Snapshot;
+use sitepush::local::s3::Snapshot;
 use support::{BUCKET, Cloud, Site};
 
 /// A bundle's hashed names: all of them change with the edition.
@@ -73,7 +73,7 @@ fn published(cloud: &Cloud) -> BTreeMap<String, (Vec<u8>, Option<String>)> {
         .into_iter()
         .map(|key| {
             let object = cloud.store().object(BUCKET, &key).expect("listed");
-            (key, (object.body.to_vec(), object.attributes.cache_control))
+            (key, (object.bytes.to_vec(), object.headers.cache_control.clone()))
         })
         .collect()
 }
@@ -122,8 +122,8 @@ fn after_every_mutation_no_page_refers_to_a_missing_object_and_open_pages_find_t
         let open: Vec<String> = before.keys().filter(|key| key.starts_with("assets/")).cloned().collect();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&seen);
-        cloud.store().watch(move |_, snapshot| {
-            let snapshot = snapshot();
+        cloud.store().on_mutation(move |view, _| {
+            let snapshot = view.snapshot(BUCKET);
             let mut wrong = broken(&snapshot);
             wrong.extend(
                 open.iter().filter(|key| !snapshot.contains_key(*key)).map(|key| format!("`{key}` is gone")),
@@ -149,7 +149,7 @@ fn killed_at(cloud: &Cloud, command: &[&str], k: u64) -> bool {
     let process = Arc::new(AtomicU32::new(0));
     let count = Arc::new(AtomicU64::new(0));
     let (victim, mutations) = (Arc::clone(&process), Arc::clone(&count));
-    cloud.store().watch(move |_, _| {
+    cloud.store().on_mutation(move |_, _| {
         if mutations.fetch_add(1, Ordering::SeqCst) + 1 == k {
             while victim.load(Ordering::SeqCst) == 0 {
                 std::thread::yield_now();
@@ -165,7 +165,7 @@ fn killed_at(cloud: &Cloud, command: &[&str], k: u64) -> bool {
     let mut child = command.spawn().expect("the program starts");
     process.store(child.id(), Ordering::SeqCst);
     let status = child.wait().expect("it ends");
-    cloud.store().watch(|_, _| {});
+    cloud.store().on_mutation(|_, _| {});
     let was_killed = count.load(Ordering::SeqCst) >= k;
     assert_eq!(status.code().is_none(), was_killed, "killed exactly when the mutation came");
     was_killed

@@ -15,8 +15,8 @@ use crate::core::key::KeyPrefix;
 use crate::error::{Class, Error};
 use crate::exit_code::ExitCode;
 use crate::local::edge::{EdgeLogEntry, EdgeOptions};
-use crate::local::s3::{Store, StoreOptions};
-use crate::local::target::{REGION, Target, TargetOptions};
+use crate::local::s3::{RequestLogging, Store, StoreOptions};
+use crate::local::target::{Target, TargetOptions, store_options};
 use crate::settings::{PushSettings, TargetSettings};
 use crate::ui::{human, outcome_view, plan_view, terminal};
 
@@ -46,9 +46,11 @@ struct PreviewDocument<'a> {
 /// # Errors
 /// When the folder cannot be published or the port is taken.
 pub async fn run(args: &PreviewArgs) -> Result<ExitCode, Error> {
+    // Nobody reads the record, and a preview may run for days.
+    let store_options = StoreOptions { request_log: RequestLogging::Off, ..store_options() };
     let store = match &args.data {
-        None => Store::memory(StoreOptions::default()),
-        Some(folder) => Store::folder(folder, StoreOptions::default())
+        None => Store::memory(store_options),
+        Some(folder) => Store::folder(folder, store_options)
             .map_err(|error| Error::usage(error.to_string()).caused_by(error))?,
     };
     let mut options = TargetOptions::new(BUCKET, DISTRIBUTION_ID);
@@ -76,11 +78,11 @@ fn target_settings(target: &Target) -> TargetSettings {
         prefix: KeyPrefix::default(),
         distributions: vec![target.distribution_id.clone()],
         endpoint_url: Some(target.endpoint_url()),
-        region: Some(REGION.to_owned()),
+        region: Some(target.region().to_owned()),
         profile: None,
         static_keys: Some((
-            target.credentials.access_key_id.clone(),
-            target.credentials.secret_access_key.clone(),
+            target.credentials().access_key_id.clone(),
+            target.credentials().secret_access_key.clone(),
         )),
     }
 }
@@ -114,9 +116,9 @@ fn announce(target: &Target, is_json: bool) {
             endpoint_url: &endpoint_url,
             bucket: &target.bucket,
             distribution_id: &target.distribution_id,
-            region: REGION,
-            access_key_id: &target.credentials.access_key_id,
-            secret_access_key: &target.credentials.secret_access_key,
+            region: target.region(),
+            access_key_id: &target.credentials().access_key_id,
+            secret_access_key: &target.credentials().secret_access_key,
         };
         terminal::json_line(&document);
     }

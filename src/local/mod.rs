@@ -3,5 +3,7 @@
 pub mod clock;
 pub mod control;
 pub mod edge;
+pub mod faults;
+mod front;
 pub mod s3;
 pub mod target;

@@ -10,13 +10,13 @@ use super::clock::Clock;
 use super::control::plane::ControlPlane;
 use super::edge::function::FunctionError;
 use super::edge::{Edge, EdgeOptions, Origin, OriginObject, RunningEdge};
-use super::s3::{Api, Credentials, Running, Store};
+use super::front;
+use super::s3::{Credentials, Running, Store, StoreOptions, Versioning};
 
 /// How a target is set up.
 pub struct TargetOptions {
     pub bucket: String,
     pub distribution_id: String,
-    pub credentials: Credentials,
     /// The site's port; 0 takes a free one.
     pub site_port: u16,
     pub edge: EdgeOptions,
@@ -25,8 +25,10 @@ pub struct TargetOptions {
     pub clock: Clock,
 }
 
-/// The region that signatures must name.
-pub const REGION: &str = "us-east-1";
+/// A store as a target wants it: with versions, which a rollback needs.
+pub fn store_options() -> StoreOptions {
+    StoreOptions { versioning: Versioning::On, ..StoreOptions::default() }
+}
 
 impl TargetOptions {
     /// A target for a test or a preview, on free ports.
@@ -34,10 +36,6 @@ impl TargetOptions {
         Self {
             bucket: bucket.to_owned(),
             distribution_id: distribution_id.to_owned(),
-            credentials: Credentials {
-                access_key_id: "local-access-key".to_owned(),
-                secret_access_key: "local-secret-access-key".to_owned(),
-            },
             site_port: 0,
             edge: EdgeOptions::default(),
             other_distributions: BTreeMap::new(),
@@ -49,10 +47,8 @@ impl TargetOptions {
 /// A target at work. It ends when dropped.
 pub struct Target {
     pub store: Store,
-    pub api: Api,
     pub control: ControlPlane,
     pub edge: Edge,
-    pub credentials: Credentials,
     pub bucket: String,
     pub distribution_id: String,
     api_listener: Running,
@@ -89,15 +85,8 @@ impl Target {
             edges.insert(id, make_edge(edge_options)?);
         }
         let control = ControlPlane::new(edges);
-        let plane = control.clone();
-        let api = Api::new(store, &options.credentials).with_other(
-            ControlPlane::takes,
-            Arc::new(move |request| {
-                let plane = plane.clone();
-                Box::pin(async move { plane.handle(request).await })
-            }),
-        );
-        let api_listener = api.serve(0).await.map_err(|source| TargetError::Listen { port: 0, source })?;
+        let api_listener =
+            front::serve(store, &control).await.map_err(|source| TargetError::Listen { port: 0, source })?;
         let port = options.site_port;
         let edge_listener = edge
             .serve(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
@@ -105,10 +94,8 @@ impl Target {
             .map_err(|source| TargetError::Listen { port, source })?;
         Ok(Self {
             store: store.clone(),
-            api,
             control,
             edge,
-            credentials: options.credentials,
             bucket: options.bucket,
             distribution_id: options.distribution_id,
             api_listener,
@@ -119,6 +106,16 @@ impl Target {
     /// Where S3 and CloudFront are asked.
     pub fn endpoint_url(&self) -> String {
         self.api_listener.endpoint_url()
+    }
+
+    /// The key pair that the API asks for.
+    pub fn credentials(&self) -> &Credentials {
+        &self.store.options().credentials
+    }
+
+    /// The region that signatures must name.
+    pub fn region(&self) -> &str {
+        &self.store.options().region
     }
 
     /// Where viewers go; no closing slash.
@@ -137,22 +134,24 @@ impl Origin for BucketOrigin {
     fn fetch<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Option<OriginObject>> {
         Box::pin(async move {
             let object = self.store.object(&self.bucket, key)?;
-            let attributes = object.attributes;
+            let stored = &object.headers;
             let own = [
-                ("cache-control", attributes.cache_control),
-                ("content-type", attributes.content_type),
-                ("content-encoding", attributes.content_encoding),
-                ("content-disposition", attributes.content_disposition),
-                ("content-language", attributes.content_language),
+                ("cache-control", &stored.cache_control),
+                ("content-type", &stored.content_type),
+                ("content-encoding", &stored.content_encoding),
+                ("content-disposition", &stored.content_disposition),
+                ("content-language", &stored.content_language),
+                ("expires", &stored.expires),
+                ("x-amz-website-redirect-location", &stored.website_redirect_location),
             ];
-            let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-            let metadata =
-                attributes.metadata.into_iter().map(|(name, value)| (format!("x-amz-meta-{name}"), value));
+            let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+            let metadata = stored.user_metadata.iter();
+            let metadata = metadata.map(|(name, value)| (format!("x-amz-meta-{name}"), value.clone()));
             Some(OriginObject {
-                body: object.body,
                 headers: own.chain(metadata).collect(),
-                e_tag: format!("\"{}\"", object.e_tag),
-                last_modified: object.last_modified,
+                body: object.bytes,
+                e_tag: object.e_tag,
+                last_modified: object.last_modified.try_into().expect("a clock told it"),
             })
         })
     }

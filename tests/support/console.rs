@@ -56,7 +56,7 @@ pub fn run_page(page: &str) -> (String, Vec<String>) {
                 result.push_str(line);
             }
             Step::Put { line, key, text } => {
-                session.cloud.store().put_foreign(BUCKET, key, text.to_owned(), Default::default());
+                session.cloud.put_foreign(key, text.to_owned());
                 result.push_str(line);
             }
             Step::Shown { command, output } => {
@@ -164,8 +164,8 @@ impl Session {
             .current_dir(self.home.path())
             .env("PATH", path)
             .env("USER", "ada")
-            .env("AWS_ACCESS_KEY_ID", &self.cloud.target.credentials.access_key_id)
-            .env("AWS_SECRET_ACCESS_KEY", &self.cloud.target.credentials.secret_access_key)
+            .env("AWS_ACCESS_KEY_ID", &self.cloud.target.credentials().access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &self.cloud.target.credentials().secret_access_key)
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ENDPOINT_URL", self.cloud.target.endpoint_url())
             .env("GIT_CONFIG_GLOBAL", "/dev/null")

@@ -7,8 +7,9 @@ use std::process::{Command, Output, Stdio};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use sitepush::local::edge::EdgeOptions;
-use sitepush::local::s3::{Store, StoreOptions};
-use sitepush::local::target::{Target, TargetOptions};
+use sitepush::local::faults::Faults;
+use sitepush::local::s3::{ForeignObject, Store, StoreOptions};
+use sitepush::local::target::{Target, TargetOptions, store_options};
 use tempfile::TempDir;
 
 pub const BUCKET: &str = "example-site";
@@ -124,11 +125,7 @@ pub struct Cloud {
 
 impl Cloud {
     pub fn new() -> Self {
-        Self::with_options(StoreOptions::default())
-    }
-
-    pub fn with_options(options: StoreOptions) -> Self {
-        Self::start(options, TargetOptions::new(BUCKET, DISTRIBUTION))
+        Self::start(store_options(), TargetOptions::new(BUCKET, DISTRIBUTION))
     }
 
     /// A second distribution in front of the same bucket, with this origin path.
@@ -136,7 +133,7 @@ impl Cloud {
         let other = EdgeOptions { origin_path: origin_path.to_owned(), ..EdgeOptions::default() };
         let mut options = TargetOptions::new(BUCKET, DISTRIBUTION);
         options.other_distributions.insert(OTHER_DISTRIBUTION.to_owned(), other);
-        Self::start(StoreOptions::default(), options)
+        Self::start(store_options(), options)
     }
 
     fn start(options: StoreOptions, target: TargetOptions) -> Self {
@@ -154,13 +151,23 @@ impl Cloud {
         &self.target.store
     }
 
+    /// What goes wrong at S3 and at CloudFront.
+    pub fn faults(&self) -> &Faults {
+        self.target.store.faults()
+    }
+
+    /// Stores an object as somebody else would.
+    pub fn put_foreign(&self, key: &str, bytes: impl Into<bytes::Bytes>) {
+        self.store().put_foreign(BUCKET, key, ForeignObject::new(bytes));
+    }
+
     /// The program with credentials and endpoint of this target, in an empty working folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program();
         command
             .current_dir(self.home.path())
-            .env("AWS_ACCESS_KEY_ID", &self.target.credentials.access_key_id)
-            .env("AWS_SECRET_ACCESS_KEY", &self.target.credentials.secret_access_key)
+            .env("AWS_ACCESS_KEY_ID", &self.target.credentials().access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &self.target.credentials().secret_access_key)
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ENDPOINT_URL", self.target.endpoint_url())
             .args(arguments);
@@ -194,12 +201,12 @@ impl Cloud {
 
     pub fn body(&self, key: &str) -> String {
         let object = self.store().object(BUCKET, key).unwrap_or_else(|| panic!("there is no `{key}`"));
-        String::from_utf8_lossy(&object.body).into_owned()
+        String::from_utf8_lossy(&object.bytes).into_owned()
     }
 
     pub fn cache_control(&self, key: &str) -> String {
         let object = self.store().object(BUCKET, key).unwrap_or_else(|| panic!("there is no `{key}`"));
-        object.attributes.cache_control.unwrap_or_default()
+        object.headers.cache_control.clone().unwrap_or_default()
     }
 
     /// What a visitor gets from the CDN edge, cached or not: status and body.
@@ -220,18 +227,15 @@ impl Cloud {
         self.target.control.invalidations(DISTRIBUTION).into_iter().map(|record| record.items).collect()
     }
 
-    /// What was asked of S3 since the last call: `METHOD key` in the order of the answers, state files included.
+    /// What was asked of S3 and CloudFront since the last call: `METHOD key` in the order of asking, state files
+    /// included, and the call's name where it is about no key.
     pub fn requests(&self) -> Vec<String> {
-        let requests = self.target.api.requests();
-        self.target.api.clear_requests();
+        let requests = self.store().requests();
+        self.store().clear_requests();
+        let what = |key: Option<String>, operation: &str| key.unwrap_or_else(|| operation.to_owned());
         requests
             .into_iter()
-            .map(|request| {
-                let path =
-                    percent_encoding::percent_decode_str(&request.path).decode_utf8_lossy().into_owned();
-                let key = path.trim_start_matches('/').strip_prefix(BUCKET).unwrap_or(&path);
-                format!("{} {}", request.method, key.trim_start_matches('/'))
-            })
+            .map(|request| format!("{} {}", request.method, what(request.key, request.operation)))
             .collect()
     }
 }

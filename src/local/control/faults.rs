@@ -19,6 +19,26 @@ pub enum Operation {
     UpdateKeys,
 }
 
+impl Operation {
+    /// The API's own name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ListDistributions => "ListDistributions",
+            Self::GetDistribution => "GetDistribution",
+            Self::GetDistributionConfig => "GetDistributionConfig",
+            Self::CreateInvalidation => "CreateInvalidation",
+            Self::GetInvalidation => "GetInvalidation",
+            Self::ListInvalidations => "ListInvalidations",
+            Self::DescribeKeyValueStore => "DescribeKeyValueStore",
+            Self::GetKey => "GetKey",
+            Self::PutKey => "PutKey",
+            Self::DeleteKey => "DeleteKey",
+            Self::ListKeys => "ListKeys",
+            Self::UpdateKeys => "UpdateKeys",
+        }
+    }
+}
+
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {

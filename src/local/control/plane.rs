@@ -77,6 +77,18 @@ impl ControlPlane {
         self.inner.lock().calls.clone()
     }
 
+    /// The call that a request is; none for what is no call of these APIs.
+    pub fn operation_of(method: &Method, path: &str) -> Option<Operation> {
+        let call = stores::route(method, path).map(|call| call.operation);
+        call.or_else(|| route(method, path).map(|(operation, ..)| operation))
+    }
+
+    /// An error answer in the form of the API that this path is of.
+    pub fn refuse(path: &str, status: u16, code: &'static str) -> Response<Bytes> {
+        let refusal = Refusal::new(status, code, "The fault script says so.");
+        if path.starts_with(API) { refusal.into_xml() } else { refusal.into_json() }
+    }
+
     /// Answers one request, with its body read.
     #[expect(clippy::unused_async, reason = "a service function is async, and its callers should not notice")]
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
@@ -86,6 +98,24 @@ impl ControlPlane {
         }
         self.inner.xml_call(&request).unwrap_or_else(Refusal::into_xml)
     }
+}
+
+/// A call of the XML API: what is asked, of which distribution, and about which invalidation. Ids are empty where the
+/// call names none.
+fn route<'a>(method: &Method, path: &'a str) -> Option<(Operation, &'a str, &'a str)> {
+    let segments: Vec<_> = path.strip_prefix(API)?.split('/').collect();
+    let call = match (method.as_str(), segments.as_slice()) {
+        ("GET", ["distribution"]) => (Operation::ListDistributions, "", ""),
+        ("GET", ["distribution", id]) => (Operation::GetDistribution, *id, ""),
+        ("GET", ["distribution", id, "config"]) => (Operation::GetDistributionConfig, *id, ""),
+        ("POST", ["distribution", id, "invalidation"]) => (Operation::CreateInvalidation, *id, ""),
+        ("GET", ["distribution", id, "invalidation"]) => (Operation::ListInvalidations, *id, ""),
+        ("GET", ["distribution", id, "invalidation", invalidation_id]) => {
+            (Operation::GetInvalidation, *id, *invalidation_id)
+        }
+        _ => return None,
+    };
+    Some(call)
 }
 
 impl Inner {
@@ -116,16 +146,7 @@ impl Inner {
     fn xml_call(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
         let path = request.uri().path();
         let unknown = || Refusal::new(404, "UnknownOperation", format!("no such call: {path}"));
-        let segments: Vec<_> = path.strip_prefix(API).ok_or_else(unknown)?.split('/').collect();
-        let (operation, id) = match (request.method(), segments.as_slice()) {
-            (&Method::GET, ["distribution"]) => (Operation::ListDistributions, ""),
-            (&Method::GET, ["distribution", id]) => (Operation::GetDistribution, *id),
-            (&Method::GET, ["distribution", id, "config"]) => (Operation::GetDistributionConfig, *id),
-            (&Method::POST, ["distribution", id, "invalidation"]) => (Operation::CreateInvalidation, *id),
-            (&Method::GET, ["distribution", id, "invalidation"]) => (Operation::ListInvalidations, *id),
-            (&Method::GET, ["distribution", id, "invalidation", _]) => (Operation::GetInvalidation, *id),
-            _ => return Err(unknown()),
-        };
+        let (operation, id, invalidation_id) = route(request.method(), path).ok_or_else(unknown)?;
         self.admit(request, operation)?;
         if operation == Operation::ListDistributions {
             return Ok(xml(200, &self.distribution_list()));
@@ -140,7 +161,7 @@ impl Inner {
             Operation::ListInvalidations => {
                 Ok(xml(200, &self.invalidation_list(id, edge, request.uri().query())))
             }
-            _ => self.get_invalidation(id, edge, segments.last().copied().unwrap_or_default()),
+            _ => self.get_invalidation(id, edge, invalidation_id),
         }
     }
 

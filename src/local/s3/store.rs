@@ -1,504 +1,231 @@
-//! Buckets, keys and versions: what the embedded S3 holds, in memory or in a folder.
+//! The store: buckets in memory or in a folder behind one lock, and what tests do with it past the protocol.
+//!
+//! Every change goes through [`super::change`].
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
-use md5::Digest as _;
-use serde::{Deserialize, Serialize};
+use s3s::{S3Result, s3_error};
 
-use crate::local::clock::Clock;
+use super::change::{Deletion, Origin, Write};
+use super::checksum::{Checksums, verified_md5};
+use super::condition::WriteCondition;
+use super::folder::Folder;
+use super::object::{ObjectHeaders, ObjectRecord, StoredObject};
+use super::options::StoreOptions;
+use super::request_log::{RecordedRequest, RequestLog};
+use super::state::State;
+use super::upload::Uploads;
+use super::view::{Mutation, MutationHook, Snapshot, StoreView, VersionInfo, read_blob};
+use crate::local::faults::Faults;
 
-use super::disk::{Disk, DiskError, Entry};
-
-/// Whether new buckets keep versions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Versioning {
-    #[default]
-    Enabled,
-    Off,
-}
-
-/// How the store behaves.
+/// A store of buckets. Clones share it.
 #[derive(Clone)]
-pub struct StoreOptions {
-    pub versioning: Versioning,
-    /// Off plays an endpoint that ignores `If-Match` and `If-None-Match`.
-    pub honors_conditions: bool,
-    /// Objects in a page of a listing; S3 gives 1,000.
-    pub page_size: usize,
-    pub clock: Clock,
+pub struct Store(pub(super) Arc<Inner>);
+
+/// What the clones of a store share.
+pub(super) struct Inner {
+    state: RwLock<State>,
+    uploads: Mutex<Uploads>,
+    pub folder: Option<Folder>,
+    options: StoreOptions,
+    hook: RwLock<Option<MutationHook>>,
+    faults: Faults,
+    log: RequestLog,
 }
 
-impl Default for StoreOptions {
-    fn default() -> Self {
-        Self {
-            versioning: Versioning::Enabled,
-            honors_conditions: true,
-            page_size: 1000,
-            clock: Clock::default(),
-        }
-    }
-}
-
-/// What an object is stored with besides its bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attributes {
-    pub cache_control: Option<String>,
-    pub content_type: Option<String>,
-    pub content_encoding: Option<String>,
-    pub content_disposition: Option<String>,
-    pub content_language: Option<String>,
-    #[serde(default)]
-    pub metadata: BTreeMap<String, String>,
-    /// Base64, where the writer gave one.
-    pub checksum_sha256: Option<String>,
-}
-
-/// One version of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredObject {
-    pub body: Bytes,
-    pub attributes: Attributes,
-    /// Without quotes.
-    pub e_tag: String,
-    /// To the second, as S3 tells it.
-    pub last_modified: SystemTime,
-    /// `null` where the bucket keeps no versions.
-    pub version_id: String,
-}
-
-/// A version or the mark that the key was deleted.
+/// An object that somebody else writes: see [`Store::put_foreign`].
 #[derive(Clone, Debug)]
-pub(super) enum Version {
-    Object(Box<StoredObject>),
-    DeleteMarker { version_id: String },
+pub struct ForeignObject {
+    pub bytes: Bytes,
+    pub headers: ObjectHeaders,
 }
 
-impl Version {
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Object(object) => &object.version_id,
-            Self::DeleteMarker { version_id } => version_id,
-        }
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("cannot use the store at `{}`", path.display())]
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the store at `{}` is in use by another process", path.display())]
+    InUse { path: PathBuf },
+    #[error("line {line} of the store's index `{}` is damaged", path.display())]
+    Damaged {
+        path: PathBuf,
+        line: usize,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("the store's index `{}` has schema {schema}, which this version does not know", path.display())]
+    Schema { path: PathBuf, schema: u32 },
+    #[error("the store lacks the blob `{}`", path.display())]
+    MissingBlob { path: PathBuf },
+}
+
+impl ForeignObject {
+    /// An object of `bytes` with S3's default headers.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self { bytes: bytes.into(), headers: ObjectHeaders::default() }
     }
-}
-
-/// Something that changed the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mutation {
-    Put { bucket: String, key: String },
-    Delete { bucket: String, key: String },
-}
-
-/// Keys and the bytes under them after a mutation, for whoever watches.
-pub type Snapshot = BTreeMap<String, Bytes>;
-
-type Watcher = Arc<dyn Fn(&Mutation, &dyn Fn() -> Snapshot) + Send + Sync>;
-
-/// When a write may happen.
-#[derive(Clone, Debug, Default)]
-pub struct WriteCondition {
-    pub must_be_absent: bool,
-    /// Without quotes; `*` for anything.
-    pub must_match: Option<String>,
-}
-
-/// Why a write did not happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WriteError {
-    NoSuchBucket,
-    PreconditionFailed,
-    NoSuchKey,
-}
-
-#[derive(Default)]
-struct Bucket {
-    has_versions: bool,
-    /// Oldest first; never empty.
-    keys: BTreeMap<String, Vec<Version>>,
-    uploads: BTreeMap<String, Upload>,
-}
-
-/// A multipart upload under way.
-#[derive(Clone, Debug)]
-pub(super) struct Upload {
-    pub key: String,
-    pub attributes: Attributes,
-    /// Bytes and MD5 by number.
-    pub parts: BTreeMap<i32, (Bytes, [u8; 16])>,
-}
-
-struct Inner {
-    buckets: BTreeMap<String, Bucket>,
-    next_id: u64,
-    disk: Option<Disk>,
-    watcher: Option<Watcher>,
-}
-
-/// The store. Clones share it.
-#[derive(Clone)]
-pub struct Store {
-    inner: Arc<Mutex<Inner>>,
-    options: Arc<StoreOptions>,
 }
 
 impl Store {
-    /// A store that is gone with the process.
+    /// An empty store that lives as long as its last clone.
     pub fn memory(options: StoreOptions) -> Self {
-        let inner = Inner { buckets: BTreeMap::new(), next_id: 1, disk: None, watcher: None };
-        Self { inner: Arc::new(Mutex::new(inner)), options: Arc::new(options) }
+        Self::assemble(State::default(), None, options)
     }
 
-    /// A store in a folder: what was written there before is there again.
+    /// The store in the folder at `path`, which is made when it is not there. Multipart uploads that were never
+    /// completed are not kept.
     ///
     /// # Errors
-    /// When the folder cannot be made or read.
-    pub fn folder(path: &Path, options: StoreOptions) -> Result<Self, DiskError> {
-        let (disk, entries) = Disk::open(path)?;
-        let store = Self::memory(options);
-        {
-            let mut inner = store.lock();
-            for entry in entries {
-                inner.replay(entry, &disk)?;
-            }
-            inner.disk = Some(disk);
-        }
-        Ok(store)
+    /// When the folder cannot be used, is in use by another process, or is damaged.
+    pub fn folder(path: impl AsRef<Path>, options: StoreOptions) -> Result<Self, StoreError> {
+        let (folder, state) = Folder::open(path.as_ref())?;
+        Ok(Self::assemble(state, Some(folder), options))
     }
 
-    pub fn options(&self) -> &StoreOptions {
-        &self.options
+    fn assemble(state: State, folder: Option<Folder>, options: StoreOptions) -> Self {
+        let log = RequestLog::new(options.request_log);
+        let (state, uploads, hook) = (RwLock::new(state), Mutex::default(), RwLock::default());
+        Self(Arc::new(Inner { state, uploads, folder, options, hook, faults: Faults::default(), log }))
     }
 
-    /// Makes a bucket; one that is there stays as it is.
+    /// Makes a bucket; one that is already there stays as it is.
     pub fn create_bucket(&self, name: &str) {
-        let mut inner = self.lock();
-        if !inner.buckets.contains_key(name) {
-            let has_versions = self.options.versioning == Versioning::Enabled;
-            inner.log(&Entry::Bucket { name: name.to_owned(), has_versions });
-            inner.buckets.insert(name.to_owned(), Bucket { has_versions, ..Bucket::default() });
+        let mut state = self.write_state();
+        if !state.buckets.contains_key(name) {
+            let creation = self.bucket_creation(name);
+            self.commit(&mut state, creation, Origin::Foreign).expect("the index can be written");
         }
     }
 
-    /// Calls `watcher` after each mutation, while nothing else can change the store.
-    pub fn watch(&self, watcher: impl Fn(&Mutation, &dyn Fn() -> Snapshot) + Send + Sync + 'static) {
-        self.lock().watcher = Some(Arc::new(watcher));
-    }
-
-    /// The newest version of a key, unless it is deleted.
+    /// The current object under `key`; none also when the folder has lost its bytes.
     pub fn object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
-        match self.lock().buckets.get(bucket)?.keys.get(key)?.last()? {
-            Version::Object(object) => Some((**object).clone()),
-            Version::DeleteMarker { .. } => None,
-        }
+        self.view(|view| view.object(bucket, key))
     }
 
-    /// The keys that are there, in order.
+    /// The keys that a listing of the bucket would show, in order.
     pub fn keys(&self, bucket: &str) -> Vec<String> {
-        self.lock().snapshot(bucket).into_keys().collect()
+        self.view(|view| view.keys(bucket))
     }
 
-    /// What is there: keys and bytes.
+    /// The keys of [`Store::keys`] with their bytes.
     pub fn snapshot(&self, bucket: &str) -> Snapshot {
-        self.lock().snapshot(bucket)
+        self.view(|view| view.snapshot(bucket))
     }
 
-    /// Stores an object as somebody else would, without the protocol.
-    ///
-    /// # Panics
-    /// When there is no such bucket.
-    pub fn put_foreign(&self, bucket: &str, key: &str, body: impl Into<Bytes>, attributes: Attributes) {
-        let body = body.into();
-        let e_tag = hex::encode(md5::Md5::digest(&body));
-        self.put(bucket, key, body, e_tag, attributes, &WriteCondition::default())
-            .expect("the bucket is there");
+    /// Every version and delete marker: keys in order, newest first.
+    pub fn versions(&self, bucket: &str) -> Vec<VersionInfo> {
+        self.view(|view| view.versions(bucket))
     }
 
-    /// Deletes all versions of a key, as a lifecycle rule would.
+    /// Calls `hook` after each mutation from now on, in the place of an earlier hook. It is called with the lock held:
+    /// it may look at the view, and must not call the store.
+    pub fn on_mutation(&self, hook: impl Fn(&StoreView<'_>, &Mutation) + Send + Sync + 'static) {
+        *self.0.hook.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(hook));
+    }
+
+    /// Calls `look` with the lock held: it must not call the store.
+    pub fn view<T>(&self, look: impl FnOnce(&StoreView<'_>) -> T) -> T {
+        look(&StoreView::new(&self.read_state(), self.0.folder.as_ref()))
+    }
+
+    /// Writes an object as somebody else would, past signatures, faults and the request log; makes the bucket when it
+    /// is not there. Returns the new version's id when the bucket keeps versions.
+    pub fn put_foreign(&self, bucket: &str, key: &str, object: ForeignObject) -> Option<String> {
+        self.create_bucket(bucket);
+        let checksums = Checksums::default().verify(&object.bytes).expect("nothing was claimed");
+        let e_tag = hex::encode(verified_md5(&object.bytes, None).expect("nothing was claimed"));
+        let headers = Arc::new(object.headers.stored());
+        let condition = WriteCondition::default();
+        let origin = Origin::Foreign;
+        let write = Write { origin, bucket, key, bytes: object.bytes, e_tag, headers, checksums, condition };
+        self.put(write).expect("an unconditional write to a bucket that is there").version_id
+    }
+
+    /// Deletes the current object as somebody else would.
+    pub fn delete_foreign(&self, bucket: &str, key: &str) {
+        self.remove(bucket, key, None);
+    }
+
+    /// Removes one version as somebody else would.
+    pub fn remove_version(&self, bucket: &str, key: &str, version_id: &str) {
+        self.remove(bucket, key, Some(version_id));
+    }
+
+    /// Removes all versions of `key` but the newest, as a lifecycle rule would.
     pub fn expire_versions(&self, bucket: &str, key: &str) {
-        let mut inner = self.lock();
-        if let Some(versions) = inner.buckets.get_mut(bucket).and_then(|bucket| bucket.keys.get_mut(key)) {
-            versions.drain(..versions.len() - 1);
+        let older = |version: &VersionInfo| version.key == key && !version.is_latest;
+        for version in self.versions(bucket).into_iter().filter(older) {
+            self.remove_version(bucket, key, &version.version_id);
         }
     }
 
-    pub(super) fn bucket_has_versions(&self, bucket: &str) -> Option<bool> {
-        self.lock().buckets.get(bucket).map(|bucket| bucket.has_versions)
-    }
-
-    pub(super) fn set_versioning(&self, bucket: &str, has_versions: bool) -> bool {
-        let mut inner = self.lock();
-        inner.log(&Entry::Bucket { name: bucket.to_owned(), has_versions });
-        inner.buckets.get_mut(bucket).map(|bucket| bucket.has_versions = has_versions).is_some()
-    }
-
-    pub(super) fn bucket_names(&self) -> Vec<String> {
-        self.lock().buckets.keys().cloned().collect()
-    }
-
-    /// A version by its id, or the newest without one. The inner result says why there is none.
-    pub(super) fn version(
-        &self,
-        bucket: &str,
-        key: &str,
-        version_id: Option<&str>,
-    ) -> Result<StoredObject, ReadError> {
-        let inner = self.lock();
-        let bucket = inner.buckets.get(bucket).ok_or(ReadError::NoSuchBucket)?;
-        let versions = bucket.keys.get(key);
-        let found = match version_id {
-            None => versions.and_then(|versions| versions.last()),
-            Some(id) => {
-                let by_id = versions.and_then(|versions| versions.iter().find(|version| version.id() == id));
-                Some(by_id.ok_or(ReadError::NoSuchVersion)?)
-            }
-        };
-        match found {
-            Some(Version::Object(object)) => Ok((**object).clone()),
-            Some(Version::DeleteMarker { .. }) if version_id.is_some() => Err(ReadError::IsDeleteMarker),
-            Some(Version::DeleteMarker { .. }) | None => Err(ReadError::NoSuchKey),
-        }
-    }
-
-    pub(super) fn put(
-        &self,
-        bucket: &str,
-        key: &str,
-        body: Bytes,
-        e_tag: String,
-        attributes: Attributes,
-        condition: &WriteCondition,
-    ) -> Result<StoredObject, WriteError> {
-        let mut inner = self.lock();
-        let Inner { buckets, next_id, .. } = &mut *inner;
-        let target = buckets.get_mut(bucket).ok_or(WriteError::NoSuchBucket)?;
-        if self.options.honors_conditions {
-            check(target, key, condition)?;
-        }
-        *next_id += 1;
-        let object = StoredObject {
-            body,
-            attributes,
-            e_tag,
-            last_modified: whole_second(self.options.clock.now()),
-            version_id: if target.has_versions { format!("v{next_id:012}") } else { "null".to_owned() },
-        };
-        target.add(key, Version::Object(Box::new(object.clone())));
-        inner.log_put(bucket, key, &object);
-        inner.tell(bucket, &Mutation::Put { bucket: bucket.to_owned(), key: key.to_owned() });
-        Ok(object)
-    }
-
-    /// Deletes a key (or one version of it) and returns the delete marker's id, if one was made.
-    pub(super) fn delete(
-        &self,
-        bucket: &str,
-        key: &str,
-        version_id: Option<&str>,
-    ) -> Result<Option<String>, WriteError> {
-        let mut inner = self.lock();
-        let Inner { buckets, next_id, .. } = &mut *inner;
-        let target = buckets.get_mut(bucket).ok_or(WriteError::NoSuchBucket)?;
-        let marker = match version_id {
-            Some(id) => {
-                target.remove_version(key, id);
-                None
-            }
-            None if target.has_versions => {
-                *next_id += 1;
-                let version_id = format!("v{next_id:012}");
-                target.add(key, Version::DeleteMarker { version_id: version_id.clone() });
-                Some(version_id)
-            }
-            None => {
-                target.keys.remove(key);
-                None
-            }
-        };
-        let entry = Entry::Delete {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-            version_id: version_id.map(str::to_owned),
-            marker: marker.clone(),
-        };
-        inner.log(&entry);
-        inner.tell(bucket, &Mutation::Delete { bucket: bucket.to_owned(), key: key.to_owned() });
-        Ok(marker)
-    }
-
-    /// Objects whose keys begin with `prefix` and come after `after`, at most `limit`; the flag says that there are
-    /// more.
-    pub(super) fn list(
-        &self,
-        bucket: &str,
-        prefix: &str,
-        after: &str,
-        limit: usize,
-    ) -> Option<(Vec<(String, StoredObject)>, bool)> {
-        let inner = self.lock();
-        let keys = &inner.buckets.get(bucket)?.keys;
-        let from = if after >= prefix { after } else { prefix };
-        let range = keys.range(from.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
-        let mut objects = range.filter(|(key, _)| key.as_str() > after).filter_map(|(key, versions)| {
-            match versions.last() {
-                Some(Version::Object(object)) => Some((key.clone(), (**object).clone())),
-                _ => None,
-            }
-        });
-        let page: Vec<_> = objects.by_ref().take(limit).collect();
-        let has_more = objects.next().is_some();
-        Some((page, has_more))
-    }
-
-    pub(super) fn create_upload(&self, bucket: &str, key: &str, attributes: Attributes) -> Option<String> {
-        let mut inner = self.lock();
-        inner.next_id += 1;
-        let id = format!("upload-{}", inner.next_id);
-        let upload = Upload { key: key.to_owned(), attributes, parts: BTreeMap::new() };
-        inner.buckets.get_mut(bucket)?.uploads.insert(id.clone(), upload);
-        Some(id)
-    }
-
-    /// Works on an upload under way; none when there is no such upload.
-    pub(super) fn with_upload<T>(
-        &self,
-        bucket: &str,
-        id: &str,
-        work: impl FnOnce(&mut Upload) -> T,
-    ) -> Option<T> {
-        let mut inner = self.lock();
-        inner.buckets.get_mut(bucket)?.uploads.get_mut(id).map(work)
-    }
-
-    pub(super) fn remove_upload(&self, bucket: &str, id: &str) -> bool {
-        let mut inner = self.lock();
-        inner.buckets.get_mut(bucket).is_some_and(|bucket| bucket.uploads.remove(id).is_some())
-    }
-
-    /// Multipart uploads that were begun and neither completed nor aborted.
+    /// How many multipart uploads to `bucket` were begun and neither completed nor aborted.
     pub fn open_uploads(&self, bucket: &str) -> usize {
-        self.lock().buckets.get(bucket).map_or(0, |bucket| bucket.uploads.len())
+        self.uploads().by_id.values().filter(|upload| upload.bucket == bucket).count()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A watcher is a test's own code and may panic; the store itself stays consistent.
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn remove(&self, bucket: &str, key: &str, version_id: Option<&str>) {
+        let (origin, condition) = (Origin::Foreign, WriteCondition::default());
+        let deleted = self.delete(&Deletion { origin, bucket, key, version_id, condition });
+        deleted.map(|_| ()).expect("an unconditional delete in a bucket that is there");
     }
-}
 
-/// Why there is nothing to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReadError {
-    NoSuchBucket,
-    NoSuchKey,
-    NoSuchVersion,
-    IsDeleteMarker,
-}
-
-fn check(bucket: &Bucket, key: &str, condition: &WriteCondition) -> Result<(), WriteError> {
-    let newest = match bucket.keys.get(key).and_then(|versions| versions.last()) {
-        Some(Version::Object(object)) => Some(object),
-        _ => None,
-    };
-    if condition.must_be_absent && newest.is_some() {
-        return Err(WriteError::PreconditionFailed);
+    /// The requests recorded, in the order in which they came in.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.0.log.requests()
     }
-    match (&condition.must_match, newest) {
-        (None, _) => Ok(()),
-        (Some(_), None) => Err(WriteError::NoSuchKey),
-        (Some(wanted), Some(object)) if wanted == "*" || *wanted == object.e_tag => Ok(()),
-        (Some(_), Some(_)) => Err(WriteError::PreconditionFailed),
+
+    /// Forgets the requests recorded.
+    pub fn clear_requests(&self) {
+        self.0.log.clear();
+    }
+
+    /// The script of what goes wrong.
+    pub fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
+    /// How this store is set up.
+    pub fn options(&self) -> &StoreOptions {
+        &self.0.options
     }
 }
 
-fn whole_second(time: SystemTime) -> SystemTime {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    UNIX_EPOCH + Duration::from_secs(since.as_secs())
+impl Store {
+    pub(super) fn hook(&self) -> Option<MutationHook> {
+        self.0.hook.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn log(&self) -> &RequestLog {
+        &self.0.log
+    }
+
+    pub(super) fn uploads(&self) -> std::sync::MutexGuard<'_, Uploads> {
+        self.0.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn read_state(&self) -> RwLockReadGuard<'_, State> {
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write_state(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bytes of an object.
+    pub(super) fn bytes(&self, object: &ObjectRecord) -> S3Result<Bytes> {
+        read_blob(self.0.folder.as_ref(), &object.blob).map_err(internal)
+    }
 }
 
-impl Bucket {
-    fn add(&mut self, key: &str, version: Version) {
-        let versions = self.keys.entry(key.to_owned()).or_default();
-        // A version with the id `null` takes the place of the last one that had it.
-        versions.retain(|earlier| earlier.id() != version.id());
-        versions.push(version);
-    }
-
-    fn remove_version(&mut self, key: &str, id: &str) {
-        if let Some(versions) = self.keys.get_mut(key) {
-            versions.retain(|version| version.id() != id);
-            if versions.is_empty() {
-                self.keys.remove(key);
-            }
-        }
-    }
-}
-
-impl Inner {
-    fn snapshot(&self, bucket: &str) -> Snapshot {
-        let Some(bucket) = self.buckets.get(bucket) else { return Snapshot::new() };
-        let newest = bucket.keys.iter().filter_map(|(key, versions)| match versions.last()? {
-            Version::Object(object) => Some((key.clone(), object.body.clone())),
-            Version::DeleteMarker { .. } => None,
-        });
-        newest.collect()
-    }
-
-    fn tell(&self, bucket: &str, mutation: &Mutation) {
-        if let Some(watcher) = &self.watcher {
-            watcher(mutation, &|| self.snapshot(bucket));
-        }
-    }
-
-    fn log(&mut self, entry: &Entry) {
-        if let Some(disk) = &mut self.disk {
-            disk.append(entry);
-        }
-    }
-
-    fn log_put(&mut self, bucket: &str, key: &str, object: &StoredObject) {
-        let Some(disk) = &mut self.disk else { return };
-        let blob = disk.keep(&object.body);
-        let seconds = object.last_modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        disk.append(&Entry::Put {
-            bucket: bucket.to_owned(),
-            key: key.to_owned(),
-            blob,
-            e_tag: object.e_tag.clone(),
-            version_id: object.version_id.clone(),
-            last_modified_seconds: seconds,
-            attributes: object.attributes.clone(),
-        });
-    }
-
-    fn replay(&mut self, entry: Entry, disk: &Disk) -> Result<(), DiskError> {
-        self.next_id += 1;
-        match entry {
-            Entry::Bucket { name, has_versions } => {
-                self.buckets.entry(name).or_default().has_versions = has_versions;
-            }
-            Entry::Put { bucket, key, blob, e_tag, version_id, last_modified_seconds, attributes } => {
-                let object = StoredObject {
-                    body: disk.read(&blob)?,
-                    attributes,
-                    e_tag,
-                    last_modified: UNIX_EPOCH + Duration::from_secs(last_modified_seconds),
-                    version_id,
-                };
-                self.buckets.entry(bucket).or_default().add(&key, Version::Object(Box::new(object)));
-            }
-            Entry::Delete { bucket, key, version_id, marker } => {
-                let bucket = self.buckets.entry(bucket).or_default();
-                match (version_id, marker) {
-                    (Some(id), _) => bucket.remove_version(&key, &id),
-                    (None, Some(version_id)) => bucket.add(&key, Version::DeleteMarker { version_id }),
-                    (None, None) => drop(bucket.keys.remove(&key)),
-                }
-            }
-        }
-        Ok(())
-    }
+/// The error of a folder that fails.
+pub fn internal(error: std::io::Error) -> s3s::S3Error {
+    s3_error!(error, InternalError, "We encountered an internal error. Please try again.")
 }
