@@ -88,6 +88,8 @@ async fn the_older_listing_goes_by_markers() {
     let second = list(first.next_marker().map(str::to_owned)).await.expect("a page");
     let keys: Vec<_> = second.contents().iter().filter_map(|object| object.key()).collect();
     assert_eq!((keys, second.is_truncated()), (vec!["e", "f"], Some(false)));
+    let plain = site.client.list_objects().bucket(BUCKET).send().await.expect("a page");
+    assert_eq!((plain.is_truncated(), plain.next_marker()), (Some(true), None));
 }
 
 #[tokio::test]

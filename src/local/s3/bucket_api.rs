@@ -12,14 +12,19 @@ use super::store::Store;
 
 pub fn create_bucket(store: &Store, input: &CreateBucketInput) -> Answer<CreateBucketOutput> {
     let mut state = store.write_state();
+    let location = Some(format!("/{}", input.bucket));
     if state.buckets.contains_key(&input.bucket) {
+        // CreateBucket: in us-east-1, making a bucket that is one's own already is a success, elsewhere an error.
+        if store.options().region == "us-east-1" {
+            return Ok(S3Response::new(CreateBucketOutput { location }));
+        }
         return Err(s3_error!(
             BucketAlreadyOwnedByYou,
             "Your previous request to create the named bucket succeeded and you already own it."
         ));
     }
     store.commit(&mut state, store.bucket_creation(&input.bucket), Origin::Request)?;
-    Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
+    Ok(S3Response::new(CreateBucketOutput { location }))
 }
 
 pub fn delete_bucket(store: &Store, input: DeleteBucketInput) -> Answer<DeleteBucketOutput> {

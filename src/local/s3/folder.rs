@@ -26,6 +26,9 @@ const SCHEMA: u32 = 1;
 /// The index is written anew on opening when it has more than this many entries that no longer matter.
 const STALE_ENTRIES: usize = 1000;
 
+/// What the name of a blob begins with while it is written.
+const TEMPORARY_PREFIX: &str = ".new-";
+
 /// How many bytes of blobs stay in memory.
 const CACHE_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -72,7 +75,11 @@ impl Folder {
         if lines == 0 || lines > live + STALE_ENTRIES {
             rewrite(&index_path, &state).map_err(wrap)?;
         }
-        tidy_blobs(&blobs, &state).map_err(wrap)??;
+        // Without an index nothing says what the files in the folder are: they are left alone.
+        if lines > 0 {
+            remove_stray_blobs(&blobs, &state).map_err(wrap)?;
+        }
+        require_blobs(&blobs, &state)?;
         let index = OpenOptions::new().append(true).open(&index_path).map_err(wrap)?;
         let index_length = AtomicU64::new(index.metadata().map_err(wrap)?.len());
         let cache = Cache::with_weighter(10_000, CACHE_BYTES, ByLength);
@@ -98,7 +105,7 @@ impl Folder {
         let digest = hex::encode(Sha256::checksum(&bytes));
         let path = self.blobs.join(&digest);
         if !path.exists() {
-            let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.blobs)?;
+            let mut temporary = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(&self.blobs)?;
             temporary.write_all(&bytes)?;
             temporary.persist(&path)?;
         }
@@ -175,25 +182,40 @@ fn rewrite(path: &Path, state: &State) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes blobs that nothing refers to, and makes sure that the others are there.
-fn tidy_blobs(blobs: &Path, state: &State) -> io::Result<Result<(), StoreError>> {
-    let mut wanted = HashSet::new();
-    for version in state.buckets.values().flat_map(|bucket| bucket.keys.values()).flatten() {
-        if let Some(Blob::File(digest)) = version.object.as_ref().map(|object| &object.blob) {
-            wanted.insert(digest.clone());
-        }
-    }
+/// The digests of the blobs that `state` refers to.
+fn wanted_blobs(state: &State) -> HashSet<&str> {
+    let versions = state.buckets.values().flat_map(|bucket| bucket.keys.values()).flatten();
+    let blobs = versions.filter_map(|version| version.object.as_ref()).map(|object| &object.blob);
+    blobs
+        .filter_map(|blob| if let Blob::File(digest) = blob { Some(digest.as_str()) } else { None })
+        .collect()
+}
+
+/// Removes blobs that nothing refers to. A file by any other name is not ours.
+fn remove_stray_blobs(blobs: &Path, state: &State) -> io::Result<()> {
+    let wanted = wanted_blobs(state);
     for entry in fs::read_dir(blobs)? {
         let entry = entry?;
-        let known = entry.file_name().to_str().is_some_and(|name| wanted.remove(name));
-        if !known {
+        let is_stray =
+            entry.file_name().to_str().is_some_and(|name| is_own_name(name) && !wanted.contains(name));
+        if is_stray {
             fs::remove_file(entry.path())?;
         }
     }
-    Ok(wanted
-        .into_iter()
-        .min()
-        .map_or(Ok(()), |digest| Err(StoreError::MissingBlob { path: blobs.join(digest) })))
+    Ok(())
+}
+
+/// Whether this store could have given a blob this name.
+fn is_own_name(name: &str) -> bool {
+    let is_digest = name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_digest || name.starts_with(TEMPORARY_PREFIX)
+}
+
+/// Makes sure that every blob of `state` is there.
+fn require_blobs(blobs: &Path, state: &State) -> Result<(), StoreError> {
+    let missing =
+        wanted_blobs(state).into_iter().map(|digest| blobs.join(digest)).filter(|path| !path.exists());
+    missing.min().map_or(Ok(()), |path| Err(StoreError::MissingBlob { path }))
 }
 
 #[cfg(test)]
@@ -258,6 +280,25 @@ mod tests {
         fs::remove_file(blobs.join(hex::encode(Sha256::checksum(b"one")))).expect("remove");
         let error = Store::folder(folder.path(), options()).err().expect("a missing blob");
         assert!(matches!(error, StoreError::MissingBlob { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(filled(folder.path()));
+        let note = folder.path().join("blobs/note.txt");
+        fs::write(&note, "mine").expect("write");
+        drop(Store::folder(folder.path(), options()).expect("a store"));
+        assert!(note.exists());
+    }
+
+    #[test]
+    fn without_an_index_nothing_is_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(filled(folder.path()));
+        fs::remove_file(folder.path().join("index.jsonl")).expect("remove");
+        drop(Store::folder(folder.path(), options()).expect("a store"));
+        assert_eq!(fs::read_dir(folder.path().join("blobs")).expect("blobs").count(), 2);
     }
 
     #[test]

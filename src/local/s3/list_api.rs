@@ -71,7 +71,12 @@ pub fn list_objects(store: &Store, input: ListObjectsInput) -> Answer<ListObject
         name: Some(input.bucket),
         max_keys: i32::try_from(limit).ok(),
         is_truncated: Some(page.next.is_some()),
-        next_marker: page.next.as_ref().map(|next| encoding.text(next.text())),
+        // ListObjects: returned only with a delimiter; without one the last key of the page is the next marker.
+        next_marker: page
+            .next
+            .as_ref()
+            .filter(|_| delimiter.is_some())
+            .map(|next| encoding.text(next.text())),
         marker: Some(encoding.text(&input.marker.unwrap_or_default())),
         contents: Some(contents),
         common_prefixes: Some(encoding.common_prefixes(&page.common_prefixes)),

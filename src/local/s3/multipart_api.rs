@@ -81,7 +81,8 @@ pub fn complete(
     let upload = find_upload(&store.uploads(), &input.bucket, &input.key, &input.upload_id)?.clone();
     let listed = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     let parts = chosen_parts(&upload, &listed, store.options().min_part_size_bytes)?;
-    let bytes: Bytes = parts.iter().flat_map(|part| part.bytes.iter().copied()).collect::<Vec<_>>().into();
+    let bodies: Vec<&[u8]> = parts.iter().map(|part| part.bytes.as_ref()).collect();
+    let bytes = Bytes::from(bodies.concat());
     let e_tag = multipart_e_tag(&parts);
     let claims = claimed_checksums!(input);
     let checksums = whole_checksums(&upload, &parts, &bytes);
