@@ -117,6 +117,22 @@ mod the_folder {
     }
 
     #[test]
+    fn a_build_whose_pages_moved_or_were_renamed_has_lost_none() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        for number in 0..20 {
+            site.write(&format!("blog/{number}.html"), format!("post {number}"));
+        }
+        cloud.push(&site, &[]).success();
+        for number in 0..10 {
+            site.remove(&format!("blog/{number}.html"));
+            site.write(&format!("blog/{number}/index.html"), format!("post {number} by another generator"));
+            site.rename(&format!("blog/{}.html", number + 10), &format!("archive/{}.html", number + 10));
+        }
+        cloud.push(&site, &[]).success();
+    }
+
+    #[test]
     fn a_build_without_its_root_page_is_refused() {
         let published = Published::new();
         published.site.remove("index.html");

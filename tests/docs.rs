@@ -13,7 +13,7 @@ use sitepush::cli::Cli;
 use sitepush::exit_code::ExitCode;
 use support::{Cloud, DISTRIBUTION, Site};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "init",
     "inspect",
     "plan",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 12] = [
     "unlock",
     "preview",
     "schema",
+    "edge-function",
 ];
 
 fn root() -> &'static Path {
@@ -302,7 +303,8 @@ fn actions_of_a_whole_life() -> BTreeSet<String> {
     let cloud = Cloud::new();
     let site = Site::small();
     site.write("film.bin", vec![1; 33 << 20]);
-    cloud.push(&site, &["--wait"]).success();
+    let store_arn = sitepush::local::control::ControlPlane::store_arn(DISTRIBUTION);
+    cloud.push(&site, &["--wait", "--key-value-store", &store_arn]).success();
     site.write("style.css", "1").write("copy.css", "body { color: black }").remove("about/index.html");
     cloud.push(&site, &[]).success();
     cloud.on_target("rollback", &[]).success();
@@ -331,6 +333,10 @@ fn actions_of_a_whole_life() -> BTreeSet<String> {
             actions.insert(format!("s3:{action}"));
         }
     }
-    actions.extend(cloud.target.control.calls().iter().map(|call| format!("cloudfront:{call:?}")));
+    actions.extend(cloud.target.control.calls().iter().map(|call| {
+        let call = call.name();
+        let is_of_stores = ["DescribeKeyValueStore", "GetKey", "PutKey"].contains(&call);
+        format!("{}:{call}", if is_of_stores { "cloudfront-keyvaluestore" } else { "cloudfront" })
+    }));
     actions
 }

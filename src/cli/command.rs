@@ -43,6 +43,8 @@ pub enum Command {
     Unlock(UnlockArgs),
     /// Publish to an embedded S3 and CDN edge on this machine, and serve it
     Preview(PreviewArgs),
+    /// Print the function that a distribution runs for clean URLs and single-page applications
+    EdgeFunction,
     /// Print the JSON schema of sitepush.toml
     Schema,
 }

@@ -20,6 +20,9 @@ pub struct TargetArgs {
     /// A CloudFront distribution to invalidate; may be given more than once
     #[arg(long = "distribution", value_name = "ID")]
     pub distributions: Vec<String>,
+    /// The ARN of the key value store that the edge function reads
+    #[arg(long, value_name = "ARN")]
+    pub key_value_store: Option<String>,
     /// The endpoint to ask instead of AWS
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,

@@ -6,6 +6,7 @@ use crate::edges::aws::{self, Connection};
 use crate::edges::call::{CallError, FailureKind, Retry};
 use crate::edges::clock::Clock;
 use crate::edges::cloudfront::CloudFront;
+use crate::edges::key_value_store::KeyValueStores;
 use crate::edges::s3::Bucket;
 use crate::error::{Class, Error};
 use crate::settings::TargetSettings;
@@ -14,6 +15,7 @@ use crate::settings::TargetSettings;
 pub struct Connected {
     pub bucket: Bucket,
     pub cloudfront: CloudFront,
+    pub stores: KeyValueStores,
     pub clock: Clock,
 }
 
@@ -29,7 +31,8 @@ pub async fn connect(target: &TargetSettings, retry_limit: Duration) -> Connecte
     let clock = Clock::system();
     let retry = Retry::new(retry_limit);
     let bucket = Bucket::new(&config, &target.bucket, target.prefix.clone(), retry.clone(), &clock);
-    Connected { bucket, cloudfront: CloudFront::new(&config, retry), clock }
+    let stores = KeyValueStores::new(&config, retry.clone());
+    Connected { bucket, cloudfront: CloudFront::new(&config, retry), stores, clock }
 }
 
 /// A failed call as the error that ends a command.
@@ -46,6 +49,7 @@ pub fn call_failed(what: impl Into<String>, error: CallError) -> Error {
         "NoSuchBucket" => "check the bucket's name and region; sitepush does not create buckets",
         "NoSuchDistribution" => "check the distribution's id and the account in use",
         "InvalidBucketName" => "check the bucket's name",
+        "ResourceNotFoundException" => "check the ARN of the key value store and the account in use",
         _ => {
             error.hint().unwrap_or("check the target's settings and the endpoint, and run the command again")
         }

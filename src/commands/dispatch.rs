@@ -3,6 +3,7 @@
 use crate::cli::Command;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
+use crate::local::edge::function;
 use crate::settings;
 use crate::ui::terminal;
 
@@ -23,6 +24,10 @@ pub async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Invalidate(args) => super::invalidate::run(&args).await,
         Command::Unlock(args) => super::unlock::run(&args).await,
         Command::Preview(args) => super::preview::run(&args).await,
+        Command::EdgeFunction => {
+            terminal::data(function::SOURCE);
+            Ok(ExitCode::Done)
+        }
         Command::Schema => {
             terminal::data(&settings::schema::json_schema());
             Ok(ExitCode::Done)

@@ -1,11 +1,11 @@
 //! Plans that need no build: what is wanted stands in a release's record.
 
+use crate::core::edge_settings::{EdgeSettings, Routing};
 use crate::core::guard;
-use crate::core::invalidation::UrlStyle;
 use crate::core::inventory::{Desired, RemoteState};
 use crate::core::manifest::Manifest;
 use crate::core::plan::Purpose;
-use crate::core::planning::{self, Planned, PlanningInput, ReleaseDraft};
+use crate::core::planning::{self, Planned, PlanningInput, ReleaseDraft, WantedEdgeSettings};
 use crate::error::Error;
 use crate::execute::push::Work;
 use crate::exit_code::ExitCode;
@@ -14,6 +14,7 @@ use crate::ui::terminal;
 
 use super::connect::Connected;
 use super::distributions::{self, Facts};
+use super::edge_settings;
 use super::run_plan;
 use super::world::{self, LiveManifest, Scrutiny, World};
 
@@ -21,7 +22,7 @@ use super::world::{self, LiveManifest, Scrutiny, World};
 pub struct Request<'a> {
     pub target: &'a TargetSettings,
     pub run: &'a RunSettings,
-    pub url_style: UrlStyle,
+    pub routing: Routing,
     pub is_json: bool,
     pub is_dry_run: bool,
 }
@@ -35,6 +36,7 @@ pub struct Prepared<'a> {
     remote: RemoteState,
     took_over: Option<String>,
     distributions: Facts,
+    edge_settings: Option<EdgeSettings>,
 }
 
 /// Plans to make `record` stand in the target.
@@ -54,7 +56,12 @@ pub async fn prepare<'a>(
     let remote = world::remote_state(connected, world, None, took_over.is_some(), Scrutiny::Trust).await?;
     let mut distributions = distributions::known(request.target, connected, Some(&live.manifest)).await?;
     let desired = record.desired();
-    let plan_by = |distributions: &Facts| {
+    let wanted =
+        |facts: &Facts| edge_settings::wanted(request.target, request.routing, facts, record.objects.keys());
+    let edge = wanted(&distributions);
+    let manifest = Some(&live.manifest);
+    let mut edge = edge_settings::compared(edge, connected, manifest, took_over.is_some()).await?;
+    let plan_by = |distributions: &Facts, edge: Option<WantedEdgeSettings>| {
         planning::plan(&PlanningInput {
             purpose: purpose.clone(),
             bucket: &request.target.bucket,
@@ -66,18 +73,24 @@ pub async fn prepare<'a>(
             settlement: &world.settlement(),
             retention: request.run.retention,
             distributions,
-            url_style: request.url_style,
+            edge_settings: edge,
+            url_style: request.routing.url_style,
             newly_demoted: &[],
             warnings: Vec::new(),
         })
     };
-    let mut planned = plan_by(&distributions);
+    let mut planned = plan_by(&distributions, edge.clone());
     let renewed = distributions::renewed(&distributions, &planned.plan, request.target, connected).await?;
     if let Some(renewed) = renewed {
-        planned = plan_by(&renewed);
+        edge = edge.zip(wanted(&renewed)).map(|(edge, settings)| edge.with(settings));
+        planned = plan_by(&renewed, edge.clone());
         distributions = renewed;
     }
-    Ok(Prepared { planned, live, world, desired, remote, took_over, distributions })
+    let edge_settings = match purpose {
+        Purpose::Prune => live.manifest.edge_settings.clone(),
+        Purpose::Push | Purpose::Rollback { .. } => edge.map(|edge| edge.settings),
+    };
+    Ok(Prepared { planned, live, world, desired, remote, took_over, distributions, edge_settings })
 }
 
 /// Shows the plan, reads the guards against it and carries it out, unless it is a dry run or there is nothing to do.
@@ -113,6 +126,7 @@ pub async fn carry_out(
         local: None,
         newly_demoted: &[],
         distributions: prepared.distributions.clone(),
+        edge_settings: prepared.edge_settings.clone(),
         versioning: Some(prepared.live.manifest.capabilities.versioning),
     };
     run_plan::run(work, connected, request.run, request.is_json).await

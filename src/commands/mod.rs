@@ -22,3 +22,4 @@ pub use dispatch::run;
 
 mod dispatch;
 mod distributions;
+mod edge_settings;

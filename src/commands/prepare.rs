@@ -1,12 +1,13 @@
 //! From settings to a plan: folder and bucket are read at the same time, then compared.
 
 use crate::core::build::ClassifiedBuild;
+use crate::core::edge_settings::EdgeSettings;
 use crate::core::guard::{self, Refusal};
 use crate::core::inventory::RemoteState;
 use crate::core::key::ObjectKey;
 use crate::core::manifest::Manifest;
 use crate::core::plan::Purpose;
-use crate::core::planning::{self, Planned, PlanningInput, ReleaseDraft};
+use crate::core::planning::{self, Planned, PlanningInput, ReleaseDraft, WantedEdgeSettings};
 use crate::edges::git;
 use crate::edges::site_dir::Scan;
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::settings::PushSettings;
 use super::build;
 use super::connect::{Connected, call_failed};
 use super::distributions::{self, Facts};
+use super::edge_settings;
 use super::world::{self, Scrutiny, World};
 
 /// A planned push with all that carrying it out needs.
@@ -25,6 +27,7 @@ pub struct PreparedPush {
     pub remote: RemoteState,
     pub took_over: Option<String>,
     pub distributions: Facts,
+    pub edge_settings: Option<EdgeSettings>,
     pub versioning: Option<bool>,
     pub draft: ReleaseDraft,
     pub planned: Planned,
@@ -58,7 +61,14 @@ pub async fn push(
     let draft = draft.unwrap_or_else(|| new_draft(settings, connected));
     let mut warnings = build.inventory.warnings.clone();
     warnings.extend(capability_warnings(world.manifest(), versioning));
-    let plan_by = |build: &ClassifiedBuild, distributions: &Facts| {
+    let must_look = took_over.is_some() || scrutiny == Scrutiny::Compare;
+    let routing = settings.build.routing;
+    let wanted = |build: &ClassifiedBuild, facts: &Facts| {
+        edge_settings::wanted(&settings.target, routing, facts, build.inventory.files.keys())
+    };
+    let edge = wanted(&build, &distributions);
+    let mut edge = edge_settings::compared(edge, connected, world.manifest(), must_look).await?;
+    let plan_by = |build: &ClassifiedBuild, distributions: &Facts, edge: Option<WantedEdgeSettings>| {
         planning::plan(&PlanningInput {
             purpose: Purpose::Push,
             bucket: &settings.target.bucket,
@@ -70,20 +80,34 @@ pub async fn push(
             settlement: &world.settlement(),
             retention: settings.run.retention,
             distributions,
-            url_style: settings.build.url_style,
+            edge_settings: edge,
+            url_style: routing.url_style,
             newly_demoted: &build.newly_demoted,
             warnings: warnings.clone(),
         })
     };
-    let mut planned = plan_by(&build, &distributions);
+    let mut planned = plan_by(&build, &distributions, edge.clone());
     let renewed = distributions::renewed(&distributions, &planned.plan, &settings.target, connected).await?;
     if let Some(renewed) = renewed {
         build::tag(&mut build, &settings.target.prefix, &renewed, world.manifest());
-        planned = plan_by(&build, &renewed);
+        edge = edge.zip(wanted(&build, &renewed)).map(|(edge, settings)| edge.with(settings));
+        planned = plan_by(&build, &renewed, edge.clone());
         distributions = renewed;
     }
     let secrets = scan.secrets;
-    Ok(PreparedPush { build, secrets, world, remote, took_over, distributions, versioning, draft, planned })
+    let edge_settings = edge.map(|edge| edge.settings);
+    Ok(PreparedPush {
+        build,
+        secrets,
+        world,
+        remote,
+        took_over,
+        distributions,
+        edge_settings,
+        versioning,
+        draft,
+        planned,
+    })
 }
 
 impl PreparedPush {

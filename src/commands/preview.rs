@@ -10,10 +10,10 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::cli::PreviewArgs;
-use crate::core::edge_settings;
 use crate::core::key::KeyPrefix;
 use crate::error::{Class, Error};
 use crate::exit_code::ExitCode;
+use crate::local::control::ControlPlane;
 use crate::local::edge::{EdgeLogEntry, EdgeOptions};
 use crate::local::s3::{RequestLogging, Store, StoreOptions};
 use crate::local::target::{Target, TargetOptions, store_options};
@@ -62,10 +62,10 @@ pub async fn run(args: &PreviewArgs) -> Result<ExitCode, Error> {
             .caused_by(error)
     })?;
     let settings = PushSettings::from_preview_args(args, target_settings(&target))?;
-    publish(&settings, &target).await?;
+    publish(&settings).await?;
     announce(&target, args.output.json);
     if args.watch {
-        serve_and_watch(&settings, &target).await?;
+        serve_and_watch(&settings).await?;
     } else {
         run_plan::wait_for_interrupt().await;
     }
@@ -77,6 +77,7 @@ fn target_settings(target: &Target) -> TargetSettings {
         bucket: target.bucket.clone(),
         prefix: KeyPrefix::default(),
         distributions: vec![target.distribution_id.clone()],
+        key_value_store: Some(ControlPlane::store_arn(&target.distribution_id)),
         endpoint_url: Some(target.endpoint_url()),
         region: Some(target.region().to_owned()),
         profile: None,
@@ -87,14 +88,10 @@ fn target_settings(target: &Target) -> TargetSettings {
     }
 }
 
-/// One push, and the edge function's settings for the keys that it published.
-async fn publish(settings: &PushSettings, target: &Target) -> Result<(), Error> {
+/// One push, the edge function's settings among it.
+async fn publish(settings: &PushSettings) -> Result<(), Error> {
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let prepared = prepare::push(settings, &connected, None).await?;
-    let keys = prepared.build.inventory.files.keys();
-    let value = edge_settings::derive(keys, settings.build.is_single_page);
-    let stored = target.edge.options().store.put("release", &value);
-    stored.map_err(|error| Error::new(Class::Service, "cannot set up the edge function").caused_by(error))?;
     terminal::note(&plan_view::render(&prepared.planned.plan));
     prepared.check(settings)?;
     let plan = &prepared.planned.plan;
@@ -126,7 +123,7 @@ fn announce(target: &Target, is_json: bool) {
 }
 
 /// Publishes after each change of the folder. A build that cannot be published is told, and waited for.
-async fn serve_and_watch(settings: &PushSettings, target: &Target) -> Result<(), Error> {
+async fn serve_and_watch(settings: &PushSettings) -> Result<(), Error> {
     let (sender, mut changes) = mpsc::unbounded_channel();
     let directory: &Path = &settings.build.directory;
     let failed = |error: notify_debouncer_full::notify::Error| {
@@ -146,7 +143,7 @@ async fn serve_and_watch(settings: &PushSettings, target: &Target) -> Result<(),
             () = run_plan::wait_for_interrupt() => return Ok(()),
             Some(()) = changes.recv() => {
                 while changes.try_recv().is_ok() {}
-                if let Err(error) = publish(settings, target).await {
+                if let Err(error) = publish(settings).await {
                     terminal::note(&error.render());
                 }
             }

@@ -36,7 +36,7 @@ pub async fn run(args: &PruneArgs) -> Result<ExitCode, Error> {
     let request = Request {
         target: &settings.target,
         run: &settings.run,
-        url_style: settings.url_style,
+        routing: settings.routing,
         is_json: settings.is_json,
         is_dry_run: args.dry_run,
     };

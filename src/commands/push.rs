@@ -87,6 +87,7 @@ pub fn work<'a>(prepared: &'a PreparedPush, desired: &'a crate::core::inventory:
         local: Some(&prepared.build.inventory),
         newly_demoted: &prepared.build.newly_demoted,
         distributions: prepared.distributions.clone(),
+        edge_settings: prepared.edge_settings.clone(),
         versioning: prepared.versioning,
     }
 }

@@ -96,6 +96,7 @@ async fn execute_until(
     let tools = Tools {
         bucket: connected.bucket,
         cloudfront: connected.cloudfront,
+        stores: connected.stores,
         clock: connected.clock,
         identity: process::identity(),
         events: progress::sink(audience),

@@ -39,6 +39,8 @@ pub async fn run(args: &StatusArgs) -> Result<ExitCode, Error> {
             .map_or(0, |manifest| manifest.stale.values().filter(|stale| !stale.is_due).count() as u64),
         demoted: manifest.map(|manifest| manifest.demoted.keys().collect()).unwrap_or_default(),
         debts: &debts,
+        owes_edge_settings: manifest.is_some_and(|manifest| manifest.edge_settings.is_some())
+            && !world.settlement().has_edge_settings,
         lock,
         lock_detail,
         capabilities: manifest.map(|manifest| manifest.capabilities),

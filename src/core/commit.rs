@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::diff::Changes;
+use super::edge_settings::EdgeSettings;
 use super::inventory::{Desired, RemoteState};
 use super::key::ObjectKey;
 use super::manifest::{
@@ -23,6 +24,7 @@ pub struct CommitInput<'a> {
     pub newly_demoted: &'a [ObjectKey],
     pub owed: Vec<OwedInvalidation>,
     pub distributions: BTreeMap<String, DistributionFacts>,
+    pub edge_settings: Option<EdgeSettings>,
     pub capabilities: Capabilities,
 }
 
@@ -59,6 +61,7 @@ pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
         history: history(input.previous, input.release),
         owed: input.owed,
         distributions: input.distributions,
+        edge_settings: input.edge_settings,
         capabilities: input.capabilities,
     }
 }

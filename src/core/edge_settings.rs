@@ -2,26 +2,59 @@
 //!
 //! Pure. The format is described at the top of `edge_function.js`, which reads it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::key::ObjectKey;
+use super::invalidation::UrlStyle;
+use super::key::{ObjectKey, ViewerMapping};
+
+/// The key of the live settings in the store.
+pub const STORE_KEY: &str = "release";
+
+/// What the edge function's key value store says while a release is live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeSettings {
+    /// The store's ARN.
+    pub store_arn: String,
+    /// The value of [`STORE_KEY`]: JSON of at most 1 KB.
+    pub value: String,
+}
+
+/// How a site wants its paths understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Routing {
+    pub url_style: UrlStyle,
+    /// Navigations to what is no file get the root page.
+    pub is_single_page: bool,
+}
 
 /// A value in the store has at most 1 KB (CloudFront Developer Guide, "Quotas on key value stores").
 const MAX_VALUE_BYTES: usize = 1024;
 
-/// The value of the `release` key for a site that is published in place.
+/// The value of [`STORE_KEY`] for a site that is published in place.
 ///
 /// `about.html` pages and `about/index.html` pages are both found under `/about`: the commoner kind is the rule, the
-/// others are routes of their own as far as they fit.
-pub fn derive<'a>(keys: impl Iterator<Item = &'a ObjectKey>, is_single_page: bool) -> String {
+/// others are routes of their own as far as they fit. `mapping` tells under which paths viewers find the keys.
+pub fn derive<'a>(
+    keys: impl Iterator<Item = &'a ObjectKey>,
+    mapping: &ViewerMapping,
+    routing: Routing,
+) -> String {
+    let path_of = |key: &ObjectKey| mapping.viewer_path(key).map(|path| path.as_str().to_owned());
+    let shell = path_of(&ObjectKey::root_page()).filter(|_| routing.is_single_page);
+    if routing.url_style == UrlStyle::Exact {
+        let mut settings = Map::from_iter([("pages".to_owned(), json!("exact"))]);
+        settings.extend(shell.map(|shell| ("shell".to_owned(), json!(shell))));
+        return Value::Object(settings).to_string();
+    }
     let mut files = Vec::new();
     let mut directories = Vec::new();
-    for key in keys.filter(|key| key.is_page()) {
+    for (key, path) in keys.filter(|key| key.is_page()).filter_map(|key| Some((key, path_of(key)?))) {
         match key.as_str() {
             "index.html" | "404.html" => {}
-            page => match (page.strip_suffix("/index.html"), page.strip_suffix(".html")) {
-                (Some(directory), _) => directories.push(directory),
-                (None, Some(file)) => files.push(file),
+            _ => match (path.strip_suffix("/index.html"), path.strip_suffix(".html")) {
+                (Some(directory), _) => directories.push(directory.to_owned()),
+                (None, Some(file)) => files.push(file.to_owned()),
                 (None, None) => {}
             },
         }
@@ -29,15 +62,13 @@ pub fn derive<'a>(keys: impl Iterator<Item = &'a ObjectKey>, is_single_page: boo
     let is_files = files.len() > directories.len();
     let mut settings = Map::new();
     settings.insert("pages".into(), json!(if is_files { "html" } else { "directory" }));
-    if is_single_page {
-        settings.insert("shell".into(), json!("/index.html"));
-    }
+    settings.extend(shell.map(|shell| ("shell".to_owned(), json!(shell))));
     let (exceptions, ending) = if is_files { (&directories, "/index.html") } else { (&files, ".html") };
     let mut routes = Map::new();
     for page in exceptions {
         let file = percent_encoding::utf8_percent_encode(page, &UNSAFE);
         let mut longer = routes.clone();
-        longer.insert(format!("/{page}"), json!({ "file": format!("/{file}{ending}") }));
+        longer.insert(page.clone(), json!({ "file": format!("{file}{ending}") }));
         let mut candidate = settings.clone();
         candidate.insert("routes".into(), Value::Object(longer.clone()));
         if Value::Object(candidate).to_string().len() > MAX_VALUE_BYTES {
@@ -68,7 +99,8 @@ mod tests {
 
     fn settings(names: &[&str], is_single_page: bool) -> Value {
         let keys: Vec<ObjectKey> = names.iter().map(|name| ObjectKey::new(*name).expect("a key")).collect();
-        serde_json::from_str(&derive(keys.iter(), is_single_page)).expect("JSON")
+        let routing = Routing { url_style: UrlStyle::Clean, is_single_page };
+        serde_json::from_str(&derive(keys.iter(), &ViewerMapping::default(), routing)).expect("JSON")
     }
 
     #[test]
@@ -93,6 +125,26 @@ mod tests {
             .collect();
         let keys: Vec<ObjectKey> =
             names.iter().map(|name| ObjectKey::new(name.as_str()).expect("a key")).collect();
-        assert!(derive(keys.iter(), true).len() <= MAX_VALUE_BYTES);
+        let routing = Routing { url_style: UrlStyle::Clean, is_single_page: true };
+        assert!(derive(keys.iter(), &ViewerMapping::default(), routing).len() <= MAX_VALUE_BYTES);
+    }
+
+    #[test]
+    fn routes_are_paths_of_viewers_and_not_keys() {
+        let keys = ["index.html", "a/index.html", "b/index.html", "c.html"];
+        let keys = keys.map(|name| ObjectKey::new(name).expect("a key"));
+        let prefix = super::super::key::KeyPrefix::new("docs").expect("a prefix");
+        let mapping = ViewerMapping { prefix, origin_path: String::new() };
+        let routing = Routing { url_style: UrlStyle::Clean, is_single_page: true };
+        let value: Value = serde_json::from_str(&derive(keys.iter(), &mapping, routing)).expect("JSON");
+        assert_eq!(value["shell"], "/docs/index.html");
+        assert_eq!(value["routes"], json!({ "/docs/c": { "file": "/docs/c.html" } }));
+    }
+
+    #[test]
+    fn exact_paths_need_no_routes() {
+        let keys = ["index.html", "a.html"].map(|name| ObjectKey::new(name).expect("a key"));
+        let routing = Routing { url_style: UrlStyle::Exact, is_single_page: false };
+        assert_eq!(derive(keys.iter(), &ViewerMapping::default(), routing), r#"{"pages":"exact"}"#);
     }
 }

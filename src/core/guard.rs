@@ -2,8 +2,12 @@
 //!
 //! Pure: says whether a plan may be carried out, and if not, which one limit stops it.
 
+use std::collections::HashSet;
+
 use super::diff::{Action, Reason};
+use super::digest::Sha256Digest;
 use super::inventory::Desired;
+use super::key::ObjectKey;
 use super::manifest::Manifest;
 use super::object_class::ObjectClass;
 use super::plan::{Plan, Purpose};
@@ -136,10 +140,17 @@ fn check_build(
     }
     let live_count =
         live.objects.values().filter(|object| object.class != ObjectClass::Fingerprinted).count() as u64;
+    let digests: HashSet<&Sha256Digest> = desired.values().map(|object| &object.sha256).collect();
+    let clean_paths: HashSet<&str> = desired.keys().filter_map(|key| clean_path(key)).collect();
+    let has_moved = |key: &ObjectKey| {
+        clean_path(key).is_some_and(|path| clean_paths.contains(path))
+            || live.objects.get(key).is_some_and(|object| digests.contains(&object.sha256))
+    };
     let leaving = plan
         .changes
         .iter()
         .filter(|change| change.reason == Reason::LeftTheBuild && change.class != ObjectClass::Fingerprinted)
+        .filter(|change| !has_moved(&change.key))
         .count() as u64;
     if leaving * 100 > live_count * u64::from(limits.max_delete_percent) {
         return Err(Refusal::Shrunken {
@@ -149,4 +160,9 @@ fn check_build(
         });
     }
     Ok(())
+}
+
+/// What visitors call a page: `about` for `about.html` and for `about/index.html`.
+fn clean_path(key: &ObjectKey) -> Option<&str> {
+    key.as_str().strip_suffix("/index.html").or_else(|| key.as_str().strip_suffix(".html"))
 }

@@ -44,6 +44,11 @@ pub enum KeyError {
 }
 
 impl ObjectKey {
+    /// The key of the page under `/`.
+    pub fn root_page() -> Self {
+        Self("index.html".to_owned())
+    }
+
     /// Checks `text` and makes a key of it.
     ///
     /// # Errors

@@ -35,6 +35,9 @@ pub struct Settlement {
     pub paid: Vec<String>,
     /// Whether everything that the manifest lists as due for deletion has been deleted.
     pub is_pruned: bool,
+    /// Whether the edge function's store was seen to say what the manifest wants it to.
+    #[serde(default)]
+    pub has_edge_settings: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Sha256Digest;
+use super::edge_settings::EdgeSettings;
 use super::headers::ObjectHeaders;
 use super::key::ObjectKey;
 use super::object_class::ObjectClass;
@@ -89,6 +90,9 @@ pub struct Manifest {
     pub history: Vec<ReleaseSummary>,
     pub owed: Vec<OwedInvalidation>,
     pub distributions: BTreeMap<String, DistributionFacts>,
+    /// What the edge function's store must say; none where the target names no store. Owed until the lock's settlement
+    /// says that it was written.
+    pub edge_settings: Option<EdgeSettings>,
     pub capabilities: Capabilities,
 }
 
@@ -148,6 +152,7 @@ impl Manifest {
             history: self.history.clone(),
             owed: self.owed.clone(),
             distributions: self.distributions.clone(),
+            edge_settings: self.edge_settings.clone(),
             capabilities: self.capabilities,
             header_sets: header_sets.sets,
         };
@@ -189,6 +194,7 @@ impl Manifest {
             history: document.history,
             owed: document.owed,
             distributions: document.distributions,
+            edge_settings: document.edge_settings,
             capabilities: document.capabilities,
         })
     }
@@ -208,6 +214,8 @@ struct Document {
     capabilities: Capabilities,
     #[serde(default)]
     distributions: BTreeMap<String, DistributionFacts>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    edge_settings: Option<EdgeSettings>,
     #[serde(default)]
     owed: Vec<OwedInvalidation>,
     #[serde(default)]

@@ -74,6 +74,8 @@ pub struct Outcome {
     /// The first stage that did not succeed.
     pub failed_phase: Option<Phase>,
     pub invalidations: Vec<MadeInvalidation>,
+    /// Whether the edge function's store was told anew.
+    pub has_written_edge_settings: bool,
     /// In key order.
     pub failures: Vec<Failure>,
     pub warnings: Vec<String>,
@@ -97,6 +99,7 @@ impl Outcome {
             deleted_count: 0,
             failed_phase: None,
             invalidations: Vec::new(),
+            has_written_edge_settings: false,
             failures: Vec::new(),
             warnings: Vec::new(),
             requests: 0,

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::diff::{Action, Change, Changes, Reason};
+use super::edge_settings::EdgeSettings;
 use super::key::{KeyPrefix, ObjectKey};
 use super::manifest::{Capabilities, OwedInvalidation};
 use super::object_class::ObjectClass;
@@ -90,6 +91,15 @@ pub struct PlannedInvalidation {
     pub explanation: Vec<String>,
 }
 
+/// What the edge function is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedEdgeSettings {
+    #[serde(flatten)]
+    pub settings: EdgeSettings,
+    /// Whether the live release wants the same: then an earlier run did not write it, or somebody else wrote over it.
+    pub is_owed: bool,
+}
+
 /// Requests, bytes and money of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
@@ -99,6 +109,9 @@ pub struct Cost {
     pub read_requests: u64,
     /// DELETE requests, which are free.
     pub delete_requests: u64,
+    /// Requests to the edge function's store. Their price is not in the sum below.
+    #[serde(default)]
+    pub store_requests: u64,
     pub uploaded_bytes: u64,
     pub invalidation_paths: u64,
     /// S3 requests, millionths of a US dollar.
@@ -128,6 +141,9 @@ pub struct Plan {
     pub invalidations: Vec<PlannedInvalidation>,
     /// Invalidations that an earlier run owed and did not make.
     pub debts: Vec<OwedInvalidation>,
+    /// What is written into the edge function's store; none when it says so already, or the target names no store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge_settings: Option<PlannedEdgeSettings>,
     /// What cannot be brought back (a rollback only).
     pub unavailable: Vec<ObjectKey>,
     pub capabilities: Option<Capabilities>,
@@ -157,16 +173,16 @@ pub struct Totals {
 impl Plan {
     /// Whether there is nothing to do: nothing to write, to delete, to invalidate or to pay.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.debts.is_empty()
+        self.changes.is_empty() && self.debts.is_empty() && self.edge_settings.is_none()
     }
 
     /// Whether the run makes a release: something that is live changes.
     pub fn makes_release(&self) -> bool {
+        let is_live =
+            |change: &Change| change.action != Action::Delete || change.reason == Reason::LeftTheBuild;
         self.purpose != Purpose::Prune
-            && self
-                .changes
-                .iter()
-                .any(|change| change.action != Action::Delete || change.reason == Reason::LeftTheBuild)
+            && (self.changes.iter().any(is_live)
+                || self.edge_settings.as_ref().is_some_and(|planned| !planned.is_owed))
     }
 
     /// The changes of one stage, in key order.
@@ -210,7 +226,12 @@ pub const PART_SIZE_BYTES: u64 = 16 << 20;
 ///
 /// `is_first` says that nothing was published before: the bucket is listed and asked what it can do, and objects that
 /// are found in it are not counted. Requests that are sent again are not counted either.
-pub fn estimate_cost(changes: &Changes, is_first: bool, invalidations: &[PlannedInvalidation]) -> Cost {
+pub fn estimate_cost(
+    changes: &Changes,
+    is_first: bool,
+    invalidations: &[PlannedInvalidation],
+    edge_settings: Option<&PlannedEdgeSettings>,
+) -> Cost {
     // The manifest and the lock.
     let mut cost = Cost { read_requests: 2, ..Cost::default() };
     if is_first {
@@ -235,7 +256,8 @@ pub fn estimate_cost(changes: &Changes, is_first: bool, invalidations: &[Planned
         }
     }
     cost.delete_requests = u64::div_ceil(deletes, DELETE_BATCH_KEYS as u64);
-    if changes.changes.iter().any(|change| change.reason != Reason::StillDue) {
+    let has_new_settings = edge_settings.is_some_and(|planned| !planned.is_owed);
+    if has_new_settings || changes.changes.iter().any(|change| change.reason != Reason::StillDue) {
         // The manifest and the release's record.
         cost.write_requests += 2;
     }
@@ -243,9 +265,13 @@ pub fn estimate_cost(changes: &Changes, is_first: bool, invalidations: &[Planned
         // What is about to be created.
         cost.write_requests += 1;
     }
-    if !changes.changes.is_empty() {
+    if edge_settings.is_some() || !changes.changes.is_empty() {
         // The lock, taken and given back.
         cost.write_requests += 2;
+    }
+    if edge_settings.is_some() {
+        // Its ETag, its value, the write.
+        cost.store_requests = 3;
     }
     cost.invalidation_paths = invalidations.iter().map(|planned| planned.items.len() as u64).sum();
     cost.requests_micro_dollars = prices::s3_requests(cost.write_requests, cost.read_requests);

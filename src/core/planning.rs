@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::cache_tags;
 use super::diff::{Action, Change, Changes, DiffContext, Reason, RetentionRules, diff};
+use super::edge_settings::EdgeSettings;
 use super::headers::ObjectHeaders;
 use super::invalidation::{self, ChangeKind, UrlStyle};
 use super::inventory::{Desired, RemoteState};
@@ -18,7 +19,7 @@ use super::key::{KeyPrefix, ObjectKey, ViewerMapping};
 use super::lock::Settlement;
 use super::manifest::{DistributionFacts, Manifest, OwedInvalidation};
 use super::object_class::ObjectClass;
-use super::plan::{Base, Plan, PlannedInvalidation, Purpose, estimate_cost, order};
+use super::plan::{Base, Plan, PlannedEdgeSettings, PlannedInvalidation, Purpose, estimate_cost, order};
 use super::release::{Commit, Origin, ReleaseId, ReleaseSummary};
 
 /// What the next release says of itself.
@@ -45,9 +46,27 @@ pub struct PlanningInput<'a> {
     pub retention: RetentionRules,
     /// The target's distributions, in the order of the settings.
     pub distributions: &'a BTreeMap<String, DistributionFacts>,
+    /// What the edge function is to be told; none where the target names no store.
+    pub edge_settings: Option<WantedEdgeSettings>,
     pub url_style: UrlStyle,
     pub newly_demoted: &'a [ObjectKey],
     pub warnings: Vec<String>,
+}
+
+/// What the edge function is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedEdgeSettings {
+    pub settings: EdgeSettings,
+    /// Whether the store was looked at and says something else.
+    pub has_drifted: bool,
+}
+
+impl WantedEdgeSettings {
+    /// Other settings for the same store.
+    #[must_use]
+    pub fn with(self, settings: EdgeSettings) -> Self {
+        Self { settings, ..self }
+    }
 }
 
 /// A plan, and the changes that it was made from (the next manifest needs them).
@@ -94,7 +113,7 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
     if let (false, Some(manifest)) = (makes_release, manifest) {
         plan.release = manifest.release.clone();
     }
-    plan.cost = estimate_cost(&changes, manifest.is_none(), &plan.invalidations);
+    plan.cost = estimate_cost(&changes, manifest.is_none(), &plan.invalidations, plan.edge_settings.as_ref());
     Planned { plan, changes }
 }
 
@@ -137,6 +156,22 @@ fn debts(input: &PlanningInput<'_>, manifest: Option<&Manifest>) -> (Vec<OwedInv
         ));
     }
     (debts, warnings)
+}
+
+/// What is to be written into the edge function's store. A prune only finishes what a release owes.
+fn planned_edge_settings(
+    input: &PlanningInput<'_>,
+    manifest: Option<&Manifest>,
+) -> Option<PlannedEdgeSettings> {
+    let wanted = input.edge_settings.as_ref()?;
+    let live = manifest.and_then(|manifest| manifest.edge_settings.as_ref());
+    let settings = match (&input.purpose, live) {
+        (Purpose::Prune, live) => live.filter(|live| live.store_arn == wanted.settings.store_arn)?,
+        _ => &wanted.settings,
+    };
+    let is_owed = live == Some(settings);
+    let is_written = is_owed && input.settlement.has_edge_settings && !wanted.has_drifted;
+    (!is_written).then(|| PlannedEdgeSettings { settings: settings.clone(), is_owed })
 }
 
 fn demotion_warning(key: &ObjectKey) -> String {
@@ -237,6 +272,7 @@ fn assemble(
         kept_bytes,
         invalidations,
         debts,
+        edge_settings: planned_edge_settings(input, input.live.map(|(manifest, _)| manifest)),
         unavailable: changes.unavailable.clone(),
         capabilities: input.live.map(|(manifest, _)| manifest.capabilities),
         warnings,

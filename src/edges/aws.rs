@@ -115,15 +115,15 @@ impl Intercept for LearnDate {
     }
 }
 
-/// The endpoint that S3 is asked at instead of AWS: the one set in code, else `AWS_ENDPOINT_URL_S3` and its entry in the
-/// profile, else the one for all services. The same order as in the SDK's clients.
-pub(super) fn s3_endpoint(config: &SdkConfig) -> Option<String> {
+/// The endpoint that a service is asked at instead of AWS: the one set in code, else `AWS_ENDPOINT_URL_<SERVICE>` and
+/// its entry in the profile, else the one for all services. The same order as in the SDK's clients.
+pub(super) fn endpoint_of(config: &SdkConfig, service_id: &'static str) -> Option<String> {
     let for_all = || config.endpoint_url().map(str::to_owned);
     if config.get_origin("endpoint_url").is_client_config() {
         return for_all();
     }
     let key = ServiceConfigKey::builder()
-        .service_id("S3")
+        .service_id(service_id)
         .env("AWS_ENDPOINT_URL")
         .profile("endpoint_url")
         .build()
@@ -133,5 +133,5 @@ pub(super) fn s3_endpoint(config: &SdkConfig) -> Option<String> {
 
 /// Whether an endpoint wants the bucket in the path: everything but AWS itself.
 pub(super) fn wants_path_style(config: &SdkConfig) -> bool {
-    s3_endpoint(config).is_some_and(|url| !url.contains("amazonaws.com"))
+    endpoint_of(config, "S3").is_some_and(|url| !url.contains("amazonaws.com"))
 }

@@ -197,7 +197,9 @@ fn kind_of(status: u16, code: &str) -> FailureKind {
     match code {
         "NoSuchKey" | "NotFound" | "NoSuchBucket" | "NoSuchVersion" | "NoSuchDistribution"
         | "NoSuchInvalidation" | "NoSuchUpload" => FailureKind::NotFound,
-        "PreconditionFailed" | "ConditionalRequestConflict" => FailureKind::PreconditionFailed,
+        "PreconditionFailed" | "ConditionalRequestConflict" | "ConflictException" => {
+            FailureKind::PreconditionFailed
+        }
         "InvalidAccessKeyId"
         | "SignatureDoesNotMatch"
         | "ExpiredToken"

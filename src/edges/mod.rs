@@ -6,6 +6,7 @@ pub mod clock;
 pub mod cloudfront;
 pub mod files;
 pub mod git;
+pub mod key_value_store;
 pub mod process;
 mod put;
 pub mod s3;

@@ -27,7 +27,7 @@ use quick_xml::events::Event;
 use crate::core::digest::Sha256Digest;
 use crate::core::outcome::Written;
 
-use super::aws::{s3_endpoint, wants_path_style};
+use super::aws::{endpoint_of, wants_path_style};
 use super::call::{CallError, FailureKind, innermost, service_error};
 use super::clock::Clock;
 
@@ -72,7 +72,7 @@ impl Putter {
             .force_path_style(wants_path_style(config))
             .use_fips(config.use_fips().unwrap_or(false))
             .use_dual_stack(config.use_dual_stack().unwrap_or(false));
-        if let Some(url) = s3_endpoint(config) {
+        if let Some(url) = endpoint_of(config, "S3") {
             params = params.endpoint(url);
         }
         Self(Arc::new(Inner {

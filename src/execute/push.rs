@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::commit::{CommitInput, forgotten_releases, next_manifest};
 use crate::core::diff::{Action, Changes, Reason};
+use crate::core::edge_settings::{self, EdgeSettings};
 use crate::core::event::{Event, EventSink};
 use crate::core::inventory::{Desired, LocalInventory, RemoteState};
 use crate::core::key::ObjectKey;
@@ -22,6 +23,7 @@ use crate::core::release::ReleaseId;
 use crate::edges::call::{AttemptReport, CallError, FailureKind};
 use crate::edges::clock::Clock;
 use crate::edges::cloudfront::CloudFront;
+use crate::edges::key_value_store::KeyValueStores;
 use crate::edges::s3::{Bucket, Condition};
 
 use super::invalidate::{self, Completion};
@@ -60,6 +62,8 @@ pub struct Work<'a> {
     pub local: Option<&'a LocalInventory>,
     pub newly_demoted: &'a [ObjectKey],
     pub distributions: BTreeMap<String, DistributionFacts>,
+    /// What the edge function's store says while the release is live; none where the target names no store.
+    pub edge_settings: Option<EdgeSettings>,
     /// What the bucket said of versions; none when it does not tell.
     pub versioning: Option<bool>,
 }
@@ -68,6 +72,7 @@ pub struct Work<'a> {
 pub struct Tools {
     pub bucket: Bucket,
     pub cloudfront: CloudFront,
+    pub stores: KeyValueStores,
     pub clock: Clock,
     pub identity: ProcessIdentity,
     pub events: EventSink,
@@ -184,9 +189,11 @@ impl<'a> Run<'a> {
             self.commit().await?;
         }
         self.is_dirty = false;
+        // A page that is fetched again must be fetched by the new settings.
+        let told = self.write_edge_settings().await;
         let owed = self.pay_debts().await;
         self.prune().await?;
-        owed
+        told.and(owed)
     }
 
     /// A run that died between its commit and the copy of the record left a live release that has no record.
@@ -306,6 +313,7 @@ impl<'a> Run<'a> {
             newly_demoted: self.work.newly_demoted,
             owed,
             distributions: self.work.distributions.clone(),
+            edge_settings: self.work.edge_settings.clone(),
             capabilities: self.capabilities(),
         });
         let bytes = Bytes::from(next.encode());
@@ -317,8 +325,11 @@ impl<'a> Run<'a> {
             Ok(e_tag) => e_tag,
             Err(error) => self.committed_all_the_same(&bytes, &error).await?,
         };
-        self.settlement =
-            Settlement { manifest_e_tag: Some(e_tag.clone()), paid: Vec::new(), is_pruned: false };
+        self.settlement = Settlement {
+            manifest_e_tag: Some(e_tag.clone()),
+            has_edge_settings: self.work.plan.edge_settings.is_none(),
+            ..Settlement::default()
+        };
         self.outcome.is_committed = true;
         self.outcome.release_id = self.work.plan.makes_release().then(|| next.release.id.clone());
         (self.tools.events)(Event::Committed);
@@ -357,6 +368,20 @@ impl<'a> Run<'a> {
             } else {
                 has_versions
             },
+        }
+    }
+
+    /// Tells the edge function where the pages are now.
+    async fn write_edge_settings(&mut self) -> Result<(), Halt> {
+        let Some(planned) = &self.work.plan.edge_settings else { return Ok(()) };
+        let EdgeSettings { store_arn, value } = &planned.settings;
+        match self.tools.stores.put(store_arn, edge_settings::STORE_KEY, value).await {
+            Ok(()) => {
+                self.settlement.has_edge_settings = true;
+                self.outcome.has_written_edge_settings = true;
+                Ok(())
+            }
+            Err(error) => Err(self.fail("cannot write the edge function's settings", &error)),
         }
     }
 

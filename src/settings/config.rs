@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::core::cache_rules::UserRule;
+use crate::core::edge_settings::Routing;
+use crate::core::invalidation::UrlStyle;
 use crate::core::inventory::Packing;
 
 /// The configuration of sitepush: what the site is, where it goes, and how its files are cached.
@@ -60,6 +62,16 @@ impl Default for SiteConfig {
     }
 }
 
+impl SiteConfig {
+    /// How the site wants its paths understood.
+    pub fn routing(&self) -> Routing {
+        Routing {
+            url_style: if self.clean_urls { UrlStyle::Clean } else { UrlStyle::Exact },
+            is_single_page: self.single_page,
+        }
+    }
+}
+
 /// Where a site is published.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -76,6 +88,8 @@ pub struct TargetConfig {
     pub endpoint_url: Option<String>,
     /// The CloudFront distributions that serve the bucket.
     pub distributions: Vec<String>,
+    /// The ARN of the key value store that the edge function reads: each push tells it where the pages are.
+    pub key_value_store: Option<String>,
 }
 
 /// How some files are cached and served.

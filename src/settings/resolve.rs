@@ -13,8 +13,8 @@ use crate::cli::{
 };
 use crate::core::cache_rules::{CacheRules, EdgeCaching};
 use crate::core::diff::RetentionRules;
+use crate::core::edge_settings::Routing;
 use crate::core::guard::Limits;
-use crate::core::invalidation::UrlStyle;
 use crate::core::key::{KeyPrefix, ObjectKey};
 use crate::error::Error;
 
@@ -30,6 +30,8 @@ pub struct TargetSettings {
     pub bucket: String,
     pub prefix: KeyPrefix,
     pub distributions: Vec<String>,
+    /// The ARN of the store that the edge function reads.
+    pub key_value_store: Option<String>,
     pub endpoint_url: Option<String>,
     pub region: Option<String>,
     pub profile: Option<String>,
@@ -43,8 +45,7 @@ pub struct BuildSettings {
     pub directory: PathBuf,
     pub rules: CacheRules,
     pub allow_secrets: GlobSet,
-    pub url_style: UrlStyle,
-    pub is_single_page: bool,
+    pub routing: Routing,
     pub warnings: Vec<String>,
     ignore: GlobSet,
     source_maps: bool,
@@ -69,6 +70,8 @@ pub struct PlanSource {
     pub bucket: Option<String>,
     pub prefix: Option<String>,
     pub distributions: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_value_store: Option<String>,
     pub endpoint_url: Option<String>,
     pub region: Option<String>,
     pub profile: Option<String>,
@@ -94,7 +97,7 @@ pub struct PushSettings {
 pub struct RollbackSettings {
     pub target: TargetSettings,
     pub run: RunSettings,
-    pub url_style: UrlStyle,
+    pub routing: Routing,
     pub is_json: bool,
 }
 
@@ -103,7 +106,7 @@ pub struct RollbackSettings {
 pub struct PruneSettings {
     pub target: TargetSettings,
     pub run: RunSettings,
-    pub url_style: UrlStyle,
+    pub routing: Routing,
     pub is_json: bool,
 }
 
@@ -149,10 +152,13 @@ impl TargetSettings {
         };
         let endpoint_url = args.endpoint_url.clone().or_else(|| target.endpoint_url.clone());
         endpoint_url.as_deref().map_or(Ok(()), check_endpoint_url)?;
+        let key_value_store = args.key_value_store.clone().or_else(|| target.key_value_store.clone());
+        key_value_store.as_deref().map_or(Ok(()), check_store_arn)?;
         Ok(Self {
             bucket,
             prefix,
             distributions,
+            key_value_store,
             endpoint_url,
             region: args.region.clone().or_else(|| target.region.clone()),
             profile: args.profile.clone().or_else(|| target.profile.clone()),
@@ -176,6 +182,18 @@ fn check_bucket(bucket: &str) -> Result<(), Error> {
     }
     Err(Error::usage(format!("`{bucket}` cannot be a bucket's name"))
         .with_hint("name the bucket alone, without `s3://`; a folder in it is the `--prefix`"))
+}
+
+fn check_store_arn(text: &str) -> Result<(), Error> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    if matches!(parts.as_slice(), ["arn", _, "cloudfront", "", _, name] if name.starts_with("key-value-store/"))
+    {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{text}` is not the ARN of a key value store")).with_hint(
+        "it looks like `arn:aws:cloudfront::123456789012:key-value-store/ID`; \
+         `aws cloudfront list-key-value-stores` tells it",
+    ))
 }
 
 fn check_endpoint_url(text: &str) -> Result<(), Error> {
@@ -247,8 +265,7 @@ impl BuildSettings {
             directory,
             rules,
             allow_secrets: globs(&site.allow_secrets, "site.allow_secrets")?,
-            url_style: if site.clean_urls { UrlStyle::Clean } else { UrlStyle::Exact },
-            is_single_page: site.single_page,
+            routing: site.routing(),
             warnings,
             ignore: globs(&site.ignore, "site.ignore")?,
             source_maps: args.source_maps || site.source_maps,
@@ -406,6 +423,7 @@ impl PlanSource {
             bucket: target.bucket.clone(),
             prefix: target.prefix.clone(),
             distributions: target.distributions.clone(),
+            key_value_store: target.key_value_store.clone(),
             endpoint_url: target.endpoint_url.clone(),
             region: target.region.clone(),
             profile: target.profile.clone(),
@@ -420,6 +438,7 @@ impl PlanSource {
             bucket: self.bucket.clone(),
             prefix: self.prefix.clone(),
             distributions: self.distributions.clone(),
+            key_value_store: self.key_value_store.clone(),
             endpoint_url: self.endpoint_url.clone(),
             region: self.region.clone(),
             profile: self.profile.clone(),
@@ -441,7 +460,7 @@ impl RollbackSettings {
         Ok(Self {
             target: TargetSettings::from_config(&args.target, &loaded)?,
             run: RunSettings::new(&args.run, &loaded.config, true),
-            url_style: if loaded.config.site.clean_urls { UrlStyle::Clean } else { UrlStyle::Exact },
+            routing: loaded.config.site.routing(),
             is_json: args.output.json,
         })
     }
@@ -458,7 +477,7 @@ impl PruneSettings {
         Ok(Self {
             target: TargetSettings::from_config(&args.target, &loaded)?,
             run,
-            url_style: if loaded.config.site.clean_urls { UrlStyle::Clean } else { UrlStyle::Exact },
+            routing: loaded.config.site.routing(),
             is_json: args.output.json,
         })
     }

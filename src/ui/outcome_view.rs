@@ -29,6 +29,9 @@ pub fn render(outcome: &Outcome) -> String {
         let _ = writeln!(text, "... and {}", human::count(more, "more failure", "more failures"));
     }
     text.push_str(&headline(outcome));
+    if outcome.has_written_edge_settings {
+        text.push_str("  the edge function knows where the pages are\n");
+    }
     for made in &outcome.invalidations {
         let state = if made.is_completed { "completed" } else { "under way" };
         let items = human::count(made.item_count, "item", "items");

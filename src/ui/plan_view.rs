@@ -23,6 +23,15 @@ pub fn render(plan: &Plan) -> String {
     for invalidation in &plan.invalidations {
         render_invalidation(&mut text, invalidation);
     }
+    if let Some(planned) = &plan.edge_settings {
+        let what = if planned.is_owed { "owed or overwritten" } else { "where the pages are" };
+        let _ = writeln!(
+            text,
+            "\n  {} {}",
+            paint(style::BOLD, "edge function"),
+            paint(style::DIM, &format!("({what}: {})", planned.settings.value))
+        );
+    }
     for debt in &plan.debts {
         let count = human::count(debt.items.len() as u64, "item", "items");
         let _ = writeln!(
@@ -158,7 +167,7 @@ fn summary(plan: &Plan) -> String {
 
 fn cost(plan: &Plan) -> String {
     let cost = plan.cost;
-    let requests = cost.write_requests + cost.read_requests + cost.delete_requests;
+    let requests = cost.write_requests + cost.read_requests + cost.delete_requests + cost.store_requests;
     let mut text = format!(
         "about {}, {}",
         human::count(requests, "request", "requests"),

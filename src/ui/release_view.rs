@@ -54,6 +54,8 @@ pub struct StatusDocument<'a> {
     pub kept_count: u64,
     pub demoted: Vec<&'a ObjectKey>,
     pub debts: &'a [OwedInvalidation],
+    /// Whether the edge function still has to be told where the pages are.
+    pub owes_edge_settings: bool,
     /// `free`, `held` or `unfinished`.
     pub lock: &'static str,
     /// Who holds it or what it was left by.
@@ -92,7 +94,11 @@ pub fn render_status(status: &StatusDocument<'_>) -> String {
     }
     let detail = status.lock_detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
     let _ = writeln!(text, "lock      {}{detail}", status.lock);
+    if status.owes_edge_settings {
+        text.push_str("debt      the edge function's settings\n");
+    }
     match status.debts {
+        [] if status.owes_edge_settings => {}
         [] => text.push_str("debts     none\n"),
         debts => {
             for debt in debts {

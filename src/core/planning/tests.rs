@@ -84,6 +84,7 @@ fn planned(
         settlement: &Settlement { is_pruned, paid: all_paid(live), ..Settlement::default() },
         retention: RetentionRules::default(),
         distributions: &facts(),
+        edge_settings: None,
         url_style: UrlStyle::Clean,
         newly_demoted: demoted,
         warnings: Vec::new(),
@@ -122,6 +123,7 @@ fn applied(
         newly_demoted: demoted,
         owed: planned.plan.invalidations.iter().flat_map(|planned| planned.batches.clone()).collect(),
         distributions: facts(),
+        edge_settings: None,
         capabilities: Capabilities { conditional_writes: true, versioning: true },
     })
 }
@@ -309,6 +311,7 @@ fn debts_of_a_distribution_that_left_the_target_are_told_and_dropped() {
         settlement: &Settlement { is_pruned: true, ..Settlement::default() },
         retention: RetentionRules::default(),
         distributions: &facts(),
+        edge_settings: None,
         url_style: UrlStyle::Clean,
         newly_demoted: &[],
         warnings: Vec::new(),

@@ -1,0 +1,135 @@
+//! What the edge function is told: written by the push that moves the pages, found again after every accident.
+
+mod support;
+
+use http::StatusCode;
+use serde_json::Value;
+use sitepush::local::control::ControlPlane;
+use sitepush::local::faults::Rule;
+use support::{Answer, BUCKET, Cloud, DISTRIBUTION, Site};
+
+fn store_arn() -> String {
+    ControlPlane::store_arn(DISTRIBUTION)
+}
+
+fn push(cloud: &Cloud, site: &Site, more: &[&str]) -> Answer {
+    let store_arn = store_arn();
+    let mut arguments = vec!["--key-value-store", store_arn.as_str()];
+    arguments.extend(more);
+    cloud.push(site, &arguments)
+}
+
+/// What the store says, or nothing.
+fn told(cloud: &Cloud) -> Option<Value> {
+    let value = cloud.target.edge.options().store.get("release")?;
+    Some(serde_json::from_str(&value).expect("settings are JSON"))
+}
+
+fn flat_site() -> Site {
+    let site = Site::new();
+    site.write("index.html", "home").write("about.html", "about us").write("team.html", "the team");
+    site
+}
+
+#[test]
+fn pages_are_found_under_their_clean_paths_as_soon_as_they_are_published() {
+    let cloud = Cloud::new();
+    push(&cloud, &flat_site(), &[]).success();
+    assert_eq!(told(&cloud).expect("told")["pages"], "html");
+    for (path, body) in [("/", "home"), ("/about", "about us"), ("/team/", "the team")] {
+        assert_eq!(cloud.visit(path), (200, body.to_owned()), "{path}");
+    }
+}
+
+#[test]
+fn a_page_that_moves_is_found_at_its_new_place_under_the_same_path() {
+    let cloud = Cloud::new();
+    let site = flat_site();
+    push(&cloud, &site, &[]).success();
+    assert_eq!(cloud.visit("/about").0, 200);
+    site.rename("about.html", "about/index.html").rename("team.html", "team/index.html");
+    push(&cloud, &site, &[]).success();
+    for (path, body) in [("/about", "about us"), ("/team", "the team")] {
+        assert_eq!(cloud.visit(path), (200, body.to_owned()), "{path}");
+    }
+}
+
+#[test]
+fn an_unchanged_build_asks_nothing_of_the_store() {
+    let cloud = Cloud::new();
+    let site = flat_site();
+    push(&cloud, &site, &[]).success();
+    cloud.requests();
+    push(&cloud, &site, &[]).success();
+    let mut requests = cloud.requests();
+    requests.sort();
+    assert_eq!(requests, ["GET .sitepush/lock.json", "GET .sitepush/manifest.json.gz"]);
+}
+
+#[test]
+fn a_rollback_tells_what_the_earlier_release_told() {
+    let cloud = Cloud::new();
+    let site = flat_site();
+    push(&cloud, &site, &[]).success();
+    let before = told(&cloud);
+    site.rename("about.html", "about/index.html").rename("team.html", "team/index.html");
+    push(&cloud, &site, &[]).success();
+    assert_ne!(told(&cloud), before);
+    cloud.on_target("rollback", &["--key-value-store", &store_arn()]).success();
+    assert_eq!(told(&cloud), before);
+    assert_eq!(cloud.visit("/about"), (200, "about us".to_owned()));
+}
+
+#[test]
+fn settings_that_could_not_be_written_are_owed_and_nothing_is_deleted_before() {
+    let cloud = Cloud::new();
+    let site = flat_site();
+    push(&cloud, &site, &[]).success();
+    site.rename("about.html", "about/index.html").rename("team.html", "team/index.html");
+    cloud.faults().add(Rule::access_denied().operation("PutKey"));
+    let denied = push(&cloud, &site, &[]).expect_code(1);
+    assert!(denied.stderr.contains("edge function's settings"), "{}", denied.stderr);
+    assert!(cloud.site_keys().contains(&"about.html".to_owned()), "visitors are still sent there");
+    assert_eq!(cloud.visit("/about"), (200, "about us".to_owned()));
+    cloud.faults().clear();
+    let status = cloud.on_target("status", &["--json"]).success().json();
+    assert_eq!(status["owes_edge_settings"], true);
+    push(&cloud, &site, &[]).success();
+    assert_eq!(told(&cloud).expect("told")["pages"], "directory");
+    assert!(!cloud.site_keys().contains(&"about.html".to_owned()));
+    assert_eq!(cloud.on_target("status", &["--json"]).success().json()["owes_edge_settings"], false);
+}
+
+#[test]
+fn a_write_that_came_second_is_made_again() {
+    let cloud = Cloud::new();
+    cloud.faults().add(Rule::answer(StatusCode::CONFLICT, "ConflictException").operation("PutKey").times(2));
+    push(&cloud, &flat_site(), &[]).success();
+    assert_eq!(told(&cloud).expect("told")["pages"], "html");
+}
+
+#[test]
+fn what_somebody_wrote_over_is_repaired_when_the_target_is_verified() {
+    let cloud = Cloud::new();
+    let site = flat_site();
+    push(&cloud, &site, &[]).success();
+    let before = told(&cloud);
+    cloud.target.edge.options().store.put("release", "{}").expect("a write");
+    cloud.target.edge.options().store.put("preview/x", "{}").expect("a write");
+    push(&cloud, &site, &["--verify-remote"]).success();
+    assert_eq!(told(&cloud), before);
+    assert_eq!(
+        cloud.target.edge.options().store.get("preview/x").as_deref(),
+        Some("{}"),
+        "not ours to change"
+    );
+}
+
+#[test]
+fn a_store_that_is_not_there_is_found_before_anything_changes() {
+    let cloud = Cloud::new();
+    let wrong = ControlPlane::store_arn("nobody");
+    cloud.push(&flat_site(), &["--key-value-store", &wrong]).explains(5, &["key value store", "nobody"]);
+    assert!(cloud.store().keys(BUCKET).is_empty());
+    cloud.push(&flat_site(), &["--key-value-store", "my-store"]).explains(64, &["`my-store`", "ARN"]);
+}
