@@ -1,6 +1,9 @@
 //! Invalidations, as CloudFront's emulators record them.
 
-use crate::emulator::Emulator;
+use aws_sdk_cloudfrontkeyvaluestore as kvs;
+use kvs::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
+
+use crate::emulator::{Emulator, credentials};
 use crate::meddler::{Meddler, Meddling};
 use crate::support::{Answer, BUCKET, Site};
 
@@ -70,4 +73,45 @@ fn an_endpoint_on_the_command_line_is_for_every_service() {
     assert!(store.all_keys().is_empty(), "a distribution that is not there is found before anything is sent");
     store.push(&site, &flag).success();
     store.assert_is_published(&site, "");
+}
+
+/// Asks the store where it is, without the account's number before its name.
+#[derive(Debug)]
+struct At(String);
+
+impl ResolveEndpoint for At {
+    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(Endpoint::builder().url(self.0.clone()).build()))
+    }
+}
+
+fn store_client(url: &str) -> kvs::Client {
+    let config = kvs::Config::builder().behavior_version(kvs::config::BehaviorVersion::latest());
+    let config = config.credentials_provider(credentials()).endpoint_resolver(At(url.to_owned()));
+    kvs::Client::from_conf(config.region(kvs::config::Region::new("us-east-1")).build())
+}
+
+#[test]
+fn ministacks_store_is_told_where_the_pages_are_and_other_keys_are_left_alone() {
+    let emulator = Emulator::ministack();
+    let request = emulator.cloudfront.create_key_value_store().name("site");
+    let created = emulator.runtime.block_on(request.send()).expect("stores can be made");
+    let arn = created.key_value_store.expect("one was made").arn;
+    let client = store_client(&emulator.url);
+    let value = |key: &str| {
+        let request = client.get_key().kvs_arn(&arn).key(key);
+        emulator.runtime.block_on(request.send()).expect("the key is there").value
+    };
+    let describe = client.describe_key_value_store().kvs_arn(&arn);
+    let e_tag = emulator.runtime.block_on(describe.send()).expect("the store is there").e_tag;
+    let foreign = client.put_key().kvs_arn(&arn).key("mine").value("kept").if_match(e_tag);
+    emulator.runtime.block_on(foreign.send()).expect("a write");
+    let site = Site::small();
+    emulator.push(&site, &["--key-value-store", &arn]).success();
+    assert_eq!(value("release"), r#"{"pages":"directory"}"#);
+    site.rename("about/index.html", "about.html");
+    emulator.push(&site, &["--key-value-store", &arn]).success();
+    assert_eq!(value("release"), r#"{"pages":"html"}"#);
+    assert_eq!(value("mine"), "kept");
+    emulator.push(&site, &["--key-value-store", &format!("{arn}x")]).explains(5, &["key value store"]);
 }

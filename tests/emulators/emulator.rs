@@ -169,7 +169,7 @@ fn command(kind: Kind, port: u16, home: &TempDir) -> Command {
                 .env("BIND_HOST", "127.0.0.1")
                 .env("GATEWAY_PORT", &port)
                 .env("MINISTACK_HOST", "127.0.0.1")
-                .env("SERVICES", "s3,cloudfront,iam,sts")
+                .env("SERVICES", "s3,cloudfront,iam,sts,cloudfront-keyvaluestore")
                 // Access keys are looked up, with these as the account's own.
                 .env("AUTH", "true")
                 .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
@@ -188,7 +188,7 @@ fn command(kind: Kind, port: u16, home: &TempDir) -> Command {
     command
 }
 
-fn credentials() -> Credentials {
+pub fn credentials() -> Credentials {
     Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None, None, "tests")
 }
 
