@@ -1,5 +1,7 @@
 //! From settings to a plan: folder and bucket are read at the same time, then compared.
 
+use tokio::task::JoinHandle;
+
 use crate::core::build::ClassifiedBuild;
 use crate::core::edge_settings::EdgeSettings;
 use crate::core::guard::{self, Refusal};
@@ -8,7 +10,7 @@ use crate::core::key::ObjectKey;
 use crate::core::manifest::Manifest;
 use crate::core::plan::Purpose;
 use crate::core::planning::{self, Planned, PlanningInput, ReleaseDraft, WantedEdgeSettings};
-use crate::edges::git;
+use crate::edges::git::{self, Head};
 use crate::edges::site_dir::Scan;
 use crate::error::Error;
 use crate::settings::PushSettings;
@@ -33,6 +35,23 @@ pub struct PreparedPush {
     pub planned: Planned,
 }
 
+/// What is found out on this machine, beside everything that is asked of others.
+pub struct Scanning {
+    scan: JoinHandle<Result<Scan, Error>>,
+    head: JoinHandle<Option<Head>>,
+}
+
+impl Scanning {
+    /// Begins to scan the folder and to ask git about it. Must be called in a Tokio runtime.
+    pub fn begin(settings: &PushSettings) -> Self {
+        let (build_settings, directory) = (settings.build.clone(), settings.build.directory.clone());
+        Self {
+            scan: tokio::task::spawn_blocking(move || build::scan(&build_settings)),
+            head: tokio::task::spawn_blocking(move || git::head(&directory)),
+        }
+    }
+}
+
 /// Reads folder and bucket and plans the push. `draft` is what the release says of itself, where that is given.
 ///
 /// # Errors
@@ -40,12 +59,12 @@ pub struct PreparedPush {
 pub async fn push(
     settings: &PushSettings,
     connected: &Connected,
+    scanning: Scanning,
     draft: Option<ReleaseDraft>,
 ) -> Result<PreparedPush, Error> {
-    let build_settings = settings.build.clone();
-    let scanning = tokio::task::spawn_blocking(move || build::scan(&build_settings));
+    let Scanning { scan, head } = scanning;
     let reading = World::read(&connected.bucket);
-    let (scan, world) = tokio::join!(scanning, reading);
+    let (scan, world) = tokio::join!(scan, reading);
     // A folder that cannot be published is the nearer mistake, so it is told first.
     let mut scan: Scan = scan.expect("scanning does not panic")?;
     build::check_lengths(&scan, &settings.target.prefix)?;
@@ -58,7 +77,10 @@ pub async fn push(
     let remote =
         world::remote_state(connected, &world, Some(&build.inventory), took_over.is_some(), scrutiny).await?;
     let versioning = versioning(connected, world.manifest()).await?;
-    let draft = draft.unwrap_or_else(|| new_draft(settings, connected));
+    let draft = match draft {
+        Some(draft) => draft,
+        None => new_draft(settings, connected, head.await.expect("asking git does not panic")),
+    };
     let mut warnings = build.inventory.warnings.clone();
     warnings.extend(capability_warnings(world.manifest(), versioning));
     let must_look = took_over.is_some() || scrutiny == Scrutiny::Compare;
@@ -150,8 +172,7 @@ impl PreparedPush {
     }
 }
 
-fn new_draft(settings: &PushSettings, connected: &Connected) -> ReleaseDraft {
-    let head = git::head(&settings.build.directory);
+fn new_draft(settings: &PushSettings, connected: &Connected, head: Option<Head>) -> ReleaseDraft {
     let (commit, author, subject) = match head {
         Some(head) => (Some(head.commit), Some(head.author), Some(head.subject)),
         None => (None, None, None),

@@ -21,6 +21,7 @@ use crate::settings::{PushSettings, TargetSettings};
 use crate::ui::{human, outcome_view, plan_view, terminal};
 
 use super::connect::connect;
+use super::prepare::Scanning;
 use super::{prepare, push, run_plan};
 
 const BUCKET: &str = "preview";
@@ -90,8 +91,9 @@ fn target_settings(target: &Target) -> TargetSettings {
 
 /// One push, the edge function's settings among it.
 async fn publish(settings: &PushSettings) -> Result<(), Error> {
+    let scanning = Scanning::begin(settings);
     let connected = connect(&settings.target, settings.run.retry_limit).await;
-    let prepared = prepare::push(settings, &connected, None).await?;
+    let prepared = prepare::push(settings, &connected, scanning, None).await?;
     terminal::note(&plan_view::render(&prepared.planned.plan));
     prepared.check(settings)?;
     let plan = &prepared.planned.plan;

@@ -10,7 +10,7 @@ use crate::ui::terminal;
 
 use super::connect::{Connected, connect};
 use super::plan_file::{self, SavedPlan};
-use super::prepare::{self, PreparedPush};
+use super::prepare::{self, PreparedPush, Scanning};
 use super::run_plan;
 
 /// Shows what a push would change, and saves it where asked to.
@@ -19,8 +19,9 @@ use super::run_plan;
 /// When it cannot be planned, or a guard would refuse it.
 pub async fn plan(args: &PlanArgs) -> Result<ExitCode, Error> {
     let settings = PushSettings::from_plan_args(args)?;
+    let scanning = Scanning::begin(&settings);
     let connected = connect(&settings.target, settings.run.retry_limit).await;
-    let prepared = prepare::push(&settings, &connected, None).await?;
+    let prepared = prepare::push(&settings, &connected, scanning, None).await?;
     let plan = &prepared.planned.plan;
     show(plan, settings.is_json);
     prepared.check(&settings)?;
@@ -41,9 +42,10 @@ pub async fn push(args: &PushArgs) -> Result<ExitCode, Error> {
         Some(saved) => saved.settings(args)?,
         None => PushSettings::from_push_args(args)?,
     };
+    let scanning = Scanning::begin(&settings);
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let draft = saved.as_ref().map(SavedPlan::draft);
-    let prepared = prepare::push(&settings, &connected, draft).await?;
+    let prepared = prepare::push(&settings, &connected, scanning, draft).await?;
     if let Some(saved) = &saved {
         same_plan(&saved.plan, &prepared.planned.plan)?;
     }

@@ -2,6 +2,7 @@
 //!
 //! Pure: two inventories in, changes with their reasons out. Decides nothing about order or invalidation.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -230,25 +231,33 @@ fn header_differences(there: &ObjectHeaders, wanted: &ObjectHeaders) -> Vec<Stri
 
 /// Where bytes may be copied from: objects that this push does not write, so that the copy cannot race it.
 struct CopySources<'a> {
-    by_digest: HashMap<Sha256Digest, (&'a ObjectKey, &'a str)>,
+    desired: &'a Desired<'a>,
+    remote: &'a RemoteState,
+    /// Looked up when the first object needs it: an unchanged build never does.
+    by_digest: OnceCell<HashMap<Sha256Digest, (&'a ObjectKey, &'a str)>>,
 }
 
 impl<'a> CopySources<'a> {
-    fn new(desired: &Desired<'_>, remote: &'a RemoteState) -> Self {
+    fn new(desired: &'a Desired<'a>, remote: &'a RemoteState) -> Self {
+        Self { desired, remote, by_digest: OnceCell::new() }
+    }
+
+    fn find(&self, wanted: &DesiredObject<'_>) -> Option<(&'a ObjectKey, &'a str)> {
+        self.by_digest.get_or_init(|| self.index()).get(&wanted.sha256).copied()
+    }
+
+    fn index(&self) -> HashMap<Sha256Digest, (&'a ObjectKey, &'a str)> {
         let mut by_digest = HashMap::new();
-        for (key, object) in &remote.objects {
-            let is_left_alone = desired
+        for (key, object) in &self.remote.objects {
+            let is_left_alone = self
+                .desired
                 .get(key)
                 .is_none_or(|wanted| wanted.sha256 == object.sha256 && **wanted.headers == *object.headers);
             if is_left_alone && (1..=MAX_COPY_BYTES).contains(&object.size_bytes) {
                 by_digest.entry(object.sha256).or_insert((key, object.e_tag.as_str()));
             }
         }
-        Self { by_digest }
-    }
-
-    fn find(&self, wanted: &DesiredObject<'_>) -> Option<(&'a ObjectKey, &'a str)> {
-        self.by_digest.get(&wanted.sha256).copied()
+        by_digest
     }
 }
 

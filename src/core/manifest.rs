@@ -169,11 +169,10 @@ impl Manifest {
     pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
         let mut json = Vec::new();
         flate2::read::GzDecoder::new(bytes).read_to_end(&mut json).map_err(ManifestError::Gzip)?;
-        let Schema { schema } = serde_json::from_slice(&json).map_err(ManifestError::Json)?;
-        if schema > SCHEMA {
-            return Err(ManifestError::TooNew { found: schema });
-        }
-        let document: Document = serde_json::from_slice(&json).map_err(ManifestError::Json)?;
+        let document = match serde_json::from_slice::<Document>(&json) {
+            Ok(document) if document.schema <= SCHEMA => document,
+            other => return Err(unreadable(&json, other.err())),
+        };
         let sets: Vec<Arc<ObjectHeaders>> = document.header_sets.into_iter().map(Arc::new).collect();
         let mut objects = BTreeMap::new();
         for (key, packed) in document.objects {
@@ -197,6 +196,16 @@ impl Manifest {
             edge_settings: document.edge_settings,
             capabilities: document.capabilities,
         })
+    }
+}
+
+/// Why a document is not one that this version reads: first of all because it is from a newer one.
+fn unreadable(json: &[u8], error: Option<serde_json::Error>) -> ManifestError {
+    let schema = serde_json::from_slice(json).map(|Schema { schema }| schema);
+    match (schema, error) {
+        (Ok(found), _) if found > SCHEMA => ManifestError::TooNew { found },
+        (_, Some(error)) | (Err(error), None) => ManifestError::Json(error),
+        (Ok(found), None) => ManifestError::TooNew { found },
     }
 }
 
