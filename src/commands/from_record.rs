@@ -117,7 +117,7 @@ pub async fn carry_out(
     }
     let work = Work {
         plan,
-        changes: &prepared.planned.changes,
+        stale: &prepared.planned.stale,
         desired: &prepared.desired,
         remote: &prepared.remote,
         previous: Some(&prepared.live.manifest),

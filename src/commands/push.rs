@@ -80,7 +80,7 @@ pub async fn carry_out(
 pub fn work<'a>(prepared: &'a PreparedPush, desired: &'a crate::core::inventory::Desired<'a>) -> Work<'a> {
     Work {
         plan: &prepared.planned.plan,
-        changes: &prepared.planned.changes,
+        stale: &prepared.planned.stale,
         desired,
         remote: &prepared.remote,
         previous: prepared.world.manifest(),

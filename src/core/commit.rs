@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::diff::Changes;
 use super::edge_settings::EdgeSettings;
 use super::inventory::{Desired, RemoteState};
 use super::key::ObjectKey;
 use super::manifest::{
-    Capabilities, DistributionFacts, HISTORY_LENGTH, Manifest, OwedInvalidation, StoredObject,
+    Capabilities, DistributionFacts, HISTORY_LENGTH, Manifest, OwedInvalidation, StaleObject, StoredObject,
 };
 use super::outcome::Written;
 use super::release::{ReleaseId, ReleaseSummary};
@@ -16,7 +15,8 @@ use super::release::{ReleaseId, ReleaseSummary};
 pub struct CommitInput<'a> {
     pub desired: &'a Desired<'a>,
     pub remote: &'a RemoteState,
-    pub changes: &'a Changes,
+    /// The stale objects after the run.
+    pub stale: &'a BTreeMap<ObjectKey, StaleObject>,
     /// The answers to this run's writes, by key.
     pub written: &'a BTreeMap<ObjectKey, Written>,
     pub previous: Option<&'a Manifest>,
@@ -56,7 +56,7 @@ pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
     Manifest {
         release: input.release.clone(),
         objects,
-        stale: input.changes.stale.clone(),
+        stale: input.stale.clone(),
         demoted: demoted(input.previous, input.newly_demoted, &input.release.id),
         history: history(input.previous, input.release),
         owed: input.owed,

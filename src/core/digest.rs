@@ -1,12 +1,13 @@
 //! The SHA-256 of an object's stored bytes, as a value.
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// SHA-256 of the bytes that S3 stores (after compression at upload). Written as 64 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Digest(pub [u8; 32]);
 
 /// The text is not 64 hex digits.
@@ -30,7 +31,7 @@ impl Sha256Digest {
 
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        f.write_str(const_hex::Buffer::<32>::new().format(&self.0))
     }
 }
 
@@ -40,20 +41,39 @@ impl fmt::Debug for Sha256Digest {
     }
 }
 
-impl TryFrom<String> for Sha256Digest {
-    type Error = DigestError;
+impl FromStr for Sha256Digest {
+    type Err = DigestError;
 
-    fn try_from(text: String) -> Result<Self, DigestError> {
+    fn from_str(text: &str) -> Result<Self, DigestError> {
         let mut digest = [0; 32];
-        match hex::decode_to_slice(&text, &mut digest) {
-            Ok(()) => Ok(Self(digest)),
-            Err(_) => Err(DigestError(text)),
+        // A prefix of `0x` would be taken too.
+        match const_hex::decode_to_slice(text, &mut digest) {
+            Ok(()) if text.len() == 64 => Ok(Self(digest)),
+            _ => Err(DigestError(text.to_owned())),
         }
     }
 }
 
-impl From<Sha256Digest> for String {
-    fn from(digest: Sha256Digest) -> Self {
-        digest.to_string()
+impl Serialize for Sha256Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(const_hex::Buffer::<32>::new().format(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Sha256Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Sha256Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a SHA-256 in hex")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Sha256Digest, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }

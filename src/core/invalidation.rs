@@ -271,6 +271,6 @@ fn caller_reference(distribution_id: &str, release_id: &ReleaseId, index: usize,
         hasher.update([0]);
         hasher.update(item);
     }
-    let digest = hex::encode(&hasher.finalize()[..8]);
+    let digest = const_hex::encode(&hasher.finalize()[..8]);
     format!("sitepush-{release_id}-{index}-{digest}")
 }

@@ -5,8 +5,10 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// S3 takes keys of at most 1,024 bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects").
 pub const MAX_KEY_BYTES: usize = 1024;
@@ -19,10 +21,10 @@ pub const STATE_PREFIX: &str = ".sitepush/";
 
 /// An object's key relative to the target's prefix: never empty, no leading `/`, at most 1,024 bytes of UTF-8.
 ///
-/// Keys are compared byte by byte; `/` has no meaning to S3 but separates *segments* here.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ObjectKey(String);
+/// Keys are compared byte by byte; `/` has no meaning to S3 but separates *segments* here. Clones share the text: a key
+/// stands in many tables at once.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey(Arc<str>);
 
 /// Why a text is not an [`ObjectKey`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +48,7 @@ pub enum KeyError {
 impl ObjectKey {
     /// The key of the page under `/`.
     pub fn root_page() -> Self {
-        Self("index.html".to_owned())
+        Self("index.html".into())
     }
 
     /// Checks `text` and makes a key of it.
@@ -54,24 +56,24 @@ impl ObjectKey {
     /// # Errors
     /// When it is empty, too long, starts with `/`, has a segment that URLs cannot carry (empty, `.`, `..`) or a
     /// control character.
-    pub fn new(text: impl Into<String>) -> Result<Self, KeyError> {
-        let text = text.into();
+    pub fn new(text: impl AsRef<str>) -> Result<Self, KeyError> {
+        let text = text.as_ref();
         if text.is_empty() {
             return Err(KeyError::Empty);
         }
         if text.len() > MAX_KEY_BYTES {
-            return Err(KeyError::TooLong { length_bytes: text.len(), key: text });
+            return Err(KeyError::TooLong { length_bytes: text.len(), key: text.to_owned() });
         }
         if text.starts_with('/') {
-            return Err(KeyError::LeadingSlash(text));
+            return Err(KeyError::LeadingSlash(text.to_owned()));
         }
         if text.chars().any(char::is_control) {
-            return Err(KeyError::ControlCharacter(text));
+            return Err(KeyError::ControlCharacter(text.to_owned()));
         }
         if text.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
-            return Err(KeyError::BadSegment(text));
+            return Err(KeyError::BadSegment(text.to_owned()));
         }
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 
     /// The key as text, without a leading `/`.
@@ -92,7 +94,10 @@ impl ObjectKey {
 
     /// Whether this is an HTML page by its name (`.html`, `.htm`, `.xhtml`).
     pub fn is_page(&self) -> bool {
-        matches!(self.extension().as_deref(), Some("html" | "htm" | "xhtml"))
+        let extension = self.file_name().rsplit_once('.').filter(|(stem, _)| !stem.is_empty());
+        extension.is_some_and(|(_, extension)| {
+            ["html", "htm", "xhtml"].iter().any(|page| extension.eq_ignore_ascii_case(page))
+        })
     }
 }
 
@@ -120,17 +125,27 @@ impl AsRef<str> for ObjectKey {
     }
 }
 
-impl TryFrom<String> for ObjectKey {
-    type Error = KeyError;
-
-    fn try_from(text: String) -> Result<Self, KeyError> {
-        Self::new(text)
+impl Serialize for ObjectKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
-impl From<ObjectKey> for String {
-    fn from(key: ObjectKey) -> Self {
-        key.0
+impl<'de> Deserialize<'de> for ObjectKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = ObjectKey;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ObjectKey, E> {
+                ObjectKey::new(text).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Decides the format in the bucket: encode, decode, refuse what a newer version wrote. Never reads or writes it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
@@ -169,7 +170,7 @@ impl Manifest {
     pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
         let mut json = Vec::new();
         flate2::read::GzDecoder::new(bytes).read_to_end(&mut json).map_err(ManifestError::Gzip)?;
-        let document = match serde_json::from_slice::<Document>(&json) {
+        let document = match serde_json::from_slice::<Document<'_>>(&json) {
             Ok(document) if document.schema <= SCHEMA => document,
             other => return Err(unreadable(&json, other.err())),
         };
@@ -181,8 +182,8 @@ impl Manifest {
         }
         let mut stale = BTreeMap::new();
         for (key, packed) in document.stale {
-            let object = packed.object.unpack(&key, &sets)?;
-            let PackedStale { last_release, left_at, is_due, .. } = packed;
+            let PackedStale { object, last_release, left_at, is_due } = packed;
+            let object = object.unpack(&key, &sets)?;
             stale.insert(key, StaleObject { object, last_release, left_at, is_due });
         }
         Ok(Self {
@@ -215,7 +216,7 @@ struct Schema {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Document {
+struct Document<'a> {
     schema: u32,
     tool: String,
     layout: String,
@@ -232,43 +233,43 @@ struct Document {
     #[serde(default)]
     demoted: BTreeMap<ObjectKey, ReleaseId>,
     header_sets: Vec<ObjectHeaders>,
-    objects: BTreeMap<ObjectKey, PackedObject>,
+    objects: BTreeMap<ObjectKey, PackedObject<'a>>,
     #[serde(default)]
-    stale: BTreeMap<ObjectKey, PackedStale>,
+    stale: BTreeMap<ObjectKey, PackedStale<'a>>,
 }
 
 /// An object whose headers are an index: a site has thousands of objects and a handful of header sets.
 #[derive(Serialize, Deserialize)]
-struct PackedObject {
+struct PackedObject<'a> {
     size: u64,
     sha256: Sha256Digest,
-    etag: String,
+    etag: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
+    version: Option<Cow<'a, str>>,
     headers: usize,
     class: ObjectClass,
 }
 
 #[derive(Serialize, Deserialize)]
-struct PackedStale {
+struct PackedStale<'a> {
     #[serde(flatten)]
-    object: PackedObject,
+    object: PackedObject<'a>,
     last_release: ReleaseId,
     left_at: Timestamp,
     #[serde(default)]
     is_due: bool,
 }
 
-impl PackedObject {
-    fn unpack(&self, key: &ObjectKey, sets: &[Arc<ObjectHeaders>]) -> Result<StoredObject, ManifestError> {
+impl PackedObject<'_> {
+    fn unpack(self, key: &ObjectKey, sets: &[Arc<ObjectHeaders>]) -> Result<StoredObject, ManifestError> {
         let headers = sets
             .get(self.headers)
             .ok_or_else(|| ManifestError::HeaderSet { key: key.clone(), index: self.headers })?;
         Ok(StoredObject {
             size_bytes: self.size,
             sha256: self.sha256,
-            e_tag: self.etag.clone(),
-            version_id: self.version.clone(),
+            e_tag: self.etag.into_owned(),
+            version_id: self.version.map(Cow::into_owned),
             headers: Arc::clone(headers),
             class: self.class,
         })
@@ -282,7 +283,7 @@ struct HeaderSets {
 }
 
 impl HeaderSets {
-    fn pack(&mut self, object: &StoredObject) -> PackedObject {
+    fn pack<'a>(&mut self, object: &'a StoredObject) -> PackedObject<'a> {
         let next = self.sets.len();
         let headers = *self.index.entry(Arc::clone(&object.headers)).or_insert(next);
         if headers == next {
@@ -291,8 +292,8 @@ impl HeaderSets {
         PackedObject {
             size: object.size_bytes,
             sha256: object.sha256,
-            etag: object.e_tag.clone(),
-            version: object.version_id.clone(),
+            etag: Cow::Borrowed(&object.e_tag),
+            version: object.version_id.as_deref().map(Cow::Borrowed),
             headers,
             class: object.class,
         }

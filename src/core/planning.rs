@@ -17,7 +17,7 @@ use super::invalidation::{self, ChangeKind, UrlStyle};
 use super::inventory::{Desired, RemoteState};
 use super::key::{KeyPrefix, ObjectKey, ViewerMapping};
 use super::lock::Settlement;
-use super::manifest::{DistributionFacts, Manifest, OwedInvalidation};
+use super::manifest::{DistributionFacts, Manifest, OwedInvalidation, StaleObject};
 use super::object_class::ObjectClass;
 use super::plan::{Base, Plan, PlannedEdgeSettings, PlannedInvalidation, Purpose, estimate_cost, order};
 use super::release::{Commit, Origin, ReleaseId, ReleaseSummary};
@@ -69,11 +69,12 @@ impl WantedEdgeSettings {
     }
 }
 
-/// A plan, and the changes that it was made from (the next manifest needs them).
+/// A plan, and what the next manifest needs besides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
     pub plan: Plan,
-    pub changes: Changes,
+    /// The stale objects after the run, those that its prune phase deletes marked as due.
+    pub stale: BTreeMap<ObjectKey, StaleObject>,
 }
 
 /// Makes the plan.
@@ -108,13 +109,37 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
     let (debts, mut warnings) = debts(input, manifest);
     warnings.extend(input.warnings.iter().cloned());
     warnings.extend(input.newly_demoted.iter().map(demotion_warning));
-    let mut plan = assemble(input, &changes, draft_id, invalidations, debts, warnings);
-    let makes_release = plan.makes_release();
-    if let (false, Some(manifest)) = (makes_release, manifest) {
+    let edge_settings = planned_edge_settings(input, manifest);
+    let cost = estimate_cost(&changes, manifest.is_none(), &invalidations, edge_settings.as_ref());
+    let stale = std::mem::take(&mut changes.stale);
+    let (kept_count, kept_bytes) = kept(&stale);
+    order(&mut changes.changes);
+    let mut plan = Plan {
+        purpose: input.purpose.clone(),
+        bucket: input.bucket.to_owned(),
+        prefix: input.prefix.clone(),
+        release: next_release(input, draft_id),
+        base: input.live.map(|(manifest, e_tag)| Base {
+            release_id: manifest.release.id.clone(),
+            manifest_e_tag: e_tag.to_owned(),
+        }),
+        changes: changes.changes,
+        unchanged_count: changes.unchanged_count,
+        unchanged_bytes: changes.unchanged_bytes,
+        kept_count,
+        kept_bytes,
+        invalidations,
+        debts,
+        edge_settings,
+        unavailable: changes.unavailable,
+        capabilities: manifest.map(|manifest| manifest.capabilities),
+        warnings,
+        cost,
+    };
+    if let (false, Some(manifest)) = (plan.makes_release(), manifest) {
         plan.release = manifest.release.clone();
     }
-    plan.cost = estimate_cost(&changes, manifest.is_none(), &plan.invalidations, plan.edge_settings.as_ref());
-    Planned { plan, changes }
+    Planned { plan, stale }
 }
 
 fn draft_id(input: &PlanningInput<'_>, manifest: Option<&Manifest>) -> ReleaseId {
@@ -230,52 +255,26 @@ fn change_kind(change: &Change) -> Option<ChangeKind> {
     }
 }
 
-fn assemble(
-    input: &PlanningInput<'_>,
-    changes: &Changes,
-    id: ReleaseId,
-    invalidations: Vec<PlannedInvalidation>,
-    debts: Vec<OwedInvalidation>,
-    warnings: Vec<String>,
-) -> Plan {
-    let mut ordered = changes.changes.clone();
-    order(&mut ordered);
-    let kept = changes.stale.values().filter(|stale| !stale.is_due);
-    let (kept_count, kept_bytes) =
-        kept.fold((0, 0), |(count, bytes), stale| (count + 1, bytes + stale.object.size_bytes));
+/// How many objects stay for open pages, and how many bytes they have.
+fn kept(stale: &BTreeMap<ObjectKey, StaleObject>) -> (u64, u64) {
+    let kept = stale.values().filter(|stale| !stale.is_due);
+    kept.fold((0, 0), |(count, bytes), stale| (count + 1, bytes + stale.object.size_bytes))
+}
+
+/// What the release that the run makes says of itself.
+fn next_release(input: &PlanningInput<'_>, id: ReleaseId) -> ReleaseSummary {
     let origin = match &input.purpose {
         Purpose::Rollback { to } => Origin::Rollback { to: to.clone() },
         Purpose::Push | Purpose::Prune => Origin::Push,
     };
-    Plan {
-        purpose: input.purpose.clone(),
-        bucket: input.bucket.to_owned(),
-        prefix: input.prefix.clone(),
-        release: ReleaseSummary {
-            id,
-            time: input.draft.time,
-            origin,
-            commit: input.draft.commit.clone(),
-            author: input.draft.author.clone(),
-            message: input.draft.message.clone(),
-            object_count: input.desired.len() as u64,
-            size_bytes: input.desired.values().map(|object| object.size_bytes).sum(),
-        },
-        base: input.live.map(|(manifest, e_tag)| Base {
-            release_id: manifest.release.id.clone(),
-            manifest_e_tag: e_tag.to_owned(),
-        }),
-        changes: ordered,
-        unchanged_count: changes.unchanged_count,
-        unchanged_bytes: changes.unchanged_bytes,
-        kept_count,
-        kept_bytes,
-        invalidations,
-        debts,
-        edge_settings: planned_edge_settings(input, input.live.map(|(manifest, _)| manifest)),
-        unavailable: changes.unavailable.clone(),
-        capabilities: input.live.map(|(manifest, _)| manifest.capabilities),
-        warnings,
-        cost: super::plan::Cost::default(),
+    ReleaseSummary {
+        id,
+        time: input.draft.time,
+        origin,
+        commit: input.draft.commit.clone(),
+        author: input.draft.author.clone(),
+        message: input.draft.message.clone(),
+        object_count: input.desired.len() as u64,
+        size_bytes: input.desired.values().map(|object| object.size_bytes).sum(),
     }
 }

@@ -13,7 +13,7 @@ pub fn identity() -> ProcessIdentity {
         owner: format!("{user}@{}", host_name()),
         process_id: std::process::id(),
         machine: machine(),
-        nonce: hex::encode(nonce),
+        nonce: const_hex::encode(nonce),
     }
 }
 

@@ -110,7 +110,7 @@ impl Putter {
             utf8_percent_encode(put.bucket_key, &PATH_ENCODED)
         );
         let host = host_of(endpoint.url());
-        let payload = hex::encode(put.sha256.0);
+        let payload = const_hex::encode(put.sha256.0);
         let checksum = put.sha256.to_base64();
         let content_length = put.content_length.to_string();
         let own = [

@@ -664,10 +664,10 @@ fn multipart_e_tag(parts: &[CompletedPart]) -> Option<String> {
     use md5::Digest as _;
     let mut hasher = md5::Md5::new();
     for part in parts {
-        let digest: [u8; 16] = hex::decode(unquote(part.e_tag())).ok()?.try_into().ok()?;
+        let digest: [u8; 16] = const_hex::decode(unquote(part.e_tag())).ok()?.try_into().ok()?;
         hasher.update(digest);
     }
-    Some(format!("{}-{}", hex::encode(hasher.finalize()), parts.len()))
+    Some(format!("{}-{}", const_hex::encode(hasher.finalize()), parts.len()))
 }
 
 fn metadata(headers: &ObjectHeaders) -> Option<std::collections::HashMap<String, String>> {

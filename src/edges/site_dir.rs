@@ -168,7 +168,7 @@ pub fn md5_hex(path: &Path, packing: Packing) -> std::io::Result<String> {
             hasher.update(&buffer[..count]);
         }
     }
-    Ok(hex::encode(hasher.finalize()))
+    Ok(const_hex::encode(hasher.finalize()))
 }
 
 /// The bytes to be stored: the file's own, or packed.

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::core::commit::{CommitInput, forgotten_releases, next_manifest};
-use crate::core::diff::{Action, Changes, Reason};
+use crate::core::diff::{Action, Reason};
 use crate::core::edge_settings::{self, EdgeSettings};
 use crate::core::event::{Event, EventSink};
 use crate::core::inventory::{Desired, LocalInventory, RemoteState};
 use crate::core::key::ObjectKey;
 use crate::core::lock::{FoundLock, LockState, ProcessIdentity, Settlement};
-use crate::core::manifest::{Capabilities, DistributionFacts, Manifest, OwedInvalidation};
+use crate::core::manifest::{Capabilities, DistributionFacts, Manifest, OwedInvalidation, StaleObject};
 use crate::core::outcome::{Ending, Outcome};
 use crate::core::plan::{DELETE_BATCH_KEYS, Phase, Plan};
 use crate::core::release::ReleaseId;
@@ -52,7 +52,7 @@ pub struct Intent {
 /// What is carried out, and against what it was planned.
 pub struct Work<'a> {
     pub plan: &'a Plan,
-    pub changes: &'a Changes,
+    pub stale: &'a BTreeMap<ObjectKey, StaleObject>,
     pub desired: &'a Desired<'a>,
     pub remote: &'a RemoteState,
     pub previous: Option<&'a Manifest>,
@@ -306,7 +306,7 @@ impl<'a> Run<'a> {
         let next = next_manifest(CommitInput {
             desired: self.work.desired,
             remote: self.work.remote,
-            changes: self.work.changes,
+            stale: self.work.stale,
             written: &self.outcome.written,
             previous: self.work.previous,
             release: &self.work.plan.release,

@@ -100,7 +100,7 @@ impl Emulator {
             let key = format!("{prefix}{}", file["key"].as_str().expect("a key"));
             let (object, body) = self.get(&key);
             assert_eq!(
-                hex::encode(Sha256::digest(&body)),
+                const_hex::encode(Sha256::digest(&body)),
                 file["sha256"].as_str().expect("a digest"),
                 "{key}"
             );

@@ -150,7 +150,7 @@ async fn a_wrong_content_sha256_stores_nothing() {
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!(answer.contains("<Code>XAmzContentSHA256Mismatch</Code>"), "{answer}");
     assert_nothing_stored(&site);
-    let right = hex::encode(Sha256::checksum(b"hello"));
+    let right = const_hex::encode(Sha256::checksum(b"hello"));
     let answer = put_with_content_sha256(&site, &right).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(site.get("a").await, "hello");

@@ -116,7 +116,7 @@ fn applied(
     next_manifest(CommitInput {
         desired: &local.desired(),
         remote: &live.map(|manifest| RemoteState::from_manifest(manifest, true)).unwrap_or_default(),
-        changes: &planned.changes,
+        stale: &planned.stale,
         written: &written,
         previous: live,
         release: &planned.plan.release,

@@ -35,7 +35,7 @@ pub fn copy_object(store: &Store, request: S3Request<CopyObjectInput>) -> Answer
     let bytes = store.bytes(&object)?;
     let checksums = checksums_of_copy(&object, input.checksum_algorithm.as_ref(), &bytes);
     // A copy is one part, whatever its source was.
-    let e_tag = hex::encode(verified_md5(&bytes, None)?);
+    let e_tag = const_hex::encode(verified_md5(&bytes, None)?);
     let (bucket, key) = (input.bucket.clone(), input.key.clone());
     let headers =
         if replaces { checked_headers(said_headers!(input))? } else { kept_headers(&object, input) };

@@ -102,7 +102,7 @@ impl Folder {
 
     /// Keeps `bytes`; the same bytes are kept once.
     pub fn store(&self, bytes: Bytes) -> io::Result<Blob> {
-        let digest = hex::encode(Sha256::checksum(&bytes));
+        let digest = const_hex::encode(Sha256::checksum(&bytes));
         let path = self.blobs.join(&digest);
         if !path.exists() {
             let mut temporary = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(&self.blobs)?;
@@ -277,7 +277,7 @@ mod tests {
         fs::write(blobs.join(".new-killed"), "half").expect("write");
         drop(Store::folder(folder.path(), options()).expect("a store"));
         assert_eq!(fs::read_dir(&blobs).expect("blobs").count(), 2);
-        fs::remove_file(blobs.join(hex::encode(Sha256::checksum(b"one")))).expect("remove");
+        fs::remove_file(blobs.join(const_hex::encode(Sha256::checksum(b"one")))).expect("remove");
         let error = Store::folder(folder.path(), options()).err().expect("a missing blob");
         assert!(matches!(error, StoreError::MissingBlob { .. }), "{error:?}");
     }

@@ -214,7 +214,7 @@ fn chosen_parts<'a>(
 /// The MD5 of the parts' MD5s, and the number of parts.
 fn multipart_e_tag(parts: &[&StoredPart]) -> String {
     let joined: Vec<u8> = parts.iter().flat_map(|part| part.md5).collect();
-    format!("{}-{}", hex::encode(Md5::checksum(&joined)), parts.len())
+    format!("{}-{}", const_hex::encode(Md5::checksum(&joined)), parts.len())
 }
 
 fn whole_checksums(upload: &Upload, parts: &[&StoredPart], bytes: &[u8]) -> Checksums {

@@ -140,7 +140,7 @@ impl Store {
     pub fn put_foreign(&self, bucket: &str, key: &str, object: ForeignObject) -> Option<String> {
         self.create_bucket(bucket);
         let checksums = Checksums::default().verify(&object.bytes).expect("nothing was claimed");
-        let e_tag = hex::encode(verified_md5(&object.bytes, None).expect("nothing was claimed"));
+        let e_tag = const_hex::encode(verified_md5(&object.bytes, None).expect("nothing was claimed"));
         let headers = Arc::new(object.headers.stored());
         let condition = WriteCondition::default();
         let origin = Origin::Foreign;

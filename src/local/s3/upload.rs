@@ -39,6 +39,6 @@ pub struct Part {
 impl Part {
     /// Without quotes.
     pub fn e_tag(&self) -> String {
-        hex::encode(self.md5)
+        const_hex::encode(self.md5)
     }
 }

@@ -26,7 +26,7 @@ pub async fn put_object(store: &Store, request: S3Request<PutObjectInput>) -> An
         state.deletes
     };
     let bytes = read_body(input.body.take(), input.content_length).await?;
-    let e_tag = hex::encode(verified_md5(&bytes, input.content_md5.as_deref())?);
+    let e_tag = const_hex::encode(verified_md5(&bytes, input.content_md5.as_deref())?);
     let mut claims = claimed_checksums!(input);
     claims.add_trailer(&request.headers, request.trailing_headers.as_ref())?;
     let checksums = claims.verify(&bytes)?;
