@@ -1,5 +1,6 @@
 //! The model: what the bucket must hold and the edge must answer, carried along step by step.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -43,6 +44,9 @@ pub struct Machine {
     /// Keys of ours that somebody changed, and that sitepush has not looked at since.
     doubtful: BTreeSet<String>,
     demoted: BTreeSet<String>,
+    /// Paths that somebody was told are not there, and rightly so: the edge remembers that for 10 seconds, and a key
+    /// that is created meanwhile is not worth an invalidation.
+    missed: RefCell<BTreeSet<String>>,
     /// Whether old versions may be gone.
     lost_versions: bool,
     /// Whether the last run ended well.
@@ -72,6 +76,7 @@ impl Machine {
             strangers: BTreeMap::new(),
             doubtful: BTreeSet::new(),
             demoted: BTreeSet::new(),
+            missed: RefCell::default(),
             lost_versions: false,
             is_settled: true,
         }
@@ -499,9 +504,13 @@ impl Machine {
             for path in build::paths(&key) {
                 let (status, body) = self.visit(&path);
                 let is_right = match live.get(&key) {
+                    Some(_) if status == 404 => self.missed.borrow().contains(&path),
                     Some(file) => status == 200 && body.as_bytes() == file.bytes,
                     None => status == 404,
                 };
+                if status == 404 && !live.contains_key(&key) {
+                    self.missed.borrow_mut().insert(path.clone());
+                }
                 if !is_right {
                     let expected = live.get(&key).map(|file| String::from_utf8_lossy(&file.bytes));
                     return Err(format!("visitors of `{path}` get {status} `{body}`, not {expected:?}"));
@@ -519,13 +528,24 @@ impl Machine {
     }
 
     fn visit_all(&self) {
-        for path in self.all_keys().iter().flat_map(|key| build::paths(key)) {
-            self.visit(&path);
+        let keys = self.all_keys();
+        for (key, path) in
+            keys.iter().flat_map(|key| build::paths(key).into_iter().map(move |path| (key, path)))
+        {
+            let (status, _) = self.visit(&path);
+            let is_live = self.live().is_some_and(|live| live.contains_key(key));
+            if status == 404 && !is_live {
+                self.missed.borrow_mut().insert(path);
+            }
         }
     }
 
     fn visit(&self, path: &str) -> (u16, String) {
-        self.cloud.visit(&utf8_percent_encode(path, &IN_PATHS).to_string())
+        let answer = self.cloud.visit(&utf8_percent_encode(path, &IN_PATHS).to_string());
+        if answer.0 != 404 {
+            self.missed.borrow_mut().remove(path);
+        }
+        answer
     }
 
     fn lock_state(&self) -> String {
