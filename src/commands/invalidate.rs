@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::InvalidateArgs;
 use crate::core::invalidation::{batches, normalize_item};
-use crate::core::manifest::OwedInvalidation;
+use crate::core::manifest::{DueAfter, OwedInvalidation};
 use crate::core::outcome::MadeInvalidation;
 use crate::core::release::ReleaseId;
 use crate::error::Error;
@@ -45,8 +45,11 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
     let connected = connect(&target, std::time::Duration::from_secs(args.retry.retry_seconds)).await;
     // By hand means now: the reference is the moment's, so that asking twice invalidates twice.
     let reference = ReleaseId::derive(connected.clock.local_now(), None);
-    let planned: Vec<OwedInvalidation> =
-        target.distributions.iter().flat_map(|id| batches(id, &reference, &items)).collect();
+    let planned: Vec<OwedInvalidation> = target
+        .distributions
+        .iter()
+        .flat_map(|id| batches(id, &reference, DueAfter::Commit, &items))
+        .collect();
     let mut made = Vec::new();
     if !args.dry_run {
         let audience = if terminal::is_watched() { Audience::Terminal } else { Audience::Log };

@@ -54,6 +54,27 @@ pub struct OwedInvalidation {
     pub caller_reference: String,
     /// Encoded paths, wildcards and tags, ready to be sent.
     pub items: Vec<String>,
+    #[serde(default)]
+    pub due_after: DueAfter,
+}
+
+/// What must have been done before an invalidation is made. A copy that is fetched between the invalidation and the
+/// change stays for as long as any other: an object that goes must be gone first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DueAfter {
+    /// Everything that the release writes is in place.
+    #[default]
+    Commit,
+    /// The pages that left are deleted. It comes before the deletion of the files that they use.
+    PrunePages,
+    /// The other files that left are deleted.
+    PruneFiles,
+}
+
+impl DueAfter {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Commit, Self::PrunePages, Self::PruneFiles];
 }
 
 /// What was found out about a distribution, so that it need not be asked again.

@@ -1,8 +1,8 @@
 //! One run of the program with its trouble, watched at every mutation.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use http::{Method, StatusCode};
@@ -27,7 +27,13 @@ pub struct Ran {
 pub type Check = Box<dyn Fn(&Snapshot) -> Vec<String> + Send + Sync>;
 
 /// Runs `sitepush ARGUMENTS` on the target.
-pub fn run(cloud: &Cloud, arguments: &[&str], trouble: Trouble, check: Check) -> Ran {
+pub fn run(
+    cloud: &Cloud,
+    arguments: &[&str],
+    trouble: Trouble,
+    check: Check,
+    visit: &(dyn Fn() + Sync),
+) -> Ran {
     let wrong = Arc::new(Mutex::new(Vec::new()));
     let process = Arc::new(AtomicU32::new(0));
     let mutations = Arc::new(AtomicU64::new(0));
@@ -53,7 +59,10 @@ pub fn run(cloud: &Cloud, arguments: &[&str], trouble: Trouble, check: Check) ->
     }
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
     process.store(child.id(), Ordering::SeqCst);
-    let output = child.wait_with_output().expect("it ends");
+    let output = match trouble {
+        Trouble::Visitors => wait_among_visitors(child, visit),
+        _ => child.wait_with_output().expect("it ends"),
+    };
     cloud.store().on_mutation(|_, _| {});
     cloud.faults().clear();
     let answer = Answer::from_output(&output);
@@ -65,7 +74,7 @@ pub fn run(cloud: &Cloud, arguments: &[&str], trouble: Trouble, check: Check) ->
 fn make(cloud: &Cloud, trouble: Trouble) {
     let put = |rule: Rule| rule.method(Method::PUT);
     match trouble {
-        Trouble::None | Trouble::Kill(_) | Trouble::Interrupt(_) => {}
+        Trouble::None | Trouble::Visitors | Trouble::Kill(_) | Trouble::Interrupt(_) => {}
         Trouble::RefusedPut(after) => {
             let refused = Rule::answer(StatusCode::BAD_REQUEST, "InvalidRequest");
             cloud.faults().add(put(refused).after(after).times(1));
@@ -81,6 +90,21 @@ fn make(cloud: &Cloud, trouble: Trouble) {
             cloud.faults().add(Rule::new(Effect::FailKey { code: "AccessDenied".to_owned() }));
         }
     }
+}
+
+/// Waits for the end while somebody visits the site again and again.
+fn wait_among_visitors(child: Child, visit: &(dyn Fn() + Sync)) -> Output {
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                visit();
+            }
+        });
+        let output = child.wait_with_output().expect("it ends");
+        is_over.store(true, Ordering::SeqCst);
+        output
+    })
 }
 
 fn signal(process: &AtomicU32, name: &str) {

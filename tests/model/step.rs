@@ -82,6 +82,8 @@ pub enum Keep {
 #[derive(Clone, Copy, Debug)]
 pub enum Trouble {
     None,
+    /// Visitors ask for every page all the while.
+    Visitors,
     /// The process is killed at its mutation of this number, or not at all when there are fewer.
     Kill(u64),
     /// It is interrupted there (Ctrl-C).
@@ -146,10 +148,15 @@ impl Mix {
             ]
         };
         match self {
-            Self::Calm | Self::Strangers => Just(Trouble::None).boxed(),
+            Self::Calm | Self::Strangers => {
+                prop_oneof![1 => Just(Trouble::None), 1 => Just(Trouble::Visitors)].boxed()
+            }
             Self::Killed => prop_oneof![1 => Just(Trouble::None), 2 => kill()].boxed(),
             Self::Failing => prop_oneof![1 => Just(Trouble::None), 2 => fail()].boxed(),
-            Self::Everything => prop_oneof![2 => Just(Trouble::None), 2 => kill(), 2 => fail()].boxed(),
+            Self::Everything => {
+                prop_oneof![1 => Just(Trouble::None), 1 => Just(Trouble::Visitors), 2 => kill(), 2 => fail()]
+                    .boxed()
+            }
         }
     }
 

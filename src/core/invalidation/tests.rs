@@ -45,7 +45,7 @@ fn plan(changed: &[(&str, ChangeKind)], unchanged: &[&str], mapping: &ViewerMapp
         &id(),
         mapping,
         UrlStyle::Clean,
-        Change { changed: &changed, before: &before, tree: &tree, tagged: &[] },
+        Change { changed: &changed, before: &before, tree: &tree, tagged: &[], due_after: DueAfter::Commit },
     )
 }
 
@@ -176,7 +176,7 @@ fn batches_hold_what_cloudfront_takes_and_do_not_run_into_one_another() {
         .map(|number| format!("/{number:05}"))
         .chain((0..20).map(|number| format!("/w{number:02}/*")))
         .collect();
-    let batches = batches("E1", &id(), &items);
+    let batches = batches("E1", &id(), DueAfter::Commit, &items);
     let counts = |batch: &OwedInvalidation| {
         let wildcards = batch.items.iter().filter(|item| item.ends_with('*')).count();
         (batch.items.len() - wildcards, wildcards)
@@ -190,11 +190,14 @@ fn batches_hold_what_cloudfront_takes_and_do_not_run_into_one_another() {
 fn a_caller_reference_names_one_batch_of_one_release() {
     let one = |items: &[&str]| {
         let items: Vec<String> = items.iter().map(|item| (*item).to_owned()).collect();
-        batches("E1", &id(), &items)[0].caller_reference.clone()
+        batches("E1", &id(), DueAfter::Commit, &items)[0].caller_reference.clone()
     };
     assert_eq!(one(&["/a", "/b"]), one(&["/b", "/a"]));
     assert_ne!(one(&["/a"]), one(&["/b"]));
     assert_ne!(one(&["/ab"]), one(&["/a", "b"]));
+    let at = |due_after| batches("E1", &id(), due_after, &["/a".to_owned()])[0].caller_reference.clone();
+    let references: BTreeSet<String> = DueAfter::ALL.into_iter().map(at).collect();
+    assert_eq!(references.len(), 3, "the same paths once more, after a deletion, are another invalidation");
 }
 
 /// Paths of a small site: short segments, so that prefixes collide often.
@@ -290,7 +293,7 @@ proptest! {
         let tagged = cache_tags::covering_tags(live, |key| changed.contains_key(key));
         let mapping = ViewerMapping::default();
         let plan_with = |tagged: &[Tagged<'_>]| {
-            let change = Change { changed: &changed, before: &tree, tree: &tree, tagged };
+            let change = Change { changed: &changed, before: &tree, tree: &tree, tagged, due_after: DueAfter::Commit };
             plan_for("E1", &id(), &mapping, UrlStyle::Clean, change)
         };
         let planned = plan_with(&tagged);
