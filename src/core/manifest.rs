@@ -45,6 +45,8 @@ pub struct StaleObject {
     pub left_at: Timestamp,
     /// Whether this manifest's own prune phase deletes it (else it is kept for open pages).
     pub is_due: bool,
+    /// Whether it was seen to be gone or to have other bytes: then it is sent again if it comes back.
+    pub has_drifted: bool,
 }
 
 /// An invalidation that the release needs. It stays owed until the lock's settlement names its caller reference.
@@ -115,6 +117,9 @@ pub struct Manifest {
     /// says that it was written.
     pub edge_settings: Option<EdgeSettings>,
     pub capabilities: Capabilities,
+    /// When an earlier release was committed since which the bucket was not compared: objects that were written before
+    /// have the headers that are recorded. None when that is this release itself.
+    pub unseen_since: Option<Timestamp>,
 }
 
 /// Why bytes are not a manifest.
@@ -143,6 +148,13 @@ impl ManifestError {
 }
 
 impl Manifest {
+    /// Whether the record says that the key is there: live, kept for open pages, or still to be deleted. `is_pruned`
+    /// says that what was due is deleted.
+    pub fn answers_for(&self, key: &ObjectKey, is_pruned: bool) -> bool {
+        self.objects.contains_key(key)
+            || self.stale.get(key).is_some_and(|stale| !(is_pruned && stale.is_due))
+    }
+
     /// Gzipped JSON; equal manifests give equal bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut header_sets = HeaderSets::default();
@@ -164,6 +176,7 @@ impl Manifest {
                         last_release: stale.last_release.clone(),
                         left_at: stale.left_at,
                         is_due: stale.is_due,
+                        has_drifted: stale.has_drifted,
                     };
                     (key.clone(), packed)
                 })
@@ -175,6 +188,7 @@ impl Manifest {
             distributions: self.distributions.clone(),
             edge_settings: self.edge_settings.clone(),
             capabilities: self.capabilities,
+            unseen_since: self.unseen_since,
             header_sets: header_sets.sets,
         };
         let mut encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(4));
@@ -204,8 +218,8 @@ impl Manifest {
         let mut stale = BTreeMap::new();
         for (key, packed) in document.stale {
             let object = packed.object.unpack(&key, &sets)?;
-            let PackedStale { last_release, left_at, is_due, .. } = packed;
-            stale.insert(key, StaleObject { object, last_release, left_at, is_due });
+            let PackedStale { last_release, left_at, is_due, has_drifted, .. } = packed;
+            stale.insert(key, StaleObject { object, last_release, left_at, is_due, has_drifted });
         }
         Ok(Self {
             release: document.release,
@@ -217,6 +231,7 @@ impl Manifest {
             distributions: document.distributions,
             edge_settings: document.edge_settings,
             capabilities: document.capabilities,
+            unseen_since: document.unseen_since,
         })
     }
 }
@@ -233,6 +248,8 @@ struct Document {
     layout: String,
     release: ReleaseSummary,
     capabilities: Capabilities,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unseen_since: Option<Timestamp>,
     #[serde(default)]
     distributions: BTreeMap<String, DistributionFacts>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -269,6 +286,8 @@ struct PackedStale {
     left_at: Timestamp,
     #[serde(default)]
     is_due: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    has_drifted: bool,
 }
 
 impl PackedObject {

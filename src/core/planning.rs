@@ -199,6 +199,7 @@ fn plan_invalidations(
             by_time.entry(due_after(change)).or_default().insert(change.key.clone(), kind);
         }
     }
+    let base = input.live.map_or("", |(_, e_tag)| e_tag);
     let is_changed = |key: &ObjectKey| by_time.values().any(|changed| changed.contains_key(key));
     let before: BTreeSet<&ObjectKey> =
         manifest.into_iter().flat_map(|manifest| manifest.objects.keys()).collect();
@@ -220,9 +221,9 @@ fn plan_invalidations(
             before: &before,
             tree: &tree,
             tagged: &tagged,
-            due_after: *due_after,
+            occasion: invalidation::Occasion { release_id, base, due_after: *due_after },
         };
-        invalidation::plan_for(distribution_id, release_id, &mapping, input.url_style, change)
+        invalidation::plan_for(distribution_id, &mapping, input.url_style, change)
     };
     by_time.iter().map(plan_at).collect()
 }

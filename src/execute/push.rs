@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::core::commit::{CommitInput, forgotten_releases, next_manifest};
@@ -56,6 +57,8 @@ pub struct Work<'a> {
     pub desired: &'a Desired<'a>,
     pub remote: &'a RemoteState,
     pub previous: Option<&'a Manifest>,
+    /// When that was committed, by the service's clock.
+    pub committed_at: Option<Timestamp>,
     pub found_lock: Option<&'a FoundLock>,
     /// Why the bucket was compared with the manifest first, if it was.
     pub took_over: Option<String>,
@@ -211,11 +214,9 @@ impl<'a> Run<'a> {
     }
 
     async fn declare_intent(&mut self) -> Result<(), Halt> {
-        let known = |key: &ObjectKey| {
-            self.work.previous.is_some_and(|manifest| {
-                manifest.objects.contains_key(key) || manifest.stale.contains_key(key)
-            })
-        };
+        let is_pruned = self.settlement.is_pruned;
+        let known =
+            |key: &ObjectKey| self.work.previous.is_some_and(|manifest| manifest.answers_for(key, is_pruned));
         let mut creates: BTreeSet<ObjectKey> = self
             .work
             .plan
@@ -315,6 +316,7 @@ impl<'a> Run<'a> {
             changes: self.work.changes,
             written: &self.outcome.written,
             previous: self.work.previous,
+            committed_at: self.work.committed_at,
             release: &self.work.plan.release,
             newly_demoted: self.work.newly_demoted,
             owed,

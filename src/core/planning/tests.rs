@@ -119,6 +119,7 @@ fn applied(
         changes: &planned.changes,
         written: &written,
         previous: live,
+        committed_at: None,
         release: &planned.plan.release,
         newly_demoted: demoted,
         owed: planned.plan.invalidations.iter().flat_map(|planned| planned.batches.clone()).collect(),
