@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -200,16 +201,56 @@ mod order {
         assert_eq!(cloud.body("index.html"), "new");
         assert!(cloud.site_keys().contains(&"blog/0005.html".to_owned()));
         let status = cloud.on_target("status", &["--json"]).success().json();
-        assert_eq!(status["debts"].as_array().expect("a list").len(), 1);
+        assert_eq!(status["debts"].as_array().expect("a list").len(), 2);
         // The folder has not changed, and there is work all the same.
         let site_path = site.path().to_str().expect("a plain path");
         cloud.on_target("plan", &[site_path, "--detailed-exitcode"]).expect_code(2);
         cloud.push(&site, &[]).success();
-        assert_eq!(cloud.invalidated(), [["/", "/blog/0005*", "/index.html"]]);
+        assert_eq!(cloud.invalidated(), [vec!["/", "/index.html"], vec!["/blog/0005*"]]);
         assert!(!cloud.site_keys().contains(&"blog/0005.html".to_owned()));
         let again = cloud.push(&site, &[]).success();
         assert!(again.stderr.contains("is up to date"), "{}", again.stderr);
-        assert_eq!(cloud.invalidated().len(), 1);
+        assert_eq!(cloud.invalidated().len(), 2);
+    }
+
+    /// A visitor who came between the invalidation and the deletion would have the edge keep the page for a year.
+    #[test]
+    fn what_left_is_dropped_from_the_caches_after_it_is_gone_and_pages_before_the_files_that_they_use() {
+        let cloud = Cloud::new();
+        let site = site_of(6);
+        site.write("theme.css", "old").write("blog/0005.html", "<link href=\"/theme.css\">");
+        cloud.push(&site, &[]).success();
+        site.remove("blog/0005.html").remove("theme.css").write("index.html", "new");
+        let (control, seen) = (cloud.target.control.clone(), Arc::new(Mutex::new(Vec::new())));
+        let sink = Arc::clone(&seen);
+        cloud.store().on_mutation(move |_, mutation| {
+            if mutation.kind == MutationKind::DeleteMarkerAdded {
+                let made = control.invalidations(DISTRIBUTION).into_iter().map(|record| record.items);
+                let key = mutation.key.clone().expect("a key");
+                sink.lock().expect("not poisoned").push((key, made.collect::<Vec<_>>()));
+            }
+        });
+        cloud.push(&site, &[]).success();
+        let root = || vec!["/".to_owned(), "/index.html".to_owned()];
+        let page = || vec!["/blog/0005*".to_owned()];
+        let expected =
+            [("blog/0005.html".to_owned(), vec![root()]), ("theme.css".to_owned(), vec![root(), page()])];
+        assert_eq!(*seen.lock().expect("not poisoned"), expected);
+        assert_eq!(cloud.invalidated(), [root(), page(), vec!["/theme.css".to_owned()]]);
+    }
+
+    #[test]
+    fn a_page_that_could_not_be_deleted_at_first_is_dropped_from_the_caches_when_it_is() {
+        let cloud = Cloud::new();
+        let site = site_of(6);
+        cloud.push(&site, &[]).success();
+        site.remove("blog/0005.html");
+        cloud.faults().add(Rule::access_denied().operation("DeleteObjects"));
+        cloud.push(&site, &[]).expect_code(PART_WAY);
+        cloud.faults().clear();
+        assert_eq!(cloud.visit("/blog/0005.html").0, 200, "still there, and now in the cache");
+        cloud.push(&site, &[]).success();
+        assert_eq!(cloud.visit("/blog/0005.html").0, 404);
     }
 
     #[test]

@@ -121,6 +121,7 @@ pub async fn carry_out(
         desired: &prepared.desired,
         remote: &prepared.remote,
         previous: Some(&prepared.live.manifest),
+        committed_at: prepared.live.committed_at,
         found_lock: prepared.world.lock.as_ref(),
         took_over: prepared.took_over.clone(),
         local: None,

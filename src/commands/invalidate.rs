@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::cli::InvalidateArgs;
-use crate::core::invalidation::{batches, normalize_item};
-use crate::core::manifest::OwedInvalidation;
+use crate::core::invalidation::{Occasion, batches, normalize_item};
+use crate::core::manifest::{DueAfter, OwedInvalidation};
 use crate::core::outcome::MadeInvalidation;
 use crate::core::release::ReleaseId;
+use crate::edges::process;
 use crate::error::Error;
 use crate::execute::invalidate::{self, Completion};
 use crate::execute::push::DEFAULT_COMPLETION_LIMIT;
@@ -44,9 +45,11 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
     )?;
     let connected = connect(&target, std::time::Duration::from_secs(args.retry.retry_seconds)).await;
     // By hand means now: the reference is the moment's, so that asking twice invalidates twice.
-    let reference = ReleaseId::derive(connected.clock.local_now(), None);
+    let now = ReleaseId::derive(connected.clock.local_now(), None);
+    let nonce = process::identity().nonce;
+    let occasion = Occasion { release_id: &now, base: &nonce, due_after: DueAfter::Commit };
     let planned: Vec<OwedInvalidation> =
-        target.distributions.iter().flat_map(|id| batches(id, &reference, &items)).collect();
+        target.distributions.iter().flat_map(|id| batches(id, occasion, &items)).collect();
     let mut made = Vec::new();
     if !args.dry_run {
         let audience = if terminal::is_watched() { Audience::Terminal } else { Audience::Log };

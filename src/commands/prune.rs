@@ -30,7 +30,13 @@ pub async fn run(args: &PruneArgs) -> Result<ExitCode, Error> {
             .with_hint("`sitepush push` publishes the first release"));
     };
     if args.prune_unknown {
-        world.recovery(connected.clock.service_now())?;
+        // Pages that an unfinished push wrote may need objects that no record names yet.
+        if let Some(reason) = world.recovery(connected.clock.service_now())? {
+            return Err(Error::new(Class::Refused, format!("what is unknown cannot be told: {reason}"))
+                .with_hint(
+                    "run `sitepush push`, or `sitepush prune` without `--prune-unknown`: it finishes that",
+                ));
+        }
         return unknown(args, &settings, connected, &world).await;
     }
     let request = Request {
@@ -56,8 +62,7 @@ async fn unknown(
 ) -> Result<ExitCode, Error> {
     let failed = |error| call_failed(format!("cannot look into bucket `{}`", settings.target.bucket), error);
     let observed = observe::observe(&connected.bucket, None, None).await.map_err(failed)?;
-    let known = world.recorded_state().objects;
-    let unknown: Vec<ObjectKey> = unknown_keys(observed.listing, |key| known.contains_key(key));
+    let unknown: Vec<ObjectKey> = unknown_keys(observed.listing, |key| world.answers_for(key));
     if args.output.json {
         terminal::json(&unknown);
     } else {

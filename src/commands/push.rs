@@ -84,6 +84,7 @@ pub fn work<'a>(prepared: &'a PreparedPush, desired: &'a crate::core::inventory:
         desired,
         remote: &prepared.remote,
         previous: prepared.world.manifest(),
+        committed_at: prepared.world.live.as_ref().and_then(|live| live.committed_at),
         found_lock: prepared.world.lock.as_ref(),
         took_over: prepared.took_over.clone(),
         local: Some(&prepared.build.inventory),

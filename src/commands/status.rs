@@ -80,9 +80,8 @@ async fn compare(connected: &Connected, world: &World) -> Result<(RemoteState, V
         .await
         .map_err(|error| call_failed(format!("cannot look into bucket `{}`", bucket.name()), error))?;
     let mut state = world.recorded_state();
-    let known: std::collections::BTreeSet<ObjectKey> = state.objects.keys().cloned().collect();
     state.correct(&listing, &seen_headers);
-    Ok((state, unknown_keys(listing, |key| known.contains(key))))
+    Ok((state, unknown_keys(listing, |key| world.answers_for(key))))
 }
 
 fn debts(world: &World) -> Vec<OwedInvalidation> {

@@ -114,6 +114,12 @@ impl World {
         }
     }
 
+    /// Whether the key is recorded as published and not as deleted since.
+    pub fn answers_for(&self, key: &ObjectKey) -> bool {
+        let is_pruned = self.settlement().is_pruned;
+        self.manifest().is_some_and(|manifest| manifest.answers_for(key, is_pruned))
+    }
+
     /// The state by the manifest's word.
     pub fn recorded_state(&self) -> RemoteState {
         let is_pruned = self.settlement().is_pruned;

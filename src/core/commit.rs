@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::edge_settings::EdgeSettings;
 use super::inventory::{Desired, RemoteState};
 use super::key::ObjectKey;
@@ -20,6 +22,8 @@ pub struct CommitInput<'a> {
     /// The answers to this run's writes, by key.
     pub written: &'a BTreeMap<ObjectKey, Written>,
     pub previous: Option<&'a Manifest>,
+    /// When that was committed.
+    pub committed_at: Option<Timestamp>,
     pub release: &'a ReleaseSummary,
     pub newly_demoted: &'a [ObjectKey],
     pub owed: Vec<OwedInvalidation>,
@@ -33,6 +37,7 @@ pub struct CommitInput<'a> {
 /// # Panics
 /// When a desired object is neither in place nor among the written ones: the caller commits only whole releases.
 pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
+    let unseen_since = unseen_since(&input);
     let objects = input
         .desired
         .iter()
@@ -63,7 +68,14 @@ pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
         distributions: input.distributions,
         edge_settings: input.edge_settings,
         capabilities: input.capabilities,
+        unseen_since,
     }
+}
+
+/// A release that was made on the record's word knows no more of the headers than the record did.
+fn unseen_since(input: &CommitInput<'_>) -> Option<Timestamp> {
+    let previous = input.previous.filter(|_| input.remote.is_recorded)?;
+    previous.unseen_since.or(input.committed_at)
 }
 
 fn demoted(

@@ -266,22 +266,24 @@ impl Changes {
     fn add_leavers(&mut self, desired: &Desired<'_>, remote: &RemoteState, context: &DiffContext<'_>) {
         if let Some(manifest) = context.manifest {
             for (key, object) in manifest.objects.iter().filter(|(key, _)| !desired.contains_key(*key)) {
-                self.add_leaver(key, fresh_leaver(object, manifest, context), Reason::LeftTheBuild, context);
+                let leaver = seen(key, fresh_leaver(object, manifest, context), remote);
+                self.add_leaver(key, leaver, Reason::LeftTheBuild, context);
             }
             for (key, stale) in manifest.stale.iter().filter(|(key, _)| !desired.contains_key(*key)) {
                 if stale.is_due && context.is_pruned {
                     continue;
                 }
                 let reason = if stale.is_due { Reason::StillDue } else { Reason::GraceEnded };
-                self.add_leaver(key, stale.clone(), reason, context);
+                self.add_leaver(key, seen(key, stale.clone(), remote), reason, context);
             }
         }
         for key in remote.orphans.iter().filter(|key| !desired.contains_key(*key)) {
-            let is_known = context.manifest.is_some_and(|manifest| {
-                manifest.objects.contains_key(key) || manifest.stale.contains_key(key)
-            });
+            let is_known =
+                context.manifest.is_some_and(|manifest| manifest.answers_for(key, context.is_pruned));
             if !is_known {
-                self.changes.push(deletion(key, Reason::LeftByUnfinishedPush, ObjectClass::Other, 0));
+                // Its type is not known; a page goes before the files that it may refer to.
+                let class = ObjectClass::of_lasting_name(key, key.is_page());
+                self.changes.push(deletion(key, Reason::LeftByUnfinishedPush, class, 0));
             }
         }
     }
@@ -310,7 +312,18 @@ fn fresh_leaver(object: &StoredObject, manifest: &Manifest, context: &DiffContex
         last_release: manifest.release.id.clone(),
         left_at: context.now,
         is_due: false,
+        has_drifted: false,
     }
+}
+
+/// What is kept, as far as the bucket was seen to differ from the record.
+fn seen(key: &ObjectKey, mut stale: StaleObject, remote: &RemoteState) -> StaleObject {
+    match (remote.drift.get(key), remote.objects.get(key)) {
+        (Some(Drift::Headers), Some(there)) => stale.object.headers = Arc::clone(&there.headers),
+        (Some(Drift::Missing | Drift::Bytes), _) => stale.has_drifted = true,
+        _ => {}
+    }
+    stale
 }
 
 fn deletion(key: &ObjectKey, reason: Reason, class: ObjectClass, size_bytes: u64) -> Change {

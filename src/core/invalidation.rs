@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::cache_tags::Tagged;
 use super::key::{ObjectKey, ViewerMapping};
-use super::manifest::OwedInvalidation;
+use super::manifest::{DueAfter, OwedInvalidation};
 use super::plan::PlannedInvalidation;
 use super::release::ReleaseId;
 
@@ -71,6 +71,18 @@ pub struct Change<'a> {
     pub tree: &'a BTreeSet<&'a ObjectKey>,
     /// Cache tags under which only changed keys are cached; empty where the distribution reads none.
     pub tagged: &'a [Tagged<'a>],
+    pub occasion: Occasion<'a>,
+}
+
+/// What tells one invalidation from another that has the same paths.
+#[derive(Clone, Copy, Debug)]
+pub struct Occasion<'a> {
+    /// Names the run to the second.
+    pub release_id: &'a ReleaseId,
+    /// Tells apart runs of one second: the ETag of the manifest that the run is planned against, or anything unique.
+    pub base: &'a str,
+    /// When the change is complete.
+    pub due_after: DueAfter,
 }
 
 /// The paths under which viewers reach a key: its own first, then every alias. Never empty, all start with `/`.
@@ -104,7 +116,6 @@ pub fn viewer_paths(path: &str, url_style: UrlStyle) -> Vec<String> {
 /// seconds that CloudFront keeps errors.
 pub fn plan_for(
     distribution_id: &str,
-    release_id: &ReleaseId,
     mapping: &ViewerMapping,
     url_style: UrlStyle,
     change: Change<'_>,
@@ -115,7 +126,7 @@ pub fn plan_for(
     let cached: BTreeSet<String> = change.before.iter().flat_map(|key| paths_of(key)).collect();
     let stale = stale_paths(change.changed, &cached, &paths_of, &[]);
     if stale.is_empty() {
-        return nothing(distribution_id);
+        return nothing(distribution_id, change.occasion.due_after);
     }
     let others: BTreeSet<String> =
         change.tree.iter().flat_map(|key| paths_of(key)).filter(|path| !stale.contains(path)).collect();
@@ -136,7 +147,8 @@ pub fn plan_for(
     let created = created.count() as u64;
     PlannedInvalidation {
         distribution_id: distribution_id.to_owned(),
-        batches: batches(distribution_id, release_id, &items),
+        due_after: change.occasion.due_after,
+        batches: batches(distribution_id, change.occasion, &items),
         collateral: cover.collateral,
         explanation: explain(&cover, tags, items.len(), stale.len(), change.changed.len(), created),
         items,
@@ -175,9 +187,10 @@ fn pays(with_tags: &Cover, tag_count: usize, by_path: &Cover) -> bool {
     by_path.collateral > with_tags.collateral + COLLATERAL_PER_SAVED_PATH * dearer
 }
 
-fn nothing(distribution_id: &str) -> PlannedInvalidation {
+fn nothing(distribution_id: &str, due_after: DueAfter) -> PlannedInvalidation {
     PlannedInvalidation {
         distribution_id: distribution_id.to_owned(),
+        due_after,
         items: Vec::new(),
         batches: Vec::new(),
         collateral: 0,
@@ -240,9 +253,10 @@ fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// Cuts items into batches that CloudFront takes, each with a caller reference that is made of the release, the
-/// distribution and the items: the same batch again is recognized, and another batch never has the same reference.
-pub fn batches(distribution_id: &str, release_id: &ReleaseId, items: &[String]) -> Vec<OwedInvalidation> {
+/// Cuts items into batches that CloudFront takes, each with a caller reference that is made of the occasion,
+/// the distribution and the items: the same batch again is recognized, and another batch never has the same
+/// reference.
+pub fn batches(distribution_id: &str, occasion: Occasion<'_>, items: &[String]) -> Vec<OwedInvalidation> {
     let (wildcards, exact): (Vec<&String>, Vec<&String>) = items.iter().partition(|item| item.ends_with('*'));
     let mut exact = exact.chunks(MAX_EXACT_PATHS);
     let mut wildcards = wildcards.chunks(MAX_WILDCARDS);
@@ -255,22 +269,26 @@ pub fn batches(distribution_id: &str, release_id: &ReleaseId, items: &[String]) 
         let items = some.into_iter().chain(more).flatten();
         let mut items: Vec<String> = items.map(|item| (*item).clone()).collect();
         items.sort();
-        let caller_reference = caller_reference(distribution_id, release_id, batches.len(), &items);
-        batches.push(OwedInvalidation {
+        let mut batch = OwedInvalidation {
             distribution_id: distribution_id.to_owned(),
-            caller_reference,
+            caller_reference: String::new(),
             items,
-        });
+            due_after: occasion.due_after,
+        };
+        batch.caller_reference = caller_reference(&batch, occasion, batches.len());
+        batches.push(batch);
     }
 }
 
-fn caller_reference(distribution_id: &str, release_id: &ReleaseId, index: usize, items: &[String]) -> String {
+fn caller_reference(batch: &OwedInvalidation, occasion: Occasion<'_>, index: usize) -> String {
     let mut hasher = Sha256::new();
-    hasher.update(distribution_id);
-    for item in items {
+    hasher.update(&batch.distribution_id);
+    hasher.update([0, batch.due_after as u8]);
+    hasher.update(occasion.base);
+    for item in &batch.items {
         hasher.update([0]);
         hasher.update(item);
     }
     let digest = const_hex::encode(&hasher.finalize()[..8]);
-    format!("sitepush-{release_id}-{index}-{digest}")
+    format!("sitepush-{}-{index}-{digest}", occasion.release_id)
 }

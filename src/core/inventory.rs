@@ -175,7 +175,8 @@ pub struct RemoteState {
 impl RemoteState {
     /// The state that a manifest describes, taken at its word. `is_pruned` says that what was due is deleted.
     pub fn from_manifest(manifest: &Manifest, is_pruned: bool) -> Self {
-        let kept = manifest.stale.iter().filter(|(_, stale)| !(is_pruned && stale.is_due));
+        let kept = manifest.stale.iter();
+        let kept = kept.filter(|(key, stale)| !stale.has_drifted && manifest.answers_for(key, is_pruned));
         let objects = manifest
             .objects
             .iter()

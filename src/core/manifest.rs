@@ -46,6 +46,8 @@ pub struct StaleObject {
     pub left_at: Timestamp,
     /// Whether this manifest's own prune phase deletes it (else it is kept for open pages).
     pub is_due: bool,
+    /// Whether it was seen to be gone or to have other bytes: then it is sent again if it comes back.
+    pub has_drifted: bool,
 }
 
 /// An invalidation that the release needs. It stays owed until the lock's settlement names its caller reference.
@@ -55,6 +57,27 @@ pub struct OwedInvalidation {
     pub caller_reference: String,
     /// Encoded paths, wildcards and tags, ready to be sent.
     pub items: Vec<String>,
+    #[serde(default)]
+    pub due_after: DueAfter,
+}
+
+/// What must have been done before an invalidation is made. A copy that is fetched between the invalidation and the
+/// change stays for as long as any other: an object that goes must be gone first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DueAfter {
+    /// Everything that the release writes is in place.
+    #[default]
+    Commit,
+    /// The pages that left are deleted. It comes before the deletion of the files that they use.
+    PrunePages,
+    /// The other files that left are deleted.
+    PruneFiles,
+}
+
+impl DueAfter {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Commit, Self::PrunePages, Self::PruneFiles];
 }
 
 /// What was found out about a distribution, so that it need not be asked again.
@@ -95,6 +118,9 @@ pub struct Manifest {
     /// says that it was written.
     pub edge_settings: Option<EdgeSettings>,
     pub capabilities: Capabilities,
+    /// When an earlier release was committed since which the bucket was not compared: objects that were written before
+    /// have the headers that are recorded. None when that is this release itself.
+    pub unseen_since: Option<Timestamp>,
 }
 
 /// Why bytes are not a manifest.
@@ -123,6 +149,13 @@ impl ManifestError {
 }
 
 impl Manifest {
+    /// Whether the record says that the key is there: live, kept for open pages, or still to be deleted. `is_pruned`
+    /// says that what was due is deleted.
+    pub fn answers_for(&self, key: &ObjectKey, is_pruned: bool) -> bool {
+        self.objects.contains_key(key)
+            || self.stale.get(key).is_some_and(|stale| !(is_pruned && stale.is_due))
+    }
+
     /// Gzipped JSON; equal manifests give equal bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut header_sets = HeaderSets::default();
@@ -144,6 +177,7 @@ impl Manifest {
                         last_release: stale.last_release.clone(),
                         left_at: stale.left_at,
                         is_due: stale.is_due,
+                        has_drifted: stale.has_drifted,
                     };
                     (key.clone(), packed)
                 })
@@ -155,6 +189,7 @@ impl Manifest {
             distributions: self.distributions.clone(),
             edge_settings: self.edge_settings.clone(),
             capabilities: self.capabilities,
+            unseen_since: self.unseen_since,
             header_sets: header_sets.sets,
         };
         let mut encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(4));
@@ -182,9 +217,9 @@ impl Manifest {
         }
         let mut stale = BTreeMap::new();
         for (key, packed) in document.stale {
-            let PackedStale { object, last_release, left_at, is_due } = packed;
+            let PackedStale { object, last_release, left_at, is_due, has_drifted } = packed;
             let object = object.unpack(&key, &sets)?;
-            stale.insert(key, StaleObject { object, last_release, left_at, is_due });
+            stale.insert(key, StaleObject { object, last_release, left_at, is_due, has_drifted });
         }
         Ok(Self {
             release: document.release,
@@ -196,6 +231,7 @@ impl Manifest {
             distributions: document.distributions,
             edge_settings: document.edge_settings,
             capabilities: document.capabilities,
+            unseen_since: document.unseen_since,
         })
     }
 }
@@ -222,6 +258,8 @@ struct Document<'a> {
     layout: String,
     release: ReleaseSummary,
     capabilities: Capabilities,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unseen_since: Option<Timestamp>,
     #[serde(default)]
     distributions: BTreeMap<String, DistributionFacts>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -258,6 +296,8 @@ struct PackedStale<'a> {
     left_at: Timestamp,
     #[serde(default)]
     is_due: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    has_drifted: bool,
 }
 
 impl PackedObject<'_> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::diff::{Action, Change, Changes, Reason};
 use super::edge_settings::EdgeSettings;
 use super::key::{KeyPrefix, ObjectKey};
-use super::manifest::{Capabilities, OwedInvalidation};
+use super::manifest::{Capabilities, DueAfter, OwedInvalidation};
 use super::object_class::ObjectClass;
 use super::prices::{self, MicroDollars};
 use super::release::{ReleaseId, ReleaseSummary};
@@ -77,10 +77,12 @@ pub enum Purpose {
     Prune,
 }
 
-/// The invalidation of one distribution.
+/// An invalidation of one distribution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedInvalidation {
     pub distribution_id: String,
+    #[serde(default)]
+    pub due_after: DueAfter,
     /// Encoded paths, wildcards and tags, in order; empty when nothing cached can be stale.
     pub items: Vec<String>,
     /// The same in batches, each with its caller reference.

@@ -17,9 +17,11 @@ use super::invalidation::{self, ChangeKind, UrlStyle};
 use super::inventory::{Desired, RemoteState};
 use super::key::{KeyPrefix, ObjectKey, ViewerMapping};
 use super::lock::Settlement;
-use super::manifest::{DistributionFacts, Manifest, OwedInvalidation, StaleObject};
+use super::manifest::{DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject};
 use super::object_class::ObjectClass;
-use super::plan::{Base, Plan, PlannedEdgeSettings, PlannedInvalidation, Purpose, estimate_cost, order};
+use super::plan::{
+    Base, Phase, Plan, PlannedEdgeSettings, PlannedInvalidation, Purpose, estimate_cost, order,
+};
 use super::release::{Commit, Origin, ReleaseId, ReleaseSummary};
 
 /// What the next release says of itself.
@@ -103,7 +105,7 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
     let invalidations: Vec<PlannedInvalidation> = input
         .distributions
         .iter()
-        .map(|(id, facts)| plan_invalidation(id, facts, input, &changes, manifest, &draft_id))
+        .flat_map(|(id, facts)| plan_invalidations(id, facts, input, &changes, manifest, &draft_id))
         .filter(|planned| !planned.items.is_empty())
         .collect();
     let (debts, mut warnings) = debts(input, manifest);
@@ -207,31 +209,57 @@ fn demotion_warning(key: &ObjectKey) -> String {
     )
 }
 
-fn plan_invalidation(
+/// The invalidations of one distribution, in the order in which they are due.
+fn plan_invalidations(
     distribution_id: &str,
     facts: &DistributionFacts,
     input: &PlanningInput<'_>,
     changes: &Changes,
     manifest: Option<&Manifest>,
     release_id: &ReleaseId,
-) -> PlannedInvalidation {
-    let changed: BTreeMap<ObjectKey, ChangeKind> = changes
-        .changes
-        .iter()
-        .filter_map(|change| Some((change.key.clone(), change_kind(change)?)))
-        .collect();
+) -> Vec<PlannedInvalidation> {
+    let mut by_time: BTreeMap<DueAfter, BTreeMap<ObjectKey, ChangeKind>> = BTreeMap::new();
+    for change in &changes.changes {
+        if let Some(kind) = change_kind(change) {
+            by_time.entry(due_after(change)).or_default().insert(change.key.clone(), kind);
+        }
+    }
+    let base = input.live.map_or("", |(_, e_tag)| e_tag);
+    let is_changed = |key: &ObjectKey| by_time.values().any(|changed| changed.contains_key(key));
     let before: BTreeSet<&ObjectKey> =
         manifest.into_iter().flat_map(|manifest| manifest.objects.keys()).collect();
-    let tree = before.iter().chain(input.desired.keys()).copied().collect();
     let mapping = ViewerMapping { prefix: input.prefix.clone(), origin_path: facts.origin_path.clone() };
-    let tagged = if facts.has_cache_tags && input.remote.is_recorded {
-        let live = manifest.into_iter().flat_map(cacheable);
-        cache_tags::covering_tags(live, |key| changed.contains_key(key))
-    } else {
-        Vec::new()
+    let plan_at = |(due_after, changed): (&DueAfter, &BTreeMap<ObjectKey, ChangeKind>)| {
+        // Dropping what changes at another time is no loss.
+        let is_own = |key: &&ObjectKey| changed.contains_key(*key) || !is_changed(key);
+        let tree = before.iter().chain(input.desired.keys()).copied().filter(is_own).collect();
+        let has_tags = facts.has_cache_tags && input.remote.is_recorded;
+        let live = manifest.into_iter().filter(|_| has_tags).flat_map(cacheable);
+        let mut tagged = cache_tags::covering_tags(live, |key| match due_after {
+            DueAfter::Commit => is_changed(key),
+            // By now the pages that were written carry their new tags, and some of those may be the old ones.
+            DueAfter::PrunePages | DueAfter::PruneFiles => changed.contains_key(key),
+        });
+        tagged.retain(|(_, keys)| keys.iter().any(|key| changed.contains_key(*key)));
+        let change = invalidation::Change {
+            changed,
+            before: &before,
+            tree: &tree,
+            tagged: &tagged,
+            occasion: invalidation::Occasion { release_id, base, due_after: *due_after },
+        };
+        invalidation::plan_for(distribution_id, &mapping, input.url_style, change)
     };
-    let change = invalidation::Change { changed: &changed, before: &before, tree: &tree, tagged: &tagged };
-    invalidation::plan_for(distribution_id, release_id, &mapping, input.url_style, change)
+    by_time.iter().map(plan_at).collect()
+}
+
+/// When a change is complete: before that, a cache that is told to drop a copy may fetch the same again.
+fn due_after(change: &Change) -> DueAfter {
+    match Phase::of(change) {
+        Phase::Fingerprinted | Phase::Files | Phase::Pages | Phase::Entrances => DueAfter::Commit,
+        Phase::PrunePages => DueAfter::PrunePages,
+        Phase::PruneFiles => DueAfter::PruneFiles,
+    }
 }
 
 /// What may be cached, with the headers that it was stored with.
@@ -246,7 +274,7 @@ fn change_kind(change: &Change) -> Option<ChangeKind> {
     match (&change.action, &change.reason) {
         // Nobody can have cached what was never there; an immutable object that goes is right wherever it is cached.
         (_, Reason::New) | (Action::Delete, _) if is_fingerprinted => None,
-        // The run that should have deleted it has made its invalidation.
+        // The invalidation is among the debts, as long as it was not made after the deletion.
         (Action::Delete, Reason::StillDue) => None,
         (Action::Delete, _) => Some(ChangeKind::Deleted),
         (_, Reason::New) => Some(ChangeKind::Created),

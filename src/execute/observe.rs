@@ -30,8 +30,8 @@ pub struct Observation {
     pub odd_keys: u64,
 }
 
-/// Lists the target and asks for the headers of what may have been written since `manifest` was committed
-/// (`committed_at`, by the service's clock, to the second). Headers cannot change without a write, and a write
+/// Lists the target and asks for the headers of what may have been written since they were known: since `manifest` was
+/// committed (`committed_at`, by the service's clock, to the second), or an earlier one if it was made unseen. Headers cannot change without a write, and a write
 /// shows in the listing's time; so nothing else needs to be asked.
 ///
 /// # Errors
@@ -42,6 +42,7 @@ pub async fn observe(
     committed_at: Option<Timestamp>,
 ) -> Result<Observation, CallError> {
     let (listing, odd_keys) = bucket.list_objects().await?;
+    let committed_at = manifest.and_then(|manifest| manifest.unseen_since).or(committed_at);
     let suspicious = manifest.into_iter().flat_map(|manifest| {
         let known =
             manifest.objects.iter().chain(manifest.stale.iter().map(|(key, stale)| (key, &stale.object)));

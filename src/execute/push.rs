@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::core::commit::{CommitInput, forgotten_releases, next_manifest};
@@ -16,7 +17,9 @@ use crate::core::event::{Event, EventSink};
 use crate::core::inventory::{Desired, LocalInventory, RemoteState};
 use crate::core::key::ObjectKey;
 use crate::core::lock::{FoundLock, LockState, ProcessIdentity, Settlement};
-use crate::core::manifest::{Capabilities, DistributionFacts, Manifest, OwedInvalidation, StaleObject};
+use crate::core::manifest::{
+    Capabilities, DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject,
+};
 use crate::core::outcome::{Ending, Outcome};
 use crate::core::plan::{DELETE_BATCH_KEYS, Phase, Plan};
 use crate::core::release::ReleaseId;
@@ -56,6 +59,8 @@ pub struct Work<'a> {
     pub desired: &'a Desired<'a>,
     pub remote: &'a RemoteState,
     pub previous: Option<&'a Manifest>,
+    /// When that was committed, by the service's clock.
+    pub committed_at: Option<Timestamp>,
     pub found_lock: Option<&'a FoundLock>,
     /// Why the bucket was compared with the manifest first, if it was.
     pub took_over: Option<String>,
@@ -191,9 +196,15 @@ impl<'a> Run<'a> {
         self.is_dirty = false;
         // A page that is fetched again must be fetched by the new settings.
         let told = self.write_edge_settings().await;
-        let owed = self.pay_debts().await;
-        self.prune().await?;
-        told.and(owed)
+        let owed = self.pay_debts(DueAfter::Commit).await;
+        told.and(owed)?;
+        // The pages that left are gone from the bucket and the caches before the files go that they use; and what is
+        // dropped from the caches is gone from the bucket, or it would be fetched again.
+        self.prune(Phase::PrunePages).await?;
+        self.pay_debts(DueAfter::PrunePages).await?;
+        self.prune(Phase::PruneFiles).await?;
+        self.settlement.is_pruned = true;
+        self.pay_debts(DueAfter::PruneFiles).await
     }
 
     /// A run that died between its commit and the copy of the record left a live release that has no record.
@@ -205,11 +216,9 @@ impl<'a> Run<'a> {
     }
 
     async fn declare_intent(&mut self) -> Result<(), Halt> {
-        let known = |key: &ObjectKey| {
-            self.work.previous.is_some_and(|manifest| {
-                manifest.objects.contains_key(key) || manifest.stale.contains_key(key)
-            })
-        };
+        let is_pruned = self.settlement.is_pruned;
+        let known =
+            |key: &ObjectKey| self.work.previous.is_some_and(|manifest| manifest.answers_for(key, is_pruned));
         let mut creates: BTreeSet<ObjectKey> = self
             .work
             .plan
@@ -309,6 +318,7 @@ impl<'a> Run<'a> {
             stale: self.work.stale,
             written: &self.outcome.written,
             previous: self.work.previous,
+            committed_at: self.work.committed_at,
             release: &self.work.plan.release,
             newly_demoted: self.work.newly_demoted,
             owed,
@@ -385,11 +395,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Makes what is owed. One distribution failing does not keep the others from their due.
-    async fn pay_debts(&mut self) -> Result<(), Halt> {
+    /// Makes what is owed by now. One distribution failing does not keep the others from their due.
+    async fn pay_debts(&mut self, due_after: DueAfter) -> Result<(), Halt> {
         let new_debts = self.work.plan.invalidations.iter().flat_map(|planned| planned.batches.iter());
+        let owed = self.work.plan.debts.iter().chain(new_debts);
         let mut result = Ok(());
-        for owed in self.work.plan.debts.iter().chain(new_debts) {
+        for owed in owed.filter(|owed| owed.due_after == due_after) {
             let paid =
                 invalidate::pay(&self.tools.cloudfront, owed, self.tools.completion, &self.tools.events)
                     .await;
@@ -410,42 +421,33 @@ impl<'a> Run<'a> {
         result
     }
 
-    /// Deletes what is due, pages before the files that they use. Only after every invalidation has been made:
-    /// a cached page may still refer to what goes.
-    async fn prune(&mut self) -> Result<(), Halt> {
-        for phase in [Phase::PrunePages, Phase::PruneFiles] {
-            let keys: Vec<&ObjectKey> = self.work.plan.phase(phase).map(|change| &change.key).collect();
-            if keys.is_empty() {
-                continue;
-            }
-            if !self.outcome.failures.is_empty() || self.tools.stop.is_requested() || self.lock.is_lost() {
-                self.outcome.failed_phase.get_or_insert(phase);
-                return Err(Halt);
-            }
-            (self.tools.events)(Event::PhaseStarted { phase, items: keys.len() as u64, bytes: 0 });
-            for batch in keys.chunks(DELETE_BATCH_KEYS) {
-                match self.tools.bucket.delete_objects(batch).await {
-                    Ok(failed) => {
-                        self.outcome.deleted_count += (batch.len() - failed.len()) as u64;
-                        for (key, error) in failed {
-                            self.outcome.failures.push(failure(format!("cannot delete `{key}`"), &error));
-                        }
-                    }
-                    Err(error) => {
-                        self.outcome.failed_phase = Some(phase);
-                        return Err(self.fail("cannot delete objects", &error));
+    /// Deletes what is due in this stage. Only after everything before it has succeeded.
+    async fn prune(&mut self, phase: Phase) -> Result<(), Halt> {
+        let keys: Vec<&ObjectKey> = self.work.plan.phase(phase).map(|change| &change.key).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.outcome.failed_phase = Some(phase);
+        if self.tools.stop.is_requested() || self.lock.is_lost() {
+            return Err(Halt);
+        }
+        (self.tools.events)(Event::PhaseStarted { phase, items: keys.len() as u64, bytes: 0 });
+        for batch in keys.chunks(DELETE_BATCH_KEYS) {
+            match self.tools.bucket.delete_objects(batch).await {
+                Ok(failed) => {
+                    self.outcome.deleted_count += (batch.len() - failed.len()) as u64;
+                    for (key, error) in failed {
+                        self.outcome.failures.push(failure(format!("cannot delete `{key}`"), &error));
                     }
                 }
+                Err(error) => return Err(self.fail("cannot delete objects", &error)),
             }
-            if !self.outcome.failures.is_empty() {
-                self.outcome.failed_phase = Some(phase);
-                return Err(Halt);
-            }
-            (self.tools.events)(Event::PhaseDone { phase });
         }
-        if self.outcome.failures.is_empty() {
-            self.settlement.is_pruned = true;
+        if !self.outcome.failures.is_empty() {
+            return Err(Halt);
         }
+        self.outcome.failed_phase = None;
+        (self.tools.events)(Event::PhaseDone { phase });
         Ok(())
     }
 

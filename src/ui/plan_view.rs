@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::core::diff::{Action, Change, Reason};
+use crate::core::manifest::DueAfter;
 use crate::core::plan::{Phase, Plan, PlannedInvalidation, Purpose, Totals};
 
 use super::human;
@@ -114,9 +115,14 @@ fn explain(change: &Change) -> String {
 
 fn render_invalidation(text: &mut String, invalidation: &PlannedInvalidation) {
     let count = human::count(invalidation.items.len() as u64, "item", "items");
+    let when = match invalidation.due_after {
+        DueAfter::Commit => "",
+        DueAfter::PrunePages => " once the pages are deleted",
+        DueAfter::PruneFiles => " once the files are deleted",
+    };
     let _ = writeln!(
         text,
-        "\n  {} {} {}",
+        "\n  {} {}{when} {}",
         paint(style::BOLD, "invalidate"),
         invalidation.distribution_id,
         paint(style::DIM, &format!("({count})"))

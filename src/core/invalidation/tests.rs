@@ -29,6 +29,10 @@ fn id() -> ReleaseId {
     ReleaseId::try_from("20261123T101530Z-1a2b3c4".to_owned()).expect("an id")
 }
 
+fn occasion<'a>(release_id: &'a ReleaseId, base: &'a str, due_after: DueAfter) -> Occasion<'a> {
+    Occasion { release_id, base, due_after }
+}
+
 fn no_collateral() -> CoverRules {
     CoverRules { max_wildcards: MAX_WILDCARDS, collateral_per_saved_path: Some(0) }
 }
@@ -42,10 +46,15 @@ fn plan(changed: &[(&str, ChangeKind)], unchanged: &[&str], mapping: &ViewerMapp
     let tree = changed.keys().chain(&unchanged).collect();
     plan_for(
         "E1",
-        &id(),
         mapping,
         UrlStyle::Clean,
-        Change { changed: &changed, before: &before, tree: &tree, tagged: &[] },
+        Change {
+            changed: &changed,
+            before: &before,
+            tree: &tree,
+            tagged: &[],
+            occasion: occasion(&id(), "1", DueAfter::Commit),
+        },
     )
 }
 
@@ -176,7 +185,7 @@ fn batches_hold_what_cloudfront_takes_and_do_not_run_into_one_another() {
         .map(|number| format!("/{number:05}"))
         .chain((0..20).map(|number| format!("/w{number:02}/*")))
         .collect();
-    let batches = batches("E1", &id(), &items);
+    let batches = batches("E1", occasion(&id(), "1", DueAfter::Commit), &items);
     let counts = |batch: &OwedInvalidation| {
         let wildcards = batch.items.iter().filter(|item| item.ends_with('*')).count();
         (batch.items.len() - wildcards, wildcards)
@@ -190,11 +199,18 @@ fn batches_hold_what_cloudfront_takes_and_do_not_run_into_one_another() {
 fn a_caller_reference_names_one_batch_of_one_release() {
     let one = |items: &[&str]| {
         let items: Vec<String> = items.iter().map(|item| (*item).to_owned()).collect();
-        batches("E1", &id(), &items)[0].caller_reference.clone()
+        batches("E1", occasion(&id(), "1", DueAfter::Commit), &items)[0].caller_reference.clone()
     };
     assert_eq!(one(&["/a", "/b"]), one(&["/b", "/a"]));
     assert_ne!(one(&["/a"]), one(&["/b"]));
     assert_ne!(one(&["/ab"]), one(&["/a", "b"]));
+    let at = |due_after, base| {
+        batches("E1", occasion(&id(), base, due_after), &["/a".to_owned()])[0].caller_reference.clone()
+    };
+    let references: BTreeSet<String> =
+        DueAfter::ALL.into_iter().map(|due_after| at(due_after, "1")).collect();
+    assert_eq!(references.len(), 3, "the same paths once more, after a deletion, are another invalidation");
+    assert_ne!(at(DueAfter::Commit, "1"), at(DueAfter::Commit, "2"), "two runs of one second");
 }
 
 /// Paths of a small site: short segments, so that prefixes collide often.
@@ -289,9 +305,10 @@ proptest! {
         let live = objects.iter().map(|(key, (headers, _))| (key, headers));
         let tagged = cache_tags::covering_tags(live, |key| changed.contains_key(key));
         let mapping = ViewerMapping::default();
+        let release = id();
         let plan_with = |tagged: &[Tagged<'_>]| {
-            let change = Change { changed: &changed, before: &tree, tree: &tree, tagged };
-            plan_for("E1", &id(), &mapping, UrlStyle::Clean, change)
+            let change = Change { changed: &changed, before: &tree, tree: &tree, tagged, occasion: occasion(&release, "1", DueAfter::Commit) };
+            plan_for("E1", &mapping, UrlStyle::Clean, change)
         };
         let planned = plan_with(&tagged);
         for (key, (headers, is_changed)) in &objects {

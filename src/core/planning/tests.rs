@@ -119,6 +119,7 @@ fn applied(
         stale: &planned.stale,
         written: &written,
         previous: live,
+        committed_at: None,
         release: &planned.plan.release,
         newly_demoted: demoted,
         owed: planned.plan.invalidations.iter().flat_map(|planned| planned.batches.clone()).collect(),
@@ -205,7 +206,7 @@ proptest! {
         let live = applied(&first, &[], None, &planned(&first, &[], None, false, 0));
         let (second, demoted) = inventory(&after, Some(&live));
         let plan = planned(&second, &demoted, Some(&live), true, 60).plan;
-        let phases: Vec<_> = plan.changes.iter().map(crate::core::plan::Phase::of).collect();
+        let phases: Vec<_> = plan.changes.iter().map(Phase::of).collect();
         prop_assert!(phases.is_sorted());
         let keys: BTreeSet<_> = plan.changes.iter().map(|change| &change.key).collect();
         prop_assert_eq!(keys.len(), plan.changes.len(), "a key is changed once");
@@ -297,6 +298,7 @@ fn debts_of_a_distribution_that_left_the_target_are_told_and_dropped() {
         distribution_id: id.into(),
         caller_reference: format!("r-{id}"),
         items: vec!["/".into()],
+        due_after: DueAfter::Commit,
     };
     live.owed = vec![owed("E1"), owed("E9")];
     let remote = RemoteState::from_manifest(&live, true);

@@ -1,0 +1,76 @@
+//! Histories that once broke a promise.
+
+use crate::machine::Machine;
+use crate::step::{Act, Edit, Keep, Step, Trouble};
+
+/// Plays a history.
+#[track_caller]
+fn holds(history: &[Step]) {
+    Machine::new().play(history).unwrap_or_else(|problem| panic!("{problem}"));
+}
+
+fn push(trouble: Trouble) -> Step {
+    Step::Push { verify: false, keep: Keep::Default, trouble }
+}
+
+#[test]
+fn a_page_whose_deletion_failed_at_first_does_not_live_on_in_the_caches() {
+    holds(&[
+        push(Trouble::None),
+        Step::Edit(Edit::Remove { page: 4 }),
+        push(Trouble::RefusedDeletes),
+        Step::Visit,
+    ]);
+}
+
+#[test]
+fn what_a_killed_rollback_restored_is_not_forgotten() {
+    holds(&[
+        push(Trouble::None),
+        Step::Edit(Edit::Page { page: 0, text: 1 }),
+        push(Trouble::None),
+        Step::Edit(Edit::Theme(1)),
+        push(Trouble::None),
+        Step::Rollback { back: 1, trouble: Trouble::Kill(3) },
+    ]);
+}
+
+#[test]
+fn headers_that_somebody_changed_are_seen_after_later_releases_too() {
+    holds(&[
+        push(Trouble::None),
+        Step::Stranger(Act::Reheader(14)),
+        Step::Edit(Edit::Page { page: 2, text: 3 }),
+        push(Trouble::None),
+    ]);
+}
+
+#[test]
+fn a_kept_file_that_was_seen_to_be_damaged_is_sent_again_when_it_comes_back() {
+    for act in [Act::Overwrite(2), Act::Reheader(2), Act::Delete(2)] {
+        holds(&[
+            push(Trouble::None),
+            Step::Edit(Edit::Bundles { bundle: 2 }),
+            push(Trouble::None),
+            Step::Stranger(act),
+            Step::Edit(Edit::Style(1)),
+            Step::Push { verify: true, keep: Keep::Default, trouble: Trouble::None },
+            Step::Edit(Edit::Bundles { bundle: 0 }),
+            push(Trouble::None),
+            push(Trouble::None),
+        ]);
+    }
+}
+
+#[test]
+fn a_repair_and_a_push_within_one_second_are_two_invalidations() {
+    holds(&[
+        push(Trouble::None),
+        Step::Stranger(Act::Delete(1)),
+        Step::Edit(Edit::Page { page: 1, text: 3 }),
+        Step::ExpiredLock,
+        Step::Prune { keep: 2, trouble: Trouble::None },
+        Step::Visit,
+        push(Trouble::None),
+    ]);
+}
