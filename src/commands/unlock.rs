@@ -32,10 +32,7 @@ pub async fn run(args: &UnlockArgs) -> Result<ExitCode, Error> {
     if let (false, Err(busy)) = (args.force, world.recovery(connected.clock.service_now())) {
         return Err(busy);
     }
-    let state = LockState::Unfinished {
-        since: connected.clock.service_now(),
-        release_id: found.release_id().cloned(),
-    };
+    let state = found.left_unfinished(connected.clock.service_now());
     let record = LockRecord::new(state, found.record.settlement.clone());
     let bytes = serde_json::to_vec_pretty(&record).expect("a lock record has only string keys");
     let condition = Condition::Matches(found.e_tag.clone());

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::core::inventory::{LocalInventory, RemoteState};
+use crate::core::inventory::{Listing, LocalInventory, Orphans, RemoteState};
 use crate::core::key::ObjectKey;
 use crate::core::lock::{self, FoundLock, LockDecision, Settlement};
 use crate::core::manifest::Manifest;
@@ -160,24 +160,24 @@ pub async fn remote_state(
         observe::observe(bucket, world.manifest(), committed_at).await.map_err(failed)?;
     remote.correct(&listing, &seen_headers);
     if is_recovery {
-        let declared = read_intent(connected, world).await.map_err(failed)?;
-        remote.orphans = declared.into_iter().filter(|key| listing.contains_key(key)).collect();
+        remote.orphans = read_orphans(connected, world, &listing).await.map_err(failed)?;
     }
     if let Some(local) = local {
         let adoption = if is_recovery { Adoption::Fingerprinted } else { Adoption::Everything };
         observe::adopt(bucket, local, &listing, adoption, &mut remote).await.map_err(failed)?;
     }
+    remote.mark_strangers(&listing);
     Ok(remote)
 }
 
-/// The keys that the unfinished run was about to create.
-async fn read_intent(connected: &Connected, world: &World) -> Result<Vec<ObjectKey>, CallError> {
-    let Some(unfinished) = world.lock.as_ref().and_then(FoundLock::release_id) else { return Ok(Vec::new()) };
-    let Some(file) = connected.bucket.get_state(INTENT_FILE).await? else { return Ok(Vec::new()) };
+/// What the unfinished run created.
+async fn read_orphans(connected: &Connected, world: &World, listing: &Listing) -> Result<Orphans, CallError> {
+    let found = world.lock.as_ref().filter(|found| found.unfinished_releases().next().is_some());
+    let Some(found) = found else { return Ok(Orphans::default()) };
+    let Some(file) = connected.bucket.get_state(INTENT_FILE).await? else { return Ok(Orphans::default()) };
     // One that cannot be read was not ours to begin with: then nothing is known to be an orphan, and nothing goes.
     let intent: Option<Intent> = serde_json::from_slice(&file.bytes).ok();
-    Ok(intent
-        .filter(|intent| intent.release_id == *unfinished)
-        .map(|intent| intent.creates.into_iter().collect())
-        .unwrap_or_default())
+    let is_unfinished = |intent: &Intent| found.unfinished_releases().any(|id| *id == intent.release_id);
+    let orphans = intent.filter(is_unfinished).zip(file.last_modified);
+    Ok(orphans.map(|(intent, written_at)| intent.orphans(written_at, listing)).unwrap_or_default())
 }

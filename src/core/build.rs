@@ -14,7 +14,6 @@ use super::headers::ObjectHeaders;
 use super::inventory::{LocalFile, LocalInventory, Packing};
 use super::key::ObjectKey;
 use super::manifest::Manifest;
-use super::object_class::ObjectClass;
 
 /// A file of the build, hashed and not yet classified.
 #[derive(Clone, Debug)]
@@ -36,7 +35,7 @@ pub struct UnclassifiedFile {
 #[derive(Clone, Debug, Default)]
 pub struct ClassifiedBuild {
     pub inventory: LocalInventory,
-    /// Keys whose names look fingerprinted and whose bytes are not those that were published under them.
+    /// Keys that were published as immutable, by their name or by a rule, and come with other bytes.
     pub newly_demoted: Vec<ObjectKey>,
 }
 
@@ -52,7 +51,7 @@ pub fn classify(
     for file in files {
         let verdict = file.verdict;
         let is_known_demoted = manifest.is_some_and(|manifest| manifest.demoted.contains_key(&file.key));
-        let is_newly_demoted = verdict.fingerprinted && !is_known_demoted && has_other_bytes(&file, manifest);
+        let is_newly_demoted = !is_known_demoted && has_other_bytes(&file, manifest);
         let classified = rules.classify(
             &file.key,
             &file.first_bytes,
@@ -86,7 +85,7 @@ fn has_other_bytes(file: &UnclassifiedFile, manifest: Option<&Manifest>) -> bool
     let Some(manifest) = manifest else { return false };
     let published =
         manifest.objects.get(&file.key).or_else(|| manifest.stale.get(&file.key).map(|stale| &stale.object));
-    published.is_some_and(|object| object.class == ObjectClass::Fingerprinted && object.sha256 != file.sha256)
+    published.is_some_and(|object| object.headers.is_immutable() && object.sha256 != file.sha256)
 }
 
 /// Shares equal values: a site has thousands of files and a handful of header sets.

@@ -277,7 +277,7 @@ impl Changes {
                 self.add_leaver(key, seen(key, stale.clone(), remote), reason, context);
             }
         }
-        for key in remote.orphans.iter().filter(|key| !desired.contains_key(*key)) {
+        for key in remote.orphans.keys.iter().filter(|key| !desired.contains_key(*key)) {
             let is_known =
                 context.manifest.is_some_and(|manifest| manifest.answers_for(key, context.is_pruned));
             if !is_known {

@@ -39,6 +39,10 @@ pub enum Refusal {
         "the build lacks {leaving} of the {live} live pages and files, more than {limit_percent}%; it looks incomplete"
     )]
     Shrunken { leaving: u64, live: u64, limit_percent: u8 },
+    #[error(
+        "the build has {files} files with hashed names, and the live release {live}, more than {limit_percent}% of which are missing; it looks incomplete"
+    )]
+    LacksFingerprinted { files: u64, live: u64, limit_percent: u8 },
     #[error("the build has no `index.html`, but the live release has one")]
     RootPageMissing,
     #[error("the build is empty")]
@@ -64,7 +68,7 @@ impl Refusal {
             Self::TooManyDeletes { .. } => {
                 "check that this is the right folder and target, or raise `--max-deletes`"
             }
-            Self::Shrunken { .. } | Self::RootPageMissing => {
+            Self::Shrunken { .. } | Self::LacksFingerprinted { .. } | Self::RootPageMissing => {
                 "check that the build finished and this is the right folder, or pass `--allow-shrink`"
             }
             Self::Empty => "run the build first, and check the folder's name",
@@ -109,16 +113,20 @@ pub fn check(
     live: Option<&Manifest>,
     limits: &Limits,
 ) -> Result<(), Refusal> {
-    if let Purpose::Rollback { to } = &plan.purpose
-        && !plan.unavailable.is_empty()
-    {
+    if !plan.unavailable.is_empty() {
+        let live = || plan.base.as_ref().map_or(&plan.release.id, |base| &base.release_id);
+        let to = if let Purpose::Rollback { to } = &plan.purpose { to } else { live() };
         let keys = plan.unavailable.iter().map(ToString::to_string).collect();
         return Err(Refusal::Unavailable { to: to.clone(), keys });
     }
     if plan.purpose == Purpose::Push {
         check_build(plan, desired, live, limits)?;
     }
-    let count = plan.changes.iter().filter(|change| change.action == Action::Delete).count() as u64;
+    // What leaves is judged by the push that it leaves with; a push must not stop because of what left long ago.
+    let is_routine = |reason: &Reason| matches!(reason, Reason::GraceEnded | Reason::StillDue);
+    let deletes = plan.changes.iter().filter(|change| change.action == Action::Delete);
+    let counted = deletes.filter(|change| plan.purpose == Purpose::Prune || !is_routine(&change.reason));
+    let count = counted.count() as u64;
     if count > limits.max_deletes {
         return Err(Refusal::TooManyDeletes { count, limit: limits.max_deletes });
     }
@@ -138,6 +146,7 @@ fn check_build(
     if live.objects.contains_key("index.html") && !desired.keys().any(|key| key.as_str() == "index.html") {
         return Err(Refusal::RootPageMissing);
     }
+    check_fingerprinted(desired, live, limits)?;
     let live_count =
         live.objects.values().filter(|object| object.class != ObjectClass::Fingerprinted).count() as u64;
     let digests: HashSet<&Sha256Digest> = desired.values().map(|object| &object.sha256).collect();
@@ -160,6 +169,20 @@ fn check_build(
         });
     }
     Ok(())
+}
+
+/// Hashed names all change with a new bundle, so only their number tells whether they were built. A handful is no sign.
+fn check_fingerprinted(desired: &Desired<'_>, live: &Manifest, limits: &Limits) -> Result<(), Refusal> {
+    const HANDFUL: u64 = 10;
+    let is_fingerprinted = |class: &ObjectClass| *class == ObjectClass::Fingerprinted;
+    let files = desired.values().filter(|object| is_fingerprinted(&object.class)).count() as u64;
+    let live = live.objects.values().filter(|object| is_fingerprinted(&object.class)).count() as u64;
+    let limit_percent = limits.max_delete_percent;
+    let missing = live.saturating_sub(files);
+    if live < HANDFUL || missing * 100 <= live * u64::from(limit_percent) {
+        return Ok(());
+    }
+    Err(Refusal::LacksFingerprinted { files, live, limit_percent })
 }
 
 /// What visitors call a page: `about` for `about.html` and for `about/index.html`.

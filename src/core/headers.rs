@@ -59,6 +59,13 @@ pub struct ObjectHeaders {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl ObjectHeaders {
+    /// Whether browsers and caches were told never to ask again.
+    pub fn is_immutable(&self) -> bool {
+        self.cache_control.as_deref().is_some_and(|text| text.contains("immutable"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

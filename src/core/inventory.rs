@@ -13,6 +13,7 @@ use super::headers::ObjectHeaders;
 use super::key::ObjectKey;
 use super::manifest::{Manifest, StoredObject};
 use super::object_class::ObjectClass;
+use super::release::ReleaseId;
 
 /// Whether the bytes are compressed before they are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -159,6 +160,16 @@ pub fn unknown_keys(listing: Listing, is_known: impl Fn(&ObjectKey) -> bool) -> 
     listing.into_keys().filter(|key| !is_known(key) && !is_others(key)).collect()
 }
 
+/// Objects that an unfinished push made and no manifest names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orphans {
+    pub keys: BTreeSet<ObjectKey>,
+    /// When the oldest intent that names them was written: what is older is not of that push.
+    pub since: Option<jiff::Timestamp>,
+    /// Whose intent was read.
+    pub release_id: Option<ReleaseId>,
+}
+
 /// The objects of the target as far as they are known to be there.
 #[derive(Clone, Debug, Default)]
 pub struct RemoteState {
@@ -166,8 +177,8 @@ pub struct RemoteState {
     pub objects: BTreeMap<ObjectKey, StoredObject>,
     /// Keys that differ from the manifest. Those with other bytes or none are absent from `objects`.
     pub drift: BTreeMap<ObjectKey, Drift>,
-    /// Keys that an unfinished push made and no manifest names.
-    pub orphans: BTreeSet<ObjectKey>,
+    /// What an unfinished push made and no manifest names.
+    pub orphans: Orphans,
     /// Whether this is the manifest's word alone: the last run ended, so nothing else can have been cached.
     pub is_recorded: bool,
 }
@@ -184,6 +195,13 @@ impl RemoteState {
             .chain(kept.map(|(key, stale)| (key.clone(), stale.object.clone())))
             .collect();
         Self { objects, is_recorded: true, ..Self::default() }
+    }
+
+    /// Takes what is listed and not known for what visitors may have seen: whatever is written there is written over it.
+    pub fn mark_strangers(&mut self, listing: &Listing) {
+        for key in listing.keys().filter(|key| !self.objects.contains_key(*key)) {
+            self.drift.entry(key.clone()).or_insert(Drift::Foreign);
+        }
     }
 
     /// Corrects the state by what was seen in the bucket: an object whose listing differs from the manifest is

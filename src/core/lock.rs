@@ -14,6 +14,10 @@ use super::release::ReleaseId;
 /// How long a lease holds without being renewed. A holder renews it at a third of that.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(90);
 
+/// A holder that could not renew its lease stops this long before it runs out, so that what it has in flight ends
+/// before somebody else may begin.
+pub const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(30);
+
 /// Which process holds the lock, precisely enough to tell that it is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessIdentity {
@@ -49,6 +53,9 @@ pub enum LockState {
     Held {
         holder: ProcessIdentity,
         release_id: Option<ReleaseId>,
+        /// The release of an unfinished run before it, whose intent lies in the bucket until this one writes its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unfinished: Option<ReleaseId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         commit: Option<String>,
         started: Timestamp,
@@ -59,6 +66,9 @@ pub enum LockState {
         since: Timestamp,
         /// Whose intent tells what it made.
         release_id: Option<ReleaseId>,
+        /// As in `Held`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unfinished: Option<ReleaseId>,
     },
 }
 
@@ -114,14 +124,22 @@ pub struct FoundLock {
 }
 
 impl FoundLock {
-    /// The release that was being made when the lock was left behind.
-    pub fn release_id(&self) -> Option<&ReleaseId> {
-        match &self.record.state {
-            LockState::Free => None,
-            LockState::Held { release_id, .. } | LockState::Unfinished { release_id, .. } => {
-                release_id.as_ref()
+    /// The releases that were being made when the lock was left behind: the intent of one of them lies in the bucket.
+    pub fn unfinished_releases(&self) -> impl Iterator<Item = &ReleaseId> {
+        let (own, inherited) = match &self.record.state {
+            LockState::Free => (None, None),
+            LockState::Held { release_id, unfinished, .. }
+            | LockState::Unfinished { release_id, unfinished, .. } => {
+                (release_id.as_ref(), unfinished.as_ref())
             }
-        }
+        };
+        own.into_iter().chain(inherited)
+    }
+
+    /// The state in which the next run compares the bucket, with what it has to know of the runs before.
+    pub fn left_unfinished(&self, since: Timestamp) -> LockState {
+        let mut releases = self.unfinished_releases().cloned();
+        LockState::Unfinished { since, release_id: releases.next(), unfinished: releases.next() }
     }
 }
 
@@ -192,6 +210,7 @@ mod tests {
         let state = LockState::Held {
             holder,
             release_id: None,
+            unfinished: None,
             commit: None,
             started: Timestamp::UNIX_EPOCH,
             expires,
@@ -220,7 +239,7 @@ mod tests {
         let mut found = held(1);
         found.record.state = LockState::Free;
         assert_eq!(decide(Some(&found), at(0), |_| false), LockDecision::Clean);
-        found.record.state = LockState::Unfinished { since: at(0), release_id: None };
+        found.record.state = LockState::Unfinished { since: at(0), release_id: None, unfinished: None };
         assert!(matches!(decide(Some(&found), at(0), |_| false), LockDecision::Recover { .. }));
     }
 

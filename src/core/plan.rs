@@ -237,9 +237,9 @@ pub fn estimate_cost(
     // The manifest and the lock.
     let mut cost = Cost { read_requests: 2, ..Cost::default() };
     if is_first {
-        // Whether it keeps versions; what is in it; whether it honors conditions.
+        // Whether it keeps versions; what is in it; whether it honors conditions, of both kinds.
         cost.read_requests += 1;
-        cost.write_requests += 2;
+        cost.write_requests += 3;
     }
     let mut deletes = 0;
     for change in &changes.changes {

@@ -166,19 +166,20 @@ fn postpone_graces(changes: &mut Changes) {
     }
 }
 
-/// What an earlier run owed. A distribution that is no longer the target's is owed nothing.
+/// What an earlier run owed. What a distribution is owed that this run does not name stays owed.
 fn debts(input: &PlanningInput<'_>, manifest: Option<&Manifest>) -> (Vec<OwedInvalidation>, Vec<String>) {
     let mut warnings = Vec::new();
     let unpaid = manifest
         .into_iter()
         .flat_map(|manifest| manifest.owed.iter())
         .filter(|owed| !input.settlement.paid.contains(&owed.caller_reference));
-    let (debts, dropped): (Vec<_>, Vec<_>) =
+    let (debts, others): (Vec<_>, Vec<_>) =
         unpaid.cloned().partition(|owed| input.distributions.contains_key(&owed.distribution_id));
-    for owed in dropped {
+    for owed in others {
         warnings.push(format!(
-            "an invalidation of {} items is owed to distribution {}, which is not a distribution of this target any more",
+            "an invalidation of {} items is owed to distribution {}, which this run does not name: a run with `--distribution {}` makes it",
             owed.items.len(),
+            owed.distribution_id,
             owed.distribution_id
         ));
     }
@@ -220,7 +221,7 @@ fn plan_invalidations(
 ) -> Vec<PlannedInvalidation> {
     let mut by_time: BTreeMap<DueAfter, BTreeMap<ObjectKey, ChangeKind>> = BTreeMap::new();
     for change in &changes.changes {
-        if let Some(kind) = change_kind(change) {
+        if let Some(kind) = change_kind(change, input.newly_demoted) {
             by_time.entry(due_after(change)).or_default().insert(change.key.clone(), kind);
         }
     }
@@ -269,9 +270,11 @@ fn cacheable(manifest: &Manifest) -> impl Iterator<Item = (&ObjectKey, &ObjectHe
 }
 
 /// What a change means for cached copies; none when no cache can hold a stale one.
-fn change_kind(change: &Change) -> Option<ChangeKind> {
+fn change_kind(change: &Change, newly_demoted: &[ObjectKey]) -> Option<ChangeKind> {
     let is_fingerprinted = change.class == ObjectClass::Fingerprinted;
     match (&change.action, &change.reason) {
+        // New to the bucket, not to the caches: it was there, immutable, with other bytes.
+        (_, Reason::New) if newly_demoted.contains(&change.key) => Some(ChangeKind::Updated),
         // Nobody can have cached what was never there; an immutable object that goes is right wherever it is cached.
         (_, Reason::New) | (Action::Delete, _) if is_fingerprinted => None,
         // The invalidation is among the debts, as long as it was not made after the deletion.

@@ -197,9 +197,7 @@ fn kind_of(status: u16, code: &str) -> FailureKind {
     match code {
         "NoSuchKey" | "NotFound" | "NoSuchBucket" | "NoSuchVersion" | "NoSuchDistribution"
         | "NoSuchInvalidation" | "NoSuchUpload" => FailureKind::NotFound,
-        "PreconditionFailed" | "ConditionalRequestConflict" | "ConflictException" => {
-            FailureKind::PreconditionFailed
-        }
+        "PreconditionFailed" | "ConflictException" => FailureKind::PreconditionFailed,
         "InvalidAccessKeyId"
         | "SignatureDoesNotMatch"
         | "ExpiredToken"
@@ -224,9 +222,12 @@ fn kind_of(status: u16, code: &str) -> FailureKind {
         | "TooManyInvalidationsInProgress"
         | "RequestThrottled"
         | "PriorRequestNotComplete" => FailureKind::Throttled,
-        "RequestTimeout" | "InternalError" | "ServiceUnavailable" | "OperationAborted" => {
-            FailureKind::Transient
-        }
+        // A write in between made a condition undecided: S3 asks to send it again.
+        "RequestTimeout"
+        | "InternalError"
+        | "ServiceUnavailable"
+        | "OperationAborted"
+        | "ConditionalRequestConflict" => FailureKind::Transient,
         "NotImplemented" | "MethodNotAllowed" => FailureKind::Unsupported,
         // A file that became shorter while it was sent ends as an incomplete body.
         "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" | "IncompleteBody" => {

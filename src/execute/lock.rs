@@ -1,13 +1,15 @@
 //! Holding the lock: taking, renewing and giving back the lease that `core::lock` describes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use crate::core::lock::{FoundLock, LEASE, LockRecord, LockState, ProcessIdentity, Settlement};
+use crate::core::lock::{FoundLock, LEASE, LEASE_MARGIN, LockRecord, LockState, ProcessIdentity, Settlement};
 use crate::core::release::ReleaseId;
 use crate::edges::call::{CallError, FailureKind};
 use crate::edges::clock::Clock;
@@ -27,6 +29,15 @@ pub async fn read(bucket: &Bucket) -> Result<Option<FoundLock>, CallError> {
     })?;
     Ok(Some(FoundLock { record, e_tag: file.e_tag }))
 }
+
+/// A renewal that is not answered for this long has failed; the lease holds for further ones.
+const RENEWAL_LIMIT: Duration = Duration::from_secs(20);
+
+/// The pause after a renewal that failed.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
+
+/// A lock that was seen to be ours within this time is not asked about again before the commit.
+const FRESH: SignedDuration = SignedDuration::from_secs(5);
 
 /// Why the lock could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -50,11 +61,14 @@ struct Held {
     clock: Clock,
     identity: ProcessIdentity,
     release_id: Option<ReleaseId>,
+    unfinished: Option<ReleaseId>,
     commit: Option<String>,
-    started: jiff::Timestamp,
+    started: Timestamp,
     settlement: Settlement,
     e_tag: Mutex<String>,
     is_lost: AtomicBool,
+    /// When the lease ends that the bucket is known to hold, in milliseconds since 1970 by the service's clock.
+    expires_milliseconds: AtomicI64,
 }
 
 /// What a push writes about itself into the lock.
@@ -62,6 +76,8 @@ pub struct LockRequest<'a> {
     pub found: Option<&'a FoundLock>,
     pub identity: ProcessIdentity,
     pub release_id: Option<ReleaseId>,
+    /// The release of an unfinished run whose intent lies in the bucket.
+    pub unfinished: Option<ReleaseId>,
     pub commit: Option<String>,
     /// Whether to find out if the endpoint honors conditional writes: one request more.
     pub probe: bool,
@@ -79,22 +95,22 @@ impl Lock {
             clock: clock.clone(),
             identity: request.identity,
             release_id: request.release_id,
+            unfinished: request.unfinished,
             commit: request.commit,
             started: clock.service_now(),
             settlement,
             e_tag: Mutex::new(String::new()),
             is_lost: AtomicBool::new(false),
+            expires_milliseconds: AtomicI64::new(0),
         };
         let condition = match request.found {
             Some(found) => Condition::Matches(found.e_tag.clone()),
             None => Condition::Absent,
         };
-        let e_tag = match held.write(&held.record(), &condition).await {
-            Ok(e_tag) => e_tag,
-            Err(error) if is_conflict(&error) => held.own_e_tag().await?.ok_or(TakeError::Raced)?,
-            Err(error) => return Err(TakeError::Call(error)),
-        };
-        *held.e_tag.lock().await = e_tag;
+        let is_held = held.hold(&mut *held.e_tag.lock().await, &condition).await.map_err(TakeError::Call)?;
+        if !is_held {
+            return Err(TakeError::Raced);
+        }
         let is_conditional = !request.probe || held.probe().await?;
         let held = Arc::new(held);
         let renewer = tokio::spawn(Arc::clone(&held).renew_forever());
@@ -106,9 +122,19 @@ impl Lock {
         self.is_conditional
     }
 
-    /// Whether somebody else has taken the lock over: nothing more may be written.
+    /// Whether somebody else has taken the lock over, or may soon: nothing more may be written. By the clock on the
+    /// wall, so that a machine that slept knows it.
     pub fn is_lost(&self) -> bool {
-        self.held.is_lost.load(Ordering::Relaxed)
+        self.held.is_lost.load(Ordering::Relaxed) || self.held.lease_left() <= LEASE_MARGIN
+    }
+
+    /// Whether the lock is ours, asked of the bucket unless that was told a moment ago.
+    pub async fn is_ours_for_sure(&self) -> bool {
+        if self.held.lease_left() < LEASE - FRESH {
+            // A failed answer is no answer: then the lease's own time decides.
+            let _ = self.held.renew().await;
+        }
+        !self.is_lost()
     }
 
     /// Gives the lock back in `state`.
@@ -125,6 +151,10 @@ impl Lock {
             // The answer to our own write may have been lost: then the lock is already as we want it.
             Err(error) if is_conflict(&error) => match read(&self.held.bucket).await? {
                 Some(found) if found.record == record => {}
+                // A renewal that was cut off had reached the bucket.
+                Some(found) if self.held.is_ours(&found.record) => {
+                    self.held.write(&record, &Condition::Matches(found.e_tag)).await?;
+                }
                 Some(found) => {
                     self.held.warn_of_our_writes(record.state, found).await?;
                     return Err(error);
@@ -142,11 +172,50 @@ impl Held {
         let state = LockState::Held {
             holder: self.identity.clone(),
             release_id: self.release_id.clone(),
+            unfinished: self.unfinished.clone(),
             commit: self.commit.clone(),
             started: self.started,
             expires: self.clock.service_now().checked_add(LEASE).unwrap_or(self.started),
         };
         LockRecord::new(state, self.settlement.clone())
+    }
+
+    /// How long the lease holds that the bucket is known to have.
+    fn lease_left(&self) -> SignedDuration {
+        let expires = Timestamp::from_millisecond(self.expires_milliseconds.load(Ordering::Relaxed));
+        expires.map_or(SignedDuration::ZERO, |expires| expires.duration_since(self.clock.service_now()))
+    }
+
+    /// Writes the lease anew, if the lock is as `condition` says or ours already. No when it is somebody else's.
+    async fn hold(&self, held_e_tag: &mut String, condition: &Condition) -> Result<bool, CallError> {
+        let record = self.record();
+        *held_e_tag = match self.write(&record, condition).await {
+            Ok(e_tag) => e_tag,
+            Err(error) if is_conflict(&error) => match self.own_e_tag(&record).await? {
+                Some(own) => own,
+                None => return Ok(false),
+            },
+            Err(error) => return Err(error),
+        };
+        if let LockState::Held { expires, .. } = &record.state {
+            self.expires_milliseconds.store(expires.as_millisecond(), Ordering::Relaxed);
+        }
+        Ok(true)
+    }
+
+    /// Renews the lease, or finds that it is lost.
+    async fn renew(&self) -> Result<(), CallError> {
+        let mut e_tag = self.e_tag.lock().await;
+        let condition = Condition::Matches(e_tag.clone());
+        match tokio::time::timeout(RENEWAL_LIMIT, self.hold(&mut e_tag, &condition)).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => {
+                self.is_lost.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(CallError::local(FailureKind::Transient, "the lock's renewal was not answered")),
+        }
     }
 
     async fn write(&self, record: &LockRecord, condition: &Condition) -> Result<String, CallError> {
@@ -164,55 +233,105 @@ impl Held {
         Ok(())
     }
 
-    /// The lock's ETag if it is ours: a write whose answer was lost looks like somebody else's.
-    async fn own_e_tag(&self) -> Result<Option<String>, TakeError> {
-        let found = read(&self.bucket).await.map_err(TakeError::Call)?;
-        Ok(found.filter(|found| self.is_ours(&found.record)).map(|found| found.e_tag))
+    /// The lock's ETag if it is ours: a write whose answer was lost looks like somebody else's. An older lease of ours
+    /// is renewed from there.
+    async fn own_e_tag(&self, record: &LockRecord) -> Result<Option<String>, CallError> {
+        let Some(found) = read(&self.bucket).await?.filter(|found| self.is_ours(&found.record)) else {
+            return Ok(None);
+        };
+        if found.record == *record {
+            return Ok(Some(found.e_tag));
+        }
+        match self.write(record, &Condition::Matches(found.e_tag)).await {
+            Ok(e_tag) => Ok(Some(e_tag)),
+            Err(error) if is_conflict(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn is_ours(&self, record: &LockRecord) -> bool {
         matches!(&record.state, LockState::Held { holder, .. } if holder.nonce == self.identity.nonce)
     }
 
-    /// Asks whether a write that must fail fails.
+    /// Asks whether writes that must fail fail: one on nothing, and one on what is not there.
     async fn probe(&self) -> Result<bool, TakeError> {
-        match self.write(&self.record(), &Condition::Absent).await {
-            Ok(e_tag) => {
-                *self.e_tag.lock().await = e_tag;
-                Ok(false)
+        let nobodys = Condition::Matches("00000000000000000000000000000000".to_owned());
+        for condition in [Condition::Absent, nobodys] {
+            match self.write(&self.record(), &condition).await {
+                Ok(e_tag) => {
+                    *self.e_tag.lock().await = e_tag;
+                    return Ok(false);
+                }
+                Err(error) if is_conflict(&error) => {}
+                // Whoever does not know the header cannot keep its promise.
+                Err(error) if error.kind == FailureKind::Unsupported => return Ok(false),
+                Err(error) => return Err(TakeError::Call(error)),
             }
-            Err(error) if is_conflict(&error) => Ok(true),
-            // Whoever does not know the header cannot keep its promise.
-            Err(error) if error.kind == FailureKind::Unsupported => Ok(false),
-            Err(error) => Err(TakeError::Call(error)),
         }
+        Ok(true)
     }
 
     async fn renew_forever(self: Arc<Self>) {
         let third = LEASE.unsigned_abs() / 3;
-        loop {
-            tokio::time::sleep(third).await;
-            let mut e_tag = self.e_tag.lock().await;
-            match self.write(&self.record(), &Condition::Matches(e_tag.clone())).await {
-                Ok(renewed) => *e_tag = renewed,
-                Err(error) if is_conflict(&error) => match self.own_e_tag().await {
-                    Ok(Some(own)) => *e_tag = own,
-                    Ok(None) => {
-                        self.is_lost.store(true, Ordering::Relaxed);
-                        return;
-                    }
-                    // Not told: the lease holds for two more tries.
-                    Err(_) => {}
-                },
-                Err(_) => {}
-            }
+        let mut pause = third;
+        while !self.is_lost.load(Ordering::Relaxed) {
+            tokio::time::sleep(pause).await;
+            pause = if self.renew().await.is_ok() { third } else { RENEWAL_PAUSE };
         }
     }
 }
 
-/// S3 answers 412 when the condition does not hold, 409 when a write in between makes it undecided, and 404 for
-/// `If-Match` on nothing.
+/// S3 answers 412 when the condition does not hold, and 404 for `If-Match` on nothing.
 fn is_conflict(error: &CallError) -> bool {
     matches!(error.kind, FailureKind::PreconditionFailed | FailureKind::NotFound)
         && error.code != "NoSuchBucket"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::key::KeyPrefix;
+    use crate::edges::aws::{self, Connection};
+    use crate::edges::call::Retry;
+
+    /// The date header of an answer that comes `seconds` from now.
+    fn date_in(seconds: i64) -> String {
+        let then =
+            Clock::system().local_now().checked_add(SignedDuration::from_secs(seconds)).expect("in range");
+        then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_was_not_renewed_is_lost_before_it_runs_out() {
+        let connection = Connection {
+            endpoint_url: Some("http://127.0.0.1:9".to_owned()),
+            static_keys: Some(("id".to_owned(), "secret".to_owned())),
+            ..Connection::default()
+        };
+        let config = aws::load(&connection).await;
+        let clock = Clock::system();
+        let bucket = Bucket::new(&config, "site", KeyPrefix::default(), Retry::new(Duration::ZERO), &clock);
+        let held = Held {
+            bucket,
+            clock: clock.clone(),
+            identity: crate::edges::process::identity(),
+            release_id: None,
+            unfinished: None,
+            commit: None,
+            started: clock.service_now(),
+            settlement: Settlement::default(),
+            e_tag: Mutex::new("etag".to_owned()),
+            is_lost: AtomicBool::new(false),
+            expires_milliseconds: AtomicI64::new(0),
+        };
+        let expires = clock.service_now().checked_add(LEASE).expect("in range");
+        held.expires_milliseconds.store(expires.as_millisecond(), Ordering::Relaxed);
+        let lock = Lock { held: Arc::new(held), renewer: tokio::spawn(async {}), is_conditional: true };
+        clock.learn(&date_in(50));
+        assert!(!lock.is_lost(), "40 seconds are left");
+        assert!(lock.held.renew().await.is_err(), "nobody answers");
+        assert!(!lock.is_lost(), "one renewal that failed is not the end");
+        clock.learn(&date_in(65));
+        assert!(lock.is_lost(), "25 seconds are left, and somebody may take it then");
+    }
 }

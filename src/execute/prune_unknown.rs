@@ -20,20 +20,16 @@ pub async fn delete(
     identity: ProcessIdentity,
     keys: &[ObjectKey],
 ) -> Result<Vec<(ObjectKey, CallError)>, CallError> {
-    let request = LockRequest { found, identity, release_id: None, commit: None, probe: false };
+    let request =
+        LockRequest { found, identity, release_id: None, unfinished: None, commit: None, probe: false };
     let lock = Lock::take(bucket, clock, request).await.map_err(|error| match error {
         TakeError::Raced => CallError::local(FailureKind::PreconditionFailed, "another run took the lock"),
         TakeError::Call(error) => error,
     })?;
     let result = delete_batches(bucket, keys).await;
     // The state is left as it was found: what an unfinished push left in doubt, this did not settle.
-    let state = match found.map(|found| &found.record.state) {
-        None | Some(LockState::Free) => LockState::Free,
-        Some(LockState::Held { .. } | LockState::Unfinished { .. }) => LockState::Unfinished {
-            since: clock.service_now(),
-            release_id: found.and_then(FoundLock::release_id).cloned(),
-        },
-    };
+    let unfinished = found.filter(|found| found.record.state != LockState::Free);
+    let state = unfinished.map_or(LockState::Free, |found| found.left_unfinished(clock.service_now()));
     let settlement = found.map(|found| found.record.settlement.clone()).unwrap_or_default();
     lock.end(state, settlement).await?;
     result

@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::core::commit::{CommitInput, forgotten_releases, next_manifest};
-use crate::core::diff::{Action, Reason};
+use crate::core::diff::{Action, Change, Reason};
 use crate::core::edge_settings::{self, EdgeSettings};
 use crate::core::event::{Event, EventSink};
-use crate::core::inventory::{Desired, LocalInventory, RemoteState};
+use crate::core::inventory::{Desired, Drift, Listing, LocalInventory, Orphans, RemoteState};
 use crate::core::key::ObjectKey;
 use crate::core::lock::{FoundLock, LockState, ProcessIdentity, Settlement};
 use crate::core::manifest::{
@@ -32,7 +32,7 @@ use crate::edges::s3::{Bucket, Condition};
 use super::invalidate::{self, Completion};
 use super::lock::{Lock, LockRequest, TakeError};
 use super::pace::Pace;
-use super::upload::{Stop, Uploader, failure};
+use super::upload::{StageResult, Stop, Uploader, failure};
 
 /// The live manifest's name under the state prefix.
 pub const MANIFEST_FILE: &str = "manifest.json.gz";
@@ -50,6 +50,30 @@ pub fn release_file(id: &ReleaseId) -> String {
 pub struct Intent {
     pub release_id: ReleaseId,
     pub creates: BTreeSet<ObjectKey>,
+    /// What an unfinished push before this one created.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub inherited: BTreeSet<ObjectKey>,
+    /// When that one's intent was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inherited_since: Option<Timestamp>,
+}
+
+impl Intent {
+    /// The objects in `listing` that the push made. What is older than the intent (`written_at`) is somebody else's: the
+    /// push did not come to write over it.
+    pub fn orphans(self, written_at: Timestamp, listing: &Listing) -> Orphans {
+        let since = self.inherited_since.unwrap_or(written_at);
+        let is_made_since = |key: &ObjectKey, time: Timestamp| {
+            listing.get(key).is_some_and(|listed| listed.last_modified >= time)
+        };
+        let created = self.creates.into_iter().filter(|key| is_made_since(key, written_at));
+        let inherited = self.inherited.into_iter().filter(|key| is_made_since(key, since));
+        Orphans {
+            keys: created.chain(inherited).collect(),
+            since: Some(since),
+            release_id: Some(self.release_id),
+        }
+    }
 }
 
 /// What is carried out, and against what it was planned.
@@ -105,6 +129,7 @@ pub async fn push(work: Work<'_>, tools: &Tools) -> Result<Outcome, ExecuteError
         found: work.found_lock,
         identity: tools.identity.clone(),
         release_id: Some(work.plan.release.id.clone()),
+        unfinished: work.remote.orphans.release_id.clone(),
         commit: work.plan.release.commit.as_ref().map(|commit| commit.hash.clone()),
         probe: work.previous.is_none(),
     };
@@ -118,14 +143,21 @@ pub async fn push(work: Work<'_>, tools: &Tools) -> Result<Outcome, ExecuteError
     let ending = run.all_stages().await;
     let (mut outcome, settlement, is_dirty, intent_of) = run.finish(&ending);
     let state = if is_dirty {
-        LockState::Unfinished { since: tools.clock.service_now(), release_id: intent_of }
+        LockState::Unfinished {
+            since: tools.clock.service_now(),
+            release_id: intent_of,
+            unfinished: work.remote.orphans.release_id.clone(),
+        }
     } else {
         LockState::Free
     };
     let was_lost = lock.is_lost();
     let ended = lock.end(state, settlement).await;
-    if was_lost {
-        outcome.failures.push(lost_lock());
+    let is_taken = ended.as_ref().is_err_and(|error| error.kind == FailureKind::PreconditionFailed);
+    if was_lost || is_taken {
+        if outcome.failures.is_empty() {
+            outcome.failures.push(lost_lock());
+        }
         outcome.ending = Ending::PartWay;
     } else if let Err(error) = ended {
         let text = format!("the lock could not be given back ({error}); it runs out by itself");
@@ -138,9 +170,9 @@ pub async fn push(work: Work<'_>, tools: &Tools) -> Result<Outcome, ExecuteError
 
 fn lost_lock() -> crate::core::outcome::Failure {
     crate::core::outcome::Failure {
-        what: "another run took the lock over, so this one stopped".into(),
+        what: "the lock was taken over or could not be renewed, so this run stopped".into(),
         causes: Vec::new(),
-        hint: None,
+        hint: Some("see who is at work with `sitepush status`, and run the command again when nobody is"),
         is_environment: false,
     }
 }
@@ -165,7 +197,7 @@ impl<'a> Run<'a> {
     fn new(work: &'a Work<'a>, tools: &'a Tools, lock: &'a Lock) -> Self {
         let base = work.plan.base.as_ref().map(|base| base.manifest_e_tag.as_str());
         let settlement = work.found_lock.map(|found| found.record.settlement.of(base)).unwrap_or_default();
-        let intent_of = work.found_lock.and_then(FoundLock::release_id).cloned();
+        let intent_of = work.remote.orphans.release_id.clone();
         // What an earlier run left in doubt stays in doubt until this one has committed.
         let is_dirty = work.took_over.is_some();
         Self { work, tools, lock, outcome: Outcome::begin(), settlement, is_dirty, intent_of }
@@ -179,7 +211,7 @@ impl<'a> Run<'a> {
             }
             Err(Halt) => Ending::PartWay,
         };
-        let leaves_orphans = !self.work.remote.orphans.is_empty() && !self.settlement.is_pruned;
+        let leaves_orphans = !self.work.remote.orphans.keys.is_empty() && !self.settlement.is_pruned;
         let is_dirty = self.is_dirty || leaves_orphans;
         (self.outcome, self.settlement, is_dirty, self.intent_of)
     }
@@ -204,6 +236,7 @@ impl<'a> Run<'a> {
         self.pay_debts(DueAfter::PrunePages).await?;
         self.prune(Phase::PruneFiles).await?;
         self.settlement.is_pruned = true;
+        self.is_dirty = false;
         self.pay_debts(DueAfter::PruneFiles).await
     }
 
@@ -215,23 +248,27 @@ impl<'a> Run<'a> {
         copied.map_err(|error| self.fail("cannot complete the record of the live release", &error))
     }
 
+    /// Writes down what is about to be created, so that the next run knows whose it is if this one dies. What lies there
+    /// already, by whoever's hand, is not created.
     async fn declare_intent(&mut self) -> Result<(), Halt> {
         let is_pruned = self.settlement.is_pruned;
-        let known =
-            |key: &ObjectKey| self.work.previous.is_some_and(|manifest| manifest.answers_for(key, is_pruned));
-        let mut creates: BTreeSet<ObjectKey> = self
-            .work
-            .plan
-            .changes
-            .iter()
-            .filter(|change| change.action != Action::Delete && !known(&change.key))
-            .map(|change| change.key.clone())
-            .collect();
-        creates.extend(self.work.remote.orphans.iter().cloned());
-        if creates.is_empty() {
+        let remote = self.work.remote;
+        let is_there = |key: &ObjectKey| {
+            self.work.previous.is_some_and(|manifest| manifest.answers_for(key, is_pruned))
+                || remote.drift.get(key) == Some(&Drift::Foreign)
+        };
+        let written = self.work.plan.changes.iter().filter(|change| change.action != Action::Delete);
+        let creates: BTreeSet<ObjectKey> =
+            written.filter(|change| !is_there(&change.key)).map(|change| change.key.clone()).collect();
+        if creates.is_empty() && remote.orphans.keys.is_empty() {
             return Ok(());
         }
-        let intent = Intent { release_id: self.work.plan.release.id.clone(), creates };
+        let intent = Intent {
+            release_id: self.work.plan.release.id.clone(),
+            creates,
+            inherited: remote.orphans.keys.clone(),
+            inherited_since: remote.orphans.since,
+        };
         let bytes = serde_json::to_vec(&intent).expect("an intent has only string keys");
         let written = self.tools.bucket.put_state(INTENT_FILE, Bytes::from(bytes), None).await;
         written.map_err(|error| self.fail("cannot write down what is about to be created", &error))?;
@@ -259,14 +296,17 @@ impl<'a> Run<'a> {
             let bytes = self.work.plan.phase(phase).map(|change| change.size_bytes).sum();
             (self.tools.events)(Event::PhaseStarted { phase, items, bytes });
             self.is_dirty = true;
-            let result = uploader.run_stage(self.work.plan.phase(phase)).await;
-            let is_whole = result.failures.is_empty() && !result.was_stopped;
-            for (key, written, action, size_bytes) in result.written {
-                self.count(&action, size_bytes);
-                self.outcome.written.insert(key, written);
+            // What is new is there before anything of the same stage that is written over may refer to it.
+            let is_new = |change: &&Change| change.reason == Reason::New;
+            let new = self.work.plan.phase(phase).filter(is_new);
+            let others = self.work.plan.phase(phase).filter(|change| !is_new(change));
+            let mut result = uploader.run_stage(new).await;
+            if result.is_whole() {
+                self.note(&mut result);
+                result = uploader.run_stage(others).await;
             }
-            self.outcome.failures.extend(result.failures.into_iter().map(|(_, failure)| failure));
-            if !is_whole {
+            self.note(&mut result);
+            if !result.is_whole() {
                 self.outcome.failed_phase = Some(phase);
                 return Err(Halt);
             }
@@ -288,6 +328,15 @@ impl<'a> Run<'a> {
         })
     }
 
+    fn note(&mut self, result: &mut StageResult) {
+        for (key, written, action, size_bytes) in result.written.drain(..) {
+            self.count(&action, size_bytes);
+            self.outcome.written.insert(key, written);
+        }
+        let failures = result.failures.iter().map(|(_, failure)| failure.clone());
+        self.outcome.failures.extend(failures);
+    }
+
     fn count(&mut self, action: &Action, size_bytes: u64) {
         match action {
             Action::Upload => {
@@ -307,11 +356,12 @@ impl<'a> Run<'a> {
     }
 
     async fn commit(&mut self) -> Result<(), Halt> {
-        if self.lock.is_lost() {
+        if !self.lock.is_ours_for_sure().await {
             return Err(Halt);
         }
         let new_debts = self.work.plan.invalidations.iter().flat_map(|planned| planned.batches.iter());
-        let owed: Vec<OwedInvalidation> = self.work.plan.debts.iter().chain(new_debts).cloned().collect();
+        let debts = self.work.plan.debts.iter().chain(new_debts).chain(self.debts_of_others());
+        let owed: Vec<OwedInvalidation> = debts.cloned().collect();
         let next = next_manifest(CommitInput {
             desired: self.work.desired,
             remote: self.work.remote,
@@ -354,6 +404,15 @@ impl<'a> Run<'a> {
             self.outcome.warnings.push(format!("old release records could not be deleted: {error}"));
         }
         Ok(())
+    }
+
+    /// What distributions are owed that this run does not name.
+    fn debts_of_others(&self) -> impl Iterator<Item = &OwedInvalidation> {
+        let owed = self.work.previous.into_iter().flat_map(|manifest| &manifest.owed);
+        owed.filter(|owed| {
+            !self.work.distributions.contains_key(&owed.distribution_id)
+                && !self.settlement.paid.contains(&owed.caller_reference)
+        })
     }
 
     /// A commit whose answer was lost looks like somebody else's when it is sent again: what is there decides.
@@ -432,7 +491,12 @@ impl<'a> Run<'a> {
             return Err(Halt);
         }
         (self.tools.events)(Event::PhaseStarted { phase, items: keys.len() as u64, bytes: 0 });
+        // The record names what goes as long as not all is gone.
+        self.is_dirty = true;
         for batch in keys.chunks(DELETE_BATCH_KEYS) {
+            if self.lock.is_lost() {
+                return Err(Halt);
+            }
             match self.tools.bucket.delete_objects(batch).await {
                 Ok(failed) => {
                     self.outcome.deleted_count += (batch.len() - failed.len()) as u64;

@@ -59,6 +59,13 @@ pub struct StageResult {
     pub was_stopped: bool,
 }
 
+impl StageResult {
+    /// Whether everything was done.
+    pub fn is_whole(&self) -> bool {
+        self.failures.is_empty() && !self.was_stopped
+    }
+}
+
 /// What all stages of a run share.
 pub struct Uploader<'a> {
     pub bucket: Bucket,

@@ -128,6 +128,11 @@ impl Cloud {
         Self::start(store_options(), TargetOptions::new(BUCKET, DISTRIBUTION))
     }
 
+    /// A target whose S3 is set up in another way.
+    pub fn with_store(options: StoreOptions) -> Self {
+        Self::start(options, TargetOptions::new(BUCKET, DISTRIBUTION))
+    }
+
     /// A second distribution in front of the same bucket, with this origin path.
     pub fn with_two_distributions(origin_path: &str) -> Self {
         let other = EdgeOptions { origin_path: origin_path.to_owned(), ..EdgeOptions::default() };

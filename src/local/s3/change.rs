@@ -154,7 +154,8 @@ impl Store {
                 NotImplemented,
                 "A header you provided implies functionality that is not implemented"
             )),
-            ConditionalWrites::Refused | ConditionalWrites::Honored => {
+            ConditionalWrites::IfMatchIgnored if condition.if_none_match.is_none() => Ok(()),
+            ConditionalWrites::Refused | ConditionalWrites::Honored | ConditionalWrites::IfMatchIgnored => {
                 let current = bucket.current(key).map(|(_, object)| object);
                 condition.check(current, bucket.deleted.get(key).copied())
             }

@@ -42,6 +42,8 @@ pub enum Versioning {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConditionalWrites {
     Honored,
+    /// `If-None-Match` is honored, `If-Match` is not: the write goes through.
+    IfMatchIgnored,
     /// As endpoints do that do not know them: the write goes through.
     Ignored,
     /// The write is answered `NotImplemented`.
