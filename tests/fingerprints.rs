@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use sitepush::core::fingerprint::SiteNames;
-use sitepush::core::key::ObjectKey;
+use sitepush::core::fingerprint::{self, Verdict};
 
 /// One path of one generator. `builds` says in which of the two builds it is: `A`, `B` or `AB`.
 #[derive(Deserialize)]
@@ -30,13 +29,12 @@ fn judged() -> Vec<Judged> {
             sites.entry((case.generator.clone(), build)).or_default().push(case.path.clone());
         }
     }
-    let sites: BTreeMap<_, _> = sites
-        .iter()
-        .map(|(site, keys)| (site.clone(), SiteNames::new(keys.iter().map(String::as_str))))
-        .collect();
+    let verdicts = |paths: &[String]| -> BTreeMap<String, Verdict> {
+        paths.iter().cloned().zip(fingerprint::classify(paths.iter().map(String::as_str))).collect()
+    };
+    let sites: BTreeMap<_, _> = sites.iter().map(|(site, paths)| (site.clone(), verdicts(paths))).collect();
     let judge = |case: Case| {
-        let key = ObjectKey::new(case.path.as_str()).expect("a valid key");
-        let verdict = |build| sites[&(case.generator.clone(), build)].classify(&key).fingerprinted;
+        let verdict = |build| sites[&(case.generator.clone(), build)][&case.path].fingerprinted;
         Judged { fingerprinted: case.builds.chars().map(verdict).collect(), case }
     };
     cases.into_iter().map(judge).collect()

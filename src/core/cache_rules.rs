@@ -111,9 +111,11 @@ impl CacheRules {
     /// How the bytes of a key are stored. A file that is compressed already is left as it is.
     pub fn packing(&self, key: &ObjectKey, first_bytes: &[u8]) -> Packing {
         let wanted = self.matching(key).find_map(|rule| rule.rule.packing).unwrap_or(Packing::AsIs);
-        let content_type = self.content_type(key, first_bytes).0;
-        let is_plain = precompressed(key).is_none() && content_type::is_compressible(&content_type);
-        if is_plain { wanted } else { Packing::AsIs }
+        let is_plain = || {
+            let content_type = self.content_type(key, first_bytes).0;
+            precompressed(key).is_none() && content_type::is_compressible(&content_type)
+        };
+        if wanted == Packing::AsIs || is_plain() { wanted } else { Packing::AsIs }
     }
 
     /// Decides a key's headers and class. `is_fingerprinted` is what its name says, `why` in words; `is_demoted`

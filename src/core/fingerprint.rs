@@ -14,10 +14,8 @@ mod name;
 mod never;
 mod shape;
 
-use crate::core::key::ObjectKey;
-
-use evidence::{Evidence, Scheme, is_code, split};
-use name::{FoundHash, Position};
+use evidence::{Evidence, Scheme};
+use name::{FoundHash, Kind, Name, Position, split};
 use shape::Alphabet;
 
 /// Whether a file is fingerprinted, and why.
@@ -29,41 +27,40 @@ pub struct Verdict {
     pub reason: &'static str,
 }
 
-/// What all names of a site say together. The order of the keys never matters.
-#[derive(Clone, Debug, Default)]
-pub struct SiteNames {
-    evidence: Evidence,
+/// Judges the names of a site in one another's company. The verdicts come in the order of `paths`, the keys of the site
+/// relative to the target's prefix; that order never matters to them, and duplicates are fine.
+pub fn classify<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<Verdict> {
+    let names: Vec<Name<'a>> = paths.into_iter().map(Name::parse).collect();
+    let site = SiteNames { evidence: Evidence::gather(&names) };
+    names.iter().map(|name| site.classify(name)).collect()
 }
 
-impl SiteNames {
-    /// Gathers the evidence from all keys of the site (relative to the target's prefix), in any order; duplicates
-    /// are fine.
-    pub fn new<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { evidence: Evidence::gather(keys) }
-    }
+/// What all names of a site say together.
+struct SiteNames<'a> {
+    evidence: Evidence<'a>,
+}
 
-    /// Whether the file under `key` is fingerprinted. A key that is not of the site is judged by the site's names.
-    pub fn classify(&self, key: &ObjectKey) -> Verdict {
-        let path = key.as_str();
-        if let Some(reason) = never::reason(path) {
+impl SiteNames<'_> {
+    fn classify(&self, name: &Name<'_>) -> Verdict {
+        if let Kind::Never(reason) = name.kind {
             return Verdict { fingerprinted: false, reason };
         }
-        if let Some(reason) = self.reason_by_gatsby_directory(path) {
+        if let Some(reason) = self.reason_by_gatsby_directory(name.path) {
             return Verdict { fingerprinted: true, reason };
         }
-        let (directory, file_name) = split(path);
+        let (directory, file_name) = (name.directory, name.file_name);
         if known::is_turbopack_name(directory, file_name) {
             return Verdict { fingerprinted: true, reason: "a hash in Next's own directory (Turbopack)" };
         }
-        let Some(found) = name::find_hash(file_name) else {
+        let Kind::Hashed(found) = &name.kind else {
             return Verdict { fingerprinted: false, reason: "no hash in the name" };
         };
-        let reason = known::reason(directory, file_name, &found)
-            .or_else(|| self.reason_by_generator(path, &found))
-            .or_else(|| self.reason_by_length(directory, file_name, &found))
-            .or_else(|| self.reason_by_company(directory, file_name, &found))
-            .or_else(|| self.reason_by_sizes(directory, &found))
-            .or_else(|| self.reason_by_original(&found));
+        let reason = known::reason(directory, file_name, found)
+            .or_else(|| self.reason_by_generator(name.path, found))
+            .or_else(|| self.reason_by_length(name, found))
+            .or_else(|| self.reason_by_company(name, found))
+            .or_else(|| self.reason_by_sizes(directory, found))
+            .or_else(|| self.reason_by_original(found));
         match reason {
             Some(reason) => Verdict { fingerprinted: true, reason },
             None => {
@@ -95,18 +92,13 @@ impl SiteNames {
     }
 
     /// Long digests have no other source, given a name before them and some company.
-    fn reason_by_length(
-        &self,
-        directory: &str,
-        file_name: &str,
-        found: &FoundHash<'_>,
-    ) -> Option<&'static str> {
+    fn reason_by_length(&self, name: &Name<'_>, found: &FoundHash<'_>) -> Option<&'static str> {
+        let (directory, code) = (name.directory, name.is_code);
         let length = found.hash.len();
         let named = !matches!(found.position, Position::WholeStem | Position::First);
         if !named || found.alphabet != Alphabet::Hex {
             return None;
         }
-        let code = is_code(file_name);
         if length >= 64 || (length >= 32 && code) {
             return Some(
                 "a digest of 32 characters or more after the name (Hugo, Sprockets, Ember, Phoenix)",
@@ -127,12 +119,8 @@ impl SiteNames {
     }
 
     /// Shorter hashes need others like them beside them, or in a directory that belongs to the same output.
-    fn reason_by_company(
-        &self,
-        directory: &str,
-        file_name: &str,
-        found: &FoundHash<'_>,
-    ) -> Option<&'static str> {
+    fn reason_by_company(&self, name: &Name<'_>, found: &FoundHash<'_>) -> Option<&'static str> {
+        let (directory, code) = (name.directory, name.is_code);
         let scheme = Scheme::from(found);
         // Turbopack's older names (`app_8df7605f.js`) keep company, too, but hash the path of the source.
         if !may_be_judged_by_company(scheme) || known::is_of_next(directory) {
@@ -141,7 +129,6 @@ impl SiteNames {
         if self.evidence.is_anchor(directory, scheme) {
             return Some("one of several names in the directory with a hash of the same kind");
         }
-        let code = is_code(file_name);
         let output = folders::is_output(directory);
         let is_entry = split(directory).1 == "assets" && ["index", "main", "app"].contains(&found.label);
         if is_entry && scheme.length == 8 && code && is_unmistakable(found.hash) {

@@ -2,6 +2,8 @@
 //!
 //! Touches files and nothing else. Decides only what a file *is*; what becomes of it, the rules say.
 
+mod walk;
+
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,14 +12,15 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use unicode_normalization::UnicodeNormalization;
 
 use crate::core::build::UnclassifiedFile;
 use crate::core::digest::Sha256Digest;
-use crate::core::fingerprint::{SiteNames, Verdict};
+use crate::core::fingerprint::{self, Verdict};
 use crate::core::inventory::{ExcludedFile, Packing};
 use crate::core::key::{KeyError, ObjectKey};
-use crate::core::secrets::{self, SecretScanner};
+use crate::core::secrets::SecretScanner;
+
+use walk::{Found, walk};
 
 /// How much of a file is kept for telling its type.
 const SNIFFED_BYTES: usize = 512;
@@ -120,32 +123,26 @@ pub fn scan(folder: &Path, rules: &dyn ScanRules) -> Result<Scan, ScanError> {
         let walked = walk(folder, rules, &mut scan, &sender);
         // That ends the hashing.
         drop(sender);
-        let verdicts = walked.as_ref().map(|keys| verdicts(keys)).unwrap_or_default();
+        let verdicts = walked.as_ref().map(|keys| fingerprint::classify(keys.iter().map(ObjectKey::as_str)));
+        let verdicts = verdicts.unwrap_or_default();
         let own = work();
         let others = helpers.into_iter().map(|helper| helper.join().expect("hashing does not panic"));
         let hashed: Result<Vec<Vec<Hashed>>, ScanError> = std::iter::once(own).chain(others).collect();
         walked?;
         Ok::<_, ScanError>((verdicts, hashed?))
     })?;
-    let mut hashed: Vec<Hashed> = hashed.into_iter().flatten().collect();
-    hashed.sort_unstable_by(|(a, _), (b, _)| a.key.cmp(&b.key));
-    if let Some(pair) = hashed.windows(2).find(|pair| pair[0].0.key == pair[1].0.key) {
-        return Err(ScanError::SameName { first: pair[0].0.path.clone(), second: pair[1].0.path.clone() });
-    }
-    for ((mut file, secrets), verdict) in hashed.into_iter().zip(verdicts) {
-        scan.secrets.extend(secrets.into_iter().map(|what| (file.key.clone(), what)));
-        file.verdict = verdict;
-        scan.files.push(file);
+    for hashed in hashed.into_iter().flatten() {
+        scan.secrets.extend(hashed.secrets.into_iter().map(|what| (hashed.file.key.clone(), what)));
+        scan.files.push(UnclassifiedFile { verdict: verdicts[hashed.number], ..hashed.file });
     }
     scan.secrets.sort();
+    scan.excluded.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    scan.files.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    if let Some(pair) = scan.files.windows(2).find(|pair| pair[0].key == pair[1].key) {
+        return Err(ScanError::SameName { first: pair[0].path.clone(), second: pair[1].path.clone() });
+    }
     warn_of_similar_names(&mut scan);
     Ok(scan)
-}
-
-/// What the names say, in the order of `keys`.
-fn verdicts(keys: &[ObjectKey]) -> Vec<Verdict> {
-    let names = SiteNames::new(keys.iter().map(ObjectKey::as_str));
-    keys.iter().map(|key| names.classify(key)).collect()
 }
 
 /// The MD5 of a file's bytes as stored, in hex: what an ETag is for a single-part upload without KMS.
@@ -243,139 +240,12 @@ fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(packed)
 }
 
-struct Found {
-    key: ObjectKey,
-    path: PathBuf,
+/// A file that was read, not yet judged by its name.
+struct Hashed {
+    number: usize,
+    file: UnclassifiedFile,
+    secrets: Vec<String>,
 }
-
-/// Hands the files to hash to `sender` as they are found, and gives their keys in order.
-fn walk(
-    folder: &Path,
-    rules: &dyn ScanRules,
-    scan: &mut Scan,
-    sender: &mpsc::Sender<Found>,
-) -> Result<Vec<ObjectKey>, ScanError> {
-    let unreadable = |source| ScanError::Unreadable { path: folder.to_owned(), source };
-    let root = match canonicalize(folder) {
-        Ok(root) => root,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(ScanError::Missing(folder.to_owned()));
-        }
-        Err(error) => return Err(unreadable(error)),
-    };
-    if !root.is_dir() {
-        return Err(ScanError::NotAFolder(folder.to_owned()));
-    }
-    let mut keys: Vec<ObjectKey> = Vec::new();
-    let mut entries = walkdir::WalkDir::new(&root).follow_links(true).sort_by_file_name().into_iter();
-    while let Some(entry) = entries.next() {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => match error.path().and_then(|path| left_out(&root, path, rules)) {
-                Some(excluded) => {
-                    scan.excluded.push(excluded);
-                    continue;
-                }
-                None => return Err(walk_error(&root, error)),
-            },
-        };
-        let relative = entry.path().strip_prefix(&root).expect("an entry lies in its root").to_owned();
-        if relative.as_os_str().is_empty() {
-            continue;
-        }
-        if entry.path_is_symlink() {
-            let target = canonicalize(entry.path())
-                .map_err(|source| ScanError::Unreadable { path: relative.clone(), source })?;
-            if !target.starts_with(&root) {
-                let Some(excluded) = left_out(&root, entry.path(), rules) else {
-                    return Err(ScanError::LinkOutOfFolder(relative));
-                };
-                scan.excluded.push(excluded);
-                if entry.file_type().is_dir() {
-                    entries.skip_current_dir();
-                }
-                continue;
-            }
-        }
-        let name = entry.file_name().to_str().ok_or_else(|| ScanError::NotUtf8(relative.clone()))?;
-        if entry.file_type().is_dir() {
-            if name.starts_with('.') && !(name == ".well-known" && entry.depth() == 1) {
-                note_secret_folder(name, scan, &relative);
-                let path = format!("{}/", relative.display());
-                scan.excluded.push(ExcludedFile { path, reason: "dot files are not published".into() });
-                entries.skip_current_dir();
-            }
-            continue;
-        }
-        let key = key_of(&relative)?;
-        if secrets::is_secret_name(key.as_str()) && !rules.allows_secret(&key) {
-            scan.secrets.push((key.clone(), "a file that by its name holds secrets".into()));
-        }
-        if let Some(reason) = rules.exclusion(&key) {
-            scan.excluded.push(ExcludedFile { path: key.to_string(), reason });
-            continue;
-        }
-        // A pipe would be waited for until somebody writes into it.
-        if !entry.file_type().is_file() {
-            return Err(ScanError::NotAFile(relative));
-        }
-        keys.push(key.clone());
-        // Nobody listens any more when hashing has failed: that error is told.
-        let _ = sender.send(Found { key, path: entry.into_path() });
-    }
-    keys.sort_unstable();
-    Ok(keys)
-}
-
-fn key_of(relative: &Path) -> Result<ObjectKey, ScanError> {
-    let text = relative.to_str().ok_or_else(|| ScanError::NotUtf8(relative.to_owned()))?;
-    let text: String = text.replace(std::path::MAIN_SEPARATOR, "/").nfc().collect();
-    ObjectKey::new(text).map_err(|source| ScanError::BadKey { path: relative.to_owned(), source })
-}
-
-/// A link that cannot be followed, if the rules leave it out: by its own name, or with all that would be below it.
-fn left_out(root: &Path, path: &Path, rules: &dyn ScanRules) -> Option<ExcludedFile> {
-    let relative = path.strip_prefix(root).ok()?;
-    let key = key_of(relative).ok()?;
-    let below = || key_of(&relative.join("*")).ok().and_then(|key| rules.exclusion(&key));
-    let reason = rules.exclusion(&key).or_else(below)?;
-    Some(ExcludedFile { path: key.to_string(), reason })
-}
-
-/// A repository in the build publishes its whole history.
-fn note_secret_folder(name: &str, scan: &mut Scan, relative: &Path) {
-    if name == ".git" {
-        scan.warnings.push(format!("`{}` is not published, but why is it in the build?", relative.display()));
-    }
-}
-
-/// "Too many levels of symbolic links", by the system's number (`errno.h`).
-const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
-
-fn walk_error(root: &Path, error: walkdir::Error) -> ScanError {
-    let whole = error.path().unwrap_or(root).to_owned();
-    let path = whole.strip_prefix(root).unwrap_or(&whole).to_owned();
-    if error.loop_ancestor().is_some() {
-        return ScanError::LinkLoop(path);
-    }
-    let source =
-        error.into_io_error().unwrap_or_else(|| std::io::Error::other("the folder cannot be walked"));
-    // A link that leads to itself is a loop for the system, not for the walk.
-    if source.raw_os_error() == Some(ELOOP) {
-        return ScanError::LinkLoop(path);
-    }
-    if source.kind() == std::io::ErrorKind::NotFound && whole.is_symlink() {
-        return ScanError::LinkToNowhere(path);
-    }
-    ScanError::Unreadable { path, source }
-}
-
-#[expect(clippy::disallowed_methods, reason = "this edge is the one that reads the build")]
-fn canonicalize(path: &Path) -> std::io::Result<PathBuf> {
-    path.canonicalize()
-}
-
-type Hashed = (UnclassifiedFile, Vec<String>);
 
 /// Hashes what comes, in no order, until the walk has ended.
 fn hash_found(found: &Mutex<mpsc::Receiver<Found>>, rules: &dyn ScanRules) -> Result<Vec<Hashed>, ScanError> {
@@ -418,6 +288,7 @@ struct Content {
 
 impl Content {
     fn of(self, found: Found) -> Hashed {
+        let number = found.number;
         let file = UnclassifiedFile {
             key: found.key,
             path: found.path,
@@ -427,7 +298,7 @@ impl Content {
             first_bytes: self.first_bytes,
             verdict: Verdict::default(),
         };
-        (file, self.secrets)
+        Hashed { number, file, secrets: self.secrets }
     }
 }
 

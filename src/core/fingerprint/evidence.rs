@@ -5,8 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::folders;
-use super::name::{self, FoundHash, Position};
-use super::never;
+use super::name::{self, FoundHash, Kind, Name, Position, is_code, split};
 use super::shape::Alphabet;
 
 /// Hashes that one bundler would make: same place in the name, same alphabet, same length.
@@ -41,60 +40,58 @@ pub(super) struct Count {
 }
 
 /// The evidence of one site.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Evidence {
-    by_directory: HashMap<(String, Scheme), Count>,
+#[derive(Debug, Default)]
+pub(super) struct Evidence<'a> {
+    by_directory: HashMap<(&'a str, Scheme), Count>,
     /// Directories that prove a scheme by themselves.
-    anchors: HashSet<(String, Scheme)>,
+    anchors: HashSet<(&'a str, Scheme)>,
     /// The directories that hold anchors.
-    anchor_parents: HashSet<(String, Scheme)>,
+    anchor_parents: HashSet<(&'a str, Scheme)>,
     anchored_schemes: HashSet<Scheme>,
-    by_directory_and_length: HashMap<(String, usize), Count>,
+    by_directory_and_length: HashMap<(&'a str, usize), Count>,
     by_length: HashMap<usize, Count>,
-    unhashed: HashMap<String, Count>,
-    sized: HashMap<(String, String), usize>,
+    unhashed: HashMap<&'a str, Count>,
+    sized: HashMap<(&'a str, &'a str), usize>,
     with_original: usize,
     originals: HashSet<String>,
     /// Directories with an `index.html`.
-    directories_of_pages: HashSet<String>,
+    directories_of_pages: HashSet<&'a str>,
     /// Directories (empty, or ending in `/`) at the root of an mdBook.
-    mdbooks: HashSet<String>,
+    mdbooks: HashSet<&'a str>,
     /// Directories (empty, or ending in `/`) at the root of a Gatsby site.
-    gatsby_sites: HashSet<String>,
+    gatsby_sites: HashSet<&'a str>,
 }
 
-impl Evidence {
-    pub fn gather<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
-        let keys: HashSet<&str> = keys.into_iter().collect();
+impl<'a> Evidence<'a> {
+    /// Gathers it from all names, in any order; duplicates are fine.
+    pub fn gather(names: &[Name<'a>]) -> Self {
+        let mut paths: HashSet<&str> = HashSet::with_capacity(names.len());
+        let names: Vec<&Name<'a>> = names.iter().filter(|name| paths.insert(name.path)).collect();
         let mut evidence = Self::default();
         let mut seen: HashSet<(&str, Scheme, &str, bool)> = HashSet::new();
         let mut seen_on_site: HashSet<(Scheme, &str, bool)> = HashSet::new();
-        for &key in &keys {
-            evidence.note_generator(key, &keys);
-            if never::reason(key).is_some() {
-                continue;
-            }
-            let (directory, file_name) = split(key);
-            let code = is_code(file_name);
-            let Some(found) = name::find_hash(file_name) else {
-                evidence.unhashed.entry(directory.to_owned()).or_default().add(code, true);
-                continue;
+        for name in names {
+            evidence.note_generator(name, &paths);
+            let (directory, code) = (name.directory, name.is_code);
+            let found = match &name.kind {
+                Kind::Never(_) => continue,
+                Kind::Unhashed => {
+                    evidence.unhashed.entry(directory).or_default().add(code, true);
+                    continue;
+                }
+                Kind::Hashed(found) => found,
             };
-            let scheme = Scheme::from(&found);
-            evidence.note_original(key, &found, &keys);
+            let scheme = Scheme::from(found);
+            evidence.note_original(name, found, &paths);
             if found.sized {
-                *evidence.sized.entry((directory.to_owned(), found.hash.to_owned())).or_default() += 1;
+                *evidence.sized.entry((directory, found.hash)).or_default() += 1;
             }
             let new_here = seen.insert((directory, scheme, found.hash, false));
             let new_code_here = code && seen.insert((directory, scheme, found.hash, true));
-            evidence
-                .by_directory
-                .entry((directory.to_owned(), scheme))
-                .or_default()
-                .add(new_code_here, new_here);
+            evidence.by_directory.entry((directory, scheme)).or_default().add(new_code_here, new_here);
             let new = seen_on_site.insert((scheme, found.hash, false));
             let new_code = code && seen_on_site.insert((scheme, found.hash, true));
-            let here = (directory.to_owned(), scheme.length);
+            let here = (directory, scheme.length);
             evidence.by_directory_and_length.entry(here).or_default().add(new_code_here, new_here);
             evidence.by_length.entry(scheme.length).or_default().add(new_code, new);
         }
@@ -105,17 +102,17 @@ impl Evidence {
 
     /// Hashes of this scheme in the very directory (no closing slash).
     pub fn in_directory(&self, directory: &str, scheme: Scheme) -> Count {
-        self.by_directory.get(&(directory.to_owned(), scheme)).copied().unwrap_or_default()
+        self.by_directory.get(&(directory, scheme)).copied().unwrap_or_default()
     }
 
     /// Hashes of this length in the very directory, whatever stands before them.
     pub fn of_length_in_directory(&self, directory: &str, length: usize) -> Count {
-        self.by_directory_and_length.get(&(directory.to_owned(), length)).copied().unwrap_or_default()
+        self.by_directory_and_length.get(&(directory, length)).copied().unwrap_or_default()
     }
 
     /// Whether the names of the directory prove by themselves that a bundler writes this scheme there.
     pub fn is_anchor(&self, directory: &str, scheme: Scheme) -> bool {
-        self.anchors.contains(&(directory.to_owned(), scheme))
+        self.anchors.contains(&(directory, scheme))
     }
 
     /// Whether the directory that holds `directory` proves the scheme.
@@ -125,7 +122,7 @@ impl Evidence {
 
     /// Whether a directory beside `directory` proves the scheme: `js` for `css` and `img`.
     pub fn is_beside_anchor(&self, directory: &str, scheme: Scheme) -> bool {
-        !directory.is_empty() && self.anchor_parents.contains(&(split(directory).0.to_owned(), scheme))
+        !directory.is_empty() && self.anchor_parents.contains(&(split(directory).0, scheme))
     }
 
     /// Whether any directory of the site proves the scheme.
@@ -145,7 +142,7 @@ impl Evidence {
 
     /// In how many sizes and formats the directory holds the picture with this hash.
     pub fn sizes_of(&self, directory: &str, hash: &str) -> usize {
-        self.sized.get(&(directory.to_owned(), hash.to_owned())).copied().unwrap_or_default()
+        self.sized.get(&(directory, hash)).copied().unwrap_or_default()
     }
 
     /// How many hashed files lie beside the file they were copied from (`base.27e20196a850.css`, `base.css`).
@@ -153,33 +150,30 @@ impl Evidence {
         self.with_original
     }
 
-    /// Where `key` lies in the mdBooks that hold it (books may lie inside one another), in no order.
-    pub fn paths_in_mdbooks<'a>(&self, key: &'a str) -> impl Iterator<Item = &'a str> {
-        self.mdbooks.iter().filter_map(move |root| key.strip_prefix(root.as_str()))
+    /// Where `path` lies in the mdBooks that hold it (books may lie inside one another), in no order.
+    pub fn paths_in_mdbooks<'b>(&self, path: &'b str) -> impl Iterator<Item = &'b str> {
+        self.mdbooks.iter().filter_map(move |root| path.strip_prefix(root))
     }
 
-    /// Where `key` lies in the Gatsby sites that hold it, in no order.
-    pub fn paths_in_gatsby_sites<'a>(&self, key: &'a str) -> impl Iterator<Item = &'a str> {
-        self.gatsby_sites.iter().filter_map(move |root| key.strip_prefix(root.as_str()))
+    /// Where `path` lies in the Gatsby sites that hold it, in no order.
+    pub fn paths_in_gatsby_sites<'b>(&self, path: &'b str) -> impl Iterator<Item = &'b str> {
+        self.gatsby_sites.iter().filter_map(move |root| path.strip_prefix(root))
     }
 
     /// Finds the directories that prove a scheme: three hashes of it, or two in a bundler's usual directory, or a
     /// `js` with a `css` beside it; at least one of them code. A crowd of unhashed code there speaks against it. A
     /// scheme that does not travel needs three, and a bundler's usual directory or a page beside them.
     fn find_anchors(&mut self) {
-        let anchors: HashSet<(String, Scheme)> = self
-            .by_directory
-            .iter()
-            .filter(|((directory, scheme), here)| self.proves(directory, *scheme, **here))
-            .map(|(place, _)| place.clone())
-            .collect();
-        for (directory, scheme) in &anchors {
+        let proving = |((directory, scheme), here): (&(&'a str, Scheme), &Count)| {
+            self.proves(directory, *scheme, *here).then_some((*directory, *scheme))
+        };
+        self.anchors = self.by_directory.iter().filter_map(proving).collect();
+        for (directory, scheme) in &self.anchors {
             self.anchored_schemes.insert(*scheme);
             if !directory.is_empty() {
-                self.anchor_parents.insert((split(directory).0.to_owned(), *scheme));
+                self.anchor_parents.insert((split(directory).0, *scheme));
             }
         }
-        self.anchors = anchors;
     }
 
     fn proves(&self, directory: &str, scheme: Scheme, here: Count) -> bool {
@@ -208,31 +202,32 @@ impl Evidence {
             && code_in("css") >= 1
     }
 
-    fn note_generator(&mut self, key: &str, keys: &HashSet<&str>) {
-        if let Some(root) = key.strip_suffix("page-data/app-data.json") {
-            self.gatsby_sites.insert(root.to_owned());
+    fn note_generator(&mut self, name: &Name<'a>, paths: &HashSet<&str>) {
+        let Name { path, directory, file_name, .. } = *name;
+        if let Some(root) = path.strip_suffix("page-data/app-data.json") {
+            self.gatsby_sites.insert(root);
         }
-        let (directory, file_name) = split(key);
         if file_name == "index.html" {
-            self.directories_of_pages.insert(directory.to_owned());
+            self.directories_of_pages.insert(directory);
         }
-        if let Some(root) = key.strip_suffix("toc.html").filter(|_| file_name == "toc.html") {
+        if let Some(root) = path.strip_suffix("toc.html").filter(|_| file_name == "toc.html") {
             let has = |start: &str| {
-                let start = format!("{root}{start}");
-                keys.iter()
-                    .any(|key| key.strip_prefix(start.as_str()).is_some_and(|rest| rest.ends_with(".js")))
+                paths.iter().any(|path| {
+                    let in_book = path.strip_prefix(root).and_then(|in_book| in_book.strip_prefix(start));
+                    in_book.is_some_and(|rest| rest.ends_with(".js"))
+                })
             };
             if has("book-") && has("toc-") && has("clipboard-") {
-                self.mdbooks.insert(root.to_owned());
+                self.mdbooks.insert(root);
             }
         }
     }
 
-    fn note_original(&mut self, key: &str, found: &FoundHash<'_>, keys: &HashSet<&str>) {
-        let (directory, file_name) = split(key);
-        let Some(original) = name::without_hash(file_name, found) else { return };
+    fn note_original(&mut self, name: &Name<'_>, found: &FoundHash<'_>, paths: &HashSet<&str>) {
+        let Some(original) = name::without_hash(name.file_name, found) else { return };
+        let directory = name.directory;
         let original = if directory.is_empty() { original } else { format!("{directory}/{original}") };
-        if keys.contains(original.as_str()) {
+        if paths.contains(original.as_str()) {
             self.with_original += 1;
             self.originals.insert(original);
         }
@@ -254,16 +249,4 @@ impl Count {
         self.code += usize::from(code);
         self.all += usize::from(any);
     }
-}
-
-/// The directory (empty, or without a closing slash) and the last segment.
-pub(super) fn split(key: &str) -> (&str, &str) {
-    key.rsplit_once('/').unwrap_or(("", key))
-}
-
-/// Whether browsers run or apply this file.
-pub(super) fn is_code(file_name: &str) -> bool {
-    let extension =
-        never::without_compression(file_name).rsplit_once('.').map_or("", |(_, extension)| extension);
-    matches!(extension.to_ascii_lowercase().as_str(), "js" | "mjs" | "cjs" | "css" | "wasm")
 }

@@ -2,7 +2,7 @@
 //!
 //! They never decide alone: they say how much company a hash needs there.
 
-use super::evidence::split;
+use super::name::split;
 
 /// Whether one of the segments of `directory` is where bundlers write by default.
 pub(super) fn is_output(directory: &str) -> bool {

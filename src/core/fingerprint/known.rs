@@ -24,12 +24,12 @@ pub(super) fn is_turbopack_name(directory: &str, file_name: &str) -> bool {
     };
     let of_alphabet =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
-    (holds(directory, "_next/static/chunks") || holds(directory, "_next/static/media"))
-        && (label.is_empty() || label.ends_with(['.', '-']))
+    (label.is_empty() || label.ends_with(['.', '-']))
         && hash.starts_with(|first: char| first.is_ascii_digit())
         && hash.bytes().all(of_alphabet)
         && hash.bytes().filter(u8::is_ascii_alphabetic).count() >= 3
         && hash.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).count() >= 4
+        && ["_next/static/chunks", "_next/static/media"].iter().any(|place| holds(directory, place))
 }
 
 /// Directories into which nothing is put but by the bundler.
@@ -126,6 +126,10 @@ pub(super) fn is_of_next(directory: &str) -> bool {
 
 /// Whether `place` (whole segments) is `directory` or lies above it, at any depth: sites may have a base path.
 fn holds(directory: &str, place: &str) -> bool {
-    let (directory, place) = (format!("/{directory}/"), format!("/{place}/"));
-    directory.contains(&place)
+    let is_start = |at: usize| at == 0 || directory.as_bytes()[at - 1] == b'/';
+    let is_here = |at: usize| {
+        let after = directory.get(at..).and_then(|rest| rest.strip_prefix(place));
+        after.is_some_and(|after| after.is_empty() || after.starts_with('/'))
+    };
+    (0..(directory.len() + 1).saturating_sub(place.len())).any(|at| is_start(at) && is_here(at))
 }

@@ -2,8 +2,51 @@
 //!
 //! Decides from one file name. Knows nothing of folders or other files.
 
-use super::never::without_compression;
+use super::never::{self, without_compression};
 use super::shape::{self, Alphabet};
+
+/// A path, taken apart once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name<'a> {
+    pub path: &'a str,
+    /// Empty, or without a closing slash.
+    pub directory: &'a str,
+    pub file_name: &'a str,
+    /// Whether browsers run or apply this file.
+    pub is_code: bool,
+    pub kind: Kind<'a>,
+}
+
+/// What a path says by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind<'a> {
+    /// Never immutable, and why; no hash was looked for.
+    Never(&'static str),
+    Unhashed,
+    Hashed(FoundHash<'a>),
+}
+
+impl<'a> Name<'a> {
+    pub fn parse(path: &'a str) -> Self {
+        let (directory, file_name) = split(path);
+        let kind = match never::reason(path) {
+            Some(reason) => Kind::Never(reason),
+            None => find_hash(file_name).map_or(Kind::Unhashed, Kind::Hashed),
+        };
+        Self { path, directory, file_name, is_code: is_code(file_name), kind }
+    }
+}
+
+/// The directory (empty, or without a closing slash) and the last segment.
+pub(super) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// Whether browsers run or apply this file.
+pub(super) fn is_code(file_name: &str) -> bool {
+    let extension = without_compression(file_name).rsplit_once('.').map_or("", |(_, extension)| extension);
+    ["js", "mjs", "cjs", "css", "wasm"].iter().any(|code| extension.eq_ignore_ascii_case(code))
+}
 
 /// What stands before the hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,12 +95,12 @@ const IMAGE_EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "gif", "webp", "avif"
 
 /// The hash in `file_name`, or none. Where several parts look like one, it is the last, which covers the content
 /// where the first names a chunk (`0058b4c6.f05bf458.js`).
-pub(super) fn find_hash(file_name: &str) -> Option<FoundHash<'_>> {
+fn find_hash(file_name: &str) -> Option<FoundHash<'_>> {
     let (stem, extension) = without_compression(file_name).rsplit_once('.')?;
     if shape::holds_uuid(stem) {
         return None;
     }
-    let is_image = IMAGE_EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str());
+    let is_image = IMAGE_EXTENSIONS.iter().any(|image| extension.eq_ignore_ascii_case(image));
     let plain = without_suffixes(stem);
     let unsized_stem = if is_image { without_size(plain) } else { plain };
     let sized = unsized_stem.len() != plain.len();

@@ -70,7 +70,7 @@ pub(super) fn reason(path: &str) -> Option<&'static str> {
     }
     if directory
         .split('/')
-        .any(|segment| UNHASHED_DIRECTORIES.contains(&segment.to_ascii_lowercase().as_str()))
+        .any(|segment| UNHASHED_DIRECTORIES.iter().any(|name| segment.eq_ignore_ascii_case(name)))
     {
         return Some("a directory whose names are not content hashes");
     }

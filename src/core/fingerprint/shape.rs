@@ -94,7 +94,9 @@ fn starts_with_date(part: &str) -> bool {
 fn is_hand_typed(part: &str) -> bool {
     let lower = part.to_ascii_lowercase();
     let bytes = lower.as_bytes();
-    let distinct = (0..=u8::MAX).filter(|byte| bytes.contains(byte)).count();
+    let mut seen = [false; 256];
+    let distinct =
+        bytes.iter().filter(|byte| !std::mem::replace(&mut seen[usize::from(**byte)], true)).count();
     let few = distinct <= 3 || (bytes.len() <= 12 && distinct * 3 <= bytes.len());
     let period =
         (1..=bytes.len() / 2).any(|period| bytes.iter().skip(period).eq(&bytes[..bytes.len() - period]));

@@ -9,7 +9,7 @@ use crate::core::build::{UnclassifiedFile, classify};
 use crate::core::cache_rules::{CacheRules, EdgeCaching};
 use crate::core::commit::{CommitInput, next_manifest};
 use crate::core::digest::Sha256Digest;
-use crate::core::fingerprint::SiteNames;
+use crate::core::fingerprint;
 use crate::core::inventory::{LocalInventory, Packing};
 use crate::core::manifest::Capabilities;
 use crate::core::outcome::Written;
@@ -32,13 +32,14 @@ fn sites() -> impl Strategy<Value = Site> {
 
 fn inventory(site: &Site, manifest: Option<&Manifest>) -> (LocalInventory, Vec<ObjectKey>) {
     let rules = CacheRules::new(&[], None, EdgeCaching::Invalidated).expect("rules").0;
-    let names = SiteNames::new(site.keys().map(String::as_str));
+    let verdicts = fingerprint::classify(site.keys().map(String::as_str));
     let key = |name: &String| ObjectKey::new(name.as_str()).expect("a key");
     let files = site
         .iter()
-        .map(|(name, content)| UnclassifiedFile {
+        .zip(verdicts)
+        .map(|((name, content), verdict)| UnclassifiedFile {
             key: key(name),
-            verdict: names.classify(&key(name)),
+            verdict,
             path: name.into(),
             size_bytes: 1,
             sha256: Sha256Digest([*content; 32]),
