@@ -3,6 +3,7 @@
 //! Pure. A key that came back with other bytes under a fingerprinted name is found here, before its headers are
 //! decided.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -95,7 +96,7 @@ fn has_other_bytes(file: &UnclassifiedFile, manifest: Option<&Manifest>) -> bool
 #[derive(Default)]
 struct Interner {
     headers: HashMap<ObjectHeaders, Arc<ObjectHeaders>>,
-    texts: BTreeMap<String, Arc<str>>,
+    texts: BTreeMap<Cow<'static, str>, Arc<str>>,
 }
 
 impl Interner {
@@ -103,7 +104,7 @@ impl Interner {
         Arc::clone(self.headers.entry(headers).or_insert_with_key(|headers| Arc::new(headers.clone())))
     }
 
-    fn text(&mut self, text: String) -> Arc<str> {
-        Arc::clone(self.texts.entry(text).or_insert_with_key(|text| Arc::from(text.as_str())))
+    fn text(&mut self, text: Cow<'static, str>) -> Arc<str> {
+        Arc::clone(self.texts.entry(text).or_insert_with_key(|text| Arc::from(text.as_ref())))
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Pure. The one thing that no rule can do is to make a key immutable that is known or bound to change.
 
+use std::borrow::Cow;
+
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::content_type;
@@ -77,8 +79,8 @@ pub struct Classified {
     pub headers: ObjectHeaders,
     pub class: ObjectClass,
     /// Which rule gave the cache control.
-    pub rule: String,
-    pub reason: String,
+    pub rule: Cow<'static, str>,
+    pub reason: Cow<'static, str>,
     pub warning: Option<String>,
 }
 
@@ -125,7 +127,7 @@ impl CacheRules {
         key: &ObjectKey,
         first_bytes: &[u8],
         is_fingerprinted: bool,
-        why: &str,
+        why: &'static str,
         is_demoted: bool,
     ) -> Classified {
         let (content_type, encoding) = self.content_type(key, first_bytes);
@@ -176,7 +178,13 @@ impl CacheRules {
         (content_type, encoding)
     }
 
-    fn cache_control(&self, key: &ObjectKey, may_be_immutable: bool, why: &str, is_demoted: bool) -> Chosen {
+    fn cache_control(
+        &self,
+        key: &ObjectKey,
+        may_be_immutable: bool,
+        why: &'static str,
+        is_demoted: bool,
+    ) -> Chosen {
         let by_rule = self.matching(key).find_map(|rule| {
             let text = rule.rule.cache_control.clone()?;
             Some((text, rule.name.clone(), rule.names_exactly(key)))
@@ -188,7 +196,12 @@ impl CacheRules {
         if let Some((text, rule, is_exact)) = by_rule.or_else(by_file) {
             let is_unsafe = text.contains("immutable") && !may_be_immutable && (!is_exact || is_demoted);
             if !is_unsafe {
-                return Chosen { text, reason: format!("{rule} says so"), rule, warning: None };
+                return Chosen {
+                    text,
+                    reason: format!("{rule} says so").into(),
+                    rule: rule.into(),
+                    warning: None,
+                };
             }
             let warning = format!(
                 "{rule} calls `{key}` immutable, but {}; it is revalidated instead",
@@ -245,8 +258,8 @@ impl CacheRules {
 
 struct Chosen {
     text: String,
-    rule: String,
-    reason: String,
+    rule: Cow<'static, str>,
+    reason: Cow<'static, str>,
     warning: Option<String>,
 }
 

@@ -77,6 +77,7 @@ const OVERLAP_BYTES: usize = 64;
 /// Looks for secrets in a stream of bytes.
 #[derive(Default)]
 pub struct SecretScanner {
+    /// The end of what came before, for what lies across the seam.
     tail: Vec<u8>,
     found: Vec<SecretKind>,
 }

@@ -297,10 +297,10 @@ impl BuildSettings {
 
 /// Source maps go by their double ending; other `.map` files (game levels, say) are data.
 fn is_source_map(key: &ObjectKey) -> bool {
-    let name = key.file_name().to_ascii_lowercase();
-    [".js.map", ".mjs.map", ".cjs.map", ".css.map", ".ts.map", ".wasm.map"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    let mut endings = key.file_name().rsplit('.');
+    let is_map = endings.next().is_some_and(|ending| ending.eq_ignore_ascii_case("map"));
+    let kind = endings.next().filter(|_| is_map).unwrap_or_default();
+    ["js", "mjs", "cjs", "css", "ts", "wasm"].iter().any(|code| kind.eq_ignore_ascii_case(code))
 }
 
 fn globs(patterns: &[String], field: &str) -> Result<GlobSet, Error> {
