@@ -5,7 +5,7 @@
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::headers::problem_with;
-use super::key::ObjectKey;
+use super::key::{MAX_KEY_BYTES, ObjectKey};
 
 /// A parsed `_headers` file.
 #[derive(Clone, Debug, Default)]
@@ -35,19 +35,22 @@ pub struct HeadersFileError {
     pub problem: String,
 }
 
+/// Twice the length of the longest key: what is longer matches nothing, and may be too large to be compiled.
+const MAX_PATTERN_BYTES: usize = 2 * MAX_KEY_BYTES;
+
 /// The headers that S3 stores with an object.
 const CARRIED: &[&str] =
     &["cache-control", "content-type", "content-disposition", "content-language", "content-encoding"];
 
 impl HeadersFile {
     /// Parses the text. A pattern stands at the beginning of a line, its headers are indented below it; `#` begins a
-    /// comment line. `*` in a pattern stands for anything, `:name` for one segment.
+    /// comment line. `*` in a pattern stands for anything, `:name` for one segment. A byte order mark is passed over.
     ///
     /// # Errors
     /// With the line, when a header has no pattern above it or no `name: value`.
     pub fn parse(text: &str) -> Result<Self, HeadersFileError> {
         let mut file = Self::default();
-        for (index, raw) in text.lines().enumerate() {
+        for (index, raw) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let line = index + 1;
             let content = raw.trim();
             if content.is_empty() || content.starts_with('#') {
@@ -97,6 +100,12 @@ impl HeadersRule {
         let error = |problem: String| HeadersFileError { line, problem };
         if !pattern.starts_with('/') {
             return Err(error(format!("`{pattern}` is not a path: it must start with `/`")));
+        }
+        if pattern.len() > MAX_PATTERN_BYTES {
+            return Err(error(format!(
+                "a path of {} bytes is longer than any key; {MAX_PATTERN_BYTES} are allowed",
+                pattern.len()
+            )));
         }
         let glob: Vec<String> = pattern.trim_start_matches('/').split('/').map(glob_segment).collect();
         let matcher = GlobBuilder::new(&glob.join("/"))

@@ -23,6 +23,10 @@ pub const SCHEMA: u32 = 1;
 /// Releases whose summaries a manifest carries, the live one included. Older records are removed from the bucket.
 pub const HISTORY_LENGTH: usize = 50;
 
+/// Unpacked, a manifest has some 250 bytes for each object: four million fit. What unpacks to more was not written by
+/// sitepush, and a few kilobytes could unpack to more than the machine's memory.
+const MAX_JSON_BYTES: u64 = 1 << 30;
+
 /// An object as it stands in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
@@ -130,6 +134,8 @@ pub enum ManifestError {
     TooNew { found: u32 },
     #[error("the manifest cannot be unpacked")]
     Gzip(#[source] std::io::Error),
+    #[error("the manifest unpacks to more than {limit_bytes} bytes")]
+    TooLarge { limit_bytes: u64 },
     #[error("the manifest cannot be read")]
     Json(#[source] serde_json::Error),
     #[error("object `{key}` names header set {index}, which is not there")]
@@ -141,7 +147,7 @@ impl ManifestError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::TooNew { .. } => "use the newest sitepush; `sitepush --version` tells which one this is",
-            Self::Gzip(_) | Self::Json(_) | Self::HeaderSet { .. } => {
+            Self::Gzip(_) | Self::TooLarge { .. } | Self::Json(_) | Self::HeaderSet { .. } => {
                 "copy the newest file of `.sitepush/releases/` over it, then push with `--verify-remote`"
             }
         }
@@ -203,8 +209,7 @@ impl Manifest {
     /// # Errors
     /// When the bytes are not gzipped JSON of a known format.
     pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let mut json = Vec::new();
-        flate2::read::GzDecoder::new(bytes).read_to_end(&mut json).map_err(ManifestError::Gzip)?;
+        let json = unpack(bytes, MAX_JSON_BYTES)?;
         let document = match serde_json::from_slice::<Document<'_>>(&json) {
             Ok(document) if document.schema <= SCHEMA => document,
             other => return Err(unreadable(&json, other.err())),
@@ -234,6 +239,17 @@ impl Manifest {
             unseen_since: document.unseen_since,
         })
     }
+}
+
+/// The bytes that were packed, if they are not more than `limit_bytes`.
+fn unpack(bytes: &[u8], limit_bytes: u64) -> Result<Vec<u8>, ManifestError> {
+    let mut json = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(bytes).take(limit_bytes + 1);
+    decoder.read_to_end(&mut json).map_err(ManifestError::Gzip)?;
+    if json.len() as u64 > limit_bytes {
+        return Err(ManifestError::TooLarge { limit_bytes });
+    }
+    Ok(json)
 }
 
 /// Why a document is not one that this version reads: first of all because it is from a newer one.
@@ -337,5 +353,21 @@ impl HeaderSets {
             headers,
             class: object.class,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_unpacks_to_more_than_the_limit_is_refused_and_not_unpacked() {
+        let mut encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&vec![b' '; 64 << 20]).expect("writing to memory does not fail");
+        let bomb = encoder.finish().expect("writing to memory does not fail");
+        assert!(bomb.len() < 100_000, "{} bytes", bomb.len());
+        let refused = unpack(&bomb, 1000).expect_err("it is far more");
+        assert_eq!(refused.to_string(), "the manifest unpacks to more than 1000 bytes");
+        assert!(unpack(&bomb, 64 << 20).is_ok(), "the limit itself is allowed");
     }
 }

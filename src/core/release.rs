@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 /// A release's name: `20261123T101530Z-1a2b3c4`. Sorts by time; the second part is the commit's beginning, or
@@ -76,10 +77,24 @@ impl fmt::Debug for ReleaseId {
 /// The commit that a build was made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
-    /// 40 hex digits.
+    /// 40 hex digits, or 64 where the repository uses SHA-256.
+    #[serde(deserialize_with = "hash")]
     pub hash: String,
     /// When it was committed.
     pub time: Timestamp,
+}
+
+impl Commit {
+    /// Whether a text is a commit's hash, whole or shortened: it becomes a part of the release's id and an argument of
+    /// `git`, so it is nothing but digits.
+    pub fn is_hash(text: &str) -> bool {
+        (4..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+}
+
+fn hash<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if Commit::is_hash(&text) { Ok(text) } else { Err(D::Error::custom(format!("{text:?} is not a commit"))) }
 }
 
 /// How a release came about.
@@ -131,6 +146,24 @@ mod tests {
         let second = id.clone().distinct_from(|taken| *taken == id);
         assert_eq!(second.as_str(), "19700101T000000Z-nocommit-2");
         assert!(id < second);
+    }
+
+    #[test]
+    fn only_hex_digits_are_a_commit() {
+        for hash in ["1a2b3c4", "9b932da0c1f5d1c4d7b3a6f1f6f6f2c5a4a3b2c1", &"0f".repeat(32)] {
+            assert!(Commit::is_hash(hash), "{hash}");
+        }
+        for text in [
+            "",
+            "1a",
+            "--all",
+            "HEAD",
+            "../../a",
+            "gpg: Signature made Tue 24 Nov 2026 10:00:00 AM",
+            &"0".repeat(65),
+        ] {
+            assert!(!Commit::is_hash(text), "{text}");
+        }
     }
 
     #[test]

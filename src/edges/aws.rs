@@ -8,7 +8,9 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
-use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
+};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
@@ -16,6 +18,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::call::innermost;
 use super::clock::Clock;
+use super::xml;
 
 /// How to reach the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +115,31 @@ impl Intercept for LearnDate {
             self.0.learn(date);
         }
         Ok(())
+    }
+}
+
+/// Refuses an answer whose document is not whole. The SDK reads on past what is missing: of a listing that was cut it
+/// makes a shorter listing, and of an answer that was cut before its errors a success.
+#[derive(Debug)]
+pub(super) struct WholeAnswers;
+
+impl Intercept for WholeAnswers {
+    fn name(&self) -> &'static str {
+        "WholeAnswers"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let response = context.response();
+        // The body of an object is read by the caller, and is none of ours.
+        match response.body().bytes() {
+            Some(body) if response.status().is_success() => xml::check_whole(body).map_err(Into::into),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::core::cache_tags;
 use crate::core::manifest::{DistributionFacts, OwedInvalidation};
 
+use super::aws::WholeAnswers;
 use super::call::{CallError, FailureKind, Retry};
 
 /// The CloudFront API. Cloned freely.
@@ -28,7 +29,9 @@ pub struct CreatedInvalidation {
 
 impl CloudFront {
     pub fn new(config: &SdkConfig, retry: Retry) -> Self {
-        Self { client: Client::new(config), retry }
+        let service_config =
+            aws_sdk_cloudfront::config::Builder::from(config).interceptor(WholeAnswers).build();
+        Self { client: Client::from_conf(service_config), retry }
     }
 
     /// What publishing needs to know of a distribution whose origin is `bucket`.

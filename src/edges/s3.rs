@@ -2,6 +2,8 @@
 //!
 //! Touches S3 or an endpoint that speaks its language. Never decides what to write.
 
+mod listing;
+
 use std::path::Path;
 
 use aws_config::SdkConfig;
@@ -13,17 +15,16 @@ use aws_sdk_s3::types::{
     ObjectIdentifier,
 };
 use aws_smithy_types::body::SdkBody;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::core::digest::Sha256Digest;
 use crate::core::headers::ObjectHeaders;
-use crate::core::inventory::{ListedObject, Listing};
 use crate::core::key::{KeyPrefix, ObjectKey, STATE_PREFIX};
 use crate::core::outcome::Written;
 
-use super::aws::{LearnDate, wants_path_style};
+use super::aws::{LearnDate, WholeAnswers, wants_path_style};
 use super::call::{CallError, FailureKind, Retry};
 use super::clock::Clock;
 use super::put::{Put, Putter};
@@ -115,6 +116,7 @@ impl Bucket {
             .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
             .interceptor(LearnDate(clock.clone()))
+            .interceptor(WholeAnswers)
             .build();
         let putter = Putter::new(config, name, clock);
         Self { client: Client::from_conf(service_config), putter, name: name.to_owned(), prefix, retry }
@@ -137,7 +139,8 @@ impl Bucket {
     /// Reads a state file (`manifest.json.gz`, say); none when there is none.
     ///
     /// # Errors
-    /// Any failure but a missing object. A missing *bucket* is an error.
+    /// Any failure but a missing object. A missing *bucket* is an error, and so is a file that is far too large to be
+    /// of our making.
     pub async fn get_state(&self, name: &str) -> Result<Option<StateFile>, CallError> {
         let key = self.state_key(name);
         let result = self
@@ -153,12 +156,7 @@ impl Bucket {
                     .map_err(CallError::from)?;
                 let e_tag = unquote(output.e_tag());
                 let last_modified = output.last_modified().and_then(timestamp);
-                let body = output.body.collect().await;
-                let bytes = body
-                    .map_err(|error| {
-                        CallError::local(FailureKind::Transient, DisplayErrorContext(&error).to_string())
-                    })?
-                    .into_bytes();
+                let bytes = collect(output.body, output.content_length, MAX_STATE_BYTES).await?;
                 Ok(StateFile { bytes, e_tag, last_modified })
             })
             .await;
@@ -509,10 +507,22 @@ impl Bucket {
     ) -> Result<Vec<(ObjectKey, CallError)>, CallError> {
         let bucket_keys: Vec<String> = keys.iter().map(|key| self.prefix.bucket_key(key)).collect();
         let failed = self.delete_bucket_keys(&bucket_keys).await?;
-        let key_of = |bucket_key: &str| {
-            self.prefix.strip(bucket_key).and_then(|relative| ObjectKey::new(relative).ok())
+        let asked = |bucket_key: &str| {
+            self.prefix.strip(bucket_key).and_then(|key| keys.iter().find(|asked| asked.as_str() == key))
         };
-        Ok(failed.into_iter().filter_map(|(key, error)| Some((key_of(&key)?, error))).collect())
+        let attribute = |(bucket_key, error): (String, CallError)| match asked(&bucket_key) {
+            Some(key) => Ok(((*key).clone(), error)),
+            // Something stayed, and nobody knows what: none of them can be taken for deleted.
+            None => Err(CallError {
+                kind: error.kind,
+                code: error.code,
+                ..CallError::local(
+                    error.kind,
+                    format!("`{bucket_key}`, which was not asked for: {}", error.message),
+                )
+            }),
+        };
+        failed.into_iter().map(attribute).collect()
     }
 
     async fn delete_bucket_keys(&self, keys: &[String]) -> Result<Vec<(String, CallError)>, CallError> {
@@ -543,60 +553,6 @@ impl Bucket {
                 Ok(failed.collect())
             })
             .await
-    }
-
-    /// Lists every object of the target, state files left out. Keys that no build can have are counted in the
-    /// second value.
-    ///
-    /// # Errors
-    /// As any call.
-    pub async fn list_objects(&self) -> Result<(Listing, u64), CallError> {
-        let mut listing = Listing::new();
-        let mut odd_keys = 0;
-        let mut token: Option<String> = None;
-        loop {
-            let output = self
-                .retry
-                .run("list", || async {
-                    self.client
-                        .list_objects_v2()
-                        .bucket(&self.name)
-                        .prefix(self.prefix.as_str())
-                        .set_continuation_token(token.clone())
-                        .encoding_type(aws_sdk_s3::types::EncodingType::Url)
-                        .send()
-                        .await
-                        .map_err(CallError::from)
-                })
-                .await?;
-            for object in output.contents() {
-                let encoded = object.key().unwrap_or_default().replace('+', "%20");
-                let bucket_key =
-                    percent_encoding::percent_decode_str(&encoded).decode_utf8_lossy().into_owned();
-                let Some(relative) = self.prefix.strip(&bucket_key) else { continue };
-                if relative.starts_with(STATE_PREFIX) {
-                    continue;
-                }
-                match ObjectKey::new(relative) {
-                    Ok(key) => {
-                        let listed = ListedObject {
-                            size_bytes: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
-                            e_tag: unquote(object.e_tag()),
-                            last_modified: object
-                                .last_modified()
-                                .and_then(timestamp)
-                                .unwrap_or(Timestamp::UNIX_EPOCH),
-                        };
-                        listing.insert(key, listed);
-                    }
-                    Err(_) => odd_keys += 1,
-                }
-            }
-            token = output.next_continuation_token().map(str::to_owned);
-            if token.is_none() {
-                return Ok((listing, odd_keys));
-            }
-        }
     }
 
     /// Whether the bucket keeps versions; `None` when the endpoint does not say.
@@ -643,6 +599,34 @@ impl Bucket {
         }
         source
     }
+}
+
+/// The largest state file that is read: a manifest of millions of objects has less, packed.
+const MAX_STATE_BYTES: u64 = 512 << 20;
+
+/// A whole body, unless it is larger than `limit_bytes`: as stated, or as it comes.
+async fn collect(
+    mut body: ByteStream,
+    stated_bytes: Option<i64>,
+    limit_bytes: u64,
+) -> Result<Bytes, CallError> {
+    let too_large = || {
+        let problem = format!("it has more than {limit_bytes} bytes, and sitepush writes less");
+        CallError::local(FailureKind::UnreadableState, problem)
+    };
+    if stated_bytes.and_then(|bytes| u64::try_from(bytes).ok()).is_some_and(|bytes| bytes > limit_bytes) {
+        return Err(too_large());
+    }
+    let mut collected = BytesMut::new();
+    while let Some(chunk) = body.next().await {
+        collected.extend_from_slice(&chunk.map_err(|error| {
+            CallError::local(FailureKind::Transient, DisplayErrorContext(&error).to_string())
+        })?);
+        if collected.len() as u64 > limit_bytes {
+            return Err(too_large());
+        }
+    }
+    Ok(collected.freeze())
 }
 
 /// Gives the parts of a large body, each but the last of [`crate::core::plan::PART_SIZE_BYTES`].

@@ -59,6 +59,17 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// JSON, as it lies in the bucket.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an intent has only string keys")
+    }
+
+    /// Reads what [`Intent::encode`] wrote. One that cannot be read was not ours to begin with: then nothing is known to
+    /// be an orphan, and nothing goes.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
     /// The objects in `listing` that the push made. What is older than the intent (`written_at`) is somebody else's: the
     /// push did not come to write over it.
     pub fn orphans(self, written_at: Timestamp, listing: &Listing) -> Orphans {
@@ -269,8 +280,7 @@ impl<'a> Run<'a> {
             inherited: remote.orphans.keys.clone(),
             inherited_since: remote.orphans.since,
         };
-        let bytes = serde_json::to_vec(&intent).expect("an intent has only string keys");
-        let written = self.tools.bucket.put_state(INTENT_FILE, Bytes::from(bytes), None).await;
+        let written = self.tools.bucket.put_state(INTENT_FILE, Bytes::from(intent.encode()), None).await;
         written.map_err(|error| self.fail("cannot write down what is about to be created", &error))?;
         self.intent_of = Some(intent.release_id);
         Ok(())
