@@ -34,18 +34,19 @@ impl Programs {
     pub fn build(project: &Project, scratch: &Path, symbols: Symbols) -> Result<Self> {
         let release = project.target().join("release");
         let sitepush = release.join("sitepush");
+        let cargo = |arguments: &[&str]| tools::run(project.command("cargo").args(arguments));
         let mut with_symbols = None;
         if symbols == Symbols::Wanted {
-            // The release program, linked once more: other settings would compile every dependency anew, and another
-            // program would be profiled than is measured.
-            let arguments = ["rustc", "--release", "--bin", "sitepush", "--", "-C", "strip=none"];
-            tools::run(project.command("cargo").args(arguments))?;
+            // The release program, linked once more: with other settings another program would be profiled than is
+            // measured.
+            cargo(&["rustc", "--release", "--bin", "sitepush", "--", "-C", "strip=none"])?;
             let copy = scratch.join("sitepush-with-symbols");
             std::fs::copy(&sitepush, &copy).context("cannot copy the program with symbols")?;
             with_symbols = Some(copy);
         }
-        let arguments = ["build", "--release", "--bin", "sitepush", "--examples"];
-        tools::run(project.command("cargo").args(arguments))?;
+        // Apart from the examples, which would bring it what the tests turn on in its dependencies.
+        cargo(&["build", "--release", "--bin", "sitepush"])?;
+        cargo(&["build", "--release", "--examples"])?;
         let example = |name: &str| release.join("examples").join(name);
         Ok(Self {
             sitepush,

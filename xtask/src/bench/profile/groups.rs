@@ -49,7 +49,10 @@ const CALLS: [(&str, &[&str]); 4] = [
             "bind",
         ],
     ),
-    ("system calls: memory", &["page fault", "mmap", "munmap", "brk", "madvise", "mremap", "mprotect"]),
+    (
+        "system calls: memory",
+        &["page fault", "mmap", "mmap_pgoff", "munmap", "brk", "madvise", "mremap", "mprotect"],
+    ),
     (
         "system calls: threads",
         &[

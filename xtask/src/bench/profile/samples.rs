@@ -55,8 +55,10 @@ fn frame(line: &str) -> Option<(&str, &str)> {
 
 /// What a kernel function says of why the kernel is at work, if it is one of those by which the kernel is entered.
 fn entry(function: &str) -> Option<&str> {
-    let call = ["__x64_sys_", "__arm64_sys_", "__do_sys_", "__se_sys_"];
+    // The last of these stand for a call whose own function has gone up in its caller.
+    let call = ["__x64_sys_", "__arm64_sys_", "__se_sys_", "__do_sys_", "ksys_"];
     let named = call.iter().find_map(|prefix| function.strip_prefix(prefix));
+    let named = named.or_else(|| (function == "do_writev").then_some("writev"));
     named.or_else(|| function.contains("page_fault").then_some("page fault")).or_else(|| {
         (function.starts_with("asm_sysvec") || function.starts_with("asm_common_interrupt"))
             .then_some("interrupt")
@@ -78,7 +80,7 @@ mod tests {
     const TEXT: &str = "\
 tokio-rt-worker 
 \tffff1 copy_user ([kernel.kallsyms])
-\tffff2 tcp_sendmsg ([kernel.kallsyms])
+\tffff2 ksys_something ([kernel.kallsyms])
 \tffff3 __x64_sys_sendto ([kernel.kallsyms])
 \tffff4 do_syscall_64 ([kernel.kallsyms])
 \t7f005 __send (/lib/libc.so.6)
