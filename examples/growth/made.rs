@@ -10,7 +10,7 @@ use sitepush::core::cache_rules::{CacheRules, EdgeCaching};
 use sitepush::core::commit::{self, CommitInput};
 use sitepush::core::diff::{Action, RetentionRules};
 use sitepush::core::digest::Sha256Digest;
-use sitepush::core::fingerprint::{SiteNames, Verdict};
+use sitepush::core::fingerprint::{self, Verdict};
 use sitepush::core::guard::{self, Limits};
 use sitepush::core::invalidation::UrlStyle;
 use sitepush::core::inventory::{Packing, RemoteState};
@@ -62,8 +62,7 @@ pub fn names(files: usize, change: Change) -> Vec<ObjectKey> {
 
 /// What the names say, as the scan finds out.
 pub fn verdicts(names: &[ObjectKey]) -> Vec<Verdict> {
-    let site = SiteNames::new(names.iter().map(ObjectKey::as_str));
-    names.iter().map(|key| site.classify(key)).collect()
+    fingerprint::classify(names.iter().map(ObjectKey::as_str))
 }
 
 /// What a scan of the changed site would find.

@@ -108,6 +108,7 @@ fn keep_demotions(record: &mut Manifest, live: &Manifest) {
         if live.demoted.contains_key(key) && object.class == ObjectClass::Fingerprinted {
             let mut headers = (*object.headers).clone();
             headers.cache_control = Some(cache_rules::REVALIDATE.to_owned());
+            let object = Arc::make_mut(object);
             object.headers = Arc::new(headers);
             object.class = ObjectClass::Other;
         }

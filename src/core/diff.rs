@@ -306,9 +306,9 @@ impl Changes {
     }
 }
 
-fn fresh_leaver(object: &StoredObject, manifest: &Manifest, context: &DiffContext<'_>) -> StaleObject {
+fn fresh_leaver(object: &Arc<StoredObject>, manifest: &Manifest, context: &DiffContext<'_>) -> StaleObject {
     StaleObject {
-        object: object.clone(),
+        object: Arc::clone(object),
         last_release: manifest.release.id.clone(),
         left_at: context.now,
         is_due: false,
@@ -319,7 +319,9 @@ fn fresh_leaver(object: &StoredObject, manifest: &Manifest, context: &DiffContex
 /// What is kept, as far as the bucket was seen to differ from the record.
 fn seen(key: &ObjectKey, mut stale: StaleObject, remote: &RemoteState) -> StaleObject {
     match (remote.drift.get(key), remote.objects.get(key)) {
-        (Some(Drift::Headers), Some(there)) => stale.object.headers = Arc::clone(&there.headers),
+        (Some(Drift::Headers), Some(there)) => {
+            Arc::make_mut(&mut stale.object).headers = Arc::clone(&there.headers);
+        }
         (Some(Drift::Missing | Drift::Bytes), _) => stale.has_drifted = true,
         _ => {}
     }

@@ -174,7 +174,7 @@ pub struct Orphans {
 #[derive(Clone, Debug, Default)]
 pub struct RemoteState {
     /// What stands under each key, live or kept for open pages.
-    pub objects: BTreeMap<ObjectKey, StoredObject>,
+    pub objects: BTreeMap<ObjectKey, Arc<StoredObject>>,
     /// Keys that differ from the manifest. Those with other bytes or none are absent from `objects`.
     pub drift: BTreeMap<ObjectKey, Drift>,
     /// What an unfinished push made and no manifest names.
@@ -220,7 +220,7 @@ impl RemoteState {
             }
             if let Some(headers) = seen_headers.get(key).filter(|headers| **headers != *object.headers) {
                 drift.insert(key.clone(), Drift::Headers);
-                object.headers = Arc::new(headers.clone());
+                Arc::make_mut(object).headers = Arc::new(headers.clone());
             }
             true
         });
@@ -231,15 +231,15 @@ impl RemoteState {
 mod tests {
     use super::*;
 
-    fn stored(e_tag: &str) -> StoredObject {
-        StoredObject {
+    fn stored(e_tag: &str) -> Arc<StoredObject> {
+        Arc::new(StoredObject {
             size_bytes: 1,
             sha256: Sha256Digest([0; 32]),
             e_tag: e_tag.into(),
             version_id: None,
             headers: Arc::default(),
             class: ObjectClass::Other,
-        }
+        })
     }
 
     #[test]

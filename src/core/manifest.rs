@@ -8,7 +8,7 @@ use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::digest::Sha256Digest;
 use super::edge_settings::EdgeSettings;
@@ -43,7 +43,7 @@ pub struct StoredObject {
 /// An object that left the build but is still in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaleObject {
-    pub object: StoredObject,
+    pub object: Arc<StoredObject>,
     /// The last release that referred to it.
     pub last_release: ReleaseId,
     /// When it left the build.
@@ -109,7 +109,8 @@ pub struct Capabilities {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     pub release: ReleaseSummary,
-    pub objects: BTreeMap<ObjectKey, StoredObject>,
+    /// Shared: most objects stand in the live record, in what is known of the bucket, and in the next record.
+    pub objects: BTreeMap<ObjectKey, Arc<StoredObject>>,
     pub stale: BTreeMap<ObjectKey, StaleObject>,
     /// Keys that look fingerprinted but were seen with other bytes: never immutable again. The value is the
     /// release that found it.
@@ -163,40 +164,36 @@ impl Manifest {
     }
 
     /// Gzipped JSON; equal manifests give equal bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut header_sets = HeaderSets::default();
-        let document = Document {
+    pub fn encode<'a>(&'a self) -> Vec<u8> {
+        let stored = self.objects.values().chain(self.stale.values().map(|stale| &stale.object));
+        let header_sets = HeaderSets::of(stored);
+        let document = WrittenDocument {
             schema: SCHEMA,
-            tool: concat!("sitepush ", env!("CARGO_PKG_VERSION")).into(),
-            layout: "in-place".into(),
-            objects: self
-                .objects
-                .iter()
-                .map(|(key, object)| (key.clone(), header_sets.pack(object)))
-                .collect(),
-            stale: self
-                .stale
-                .iter()
-                .map(|(key, stale)| {
-                    let packed = PackedStale {
-                        object: header_sets.pack(&stale.object),
-                        last_release: stale.last_release.clone(),
-                        left_at: stale.left_at,
-                        is_due: stale.is_due,
-                        has_drifted: stale.has_drifted,
-                    };
-                    (key.clone(), packed)
-                })
-                .collect(),
-            release: self.release.clone(),
-            demoted: self.demoted.clone(),
-            history: self.history.clone(),
-            owed: self.owed.clone(),
-            distributions: self.distributions.clone(),
-            edge_settings: self.edge_settings.clone(),
+            tool: concat!("sitepush ", env!("CARGO_PKG_VERSION")),
+            layout: "in-place",
+            release: &self.release,
             capabilities: self.capabilities,
             unseen_since: self.unseen_since,
-            header_sets: header_sets.sets,
+            distributions: &self.distributions,
+            edge_settings: self.edge_settings.as_ref(),
+            owed: &self.owed,
+            history: &self.history,
+            demoted: &self.demoted,
+            header_sets: &header_sets.sets,
+            objects: PackedMap {
+                entries: &self.objects,
+                pack: |object: &'a Arc<StoredObject>| header_sets.pack(object),
+            },
+            stale: PackedMap {
+                entries: &self.stale,
+                pack: |stale: &'a StaleObject| PackedStale {
+                    object: header_sets.pack(&stale.object),
+                    last_release: Cow::Borrowed(&stale.last_release),
+                    left_at: stale.left_at,
+                    is_due: stale.is_due,
+                    has_drifted: stale.has_drifted,
+                },
+            },
         };
         let mut encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(4));
         serde_json::to_writer(&mut encoder, &document).expect("a manifest has only string keys");
@@ -218,12 +215,13 @@ impl Manifest {
         let mut objects = BTreeMap::new();
         for (key, packed) in document.objects {
             let object = packed.unpack(&key, &sets)?;
-            objects.insert(key, object);
+            objects.insert(key, Arc::new(object));
         }
         let mut stale = BTreeMap::new();
         for (key, packed) in document.stale {
             let PackedStale { object, last_release, left_at, is_due, has_drifted } = packed;
-            let object = object.unpack(&key, &sets)?;
+            let object = Arc::new(object.unpack(&key, &sets)?);
+            let last_release = last_release.into_owned();
             stale.insert(key, StaleObject { object, last_release, left_at, is_due, has_drifted });
         }
         Ok(Self {
@@ -267,18 +265,17 @@ struct Schema {
     schema: u32,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What is read. [`WrittenDocument`] is the same document as it is written, in this order.
+#[derive(Deserialize)]
 struct Document<'a> {
     schema: u32,
-    tool: String,
-    layout: String,
     release: ReleaseSummary,
     capabilities: Capabilities,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     unseen_since: Option<Timestamp>,
     #[serde(default)]
     distributions: BTreeMap<String, DistributionFacts>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     edge_settings: Option<EdgeSettings>,
     #[serde(default)]
     owed: Vec<OwedInvalidation>,
@@ -287,9 +284,43 @@ struct Document<'a> {
     #[serde(default)]
     demoted: BTreeMap<ObjectKey, ReleaseId>,
     header_sets: Vec<ObjectHeaders>,
+    #[serde(borrow)]
     objects: BTreeMap<ObjectKey, PackedObject<'a>>,
-    #[serde(default)]
+    #[serde(default, borrow)]
     stale: BTreeMap<ObjectKey, PackedStale<'a>>,
+}
+
+/// What is written, without a copy of the objects: a site may have a million.
+#[derive(Serialize)]
+struct WrittenDocument<'a, O: Serialize, S: Serialize> {
+    schema: u32,
+    tool: &'static str,
+    layout: &'static str,
+    release: &'a ReleaseSummary,
+    capabilities: Capabilities,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen_since: Option<Timestamp>,
+    distributions: &'a BTreeMap<String, DistributionFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edge_settings: Option<&'a EdgeSettings>,
+    owed: &'a [OwedInvalidation],
+    history: &'a [ReleaseSummary],
+    demoted: &'a BTreeMap<ObjectKey, ReleaseId>,
+    header_sets: &'a [Arc<ObjectHeaders>],
+    objects: O,
+    stale: S,
+}
+
+/// A map whose values are packed one by one as they are written.
+struct PackedMap<'a, V, F> {
+    entries: &'a BTreeMap<ObjectKey, V>,
+    pack: F,
+}
+
+impl<'a, V, P: Serialize, F: Fn(&'a V) -> P> Serialize for PackedMap<'a, V, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.entries.iter().map(|(key, value)| (key, (self.pack)(value))))
+    }
 }
 
 /// An object whose headers are an index: a site has thousands of objects and a handful of header sets.
@@ -306,9 +337,9 @@ struct PackedObject<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct PackedStale<'a> {
-    #[serde(flatten)]
+    #[serde(flatten, borrow)]
     object: PackedObject<'a>,
-    last_release: ReleaseId,
+    last_release: Cow<'a, ReleaseId>,
     left_at: Timestamp,
     #[serde(default)]
     is_due: bool,
@@ -332,25 +363,31 @@ impl PackedObject<'_> {
     }
 }
 
-#[derive(Default)]
 struct HeaderSets {
-    sets: Vec<ObjectHeaders>,
+    sets: Vec<Arc<ObjectHeaders>>,
     index: BTreeMap<Arc<ObjectHeaders>, usize>,
 }
 
 impl HeaderSets {
-    fn pack<'a>(&mut self, object: &'a StoredObject) -> PackedObject<'a> {
-        let next = self.sets.len();
-        let headers = *self.index.entry(Arc::clone(&object.headers)).or_insert(next);
-        if headers == next {
-            self.sets.push((*object.headers).clone());
+    fn of<'a>(objects: impl Iterator<Item = &'a Arc<StoredObject>>) -> Self {
+        let mut sets = Vec::new();
+        let mut index = BTreeMap::new();
+        for object in objects {
+            if !index.contains_key(&object.headers) {
+                index.insert(Arc::clone(&object.headers), sets.len());
+                sets.push(Arc::clone(&object.headers));
+            }
         }
+        Self { sets, index }
+    }
+
+    fn pack<'a>(&self, object: &'a StoredObject) -> PackedObject<'a> {
         PackedObject {
             size: object.size_bytes,
             sha256: object.sha256,
             etag: Cow::Borrowed(&object.e_tag),
             version: object.version_id.as_deref().map(Cow::Borrowed),
-            headers,
+            headers: self.index[&object.headers],
             class: object.class,
         }
     }

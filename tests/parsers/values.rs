@@ -88,15 +88,17 @@ fn releases() -> impl Strategy<Value = ReleaseSummary> {
         })
 }
 
-fn stored() -> impl Strategy<Value = StoredObject> {
+fn stored() -> impl Strategy<Value = Arc<StoredObject>> {
     (any::<u64>(), digests(), texts(), of(texts()), headers(), classes()).prop_map(
-        |(size_bytes, sha256, e_tag, version_id, headers, class)| StoredObject {
-            size_bytes,
-            sha256,
-            e_tag,
-            version_id,
-            headers: Arc::new(headers),
-            class,
+        |(size_bytes, sha256, e_tag, version_id, headers, class)| {
+            Arc::new(StoredObject {
+                size_bytes,
+                sha256,
+                e_tag,
+                version_id,
+                headers: Arc::new(headers),
+                class,
+            })
         },
     )
 }
