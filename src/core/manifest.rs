@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{BufWriter, Read as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -26,6 +26,9 @@ pub const HISTORY_LENGTH: usize = 50;
 /// Unpacked, a manifest has some 250 bytes for each object: four million fit. What unpacks to more was not written by
 /// sitepush, and a few kilobytes could unpack to more than the machine's memory.
 const MAX_JSON_BYTES: u64 = 1 << 30;
+
+/// Given to the compressor at a time.
+const PIECE_BYTES: usize = 32 << 10;
 
 /// An object as it stands in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,9 +198,11 @@ impl Manifest {
                 },
             },
         };
-        let mut encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(4));
-        serde_json::to_writer(&mut encoder, &document).expect("a manifest has only string keys");
-        encoder.flush().expect("writing to memory does not fail");
+        let encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(4));
+        // JSON comes in pieces of a few bytes, and each that reaches the compressor costs as much as a thousand.
+        let mut writer = BufWriter::with_capacity(PIECE_BYTES, encoder);
+        serde_json::to_writer(&mut writer, &document).expect("a manifest has only string keys");
+        let encoder = writer.into_inner().expect("writing to memory does not fail");
         encoder.finish().expect("writing to memory does not fail")
     }
 
