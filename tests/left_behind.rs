@@ -226,3 +226,41 @@ fn an_endpoint_that_ignores_one_of_the_two_conditions_keeps_no_promise_of_both()
     assert!(answer.stderr.contains("ignores conditional writes"), "{}", answer.stderr);
     assert_eq!(cloud.store().keys(BUCKET).iter().filter(|key| key.ends_with("lock.json")).count(), 1);
 }
+
+/// A site that lost a page, and a bucket that has not heard of it.
+fn site_without_its_page(cloud: &Cloud) -> Site {
+    let site = Site::small();
+    site.write("gone.html", "here");
+    cloud.push(&site, &[]).success();
+    site.remove("gone.html");
+    site
+}
+
+/// That the release before the live one can be made live again, which needs its record.
+fn assert_way_back(cloud: &Cloud, site: &Site) {
+    site.write("index.html", "newer");
+    cloud.push(site, &[]).success();
+    cloud.on_target("rollback", &[]).success();
+    assert!(!cloud.site_keys().contains(&"gone.html".to_owned()));
+}
+
+#[test]
+fn a_release_that_only_deletes_gets_its_record_from_the_next_run_when_it_could_not_be_kept() {
+    let cloud = Cloud::new();
+    let site = site_without_its_page(&cloud);
+    let rule = Rule::answer(StatusCode::BAD_REQUEST, "InvalidRequest");
+    cloud.faults().add(rule.method(Method::PUT).key_prefix(".sitepush/releases/"));
+    cloud.push(&site, &[]).expect_code(PART_WAY);
+    cloud.faults().clear();
+    assert_way_back(&cloud, &site);
+}
+
+#[test]
+fn a_release_that_only_deletes_gets_its_record_from_the_next_run_when_its_commit_was_not_answered() {
+    let cloud = Cloud::new();
+    let site = site_without_its_page(&cloud);
+    cloud.faults().add(Rule::new(Effect::DropAfter).method(Method::PUT).key(".sitepush/manifest.json.gz"));
+    cloud.push(&site, &["--retry-seconds", "0"]).expect_code(PART_WAY);
+    cloud.faults().clear();
+    assert_way_back(&cloud, &site);
+}

@@ -377,6 +377,9 @@ impl<'a> Run<'a> {
             capabilities: self.capabilities(),
         });
         let bytes = Bytes::from(next.encode());
+        // A commit without an answer may have happened, and one without its record is not finished: until then the
+        // next run has to look, whatever this one wrote besides.
+        self.is_dirty = true;
         let condition = match &self.work.plan.base {
             Some(base) => Condition::Matches(base.manifest_e_tag.clone()),
             None => Condition::Absent,
