@@ -264,3 +264,18 @@ fn a_release_that_only_deletes_gets_its_record_from_the_next_run_when_its_commit
     cloud.faults().clear();
     assert_way_back(&cloud, &site);
 }
+
+#[test]
+fn a_strangers_file_that_an_unfinished_first_push_gave_headers_is_not_deleted() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    site.write("robots.txt", "the same bytes");
+    cloud.put_foreign("robots.txt", "the same bytes");
+    refuse(&cloud, "index.html");
+    cloud.push(&site, &[]).expect_code(PART_WAY);
+    cloud.faults().clear();
+    assert!(cloud.cache_control("robots.txt").contains("must-revalidate"), "its headers were written");
+    site.remove("robots.txt");
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.body("robots.txt"), "the same bytes");
+}

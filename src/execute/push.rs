@@ -255,6 +255,7 @@ impl<'a> Run<'a> {
         let remote = self.work.remote;
         let is_there = |key: &ObjectKey| {
             self.work.previous.is_some_and(|manifest| manifest.answers_for(key, is_pruned))
+                || remote.objects.contains_key(key)
                 || remote.drift.get(key) == Some(&Drift::Foreign)
         };
         let written = self.work.plan.changes.iter().filter(|change| change.action != Action::Delete);
