@@ -279,3 +279,15 @@ fn a_strangers_file_that_an_unfinished_first_push_gave_headers_is_not_deleted() 
     cloud.push(&site, &[]).success();
     assert_eq!(cloud.body("robots.txt"), "the same bytes");
 }
+
+#[test]
+fn a_target_below_this_one_that_was_never_finished_is_not_unknown() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    refuse(&cloud, "preview/7/index.html");
+    cloud.push(&site, &["--prefix", "preview/7"]).expect_code(PART_WAY);
+    cloud.faults().clear();
+    let answer = cloud.on_target("prune", &["--prune-unknown", "--json", "--dry-run"]).success();
+    assert_eq!(answer.json(), serde_json::json!([]));
+}
