@@ -152,6 +152,24 @@ fn what_a_rule_made_immutable_is_demoted_too_when_its_bytes_change() {
 }
 
 #[test]
+fn a_rollback_does_not_make_immutable_again_what_was_demoted() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    let rule = "[[rules]]\nmatch = \"logo.svg\"\ncache_control = \"max-age=31536000, immutable\"\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("sitepush.toml");
+    std::fs::write(&config, rule).expect("written");
+    let config = config.to_str().expect("a plain path");
+    site.write("logo.svg", "<svg/>");
+    cloud.push(&site, &["--config", config]).success();
+    site.write("logo.svg", "<svg>2</svg>");
+    cloud.push(&site, &["--config", config]).success();
+    cloud.on_target("rollback", &[]).success();
+    assert_eq!(cloud.body("logo.svg"), "<svg/>");
+    assert!(!cloud.cache_control("logo.svg").contains("immutable"), "{}", cloud.cache_control("logo.svg"));
+}
+
+#[test]
 fn what_is_due_after_its_grace_does_not_stop_a_push() {
     let cloud = Cloud::new();
     let site = Site::small();
