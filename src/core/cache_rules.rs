@@ -130,7 +130,8 @@ impl CacheRules {
         let is_html = content_type.starts_with("text/html");
         let may_be_immutable = is_fingerprinted && !is_demoted && !is_html && !is_service_worker(key);
         let chosen = self.cache_control(key, may_be_immutable, why, is_demoted);
-        let class = if may_be_immutable && chosen.text.contains("immutable") {
+        // However long a rule has it cached: pages that are open may ask for it after it left the build.
+        let class = if may_be_immutable {
             ObjectClass::Fingerprinted
         } else {
             ObjectClass::of_lasting_name(key, is_html)

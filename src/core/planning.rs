@@ -110,7 +110,7 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
         .collect();
     let (debts, mut warnings) = debts(input, manifest);
     warnings.extend(input.warnings.iter().cloned());
-    warnings.extend(input.newly_demoted.iter().map(demotion_warning));
+    warnings.extend(input.newly_demoted.iter().map(|key| demotion_warning(key, manifest)));
     let edge_settings = planned_edge_settings(input, manifest);
     let cost = estimate_cost(&changes, manifest.is_none(), &invalidations, edge_settings.as_ref());
     let stale = std::mem::take(&mut changes.stale);
@@ -202,7 +202,16 @@ fn planned_edge_settings(
     (!is_written).then(|| PlannedEdgeSettings { settings: settings.clone(), is_owed })
 }
 
-fn demotion_warning(key: &ObjectKey) -> String {
+fn demotion_warning(key: &ObjectKey, manifest: Option<&Manifest>) -> String {
+    let published = manifest.and_then(|manifest| {
+        manifest.objects.get(key).or_else(|| manifest.stale.get(key).map(|stale| &stale.object))
+    });
+    if published.is_some_and(|object| !object.headers.is_immutable()) {
+        return format!(
+            "`{key}` looks as if its name changed with its content and has other bytes now: it is never taken for \
+             immutable from now on, and its cached copies at the edge are dropped"
+        );
+    }
     format!(
         "`{key}` was published as immutable and has other bytes now: it is not immutable from now on and its cached \
          copies at the edge are dropped, but browsers that have it may show the old one for up to a year; give the \

@@ -1,0 +1,35 @@
+//! What rules, names and files decide, seen in the bucket.
+
+mod support;
+
+use support::{Cloud, Site};
+
+#[test]
+fn a_rule_that_shortens_the_caching_of_hashed_files_does_not_take_their_grace() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    site.write("_headers", "/assets/*\n  Cache-Control: public, max-age=86400\n");
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.cache_control("assets/more-CzQAN4l5.js"), "public, max-age=86400");
+    site.remove("assets/more-CzQAN4l5.js").write("style.css", "new");
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.body("assets/more-CzQAN4l5.js"), "console.log(2)", "open pages may still ask for it");
+    cloud.on_target("prune", &["--keep", "1", "--days", "0"]).success();
+    assert!(!cloud.site_keys().contains(&"assets/more-CzQAN4l5.js".to_owned()));
+}
+
+#[test]
+fn other_bytes_under_a_hashed_name_that_a_rule_keeps_short_are_told_without_alarm() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    site.write("_headers", "/assets/*\n  Cache-Control: no-cache\n");
+    cloud.push(&site, &[]).success();
+    site.write("assets/more-CzQAN4l5.js", "console.log('other')");
+    let answer = cloud.push(&site, &[]).success();
+    assert!(answer.stderr.contains("never taken for immutable from now on"), "{}", answer.stderr);
+    assert!(!answer.stderr.contains("for up to a year"), "{}", answer.stderr);
+    site.remove("_headers");
+    cloud.push(&site, &[]).success();
+    assert!(!cloud.cache_control("assets/more-CzQAN4l5.js").contains("immutable"));
+    assert!(cloud.cache_control("assets/app-DRXg7gsA.js").contains("immutable"));
+}
