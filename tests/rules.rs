@@ -33,3 +33,12 @@ fn other_bytes_under_a_hashed_name_that_a_rule_keeps_short_are_told_without_alar
     assert!(!cloud.cache_control("assets/more-CzQAN4l5.js").contains("immutable"));
     assert!(cloud.cache_control("assets/app-DRXg7gsA.js").contains("immutable"));
 }
+
+#[test]
+fn the_configuration_is_not_published_with_a_site_that_stands_beside_it() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    site.write("sitepush.toml", "[site]\ndirectory = \".\"\n");
+    cloud.push(&site, &[]).success();
+    assert!(!cloud.site_keys().contains(&"sitepush.toml".to_owned()), "{:?}", cloud.site_keys());
+}
