@@ -42,3 +42,14 @@ fn the_configuration_is_not_published_with_a_site_that_stands_beside_it() {
     cloud.push(&site, &[]).success();
     assert!(!cloud.site_keys().contains(&"sitepush.toml".to_owned()), "{:?}", cloud.site_keys());
 }
+
+#[test]
+fn a_compressed_drawing_says_that_it_is_compressed() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    site.write("logo.svgz", [0x1F, 0x8B, 8, 0]);
+    cloud.push(&site, &[]).success();
+    let object = cloud.store().object(support::BUCKET, "logo.svgz").expect("it is there");
+    assert_eq!(object.headers.content_type.as_deref(), Some("image/svg+xml"));
+    assert_eq!(object.headers.content_encoding.as_deref(), Some("gzip"));
+}

@@ -304,13 +304,15 @@ fn is_carried(name: &str) -> bool {
         || name.strip_prefix("x-amz-meta-").is_some_and(|rest| !rest.is_empty())
 }
 
-/// A file that was compressed by the build (`app.js.br`), with the key that it stands for. `archive.tar.gz` is not one.
+/// A file that was compressed by the build (`app.js.br`), with the key that it stands for. `archive.tar.gz` is not one;
+/// `logo.svgz` is one that stands for itself.
 fn precompressed(key: &ObjectKey) -> Option<(ObjectKey, &'static str)> {
     let (stem, ending) = key.as_str().rsplit_once('.')?;
     let encoding = match ending {
         "br" => "br",
         "gz" => "gzip",
         "zst" => "zstd",
+        "svgz" => return Some((key.clone(), "gzip")),
         _ => return None,
     };
     let underlying = ObjectKey::new(stem).ok()?;
