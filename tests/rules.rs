@@ -4,6 +4,13 @@ mod support;
 
 use support::{Cloud, Site};
 
+/// Writes a sitepush.toml beside the site and gives its path.
+fn config(folder: &tempfile::TempDir, text: &str) -> String {
+    let path = folder.path().join("sitepush.toml");
+    std::fs::write(&path, text).expect("written");
+    path.to_str().expect("a plain path").to_owned()
+}
+
 #[test]
 fn a_rule_that_shortens_the_caching_of_hashed_files_does_not_take_their_grace() {
     let cloud = Cloud::new();
@@ -52,4 +59,16 @@ fn a_compressed_drawing_says_that_it_is_compressed() {
     let object = cloud.store().object(support::BUCKET, "logo.svgz").expect("it is there");
     assert_eq!(object.headers.content_type.as_deref(), Some("image/svg+xml"));
     assert_eq!(object.headers.content_encoding.as_deref(), Some("gzip"));
+}
+
+#[test]
+fn a_rule_for_the_encoding_comes_before_what_the_name_shows() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    site.write("data.json.gz", [0x1F, 0x8B, 8, 0]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let rule = "[[rules]]\nmatch = \"*.gz\"\nheaders = { content-encoding = \"identity\" }\n";
+    cloud.push(&site, &["--config", &config(&folder, rule)]).success();
+    let object = cloud.store().object(support::BUCKET, "data.json.gz").expect("it is there");
+    assert_eq!(object.headers.content_encoding.as_deref(), Some("identity"));
 }

@@ -139,13 +139,14 @@ impl CacheRules {
         let mut headers = ObjectHeaders {
             cache_control: Some(chosen.text),
             content_type: Some(content_type),
-            content_encoding: match self.packing(key, first_bytes) {
-                Packing::Gzip => Some("gzip".into()),
-                Packing::AsIs => encoding.map(str::to_owned),
-            },
             ..ObjectHeaders::default()
         };
+        if self.packing(key, first_bytes) == Packing::Gzip {
+            headers.content_encoding = Some("gzip".into());
+        }
         self.add_other_headers(key, &mut headers);
+        // What the name shows is the last word, not the first.
+        headers.content_encoding = headers.content_encoding.or_else(|| encoding.map(str::to_owned));
         Classified { headers, class, rule: chosen.rule, reason: chosen.reason, warning: chosen.warning }
     }
 
