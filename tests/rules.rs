@@ -72,3 +72,15 @@ fn a_rule_for_the_encoding_comes_before_what_the_name_shows() {
     let object = cloud.store().object(support::BUCKET, "data.json.gz").expect("it is there");
     assert_eq!(object.headers.content_encoding.as_deref(), Some("identity"));
 }
+
+#[test]
+fn a_star_in_a_headers_path_takes_in_folders_wherever_it_stands() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    site.write("css/deep/print.css", "p {}");
+    site.write("_headers", "/*.css\n  Cache-Control: no-cache\n");
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.cache_control("style.css"), "no-cache");
+    assert_eq!(cloud.cache_control("css/deep/print.css"), "no-cache");
+    assert_ne!(cloud.cache_control("index.html"), "no-cache");
+}
