@@ -84,3 +84,10 @@ fn a_star_in_a_headers_path_takes_in_folders_wherever_it_stands() {
     assert_eq!(cloud.cache_control("css/deep/print.css"), "no-cache");
     assert_ne!(cloud.cache_control("index.html"), "no-cache");
 }
+
+#[test]
+fn a_path_that_is_given_twice_is_invalidated_once() {
+    let cloud = Cloud::new();
+    cloud.on_target("invalidate", &["/a", "a", "/a", "/b*", "/b*"]).success();
+    assert_eq!(cloud.invalidated(), [["/a", "/b*"]]);
+}

@@ -1,5 +1,6 @@
 //! `sitepush invalidate`: drops the cached copies of paths by hand.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -36,13 +37,13 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
         return Err(Error::usage("the target has no distribution")
             .with_hint("pass `--distribution`, or set `distributions` of the target in sitepush.toml"));
     }
-    let items = args.paths.iter().map(|path| normalize_item(path)).collect::<Result<Vec<_>, _>>().map_err(
-        |error| {
-            Error::usage("a path cannot be invalidated").caused_by(error).with_hint(
-                "a path starts with `/`; `*` is its last character and stands for anything (`/blog/*`)",
-            )
-        },
-    )?;
+    // Each is paid for, so each is named once.
+    let items: Result<BTreeSet<String>, _> = args.paths.iter().map(|path| normalize_item(path)).collect();
+    let items: Vec<String> = items.map(|items| items.into_iter().collect()).map_err(|error| {
+        Error::usage("a path cannot be invalidated").caused_by(error).with_hint(
+            "a path starts with `/`; `*` is its last character and stands for anything (`/blog/*`)",
+        )
+    })?;
     let connected = connect(&target, std::time::Duration::from_secs(args.retry.retry_seconds)).await;
     // By hand means now: the reference is the moment's, so that asking twice invalidates twice.
     let now = ReleaseId::derive(connected.clock.local_now(), None);
