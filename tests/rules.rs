@@ -4,6 +4,8 @@ mod support;
 
 use support::{Cloud, Site};
 
+const USAGE: i32 = 64;
+
 /// Writes a sitepush.toml beside the site and gives its path.
 fn config(folder: &tempfile::TempDir, text: &str) -> String {
     let path = folder.path().join("sitepush.toml");
@@ -90,4 +92,16 @@ fn a_path_that_is_given_twice_is_invalidated_once() {
     let cloud = Cloud::new();
     cloud.on_target("invalidate", &["/a", "a", "/a", "/b*", "/b*"]).success();
     assert_eq!(cloud.invalidated(), [["/a", "/b*"]]);
+}
+
+#[test]
+fn a_saved_plan_takes_no_other_store() {
+    let cloud = Cloud::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("plan.json");
+    let file = file.to_str().expect("a plain path");
+    let site = Site::small();
+    cloud.on_target("plan", &[site.path().to_str().expect("a plain path"), "--out", file]).success();
+    let store_arn = sitepush::local::control::ControlPlane::store_arn(support::DISTRIBUTION);
+    cloud.run(&["push", "--plan", file, "--key-value-store", &store_arn]).expect_code(USAGE);
 }
