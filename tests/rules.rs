@@ -105,3 +105,13 @@ fn a_saved_plan_takes_no_other_store() {
     let store_arn = sitepush::local::control::ControlPlane::store_arn(support::DISTRIBUTION);
     cloud.run(&["push", "--plan", file, "--key-value-store", &store_arn]).expect_code(USAGE);
 }
+
+#[test]
+fn a_distribution_that_shows_nothing_of_the_target_is_named() {
+    let cloud = Cloud::with_two_distributions("/elsewhere");
+    let site = Site::small();
+    let answer = cloud.push(&site, &["--distribution", support::OTHER_DISTRIBUTION]).success();
+    let warning = format!("distribution {} shows nothing of this target", support::OTHER_DISTRIBUTION);
+    assert!(answer.stderr.contains(&warning), "{}", answer.stderr);
+    assert_eq!(answer.stderr.matches("shows nothing").count(), 1, "{}", answer.stderr);
+}
