@@ -14,6 +14,7 @@ use crate::edges::process;
 use crate::error::Error;
 use crate::execute::invalidate::{self, Completion};
 use crate::execute::push::DEFAULT_COMPLETION_LIMIT;
+use crate::execute::upload::Stop;
 use crate::exit_code::ExitCode;
 use crate::settings::TargetSettings;
 use crate::ui::progress::{self, Audience};
@@ -60,8 +61,10 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
         } else {
             Completion::NotAwaited
         };
+        // Nothing has to be given back, so Ctrl-C ends the process.
+        let stop = Stop::default();
         for owed in &planned {
-            let one = invalidate::pay(&connected.cloudfront, owed, completion, &events).await;
+            let one = invalidate::pay(&connected.cloudfront, owed, completion, &events, &stop).await;
             made.push(one.map_err(|error| {
                 call_failed(format!("cannot invalidate on distribution `{}`", owed.distribution_id), error)
             })?);
