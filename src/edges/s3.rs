@@ -5,13 +5,13 @@
 use std::path::Path;
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::Client;
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{
     BucketVersioningStatus, CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective,
     ObjectIdentifier,
 };
+use aws_sdk_s3::{Client, Config};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use crate::core::inventory::{ListedObject, Listing};
 use crate::core::key::{KeyPrefix, ObjectKey, STATE_PREFIX};
 use crate::core::outcome::Written;
 
-use super::aws::{LearnDate, wants_path_style};
+use super::aws::{LearnDate, timeouts, wants_path_style};
 use super::call::{CallError, FailureKind, Retry};
 use super::clock::Clock;
 use super::put::{Put, Putter};
@@ -389,6 +389,8 @@ impl Bucket {
                         .part_number(number)
                         .checksum_sha256(&checksum)
                         .body(ByteStream::from(bytes.clone()))
+                        .customize()
+                        .config_override(Config::builder().timeout_config(timeouts(bytes.len() as u64)))
                         .send()
                         .await
                         .map_err(CallError::from)?;
