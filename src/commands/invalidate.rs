@@ -1,5 +1,6 @@
 //! `sitepush invalidate`: drops the cached copies of paths by hand.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -13,6 +14,7 @@ use crate::edges::process;
 use crate::error::Error;
 use crate::execute::invalidate::{self, Completion};
 use crate::execute::push::DEFAULT_COMPLETION_LIMIT;
+use crate::execute::upload::Stop;
 use crate::exit_code::ExitCode;
 use crate::settings::TargetSettings;
 use crate::ui::progress::{self, Audience};
@@ -36,13 +38,13 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
         return Err(Error::usage("the target has no distribution")
             .with_hint("pass `--distribution`, or set `distributions` of the target in sitepush.toml"));
     }
-    let items = args.paths.iter().map(|path| normalize_item(path)).collect::<Result<Vec<_>, _>>().map_err(
-        |error| {
-            Error::usage("a path cannot be invalidated").caused_by(error).with_hint(
-                "a path starts with `/`; `*` is its last character and stands for anything (`/blog/*`)",
-            )
-        },
-    )?;
+    // Each is paid for, so each is named once.
+    let items: Result<BTreeSet<String>, _> = args.paths.iter().map(|path| normalize_item(path)).collect();
+    let items: Vec<String> = items.map(|items| items.into_iter().collect()).map_err(|error| {
+        Error::usage("a path cannot be invalidated").caused_by(error).with_hint(
+            "a path starts with `/`; `*` is its last character and stands for anything (`/blog/*`)",
+        )
+    })?;
     let connected = connect(&target, std::time::Duration::from_secs(args.retry.retry_seconds)).await;
     // By hand means now: the reference is the moment's, so that asking twice invalidates twice.
     let now = ReleaseId::derive(connected.clock.local_now(), None);
@@ -59,8 +61,10 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
         } else {
             Completion::NotAwaited
         };
+        // Nothing has to be given back, so Ctrl-C ends the process.
+        let stop = Stop::default();
         for owed in &planned {
-            let one = invalidate::pay(&connected.cloudfront, owed, completion, &events).await;
+            let one = invalidate::pay(&connected.cloudfront, owed, completion, &events, &stop).await;
             made.push(one.map_err(|error| {
                 call_failed(format!("cannot invalidate on distribution `{}`", owed.distribution_id), error)
             })?);

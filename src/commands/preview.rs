@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use notify_debouncer_full::notify::RecursiveMode;
-use notify_debouncer_full::{DebounceEventResult, new_debouncer};
+use notify_debouncer_full::{DebounceEventResult, DebouncedEvent, new_debouncer};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -124,33 +124,69 @@ fn announce(target: &Target, is_json: bool) {
     terminal::note(&format!("\nserving {site_url} as the CDN would; Ctrl-C ends it\n"));
 }
 
+/// What was seen of the build's folder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Changed,
+    /// The folder itself came or went. What watches it went with it.
+    Replaced,
+}
+
 /// Publishes after each change of the folder. A build that cannot be published is told, and waited for.
+///
+/// The folder above is watched, too: many builds begin by removing theirs.
 async fn serve_and_watch(settings: &PushSettings) -> Result<(), Error> {
     let (sender, mut changes) = mpsc::unbounded_channel();
-    let directory: &Path = &settings.build.directory;
+    let directory =
+        std::path::absolute(&settings.build.directory).unwrap_or_else(|_| settings.build.directory.clone());
     let failed = |error: notify_debouncer_full::notify::Error| {
-        Error::new(Class::Usage, format!("cannot watch `{}`", directory.display())).caused_by(error)
+        Error::new(Class::Usage, format!("cannot watch `{}`", settings.build.directory.display()))
+            .caused_by(error)
     };
+    let watched = directory.clone();
     let mut watcher = new_debouncer(SETTLE, None, move |result: DebounceEventResult| {
-        let is_change = result.is_ok_and(|events| events.iter().any(|event| !event.kind.is_access()));
-        if is_change {
-            let _ = sender.send(());
+        if let Some(seen) = result.ok().and_then(|events| seen_of(&watched, &events)) {
+            let _ = sender.send(seen);
         }
     })
     .map_err(failed)?;
-    watcher.watch(directory, RecursiveMode::Recursive).map_err(failed)?;
-    terminal::note(&format!("watching {}\n", directory.display()));
+    watcher.watch(&directory, RecursiveMode::Recursive).map_err(failed)?;
+    if let Some(above) = directory.parent() {
+        watcher.watch(above, RecursiveMode::NonRecursive).map_err(failed)?;
+    }
+    terminal::note(&format!("watching {}\n", settings.build.directory.display()));
+    // One question for all rounds: a Ctrl-C that comes while a build is published is heard after it.
+    let interrupted = run_plan::wait_for_interrupt();
+    tokio::pin!(interrupted);
     loop {
         tokio::select! {
-            () = run_plan::wait_for_interrupt() => return Ok(()),
-            Some(()) = changes.recv() => {
-                while changes.try_recv().is_ok() {}
+            () = &mut interrupted => return Ok(()),
+            Some(mut seen) = changes.recv() => {
+                while let Ok(more) = changes.try_recv() {
+                    seen = if more == Seen::Replaced { more } else { seen };
+                }
+                if seen == Seen::Replaced {
+                    // One that is gone cannot be watched; it is seen from above when it comes back.
+                    let _ = watcher.unwatch(&directory);
+                    let _ = watcher.watch(&directory, RecursiveMode::Recursive);
+                }
                 if let Err(error) = publish(settings).await {
                     terminal::note(&error.render());
                 }
             }
         }
     }
+}
+
+/// What the events say of the folder; none when they are of its neighbors or only of reading.
+fn seen_of(directory: &Path, events: &[DebouncedEvent]) -> Option<Seen> {
+    let changes = events.iter().filter(|event| !event.kind.is_access());
+    let paths = changes.flat_map(|event| &event.paths);
+    let ours: Vec<_> = paths.filter(|path| path.starts_with(directory)).collect();
+    if ours.iter().any(|path| path.as_path() == directory) {
+        return Some(Seen::Replaced);
+    }
+    (!ours.is_empty()).then_some(Seen::Changed)
 }
 
 /// A line for each request: what a developer wants to know of the CDN.

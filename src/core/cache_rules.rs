@@ -134,7 +134,8 @@ impl CacheRules {
         let is_html = content_type.starts_with("text/html");
         let may_be_immutable = is_fingerprinted && !is_demoted && !is_html && !is_service_worker(key);
         let chosen = self.cache_control(key, may_be_immutable, why, is_demoted);
-        let class = if may_be_immutable && chosen.text.contains("immutable") {
+        // However long a rule has it cached: pages that are open may ask for it after it left the build.
+        let class = if may_be_immutable {
             ObjectClass::Fingerprinted
         } else {
             ObjectClass::of_lasting_name(key, is_html)
@@ -142,13 +143,14 @@ impl CacheRules {
         let mut headers = ObjectHeaders {
             cache_control: Some(chosen.text),
             content_type: Some(content_type),
-            content_encoding: match self.packing(key, first_bytes) {
-                Packing::Gzip => Some("gzip".into()),
-                Packing::AsIs => encoding.map(str::to_owned),
-            },
             ..ObjectHeaders::default()
         };
+        if self.packing(key, first_bytes) == Packing::Gzip {
+            headers.content_encoding = Some("gzip".into());
+        }
         self.add_other_headers(key, &mut headers);
+        // What the name shows is the last word, not the first.
+        headers.content_encoding = headers.content_encoding.or_else(|| encoding.map(str::to_owned));
         Classified { headers, class, rule: chosen.rule, reason: chosen.reason, warning: chosen.warning }
     }
 
@@ -318,13 +320,15 @@ fn is_carried(name: &str) -> bool {
         || name.strip_prefix("x-amz-meta-").is_some_and(|rest| !rest.is_empty())
 }
 
-/// A file that was compressed by the build (`app.js.br`), with the key that it stands for. `archive.tar.gz` is not one.
+/// A file that was compressed by the build (`app.js.br`), with the key that it stands for. `archive.tar.gz` is not one;
+/// `logo.svgz` is one that stands for itself.
 fn precompressed(key: &ObjectKey) -> Option<(ObjectKey, &'static str)> {
     let (stem, ending) = key.as_str().rsplit_once('.')?;
     let encoding = match ending {
         "br" => "br",
         "gz" => "gzip",
         "zst" => "zstd",
+        "svgz" => return Some((key.clone(), "gzip")),
         _ => return None,
     };
     let underlying = ObjectKey::new(stem).ok()?;

@@ -147,15 +147,11 @@ pub struct ListedObject {
 /// What a listing told, by key. State under `.sitepush/` and keys that no build can have are left out.
 pub type Listing = BTreeMap<ObjectKey, ListedObject>;
 
-/// The listed keys that are not among `known`. Another target's part of the bucket (below a prefix that has a manifest
-/// of its own) is none of ours, and so not unknown either.
+/// The listed keys that are not among `known`. Another target's part of the bucket (below a prefix that has state of its
+/// own, be it only the lock of a first push) is none of ours, and so not unknown either.
 pub fn unknown_keys(listing: Listing, is_known: impl Fn(&ObjectKey) -> bool) -> Vec<ObjectKey> {
-    const MARK: &str = "/.sitepush/manifest.json.gz";
-    let others: Vec<String> = listing
-        .keys()
-        .filter_map(|key| key.as_str().strip_suffix(MARK))
-        .map(|prefix| format!("{prefix}/"))
-        .collect();
+    let states = listing.keys().filter_map(|key| key.as_str().split_once("/.sitepush/"));
+    let others: BTreeSet<String> = states.map(|(prefix, _)| format!("{prefix}/")).collect();
     let is_others = |key: &ObjectKey| others.iter().any(|prefix| key.as_str().starts_with(prefix.as_str()));
     listing.into_keys().filter(|key| !is_known(key) && !is_others(key)).collect()
 }

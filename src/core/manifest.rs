@@ -400,6 +400,8 @@ impl HeaderSets {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]

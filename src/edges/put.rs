@@ -26,14 +26,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::core::digest::Sha256Digest;
 use crate::core::outcome::Written;
 
-use super::aws::{endpoint_of, wants_path_style};
+use super::aws::{CONNECT_LIMIT, attempt_limit, endpoint_of, wants_path_style};
 use super::call::{CallError, FailureKind, innermost, service_error};
 use super::clock::Clock;
 use super::xml;
-
-/// One attempt takes no longer.
-const ATTEMPT_LIMIT: Duration = Duration::from_secs(120);
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// RFC 3986 unreserved characters and `/` stand for themselves in a key's path.
 const PATH_ENCODED: AsciiSet =
@@ -88,7 +84,8 @@ impl Putter {
     /// Sends one request, once.
     pub async fn send(&self, put: &Put<'_>, body: SdkBody) -> Result<Written, CallError> {
         let request = self.signed(put, body).await?;
-        let answer = tokio::time::timeout(ATTEMPT_LIMIT, self.0.connector.call(request)).await;
+        let answer =
+            tokio::time::timeout(attempt_limit(put.content_length), self.0.connector.call(request)).await;
         let response = match answer {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(connector_error(&error)),

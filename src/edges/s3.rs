@@ -5,26 +5,28 @@
 mod listing;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::Client;
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{
     BucketVersioningStatus, CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective,
     ObjectIdentifier,
 };
+use aws_sdk_s3::{Client, Config};
 use aws_smithy_types::body::SdkBody;
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::sync::Semaphore;
 
 use crate::core::digest::Sha256Digest;
 use crate::core::headers::ObjectHeaders;
 use crate::core::key::{KeyPrefix, ObjectKey, STATE_PREFIX};
 use crate::core::outcome::Written;
 
-use super::aws::{LearnDate, WholeAnswers, wants_path_style};
+use super::aws::{LearnDate, WholeAnswers, timeouts, wants_path_style};
 use super::call::{CallError, FailureKind, Retry};
 use super::clock::Clock;
 use super::put::{Put, Putter};
@@ -37,7 +39,12 @@ pub struct Bucket {
     name: String,
     prefix: KeyPrefix,
     retry: Retry,
+    /// Places for the parts of large files: however many files are sent at once, memory holds so many parts.
+    parts_in_memory: Arc<Semaphore>,
 }
+
+/// Parts in memory at once: 128 MiB, and enough to fill a line of some Gbit/s.
+pub const MAX_PARTS_IN_MEMORY: usize = 8;
 
 /// When a write may happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +126,14 @@ impl Bucket {
             .interceptor(WholeAnswers)
             .build();
         let putter = Putter::new(config, name, clock);
-        Self { client: Client::from_conf(service_config), putter, name: name.to_owned(), prefix, retry }
+        Self {
+            client: Client::from_conf(service_config),
+            putter,
+            name: name.to_owned(),
+            prefix,
+            retry,
+            parts_in_memory: Arc::new(Semaphore::new(MAX_PARTS_IN_MEMORY)),
+        }
     }
 
     /// The same bucket with another retry policy.
@@ -308,8 +322,8 @@ impl Bucket {
             .await
     }
 
-    /// Sends a large file in parts, one after the other, so that memory holds one part. The parts of a failed
-    /// upload are removed.
+    /// Sends a large file in parts, one after the other; of all large files together, memory holds at most
+    /// [`MAX_PARTS_IN_MEMORY`] parts. The parts of a failed upload are removed.
     ///
     /// # Errors
     /// As [`Bucket::put_object`]; each part carries its own digest.
@@ -372,7 +386,9 @@ impl Bucket {
         parts: &mut impl PartSource,
     ) -> Result<Vec<CompletedPart>, CallError> {
         let mut completed = Vec::new();
-        while let Some(bytes) = parts.next_part()? {
+        loop {
+            let _place = self.parts_in_memory.acquire().await.expect("it is never closed");
+            let Some(bytes) = parts.next_part()? else { return Ok(completed) };
             let number = i32::try_from(completed.len() + 1).expect("S3 takes at most 10,000 parts");
             let checksum = Sha256Digest::of(&bytes).to_base64();
             let e_tag = self
@@ -387,6 +403,8 @@ impl Bucket {
                         .part_number(number)
                         .checksum_sha256(&checksum)
                         .body(ByteStream::from(bytes.clone()))
+                        .customize()
+                        .config_override(Config::builder().timeout_config(timeouts(bytes.len() as u64)))
                         .send()
                         .await
                         .map_err(CallError::from)?;
@@ -396,7 +414,6 @@ impl Bucket {
             let part = CompletedPart::builder().part_number(number).e_tag(e_tag).checksum_sha256(checksum);
             completed.push(part.build());
         }
-        Ok(completed)
     }
 
     async fn complete_multipart_upload(

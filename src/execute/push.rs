@@ -266,6 +266,7 @@ impl<'a> Run<'a> {
         let remote = self.work.remote;
         let is_there = |key: &ObjectKey| {
             self.work.previous.is_some_and(|manifest| manifest.answers_for(key, is_pruned))
+                || remote.objects.contains_key(key)
                 || remote.drift.get(key) == Some(&Drift::Foreign)
         };
         let written = self.work.plan.changes.iter().filter(|change| change.action != Action::Delete);
@@ -328,8 +329,7 @@ impl<'a> Run<'a> {
     fn observed_retry(&self, pace: &Pace) -> crate::edges::call::Retry {
         let pace = pace.clone();
         let events = self.tools.events.clone();
-        let stop = self.tools.stop.clone();
-        let retry = self.tools.bucket.retry().given_up_when(move || stop.is_requested());
+        let retry = self.tools.bucket.retry().given_up_when(self.is_stopped());
         retry.observed_by(move |report: AttemptReport<'_>| {
             pace.note(report.attempt, report.elapsed);
             if !report.delay.is_zero() {
@@ -387,6 +387,9 @@ impl<'a> Run<'a> {
             capabilities: self.capabilities(),
         });
         let bytes = Bytes::from(next.encode());
+        // A commit without an answer may have happened, and one without its record is not finished: until then the
+        // next run has to look, whatever this one wrote besides.
+        self.is_dirty = true;
         let condition = match &self.work.plan.base {
             Some(base) => Condition::Matches(base.manifest_e_tag.clone()),
             None => Condition::Absent,
@@ -454,7 +457,8 @@ impl<'a> Run<'a> {
     async fn write_edge_settings(&mut self) -> Result<(), Halt> {
         let Some(planned) = &self.work.plan.edge_settings else { return Ok(()) };
         let EdgeSettings { store_arn, value } = &planned.settings;
-        match self.tools.stores.put(store_arn, edge_settings::STORE_KEY, value).await {
+        let stores = self.tools.stores.given_up_when(self.is_stopped());
+        match stores.put(store_arn, edge_settings::STORE_KEY, value).await {
             Ok(()) => {
                 self.settlement.has_edge_settings = true;
                 self.outcome.has_written_edge_settings = true;
@@ -468,12 +472,11 @@ impl<'a> Run<'a> {
     async fn pay_debts(&mut self, due_after: DueAfter) -> Result<(), Halt> {
         let new_debts = self.work.plan.invalidations.iter().flat_map(|planned| planned.batches.iter());
         let owed = self.work.plan.debts.iter().chain(new_debts);
+        let cloudfront = self.tools.cloudfront.given_up_when(self.is_stopped());
+        let Tools { completion, events, stop, .. } = self.tools;
         let mut result = Ok(());
         for owed in owed.filter(|owed| owed.due_after == due_after) {
-            let paid =
-                invalidate::pay(&self.tools.cloudfront, owed, self.tools.completion, &self.tools.events)
-                    .await;
-            match paid {
+            match invalidate::pay(&cloudfront, owed, *completion, events, stop).await {
                 Ok(made) => {
                     self.settlement.paid.push(owed.caller_reference.clone());
                     self.outcome.invalidations.push(made);
@@ -503,11 +506,13 @@ impl<'a> Run<'a> {
         (self.tools.events)(Event::PhaseStarted { phase, items: keys.len() as u64, bytes: 0 });
         // The record names what goes as long as not all is gone.
         self.is_dirty = true;
+        let bucket = &self.tools.bucket;
+        let bucket = bucket.with_retry(bucket.retry().given_up_when(self.is_stopped()));
         for batch in keys.chunks(DELETE_BATCH_KEYS) {
             if self.lock.is_lost() {
                 return Err(Halt);
             }
-            match self.tools.bucket.delete_objects(batch).await {
+            match bucket.delete_objects(batch).await {
                 Ok(failed) => {
                     self.outcome.deleted_count += (batch.len() - failed.len()) as u64;
                     for (key, error) in failed {
@@ -525,9 +530,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// What was given up because the user wants to stop is no failure.
     fn fail(&mut self, what: &str, error: &CallError) -> Halt {
-        self.outcome.failures.push(failure(what.to_owned(), error));
+        if error.kind != FailureKind::GivenUp {
+            self.outcome.failures.push(failure(what.to_owned(), error));
+        }
         Halt
+    }
+
+    /// Asks whether the user wants to stop.
+    fn is_stopped(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let stop = self.tools.stop.clone();
+        move || stop.is_requested()
     }
 }
 

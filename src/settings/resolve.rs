@@ -275,7 +275,7 @@ impl BuildSettings {
     /// Why a file of the folder is not published, or none.
     pub fn exclusion(&self, key: &ObjectKey) -> Option<String> {
         let name = key.as_str();
-        if matches!(name, "_headers" | "_redirects") {
+        if matches!(name, "_headers" | "_redirects" | config_file::FILE_NAME) {
             return Some("it is read as configuration".into());
         }
         let is_dot_file = name

@@ -81,15 +81,15 @@ pub fn normalize_item(text: &str) -> Result<String, PathError> {
         return Err(PathError::Empty);
     }
     let path = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
-    let body = path.strip_suffix('*').unwrap_or(&path);
+    // What is encoded already is left so: `%` is encoded only where no two hex digits follow it.
+    let body = decode(path.strip_suffix('*').unwrap_or(&path));
     if body.contains('*') {
         return Err(PathError::InnerWildcard(text.to_owned()));
     }
     if body.contains('~') {
         return Err(PathError::Tilde(text.to_owned()));
     }
-    // What is encoded already is left so: `%` is encoded only where no two hex digits follow it.
-    let mut item = encode(&decode(body));
+    let mut item = encode(&body);
     if path.ends_with('*') {
         item.push('*');
     }
