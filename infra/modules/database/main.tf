@@ -8,6 +8,8 @@ locals {
 }
 
 resource "aws_db_instance" "this" {
+  #checkov:skip=CKV_AWS_157:a standby doubles the price: the caller decides, by multi_az
+  #checkov:skip=CKV_AWS_293:on by default; an environment that is taken down and put up again turns it off
   #checkov:skip=CKV_AWS_354:Performance Insights are encrypted with the account's own key for RDS
   identifier = local.identifier
 
