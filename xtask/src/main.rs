@@ -14,6 +14,7 @@ mod edited;
 mod emulators;
 mod frontend;
 mod http;
+mod infra;
 mod parts;
 mod preview;
 mod project;

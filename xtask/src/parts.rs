@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, demo, emulators, frontend, tidy};
+use crate::{browser, demo, emulators, frontend, infra, tidy};
 
 /// What a part is run with.
 pub struct Run {
@@ -33,6 +33,7 @@ pub const PARTS: &[Part] = &[
         about: "types, tests and a repeatable build of the web application",
         run: frontend,
     },
+    Part { name: "infra", about: "the Terraform modules: layout, validity, promises, checkov", run: infra },
     Part {
         name: "emulators",
         about: "the promises against implementations of S3 and CloudFront that nobody here wrote",
@@ -84,6 +85,13 @@ fn frontend(run: &Run) -> Result<Option<Missing>> {
     frontend::npm_run(&run.project, "test")?;
     frontend::build_is_repeatable(&run.project)?;
     Ok(None)
+}
+
+fn infra(run: &Run) -> Result<Option<Missing>> {
+    if let Err(missing) = tools::need_terraform().and_then(|()| tools::need_python()) {
+        return Ok(Some(missing));
+    }
+    infra::test(&run.project)
 }
 
 fn emulators(run: &Run) -> Result<Option<Missing>> {

@@ -62,6 +62,30 @@ fn node_version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
+/// Terraform, as new as the modules' tests need it.
+///
+/// # Errors
+/// When it is missing or too old, with the way to get it.
+pub fn need_terraform() -> Result<(), Missing> {
+    const MISSING: Missing = Missing {
+        tool: "terraform",
+        how: "install Terraform 1.11 or newer (https://developer.hashicorp.com/terraform/install)",
+    };
+    let output = Command::new("terraform").arg("version").env("CHECKPOINT_DISABLE", "1").output().ok();
+    let version = output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    match terraform_version(&version) {
+        Some(version) if version >= (1, 11) => Ok(()),
+        _ => Err(MISSING),
+    }
+}
+
+/// Major and minor out of `Terraform v1.11.4`; warnings may stand before it.
+fn terraform_version(text: &str) -> Option<(u32, u32)> {
+    let line = text.lines().find_map(|line| line.strip_prefix("Terraform v"))?;
+    let mut numbers = line.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
 /// Python 3 with its `venv` module and pip, which private environments are made with.
 ///
 /// # Errors
@@ -169,6 +193,15 @@ mod tests {
         assert!(node_version("v20.9.0") < node_version("v20.19.0"));
         assert_eq!(node_version(""), None);
         assert_eq!(node_version("20.19.5"), None);
+    }
+
+    #[test]
+    fn the_version_of_terraform_is_read_past_its_warnings() {
+        let text =
+            "There are some problems with the CLI configuration:\n\nTerraform v1.9.8\non linux_amd64\n";
+        assert_eq!(terraform_version(text), Some((1, 9)));
+        assert!(terraform_version("Terraform v1.11.4") >= Some((1, 11)));
+        assert_eq!(terraform_version(""), None);
     }
 
     #[test]
