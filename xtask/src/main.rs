@@ -17,6 +17,7 @@ mod http;
 mod parts;
 mod preview;
 mod project;
+mod services;
 mod test;
 mod tidy;
 mod tools;
