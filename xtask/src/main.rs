@@ -18,6 +18,7 @@ mod infra;
 mod parts;
 mod preview;
 mod project;
+mod services;
 mod test;
 mod tidy;
 mod tools;

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, demo, emulators, frontend, infra, tidy};
+use crate::{browser, demo, emulators, frontend, infra, services, tidy};
 
 /// What a part is run with.
 pub struct Run {
@@ -38,6 +38,11 @@ pub const PARTS: &[Part] = &[
         name: "emulators",
         about: "the promises against implementations of S3 and CloudFront that nobody here wrote",
         run: emulators,
+    },
+    Part {
+        name: "services",
+        about: "the container services against real PostgreSQL and real Redis",
+        run: services,
     },
     Part { name: "demo", about: "`cargo xtask demo`, to its end", run: demo },
     Part { name: "browser", about: "the published application in a headless Chromium", run: browser },
@@ -99,6 +104,10 @@ fn emulators(run: &Run) -> Result<Option<Missing>> {
         return Ok(Some(missing));
     }
     emulators::test(&run.project)
+}
+
+fn services(run: &Run) -> Result<Option<Missing>> {
+    services::test(&run.project)
 }
 
 fn demo(run: &Run) -> Result<Option<Missing>> {

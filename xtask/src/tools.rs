@@ -165,6 +165,44 @@ pub fn need_chromium() -> Result<PathBuf, Missing> {
     here().or_else(|| apt_install("chromium").then(here).flatten()).ok_or(MISSING)
 }
 
+/// The folder of PostgreSQL's programs.
+///
+/// Debian and Ubuntu keep the server out of the path, in a folder for each version; the newest is taken. None is installed
+/// here, because installing it starts a server.
+///
+/// # Errors
+/// When there is none.
+pub fn need_postgres() -> Result<PathBuf, Missing> {
+    const MISSING: Missing =
+        Missing { tool: "postgres", how: "install PostgreSQL 14 or newer (`apt-get install postgresql`)" };
+    let on_path = find("initdb").and_then(|program| program.canonicalize().ok());
+    let of_debian = || {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(Result::ok);
+        let folders = versions.map(|version| version.path().join("bin"));
+        folders.filter(|folder| folder.join("initdb").is_file()).max_by_key(|folder| version_of(folder))
+    };
+    let folder = on_path.and_then(|program| program.parent().map(Path::to_owned)).or_else(of_debian);
+    folder.filter(|folder| folder.join("postgres").is_file()).ok_or(MISSING)
+}
+
+/// 15 for a folder `15/bin`; nothing comes after a name that is no number.
+fn version_of(folder: &Path) -> Option<u32> {
+    folder.parent()?.file_name()?.to_str()?.parse().ok()
+}
+
+/// The program of Redis; asks apt for it where that needs no questions.
+///
+/// # Errors
+/// When there is none and none can be installed.
+pub fn need_redis() -> Result<PathBuf, Missing> {
+    const MISSING: Missing = Missing {
+        tool: "redis-server",
+        how: "install Redis 6.2 or newer with TLS (`apt-get install redis-server`)",
+    };
+    let here = || find("redis-server");
+    here().or_else(|| apt_install("redis-server").then(here).flatten()).ok_or(MISSING)
+}
+
 /// Installs a Debian package when this process may; says whether it worked.
 fn apt_install(package: &str) -> bool {
     if find("apt-get").is_none() || !is_root() {
@@ -211,6 +249,12 @@ mod tests {
         assert!(has_no_index(&format!("{warning}\n{none}")));
         assert!(!has_no_index(none), "an index that knows no such package");
         assert!(!has_no_index(&format!("{warning}\n{}", none.replace("none", "5.2.3, 5.2.4"))));
+    }
+
+    #[test]
+    fn the_newest_postgresql_is_taken_by_number() {
+        let folders = ["9.6/bin", "9/bin", "15/bin"].map(Path::new);
+        assert_eq!(folders.map(version_of), [None, Some(9), Some(15)]);
     }
 
     #[test]

@@ -1,0 +1,33 @@
+//! The tests of the container services against real PostgreSQL and real Redis, which the tests start by themselves.
+
+use anyhow::Result;
+
+use crate::project::Project;
+use crate::tools::{self, Missing};
+
+/// Where the tests look for the folder of PostgreSQL's programs, and for the program of Redis.
+const POSTGRES: &str = "SITEPUSH_POSTGRES";
+const REDIS: &str = "SITEPUSH_REDIS";
+
+/// Runs the tests; returns what is missing, when a store is.
+///
+/// # Errors
+/// When a test fails.
+pub fn test(project: &Project) -> Result<Option<Missing>> {
+    let (postgres, redis) = match (tools::need_postgres(), tools::need_redis()) {
+        (Ok(postgres), Ok(redis)) => (postgres, redis),
+        (Err(missing), _) | (_, Err(missing)) => return Ok(Some(missing)),
+    };
+    let packages = ["service-common", "service-testkit", "guestbook", "counter"];
+    let mut tests = project.command("cargo");
+    match tools::find("cargo-nextest") {
+        Some(_) => tests.args(["nextest", "run", "--no-fail-fast"]),
+        None => tests.args(["test", "--no-fail-fast"]),
+    };
+    for package in packages {
+        tests.args(["--package", package]);
+    }
+    tests.args(["--features", "guestbook/stores,counter/stores"]);
+    tools::run(tests.env(POSTGRES, postgres).env(REDIS, redis))?;
+    Ok(None)
+}
