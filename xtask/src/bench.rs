@@ -167,7 +167,10 @@ impl<'a> Run<'a> {
     /// What stands in a section of the page: where it is from, the figures, the marks.
     fn measure(&self, section: &str) -> Result<String> {
         let Self { options, programs, scratch, .. } = self;
-        let runs = format!("medians of {} runs", options.runs);
+        let runs = match options.runs {
+            1 => "One run".to_owned(),
+            runs => format!("Medians of {runs} runs in turn"),
+        };
         let marked = |about: &str, (figures, marks): (String, Vec<Mark>)| {
             let marks = if marks.is_empty() { String::new() } else { format!("\n{}", marks::render(&marks)) };
             format!("{}{figures}{marks}", self.origin.heading(about))
@@ -189,9 +192,8 @@ impl<'a> Run<'a> {
                 let contenders: Vec<_> =
                     [Contender::Sitepush, Contender::Limit].into_iter().chain(peers).collect();
                 let measured = bench.measure(&contenders, &options.works)?;
-                let about = format!(
-                    "{pages} pages and as many images, {runs} in turn (and the ends between which they lie)"
-                );
+                let about =
+                    format!("{runs} (and the ends between which they lie), {pages} pages and as many images");
                 marked(&about, (report::works_table(&measured), marks::of_works(&measured)))
             }
         })

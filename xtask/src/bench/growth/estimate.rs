@@ -61,6 +61,11 @@ impl Estimate<'_> {
         waiting.max(changed * self.file_bytes / link.bytes_per_second)
     }
 
+    /// All that is decided and recorded. The scan judges the names, and its time has that in it.
+    fn decide_seconds(&self) -> f64 {
+        self.steps.total_seconds() - self.steps.seconds("names").unwrap_or_default()
+    }
+
     fn waiting_seconds(&self) -> f64 {
         let requests = if self.push == Push::Again { 2.0 } else { ONE_BY_ONE };
         requests * REQUEST_SECONDS
@@ -69,7 +74,7 @@ impl Estimate<'_> {
     /// A sum: what a push does at the same time (it scans while the manifest comes) only makes it less.
     fn total_seconds(&self, link: &Link) -> f64 {
         let network = self.manifest_seconds(link) + self.files_seconds(link) + self.waiting_seconds();
-        self.scan_seconds + self.steps.total_seconds() + network
+        self.scan_seconds + self.decide_seconds() + network
     }
 
     /// Reading, writing and moving the manifest.
@@ -84,11 +89,15 @@ pub fn text(on_disk: &[OnDisk], made: &made::Site) -> String {
     let per_file: Vec<String> = on_disk
         .iter()
         .map(|site| {
-            format!("{:.1} at {} files", site.scan_seconds.median * 1e6 / site.files as f64, site.files)
+            format!(
+                "{:.1} µs a file at {} files",
+                site.scan_seconds.median * 1e6 / site.files as f64,
+                site.files
+            )
         })
         .collect();
     let mut text = format!(
-        "Estimated for {} files. The scan takes {} µs for each file, the folder being in the page cache; the last is \
+        "Estimated for {} files. The scan takes {}, the folder being in the page cache; the last is \
          multiplied. Requests and memory go on in a straight line from the two sizes on the disk. A request is taken to \
          take {:.0} ms, with {IN_FLIGHT} in flight for files. Seconds; in brackets over {}, else over {}:\n\n\
          | work | scan | decide and record | manifest on the line | files on the line | in all | manifest's share | requests | memory MB |\n\
@@ -108,7 +117,7 @@ pub fn text(on_disk: &[OnDisk], made: &made::Site) -> String {
             "| {} | {:.1} | {:.1} | {} | {} | {} | {:.0}% ({:.0}%) | {:.0} | {:.0} |",
             estimate.push.about(),
             estimate.scan_seconds,
-            estimate.steps.total_seconds(),
+            estimate.decide_seconds(),
             both(&|link| estimate.manifest_seconds(link)),
             both(&|link| estimate.files_seconds(link)),
             both(&|link| estimate.total_seconds(link)),
