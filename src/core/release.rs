@@ -19,9 +19,12 @@ pub struct ReleaseId(String);
 pub struct ReleaseIdError(String);
 
 impl ReleaseId {
-    /// Names a release made at `time` (UTC, cut to seconds) from `commit`.
+    /// Names a release made at `time` (UTC, cut to seconds) from `commit`. A hash comes from files that others may have
+    /// written (a record, a saved plan): what is no part of one is left out.
     pub fn derive(time: Timestamp, commit: Option<&Commit>) -> Self {
-        let commit = commit.map_or("nocommit", |commit| &commit.hash[..commit.hash.len().min(7)]);
+        let digits = commit.into_iter().flat_map(|commit| commit.hash.chars());
+        let digits: String = digits.filter(char::is_ascii_alphanumeric).take(7).collect();
+        let commit = if digits.is_empty() { "nocommit" } else { &digits };
         Self(format!("{}-{commit}", time.strftime("%Y%m%dT%H%M%SZ")))
     }
 
@@ -138,6 +141,19 @@ mod tests {
         assert_eq!(id.as_str(), "20261123T101530Z-1a2b3c4");
         assert_eq!(ReleaseId::try_from(id.as_str().to_owned()), Ok(id.clone()));
         assert!(ReleaseId::derive(Timestamp::UNIX_EPOCH, None) < id);
+    }
+
+    #[test]
+    fn a_hash_that_is_none_still_gives_an_id() {
+        for (hash, id) in [
+            ("../../\u{e9}\u{20ac}\u{20ac}", "19700101T000000Z-nocommit"),
+            ("abc\u{e9}\u{20ac}/d", "19700101T000000Z-abcd"),
+        ] {
+            let commit = Commit { hash: hash.into(), time: Timestamp::UNIX_EPOCH };
+            let derived = ReleaseId::derive(Timestamp::UNIX_EPOCH, Some(&commit));
+            assert_eq!(derived.as_str(), id);
+            assert_eq!(ReleaseId::try_from(id.to_owned()), Ok(derived));
+        }
     }
 
     #[test]

@@ -3,18 +3,16 @@
 //! Touches S3 or an endpoint that speaks its language. Never decides what to write.
 
 mod listing;
+mod multipart;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{
-    BucketVersioningStatus, CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective,
-    ObjectIdentifier,
-};
-use aws_sdk_s3::{Client, Config};
+use aws_sdk_s3::types::{BucketVersioningStatus, Delete, MetadataDirective, ObjectIdentifier};
 use aws_smithy_types::body::SdkBody;
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
@@ -26,10 +24,12 @@ use crate::core::headers::ObjectHeaders;
 use crate::core::key::{KeyPrefix, ObjectKey, STATE_PREFIX};
 use crate::core::outcome::Written;
 
-use super::aws::{LearnDate, WholeAnswers, timeouts, wants_path_style};
+use super::aws::{LearnDate, WholeAnswers, wants_path_style};
 use super::call::{CallError, FailureKind, Retry};
 use super::clock::Clock;
 use super::put::{Put, Putter};
+
+pub use multipart::{MAX_PARTS_IN_MEMORY, PartSource};
 
 /// A bucket and the prefix in it that a target owns. Cloned freely.
 #[derive(Clone)]
@@ -42,9 +42,6 @@ pub struct Bucket {
     /// Places for the parts of large files: however many files are sent at once, memory holds so many parts.
     parts_in_memory: Arc<Semaphore>,
 }
-
-/// Parts in memory at once: 128 MiB, and enough to fill a line of some Gbit/s.
-pub const MAX_PARTS_IN_MEMORY: usize = 8;
 
 /// When a write may happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -322,145 +319,6 @@ impl Bucket {
             .await
     }
 
-    /// Sends a large file in parts, one after the other; of all large files together, memory holds at most
-    /// [`MAX_PARTS_IN_MEMORY`] parts. The parts of a failed upload are removed.
-    ///
-    /// # Errors
-    /// As [`Bucket::put_object`]; each part carries its own digest.
-    pub async fn put_object_multipart(
-        &self,
-        key: &ObjectKey,
-        mut parts: impl PartSource,
-        headers: &ObjectHeaders,
-    ) -> Result<Written, CallError> {
-        let bucket_key = self.prefix.bucket_key(key);
-        let upload_id = self.create_multipart_upload(key, &bucket_key, headers).await?;
-        let sent = self.send_parts(key, &bucket_key, &upload_id, &mut parts).await;
-        let result = match sent {
-            Ok(completed) => self.complete_multipart_upload(key, &bucket_key, &upload_id, completed).await,
-            Err(error) => Err(error),
-        };
-        if result.is_err() {
-            // The parts cost money until they are removed. Why the upload failed matters more than why this does.
-            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(&bucket_key);
-            let _ = abort.upload_id(&upload_id).send().await;
-        }
-        result
-    }
-
-    async fn create_multipart_upload(
-        &self,
-        key: &ObjectKey,
-        bucket_key: &str,
-        headers: &ObjectHeaders,
-    ) -> Result<String, CallError> {
-        self.retry
-            .run(key.as_str(), || async {
-                let output = self
-                    .client
-                    .create_multipart_upload()
-                    .bucket(&self.name)
-                    .key(bucket_key)
-                    .checksum_algorithm(aws_sdk_s3::types::ChecksumAlgorithm::Sha256)
-                    .set_cache_control(headers.cache_control.clone())
-                    .set_content_type(headers.content_type.clone())
-                    .set_content_encoding(headers.content_encoding.clone())
-                    .set_content_disposition(headers.content_disposition.clone())
-                    .set_content_language(headers.content_language.clone())
-                    .set_metadata(metadata(headers))
-                    .send()
-                    .await
-                    .map_err(CallError::from)?;
-                output
-                    .upload_id
-                    .ok_or_else(|| CallError::local(FailureKind::Other, "the service named no upload id"))
-            })
-            .await
-    }
-
-    async fn send_parts(
-        &self,
-        key: &ObjectKey,
-        bucket_key: &str,
-        upload_id: &str,
-        parts: &mut impl PartSource,
-    ) -> Result<Vec<CompletedPart>, CallError> {
-        let mut completed = Vec::new();
-        loop {
-            let _place = self.parts_in_memory.acquire().await.expect("it is never closed");
-            let Some(bytes) = parts.next_part()? else { return Ok(completed) };
-            let number = i32::try_from(completed.len() + 1).expect("S3 takes at most 10,000 parts");
-            let checksum = Sha256Digest::of(&bytes).to_base64();
-            let e_tag = self
-                .retry
-                .run(key.as_str(), || async {
-                    let output = self
-                        .client
-                        .upload_part()
-                        .bucket(&self.name)
-                        .key(bucket_key)
-                        .upload_id(upload_id)
-                        .part_number(number)
-                        .checksum_sha256(&checksum)
-                        .body(ByteStream::from(bytes.clone()))
-                        .customize()
-                        .config_override(Config::builder().timeout_config(timeouts(bytes.len() as u64)))
-                        .send()
-                        .await
-                        .map_err(CallError::from)?;
-                    Ok(output.e_tag().unwrap_or_default().to_owned())
-                })
-                .await?;
-            let part = CompletedPart::builder().part_number(number).e_tag(e_tag).checksum_sha256(checksum);
-            completed.push(part.build());
-        }
-    }
-
-    async fn complete_multipart_upload(
-        &self,
-        key: &ObjectKey,
-        bucket_key: &str,
-        upload_id: &str,
-        parts: Vec<CompletedPart>,
-    ) -> Result<Written, CallError> {
-        let expected = multipart_e_tag(&parts);
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let completed = self
-            .retry
-            .run(key.as_str(), || async {
-                let output = self
-                    .client
-                    .complete_multipart_upload()
-                    .bucket(&self.name)
-                    .key(bucket_key)
-                    .upload_id(upload_id)
-                    .multipart_upload(parts.clone())
-                    .send()
-                    .await
-                    .map_err(CallError::from)?;
-                Ok(Written { e_tag: unquote(output.e_tag()), version_id: known_version(output.version_id()) })
-            })
-            .await;
-        match completed {
-            // An answer that was lost or cannot be read (some endpoints answer with another document than S3):
-            // what is stored tells whether it happened. An older object of many parts may stand there as well, so
-            // only the ETag that these parts make is proof.
-            Err(error) if error.kind == FailureKind::NotFound || error.kind == FailureKind::Transient => {
-                match self.head_object(key, None).await? {
-                    Some(head) if expected.as_ref() == Some(&head.e_tag) => {
-                        Ok(Written { e_tag: head.e_tag, version_id: head.version_id })
-                    }
-                    _ => Err(error),
-                }
-            }
-            Ok(written) if written.e_tag.is_empty() => match self.head_object(key, None).await? {
-                Some(head) => Ok(Written { e_tag: head.e_tag, version_id: head.version_id }),
-                None => Err(CallError::local(FailureKind::Other, "the uploaded object is not there")),
-            },
-            other => other,
-        }
-    }
-
     /// What an object (or one of its versions) is stored with; none when it is not there.
     ///
     /// # Errors
@@ -646,30 +504,9 @@ async fn collect(
     Ok(collected.freeze())
 }
 
-/// Gives the parts of a large body, each but the last of [`crate::core::plan::PART_SIZE_BYTES`].
-pub trait PartSource {
-    /// The next part, or none after the last.
-    ///
-    /// # Errors
-    /// When the source cannot be read or is not what was promised.
-    fn next_part(&mut self) -> Result<Option<Bytes>, CallError>;
-}
-
 /// RFC 3986 unreserved characters and `/` stand for themselves in `x-amz-copy-source`.
 const COPY_SOURCE_ENCODED: AsciiSet =
     NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-
-/// The ETag of an upload of these parts: the MD5 of their MD5s and their number. None where the parts' ETags are not
-/// MD5s (KMS).
-fn multipart_e_tag(parts: &[CompletedPart]) -> Option<String> {
-    use md5::Digest as _;
-    let mut hasher = md5::Md5::new();
-    for part in parts {
-        let digest: [u8; 16] = const_hex::decode(unquote(part.e_tag())).ok()?.try_into().ok()?;
-        hasher.update(digest);
-    }
-    Some(format!("{}-{}", const_hex::encode(hasher.finalize()), parts.len()))
-}
 
 fn metadata(headers: &ObjectHeaders) -> Option<std::collections::HashMap<String, String>> {
     (!headers.metadata.is_empty()).then(|| headers.metadata.clone().into_iter().collect())
