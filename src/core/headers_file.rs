@@ -262,6 +262,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_path_longer_than_any_key_is_refused_and_not_compiled() {
+        let error = HeadersFile::parse(&format!("/{}", "*a".repeat(500_000))).expect_err("too long");
+        assert_eq!(
+            error.to_string(),
+            "line 1: a path of 1000001 bytes is longer than any key; 2048 are allowed"
+        );
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_the_parser_panic(text in "(?s).{0,200}") {

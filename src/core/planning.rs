@@ -302,6 +302,8 @@ fn change_kind(change: &Change, newly_demoted: &[ObjectKey]) -> Option<ChangeKin
     match (&change.action, &change.reason) {
         // New to the bucket, not to the caches: it was there, immutable, with other bytes.
         (_, Reason::New) if newly_demoted.contains(&change.key) => Some(ChangeKind::Updated),
+        // Not what was published, and so not right wherever it is cached.
+        (Action::Delete, Reason::Drifted(_)) => Some(ChangeKind::Deleted),
         // Nobody can have cached what was never there; an immutable object that goes is right wherever it is cached.
         (_, Reason::New) | (Action::Delete, _) if is_fingerprinted => None,
         // The invalidation is among the debts, as long as it was not made after the deletion.

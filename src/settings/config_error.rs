@@ -15,7 +15,7 @@ pub struct ConfigError {
     /// In characters, from 1.
     pub column: usize,
     pub problem: String,
-    /// The line as it stands.
+    /// The line as it stands, spaces in place of what a terminal would not show as one sign.
     pub source_line: String,
     pub hint: Option<String>,
 }
@@ -100,7 +100,14 @@ fn at(text: &str, file_name: &str, offset: usize, problem: String, hint: Option<
     let offset = (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let before = &text[..offset];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let source_line = text[line_start..].lines().next().unwrap_or_default();
+    let source_line: String = text[line_start..]
+        .split('\n')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('\r')
+        .chars()
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect();
     // What is missing at a line's end may be placed behind its carriage return, where nobody can look.
     let before_it = before[line_start..].chars().count().min(source_line.chars().count());
     ConfigError {
@@ -108,7 +115,7 @@ fn at(text: &str, file_name: &str, offset: usize, problem: String, hint: Option<
         line: before.matches('\n').count() + 1,
         column: before_it + 1,
         problem,
-        source_line: source_line.to_owned(),
+        source_line,
         hint,
     }
 }

@@ -173,6 +173,7 @@ pub fn watch<T>(input: &Input, case: impl FnOnce() -> T) -> T {
     result
 }
 
+#[expect(clippy::print_stderr, reason = "nothing else is left to tell it when the process ends")]
 fn watched_by_a_thread() -> Current {
     let current = Current::default();
     let watched = Arc::downgrade(&current);

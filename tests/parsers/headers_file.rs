@@ -144,7 +144,6 @@ fn good_rules() -> impl Strategy<Value = Vec<(String, Vec<(String, String)>)>> {
         ("content-disposition", "attachment; filename=\"[ -!#-\\[\\]-~]{1,12}\"".prop_map(String::from)),
         ("content-language", "[a-z]{2}(-[A-Z]{2})?".prop_map(String::from)),
     ];
-    let header = header.prop_map(|(name, value)| (name.to_owned(), value));
     vec((pattern, vec(header, 0..4)), 0..6)
 }
 
