@@ -77,7 +77,7 @@ fn rust(run: &Run) -> Result<Option<Missing>> {
         tests.env("PROPTEST_CASES", "4096").env("SITEPUSH_THOROUGH", "1");
     }
     tools::run(&mut tests)?;
-    tools::run(run.project.command("cargo").args(["test", "--doc", "--package", "sitepush"]))?;
+    tools::run(run.project.command("cargo").args(["test", "--doc", "--workspace"]))?;
     Ok(None)
 }
 

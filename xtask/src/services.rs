@@ -18,16 +18,13 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
         (Ok(postgres), Ok(redis)) => (postgres, redis),
         (Err(missing), _) | (_, Err(missing)) => return Ok(Some(missing)),
     };
-    let packages = ["service-common", "service-testkit", "guestbook", "counter"];
     let mut tests = project.command("cargo");
+    // The whole workspace, so that nothing is built again with fewer features; both services call their tests so.
+    let select = ["--workspace", "--features", "guestbook/stores,counter/stores", "--test", "service"];
     match tools::find("cargo-nextest") {
-        Some(_) => tests.args(["nextest", "run", "--no-fail-fast"]),
-        None => tests.args(["test", "--no-fail-fast"]),
+        Some(_) => tests.args(["nextest", "run"]).args(select).arg("--no-fail-fast"),
+        None => tests.arg("test").args(select).arg("--no-fail-fast"),
     };
-    for package in packages {
-        tests.args(["--package", package]);
-    }
-    tests.args(["--features", "guestbook/stores,counter/stores"]);
     tools::run(tests.env(POSTGRES, postgres).env(REDIS, redis))?;
     Ok(None)
 }

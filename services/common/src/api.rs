@@ -19,6 +19,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::error::{self, ApiError};
+use crate::extract::BodyTime;
 use crate::health::{self, Identity, Store};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
@@ -96,8 +97,9 @@ impl<S: Store> Api<S> {
             .layer(Extension(identity))
             .layer(Extension(Arc::clone(&frame.lifecycle)))
             .layer(DefaultBodyLimit::max(limits.body_bytes))
+            .layer(Extension(BodyTime(limits.body)))
             .layer(middleware::from_fn_with_state(limits.request, limit_time))
-            .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| error::panicked(&*panic)))
+            .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| error::panicked()))
             .layer(middleware::map_response(add_headers));
         if let Some(origin) = &frame.settings.site_origin {
             router = router.layer(cors(origin.clone()));
@@ -129,4 +131,68 @@ fn cors(origin: HeaderValue) -> CorsLayer {
         .allow_headers([CONTENT_TYPE])
         .expose_headers([observe::REQUEST_ID])
         .max_age(PREFLIGHT_MAX_AGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::StatusCode;
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::error::StoreError;
+    use crate::settings::Environment;
+
+    #[derive(Clone)]
+    struct NoStore;
+
+    impl Store for NoStore {
+        async fn check(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        fn credentials_refused(&self) -> bool {
+            false
+        }
+    }
+
+    /// What a service answers that has one route more, `GET /more`.
+    async fn answer<H, T>(handler: H, variables: &[(&str, &str)]) -> (StatusCode, Value)
+    where
+        H: Handler<T, NoStore>,
+        T: 'static,
+    {
+        let settings = CommonSettings::read(&mut Environment::of(variables.iter().copied()));
+        let metrics = Arc::new(Metrics::new("test", "test"));
+        let frame = Frame { service: "test", settings, metrics, lifecycle: Arc::new(Lifecycle::default()) };
+        let api = Api::new("/openapi.json", "{}").on(Method::GET, "/more", handler);
+        let request = Request::get("/more").body(Body::empty()).expect("it is a request");
+        let response = api.into_router(NoStore, &frame).oneshot(request).await.expect("there is an answer");
+        let status = response.status();
+        let body = to_bytes(response.into_body(), 1000).await.expect("it has a body");
+        (status, serde_json::from_slice(&body).expect("it is JSON"))
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_like_any_mistake_of_ours() {
+        let handler = || async { Option::<&str>::None.expect("a secret") };
+        let (status, body) = answer(handler, &[]).await;
+        assert_eq!((status, &body["code"]), (StatusCode::INTERNAL_SERVER_ERROR, &Value::from("internal")));
+        assert!(!body.to_string().contains("secret"), "{body}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_takes_too_long_is_not_waited_for() {
+        let handler = |seconds| {
+            move || async move {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                "\"done\""
+            }
+        };
+        let limit = [("REQUEST_SECONDS", "7"), ("BODY_SECONDS", "1")];
+        assert_eq!(answer(handler(6), &limit).await.0, StatusCode::OK);
+        let (status, body) = answer(handler(8), &limit).await;
+        assert_eq!((status, &body["code"]), (StatusCode::SERVICE_UNAVAILABLE, &Value::from("timed_out")));
+    }
 }

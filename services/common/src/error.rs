@@ -2,7 +2,6 @@
 //!
 //! Never tells a caller what a store said; that goes to the log.
 
-use std::any::Any;
 use std::borrow::Cow;
 
 use axum::Json;
@@ -140,10 +139,7 @@ pub(crate) fn no_such_method(allowed: &[Method]) -> Response {
     response
 }
 
-/// The answer when a handler panicked; the panic itself goes to the log.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Response {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
-    error!(panic = text, "a handler panicked");
+/// The answer when a handler panicked; the panic itself is in the log already.
+pub(crate) fn panicked() -> Response {
     internal().into_response()
 }

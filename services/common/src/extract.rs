@@ -1,5 +1,7 @@
 //! Bodies and queries, read under the limits, with the project's own errors where they are not as they should be.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -8,6 +10,10 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
+
+/// How long a body may take, for those who read one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyTime(pub Duration);
 
 /// A body that has to be JSON and say that it is.
 ///
@@ -20,9 +26,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match Json::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(refuse(&rejection)),
+        let limit = request.extensions().get::<BodyTime>().map_or(Duration::MAX, |time| time.0);
+        match tokio::time::timeout(limit, Json::from_request(request, state)).await {
+            Ok(Ok(Json(value))) => Ok(Self(value)),
+            Ok(Err(rejection)) => Err(refuse(&rejection)),
+            Err(_) => {
+                Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body took too long."))
+            }
         }
     }
 }

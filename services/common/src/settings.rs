@@ -15,6 +15,7 @@ use tracing::level_filters::LevelFilter;
 #[derive(Debug, Default)]
 pub struct Environment {
     values: BTreeMap<String, String>,
+    asked: Vec<String>,
     problems: Vec<String>,
 }
 
@@ -36,17 +37,18 @@ impl Environment {
         let known = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
         });
-        Self { values: known.collect(), problems: Vec::new() }
+        Self { values: known.collect(), ..Self::default() }
     }
 
     /// The variables given, as tests have them.
     pub fn of<'a>(values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let values = values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self { values: values.collect(), problems: Vec::new() }
+        Self { values: values.collect(), ..Self::default() }
     }
 
     /// A text that may be left out; an empty one counts as left out, because task definitions cannot leave one out.
     pub fn optional(&mut self, name: &str) -> Option<String> {
+        self.asked.push(name.to_owned());
         let value = self.values.get(name).filter(|value| !value.is_empty())?;
         if value.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::is_control) {
             self.refuse(format!("`{name}` holds a control character or is not UTF-8"));
@@ -100,6 +102,11 @@ impl Environment {
         self.problems.push(problem);
     }
 
+    /// The names of all variables that were asked for, so that a test can look for them in the documentation.
+    pub fn asked(&self) -> &[String] {
+        &self.asked
+    }
+
     /// The settings that were read, unless anything was wrong.
     ///
     /// # Errors
@@ -130,6 +137,9 @@ pub struct CommonSettings {
 pub struct Limits {
     /// From the last byte of the head to the first of the answer.
     pub request: Duration,
+    /// From the last byte of the head to the last of the body. A client that is slower is to blame itself, so this has to
+    /// be up before the limit of the whole request.
+    pub body: Duration,
     /// The longest wait for a whole head, and so how long an idle connection is kept. ALB keeps its side for 60 s by
     /// default and answers 502 when the target closes first, so this has to be longer.
     pub keep_alive: Duration,
@@ -146,6 +156,7 @@ impl CommonSettings {
     pub fn read(environment: &mut Environment) -> Self {
         let limits = Limits {
             request: environment.seconds("REQUEST_SECONDS", 10, 1..=300),
+            body: environment.seconds("BODY_SECONDS", 5, 1..=300),
             keep_alive: environment.seconds("KEEP_ALIVE_SECONDS", 75, 1..=3600),
             body_bytes: usize::try_from(environment.number("BODY_BYTES", 16_384, 64..=1_048_576))
                 .unwrap_or(usize::MAX),
@@ -154,6 +165,10 @@ impl CommonSettings {
             drain_delay: environment.seconds("DRAIN_DELAY_SECONDS", 5, 0..=60),
             drain: environment.seconds("DRAIN_SECONDS", 20, 0..=120),
         };
+        if limits.body > limits.request {
+            environment
+                .refuse("`BODY_SECONDS` is more than `REQUEST_SECONDS`, and would never be up".to_owned());
+        }
         let levels = [
             ("info", LevelFilter::INFO),
             ("debug", LevelFilter::DEBUG),
@@ -206,6 +221,15 @@ mod tests {
     }
 
     #[test]
+    fn every_variable_is_documented() {
+        let mut environment = Environment::default();
+        CommonSettings::read(&mut environment);
+        let page = include_str!("../../../docs/services.md");
+        let missing = |name: &&String| !page.contains(&format!("| `{name}` |"));
+        assert_eq!(environment.asked().iter().filter(missing).count(), 0, "{:?}", environment.asked());
+    }
+
+    #[test]
     fn nothing_has_to_be_set_and_an_empty_value_is_none() {
         let settings = read(&[]).expect("the defaults are good");
         assert_eq!(settings, read(&[("SITE_ORIGIN", ""), ("REQUEST_SECONDS", "")]).expect("empty is unset"));
@@ -216,6 +240,13 @@ mod tests {
     fn the_default_end_fits_into_the_stop_time_of_ecs() {
         let limits = read(&[]).expect("the defaults are good").limits;
         assert!(limits.drain_delay + limits.drain < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_body_may_not_take_longer_than_its_request() {
+        assert!(read(&[("REQUEST_SECONDS", "3"), ("BODY_SECONDS", "3")]).is_ok());
+        let error = read(&[("REQUEST_SECONDS", "3")]).expect_err("a body has 5 seconds");
+        assert!(error.problems[0].starts_with("`BODY_SECONDS` is more than"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
+use tracing::warn;
 
 /// Why a bundle of certificates cannot be trusted.
 #[derive(Debug, Error)]
@@ -18,14 +19,8 @@ pub enum TlsError {
         #[source]
         source: rustls::pki_types::pem::Error,
     },
-    #[error("the CA bundle `{file}` holds no certificate")]
+    #[error("the CA bundle `{file}` holds no certificate that can be used")]
     Empty { file: String },
-    #[error("a certificate in the CA bundle `{file}` cannot be used")]
-    Certificate {
-        file: String,
-        #[source]
-        source: rustls::Error,
-    },
     #[error("the TLS provider has no usable protocol version")]
     Provider(#[source] rustls::Error),
 }
@@ -47,18 +42,24 @@ pub fn client_config(file: &Path) -> Result<ClientConfig, TlsError> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// The certificates in `file`, each checked to be one.
+/// The certificates in `file`.
+///
+/// One that cannot be used is passed over with a warning: a bundle of a hundred authorities, as RDS has, must not fail for
+/// one of a kind that is not known here.
 ///
 /// # Errors
 /// As [`client_config`].
 pub fn read_bundle(file: &Path) -> Result<RootCertStore, TlsError> {
     let name = || file.display().to_string();
+    let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = certificates.map_err(|source| TlsError::Bundle { file: name(), source })?;
     let mut roots = RootCertStore::empty();
-    let certificates =
-        CertificateDer::pem_file_iter(file).map_err(|source| TlsError::Bundle { file: name(), source })?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|source| TlsError::Bundle { file: name(), source })?;
-        roots.add(certificate).map_err(|source| TlsError::Certificate { file: name(), source })?;
+    let (_, unusable) = roots.add_parsable_certificates(certificates);
+    if roots.is_empty() {
+        return Err(TlsError::Empty { file: name() });
     }
-    if roots.is_empty() { Err(TlsError::Empty { file: name() }) } else { Ok(roots) }
+    if unusable > 0 {
+        warn!(file = name(), unusable, "certificates of the CA bundle cannot be used");
+    }
+    Ok(roots)
 }

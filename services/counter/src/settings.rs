@@ -100,4 +100,13 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn every_variable_is_documented() {
+        let mut environment = Environment::default();
+        CounterSettings::read(&mut environment);
+        let readme = include_str!("../README.md");
+        let missing = |name: &&String| !readme.contains(&format!("`{name}`"));
+        assert_eq!(environment.asked().iter().filter(missing).count(), 0, "{:?}", environment.asked());
+    }
 }

@@ -115,4 +115,13 @@ mod tests {
         let found = problems(&[("MODERATION_TOKEN", "letmein")]);
         assert_eq!(found, ["`MODERATION_TOKEN` is shorter than 16 bytes and could be guessed"]);
     }
+
+    #[test]
+    fn every_variable_is_documented() {
+        let mut environment = Environment::default();
+        GuestbookSettings::read(&mut environment);
+        let readme = include_str!("../README.md");
+        let missing = |name: &&String| !readme.contains(&format!("`{name}`"));
+        assert_eq!(environment.asked().iter().filter(missing).count(), 0, "{:?}", environment.asked());
+    }
 }

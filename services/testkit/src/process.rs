@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,11 +29,20 @@ pub fn wait_until<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
 
 /// A port of 127.0.0.1 that nobody listens on now.
 ///
+/// Below those that Linux gives away by itself, and spread by process: between this answer and the server's start nobody
+/// else is likely to take it.
+///
 /// # Panics
 /// When the machine has none.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
-    listener.local_addr().expect("it is bound").port()
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(101);
+    let candidates = (0..20_000).map(|_| {
+        let offset = first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed).wrapping_mul(7919)) % 20_000;
+        u16::try_from(10_000 + offset).expect("it is below 30,000")
+    });
+    let mut free = candidates.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    free.next().expect("there is a free port")
 }
 
 pub(crate) fn is_listening(port: u16) -> bool {

@@ -2,7 +2,7 @@
 
 use service_testkit::{Certificates, Redis, Service};
 
-use crate::support::{PROGRAM, count_after_view, service, start};
+use crate::support::{PROGRAM, SUMMARY, command, count_after_view, read, service, start};
 
 #[test]
 fn settings_that_are_wrong_are_all_named_before_anything_begins() {
@@ -71,6 +71,20 @@ fn a_wrong_password_is_told_from_a_server_that_is_down() {
         let answer = service.http.get("/healthz");
         assert_eq!((answer.status, answer.code()), (503, "credentials_refused"), "{variables:?}");
     }
+}
+
+#[test]
+fn a_user_with_the_rights_in_the_readme_can_do_everything() {
+    let readme = include_str!("../../README.md");
+    let line =
+        readme.lines().find(|line| line.starts_with("ACL SETUSER counter")).expect("the README has the line");
+    let redis = Redis::start(false);
+    command(&redis, &line.split(' ').collect::<Vec<_>>());
+    let service = service(&redis, &[("REDIS_USER", "counter"), ("REDIS_PASSWORD", "PASSWORD")]);
+    service.wait_until_ready();
+    assert_eq!(count_after_view(&service.http, "/"), 1);
+    assert_eq!(read(&service.http, "/"), 1);
+    assert_eq!(service.http.get(SUMMARY).json["total"], 1);
 }
 
 #[test]

@@ -18,7 +18,8 @@ fn head() -> String {
 
 #[test]
 fn a_request_under_way_is_answered_before_the_end() {
-    let (postgres, service) = start(&[]);
+    let (postgres, service) =
+        start(&[("REQUEST_SECONDS", "30"), ("BODY_SECONDS", "30"), ("DRAIN_SECONDS", "30")]);
     let (first, second) = BODY.split_at(10);
     let mut stream = service.http.open(format!("{}{first}", head()).as_bytes());
     // Once another request was answered, this one's head has been read too.
@@ -75,7 +76,8 @@ fn new_requests_are_taken_while_the_load_balancer_looks_elsewhere() {
 
 #[test]
 fn a_request_that_never_ends_is_cut_off_in_time() {
-    let (_postgres, service) = start(&[("DRAIN_SECONDS", "1"), ("REQUEST_SECONDS", "60")]);
+    let (_postgres, service) =
+        start(&[("DRAIN_SECONDS", "1"), ("REQUEST_SECONDS", "60"), ("BODY_SECONDS", "60")]);
     let stream = service.http.open(head().as_bytes());
     assert_eq!(service.http.get("/healthz").status, 200);
     let begun = Instant::now();

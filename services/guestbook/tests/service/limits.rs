@@ -28,14 +28,26 @@ fn a_body_over_the_limit_is_refused_whether_or_not_it_says_so() {
 
 #[test]
 fn a_body_that_does_not_come_is_waited_for_only_so_long() {
-    let (_postgres, service) = start(&[("REQUEST_SECONDS", "1")]);
+    let (_postgres, service) = start(&[("BODY_SECONDS", "1")]);
     let head = format!(
         "POST {ENTRIES} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{{"
     );
     let begun = Instant::now();
     let text = Http::rest(service.http.open(head.as_bytes()));
-    assert!(text.starts_with("HTTP/1.1 503 ") && text.contains("timed_out"), "{text}");
+    assert!(text.starts_with("HTTP/1.1 408 ") && text.contains("body_too_slow"), "{text}");
     assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_request_that_waits_for_the_database_is_answered_in_time() {
+    let (postgres, service) =
+        start(&[("REQUEST_SECONDS", "2"), ("BODY_SECONDS", "1"), ("DATABASE_SECONDS", "60")]);
+    let lock = Sql::connect(&postgres);
+    lock.run("BEGIN; LOCK TABLE entries IN ACCESS EXCLUSIVE MODE");
+    let answer = service.http.get(ENTRIES);
+    assert_eq!((answer.status, answer.code()), (503, "timed_out"));
+    lock.run("ROLLBACK");
+    assert_eq!(messages(&service.http, ENTRIES), [""; 0]);
 }
 
 #[test]
@@ -50,7 +62,8 @@ fn a_head_that_does_not_come_ends_its_connection() {
 
 #[test]
 fn connections_over_the_limit_wait_for_a_place() {
-    let (_postgres, service) = start(&[("MAX_CONNECTIONS", "3"), ("REQUEST_SECONDS", "60")]);
+    let (_postgres, service) =
+        start(&[("MAX_CONNECTIONS", "3"), ("REQUEST_SECONDS", "60"), ("BODY_SECONDS", "60")]);
     // The client of the tests may hold one connection that it has used before.
     let head = format!(
         "POST {ENTRIES} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n"

@@ -1,7 +1,6 @@
 //! Signing and reading: what is put in comes out, page by page, and what is no entry is refused with the reason.
 
 use std::collections::BTreeSet;
-use std::thread;
 
 use serde_json::json;
 
@@ -38,16 +37,9 @@ fn an_entry_comes_back_as_it_was_signed_whatever_is_in_it() {
 #[test]
 fn a_thousand_entries_are_paged_without_a_gap_or_a_repetition() {
     let (_postgres, service) = start(&[]);
-    thread::scope(|scope| {
-        for writer in 0..8 {
-            let http = service.http.clone();
-            scope.spawn(move || {
-                for number in 0..125 {
-                    assert_eq!(sign(&http, "Ada", &format!("{writer}-{number}")).status, 201);
-                }
-            });
-        }
-    });
+    for number in 0..1000 {
+        assert_eq!(sign(&service.http, "Ada", &number.to_string()).status, 201);
+    }
     let mut seen = Vec::new();
     let mut path = format!("{ENTRIES}?limit=37");
     loop {

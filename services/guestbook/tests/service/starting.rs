@@ -91,6 +91,22 @@ fn a_server_of_the_authority_is_spoken_to_over_tls() {
 }
 
 #[test]
+fn a_bundle_may_hold_authorities_that_are_of_no_use_here() {
+    let (postgres, certificates) = Postgres::start(true);
+    let certificates = certificates.expect("there is TLS");
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let other = Certificates::make(folder.path(), "other", "127.0.0.1").authority;
+    let pem = |file| std::fs::read_to_string(file).expect("it is there");
+    let unusable = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    let bundle = folder.path().join("bundle.pem");
+    std::fs::write(&bundle, [&pem(&other), unusable, &pem(&certificates.authority)].concat())
+        .expect("there is room");
+    let service = with_tls(&postgres, &bundle, "127.0.0.1");
+    service.wait_until_ready();
+    assert_eq!(service.wait_for_log("certificates of the CA bundle cannot be used")["unusable"], 1);
+}
+
+#[test]
 fn a_server_of_another_authority_or_name_is_not_trusted_with_the_password() {
     let (postgres, certificates) = Postgres::start(true);
     let certificates = certificates.expect("there is TLS");
