@@ -62,7 +62,8 @@ fn modules(files: &[String]) -> Vec<String> {
     modules
 }
 
-/// Requires of each module the files that a reader looks for, and a test of each validation.
+/// Requires of each module the files that a reader looks for and a test of each validation, and of each page that its
+/// links lead somewhere.
 fn complete(project: &Project, files: &[String], modules: &[String]) -> Result<()> {
     let mut wrong = Vec::new();
     for module in modules {
@@ -75,10 +76,22 @@ fn complete(project: &Project, files: &[String], modules: &[String]) -> Result<(
         let untested = validated(&variables).into_iter().filter(|name| !is_refused(&tests, name));
         wrong.extend(untested.map(|name| format!("{module}: no test expects a refusal of `{name}`")));
     }
+    for page in files.iter().filter(|file| file.starts_with("infra/") && file.ends_with(".md")) {
+        let folder = project.path(page).parent().context("a file lies in a folder")?.to_owned();
+        let text = fs::read_to_string(project.path(page))?;
+        let broken = links(&text).filter(|link| !folder.join(link).exists());
+        wrong.extend(broken.map(|link| format!("{page} leads to `{link}`, which is not there")));
+    }
     if modules.is_empty() || !wrong.is_empty() {
         bail!("{} modules in `infra`: {}", modules.len(), wrong.join("; "));
     }
     Ok(())
+}
+
+/// The files that a page refers to, relative to it.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    targets.filter(|target| !target.is_empty() && !target.contains("://"))
 }
 
 /// The variables that have a validation.
@@ -242,6 +255,12 @@ mod tests {
         assert!(is_refused("  expect_failures = [var.size]\n", "size"));
         assert!(!is_refused("  expect_failures = [var.size_gb]\n", "size"));
         assert!(!is_refused("  # var.size\n", "size"));
+    }
+
+    #[test]
+    fn links_to_files_are_told_from_addresses_and_headings() {
+        let page = "[a](b.md#part), [c](https://example.com/d) and [e](#f), [g](../h/)";
+        assert_eq!(links(page).collect::<Vec<_>>(), ["b.md", "../h/"]);
     }
 
     #[test]

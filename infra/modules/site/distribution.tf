@@ -86,6 +86,9 @@ resource "aws_cloudfront_distribution" "this" {
       error_code         = 404
       response_code      = 404
       response_page_path = custom_error_response.value
+
+      # Seconds. CloudFront's own default, which sitepush reckons with; the provider's would be none at all.
+      error_caching_min_ttl = 10
     }
   }
 

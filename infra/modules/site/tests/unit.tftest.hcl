@@ -332,6 +332,11 @@ run "a_missing_page_stays_a_404" {
     condition     = one(aws_cloudfront_distribution.this.custom_error_response).response_code == 404 && one(aws_cloudfront_distribution.this.custom_error_response).error_code == 404
     error_message = "The page for missing files comes with status 404, never 200."
   }
+
+  assert {
+    condition     = one(aws_cloudfront_distribution.this.custom_error_response).error_caching_min_ttl == 10
+    error_message = "A page that is created is found after ten seconds at the latest, invalidated or not."
+  }
 }
 
 run "no_firewall_unless_asked_for" {
