@@ -1,16 +1,15 @@
 //! `sitepush preview`: the build published to an embedded S3 and CDN edge by the same push as in production.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use notify_debouncer_full::notify::RecursiveMode;
-use notify_debouncer_full::{DebounceEventResult, new_debouncer};
 use serde::Serialize;
-use tokio::sync::mpsc;
 
 use crate::cli::PreviewArgs;
+use crate::core::guard::Refusal;
 use crate::core::key::KeyPrefix;
+use crate::edges::folder_watch::{FolderState, FolderWatch, WatchError};
 use crate::error::{Class, Error};
 use crate::exit_code::ExitCode;
 use crate::local::control::ControlPlane;
@@ -26,9 +25,6 @@ use super::{prepare, push, run_plan};
 
 const BUCKET: &str = "preview";
 const DISTRIBUTION_ID: &str = "EPREVIEW";
-
-/// Changes of the build are waited for this long to settle: a bundler writes many files.
-const SETTLE: Duration = Duration::from_millis(300);
 
 /// Where the preview is, for programs.
 #[derive(Serialize)]
@@ -63,14 +59,23 @@ pub async fn run(args: &PreviewArgs) -> Result<ExitCode, Error> {
             .caused_by(error)
     })?;
     let settings = PushSettings::from_preview_args(args, target_settings(&target))?;
-    publish(&settings).await?;
+    // Before the folder is read: what changes from then on is seen.
+    let watch = args.watch.then(|| FolderWatch::begin(&settings.build.directory)).transpose();
+    let watch = watch.map_err(|error| cannot_watch(&settings, error))?;
+    if publish(&settings).await? == Publication::NothingThere {
+        return Err(Refusal::Empty.into());
+    }
     announce(&target, args.output.json);
-    if args.watch {
-        serve_and_watch(&settings).await?;
-    } else {
-        run_plan::wait_for_interrupt().await;
+    match watch {
+        Some(watch) => serve_and_watch(&settings, watch).await?,
+        None => run_plan::wait_for_interrupt().await,
     }
     Ok(ExitCode::Done)
+}
+
+fn cannot_watch(settings: &PushSettings, error: WatchError) -> Error {
+    let folder = settings.build.directory.display();
+    Error::new(Class::Usage, format!("cannot watch `{folder}`")).caused_by(error)
 }
 
 fn target_settings(target: &Target) -> TargetSettings {
@@ -89,22 +94,33 @@ fn target_settings(target: &Target) -> TargetSettings {
     }
 }
 
+/// What came of an attempt to publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Publication {
+    Done,
+    /// The folder holds no file: what was published stays.
+    NothingThere,
+}
+
 /// One push, the edge function's settings among it.
-async fn publish(settings: &PushSettings) -> Result<(), Error> {
+async fn publish(settings: &PushSettings) -> Result<Publication, Error> {
     let scanning = Scanning::begin(settings);
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let prepared = prepare::push(settings, &connected, scanning, None).await?;
+    if prepared.is_build_missing() {
+        return Ok(Publication::NothingThere);
+    }
     terminal::note(&plan_view::render(&prepared.planned.plan));
     prepared.check(settings)?;
     let plan = &prepared.planned.plan;
     if plan.is_empty() && prepared.took_over.is_none() {
-        return Ok(());
+        return Ok(Publication::Done);
     }
     let desired = prepared.build.inventory.desired();
     let outcome =
         run_plan::execute_unattended(push::work(&prepared, &desired), connected, &settings.run).await?;
     terminal::note(&outcome_view::render(&outcome));
-    Ok(())
+    Ok(Publication::Done)
 }
 
 fn announce(target: &Target, is_json: bool) {
@@ -124,32 +140,42 @@ fn announce(target: &Target, is_json: bool) {
     terminal::note(&format!("\nserving {site_url} as the CDN would; Ctrl-C ends it\n"));
 }
 
-/// Publishes after each change of the folder. A build that cannot be published is told, and waited for.
-async fn serve_and_watch(settings: &PushSettings) -> Result<(), Error> {
-    let (sender, mut changes) = mpsc::unbounded_channel();
-    let directory: &Path = &settings.build.directory;
-    let failed = |error: notify_debouncer_full::notify::Error| {
-        Error::new(Class::Usage, format!("cannot watch `{}`", directory.display())).caused_by(error)
-    };
-    let mut watcher = new_debouncer(SETTLE, None, move |result: DebounceEventResult| {
-        let is_change = result.is_ok_and(|events| events.iter().any(|event| !event.kind.is_access()));
-        if is_change {
-            let _ = sender.send(());
-        }
-    })
-    .map_err(failed)?;
-    watcher.watch(directory, RecursiveMode::Recursive).map_err(failed)?;
-    terminal::note(&format!("watching {}\n", directory.display()));
+/// Publishes after each change of the folder. A build that cannot be published is told, and waited for; so is one that
+/// is not there, as while a build makes its folder anew.
+async fn serve_and_watch(settings: &PushSettings, mut watch: FolderWatch) -> Result<(), Error> {
+    let folder: &Path = &settings.build.directory;
+    terminal::note(&format!("watching {}\n", folder.display()));
+    // One for all rounds: what is pressed while a build is published counts too.
+    let mut interrupt = pin!(run_plan::wait_for_interrupt());
+    let mut is_waiting = false;
     loop {
-        tokio::select! {
-            () = run_plan::wait_for_interrupt() => return Ok(()),
-            Some(()) = changes.recv() => {
-                while changes.try_recv().is_ok() {}
-                if let Err(error) = publish(settings).await {
-                    terminal::note(&error.render());
+        let state = tokio::select! {
+            () = &mut interrupt => return Ok(()),
+            state = watch.changed() => state.map_err(|error| cannot_watch(settings, error))?,
+        };
+        let what = match state {
+            FolderState::Absent => "is gone",
+            FolderState::Present => match publish(settings).await {
+                Ok(Publication::NothingThere) => "is empty",
+                Ok(Publication::Done) => {
+                    is_waiting = false;
+                    continue;
                 }
-            }
+                // It went while it was read, which the watch says too.
+                Err(_) if !folder.is_dir() => continue,
+                Err(error) => {
+                    terminal::note(&error.render());
+                    continue;
+                }
+            },
+        };
+        if !is_waiting {
+            terminal::note(&format!(
+                "{} {what}: the last build stays until there is another\n",
+                folder.display()
+            ));
         }
+        is_waiting = true;
     }
 }
 
