@@ -80,6 +80,9 @@ pub struct Commit {
     pub hash: String,
     /// When it was committed.
     pub time: Timestamp,
+    /// Whether files differed from it when the build was published.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dirty: bool,
 }
 
 /// How a release came about.
@@ -117,7 +120,7 @@ mod tests {
 
     #[test]
     fn ids_sort_by_time_and_show_the_commit() {
-        let commit = Commit { hash: "1a2b3c4d5e".into(), time: Timestamp::UNIX_EPOCH };
+        let commit = Commit { hash: "1a2b3c4d5e".into(), time: Timestamp::UNIX_EPOCH, dirty: true };
         let time: Timestamp = "2026-11-23T10:15:30.987Z".parse().expect("a time");
         let id = ReleaseId::derive(time, Some(&commit));
         assert_eq!(id.as_str(), "20261123T101530Z-1a2b3c4");
