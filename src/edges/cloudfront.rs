@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::core::cache_tags;
 use crate::core::manifest::{DistributionFacts, OwedInvalidation};
 
+use super::aws::place_of;
 use super::call::{CallError, FailureKind, Retry};
 
 /// The CloudFront API. Cloned freely.
@@ -28,7 +29,7 @@ pub struct CreatedInvalidation {
 
 impl CloudFront {
     pub fn new(config: &SdkConfig, retry: Retry) -> Self {
-        Self { client: Client::new(config), retry }
+        Self { client: Client::new(config), retry: retry.to_place(&place_of(config, "CloudFront")) }
     }
 
     /// What publishing needs to know of a distribution whose origin is `bucket`.

@@ -23,7 +23,7 @@ use crate::core::inventory::{ListedObject, Listing};
 use crate::core::key::{KeyPrefix, ObjectKey, STATE_PREFIX};
 use crate::core::outcome::Written;
 
-use super::aws::{LearnDate, wants_path_style};
+use super::aws::{LearnDate, place_of, wants_path_style};
 use super::call::{CallError, FailureKind, Retry};
 use super::clock::Clock;
 use super::put::{Put, Putter};
@@ -117,6 +117,7 @@ impl Bucket {
             .interceptor(LearnDate(clock.clone()))
             .build();
         let putter = Putter::new(config, name, clock);
+        let retry = retry.to_place(&place_of(config, "S3"));
         Self { client: Client::from_conf(service_config), putter, name: name.to_owned(), prefix, retry }
     }
 
