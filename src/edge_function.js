@@ -1,7 +1,7 @@
 // The viewer-request function of a sitepush distribution (runtime cloudfront-js-2.0, at most 10 KB).
 //
 // It turns a URI into the key that holds the answer. It cannot see the bucket: all it knows is in the key value
-// store, and with none the defaults serve an ordinary site. Values are JSON of at most 1 KB. A request costs one
+// store, and with none the defaults serve an ordinary site. A request costs one
 // read, plus one where `routes` names a set.
 //
 //   release          the live settings, so that one write switches release, pages and redirects together
@@ -13,9 +13,10 @@
 //   pool      ["/assets/"]: directories that all releases share, never rewritten or looked up
 //   pages     where the page /about is: "directory" (/about/index.html, the default), "html" (/about.html),
 //             or "exact" (only / and /dir/ stand for an index.html)
-//   slash     "add" or "remove": redirect /about to /about/, or back, where links in pages are relative
+//   slash     which of /about and /about/ redirects to the other, for relative links: "auto" (/about/ where the
+//             file is /about/index.html; the default), "add", "remove", or "keep" (none)
 //   shell     "/index.html": a single-page application; navigations to what is not a route get this file
-//   routes    {path: route}, or a text "/<set>" that names routes of their own in the store. A path is decoded
+//   routes    {path: route}, or "/<set>", which names routes of their own in the store. A path is decoded
 //             and has no closing slash. A route is {"file": "/x.html"}, for what `pages` would get wrong, or
 //             {"to": "/new", "status": 301}; both are URIs, percent-encoded; ":splat" in `to` is what `*` took
 //   splats    ["/old/"]: which routes end in `*` ("/old/*"), longest first
@@ -53,7 +54,7 @@ async function handler(event) {
     return previewByPath(request);
   }
   if (live.previews && host.endsWith(live.previews)) {
-    // The live site must not appear under another one's name.
+    // The live site must not appear under another name.
     const preview = await readPreview(host.slice(0, -live.previews.length));
     return preview ? route(request, preview) : refusal(404);
   }
@@ -62,8 +63,8 @@ async function handler(event) {
   return route(request, chosen || live);
 }
 
-// Links lead out of /_preview/<label>/, so a browser is given a cookie and sent to the page proper; anything else
-// (curl) gets the file at once. /_preview/ goes back to the live site.
+// Links lead out of /_preview/<label>/, so a browser gets a cookie and the page proper; anything else (curl) the
+// file at once. /_preview/ goes back to the live site.
 async function previewByPath(request) {
   const parts = request.uri.split('/');
   const label = parts[2];
@@ -100,13 +101,10 @@ async function route(request, settings) {
   if (found && found.status) {
     return refusal(found.status);
   }
-  let file = found && found.file;
-  if (!file) {
-    const canonical = canonicalSlash(uri, settings);
-    if (canonical !== uri) {
-      return redirect(301, withQuery(local(canonical), request));
-    }
-    file = fileFor(uri, settings, request);
+  const file = (found && found.file) || fileFor(uri, settings, request);
+  const canonical = canonicalSlash(uri, file, settings);
+  if (canonical !== uri) {
+    return redirect(301, withQuery(local(canonical), request));
   }
   return forward(request, (settings.id ? '/_releases/' + settings.id : '') + file);
 }
@@ -117,7 +115,7 @@ function forward(request, uri) {
   return request;
 }
 
-// A name with an extension is never replaced: a page in place of a missing script would be cached as the script.
+// A name with an extension is never replaced: a page for a missing script would be cached as the script.
 function fileFor(uri, settings, request) {
   const bare = uri.replace(/\/+$/, '');
   if (bare === '') {
@@ -135,12 +133,13 @@ function fileFor(uri, settings, request) {
   return bare + (settings.pages === 'html' ? '.html' : '/index.html');
 }
 
-function canonicalSlash(uri, settings) {
+function canonicalSlash(uri, file, settings) {
   const bare = uri.replace(/\/+$/, '');
-  if (bare === '' || !settings.slash || settings.shell || !isPage(uri)) {
+  const slash = settings.slash || 'auto';
+  if (bare === '' || slash === 'keep' || settings.shell || !isPage(uri)) {
     return uri;
   }
-  return settings.slash === 'add' ? bare + '/' : bare;
+  return slash === 'add' || (slash === 'auto' && file.endsWith('/index.html')) ? bare + '/' : bare;
 }
 
 // RFC 8615 names have no extension and are no pages.
@@ -193,8 +192,8 @@ async function readPreview(label) {
   return preview && preview.id && preview.expires > now() ? preview : null;
 }
 
-// sitepush's own state is 404 under any spelling (the bucket policy denies it too), and so are releases by their
-// path, or every page would have a second address.
+// sitepush's state is 404 under any spelling (the bucket policy denies it too), and so are releases by their path,
+// or every page had a second address.
 function isReserved(uri) {
   let text = uri;
   for (let i = 0; i < 4 && text.indexOf('%') >= 0; i++) {
@@ -204,7 +203,7 @@ function isReserved(uri) {
   return /(?:^|\/)\.sitepush(?:\/|$)/.test(path) || /^\/+_releases(?:\/|$)/.test(path);
 }
 
-// A browser too old for Sec-Fetch-Mode asks for text/html when it navigates.
+// Browsers without Sec-Fetch-Mode ask for text/html when they navigate.
 function isNavigation(request) {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return false;

@@ -595,7 +595,10 @@ mod the_account {
             .args(["--endpoint-url", &published.cloud.target.endpoint_url()]);
         let started = Instant::now();
         let answer = Answer::from_output(&command.output().expect("the program starts"));
-        answer.explains(ENVIRONMENT, &["cannot read the state of bucket", "sign in"]);
+        answer.explains(
+            ENVIRONMENT,
+            &["cannot read the state of bucket", "no credentials were found", "AWS_ACCESS_KEY_ID", "sign in"],
+        );
         assert!(started.elapsed() < Duration::from_secs(20));
         published.is_untouched();
     }
@@ -607,7 +610,8 @@ mod the_account {
         let site = published.site.path().to_str().expect("a plain path");
         let mut command = published.cloud.command(&["push", site, "--bucket", BUCKET, "--profile", "nobody"]);
         let answer = Answer::from_output(&command.output().expect("the program starts"));
-        answer.explains(ENVIRONMENT, &["nobody", "sign in"]);
+        answer
+            .explains(ENVIRONMENT, &["`nobody` gives no credentials: it is not in ~/.aws/config", "sign in"]);
         published.is_untouched();
     }
 
@@ -688,11 +692,13 @@ mod the_account {
             .expect("a port")
             .port();
         let started = Instant::now();
+        let endpoint_url = format!("http://127.0.0.1:{port}");
         published.refuses(
-            &["--endpoint-url", &format!("http://127.0.0.1:{port}")],
+            &["--endpoint-url", &endpoint_url],
             ENVIRONMENT,
             &[
                 "cannot read the state of bucket",
+                &format!("no connection to {endpoint_url}"),
                 "onnection refused",
                 "check the network and `--endpoint-url`",
             ],
@@ -821,11 +827,21 @@ mod the_configuration {
     #[test]
     fn rules_that_cannot_work_are_named() {
         configured("[site]\nignore = [\"a[\"]\n", &["`site.ignore`"]);
-        configured("[[rules]]\nmatch = \"[\"\ncache_control = \"no-store\"\n", &["rule 1"]);
+        configured("[[rules]]\nmatch = \"[\"\ncache_control = \"no-store\"\n", &["sitepush.toml:2:1"]);
         configured("[[rules]]\nmatch = \"*\"\ncache_control = \"max-age=soon\"\n", &["max-age"]);
         configured(
             "[[rules]]\nmatch = \"*\"\nheaders = { \"x-frame-options\" = \"DENY\" }\n",
-            &["x-frame-options"],
+            &["x-frame-options", "response headers policy"],
+        );
+        configured(
+            "[[rules]]\nmatch = \"*\"\nheaders = { \"cache-control\" = \"no-store\" }\n",
+            &["sitepush.toml:3:13", "use `cache_control`"],
+        );
+        configured("[[rules]]\ncache_control = \"no-store\"\n", &["sitepush.toml:1:1", "without `match`"]);
+        configured("[[rules]]\nmatch = \"*.css\"\n", &["sitepush.toml:1:1", "sets nothing"]);
+        configured(
+            "[[rules]]\nmatch = \"*\"\ncontent_type = \"html\"\n",
+            &["sitepush.toml:3:1", "a media type is like `text/html`"],
         );
         configured(
             "default_target = \"live\"\n[targets.production]\nbucket = \"b\"\n",
@@ -835,10 +851,13 @@ mod the_configuration {
 
     #[test]
     fn values_that_no_header_can_carry_are_refused_before_anything_is_sent() {
-        configured("[[rules]]\nmatch = \"*\"\ncache_control = \"no-store\\r\\nx-evil: 1\"\n", &["rule 1"]);
+        configured(
+            "[[rules]]\nmatch = \"*\"\ncache_control = \"no-store\\r\\nx-evil: 1\"\n",
+            &["sitepush.toml:3:1"],
+        );
         configured(
             "[[rules]]\nmatch = \"*\"\nheaders = { \"x-amz-meta-a\" = \"line\\nline\" }\n",
-            &["rule 1"],
+            &["sitepush.toml:3:13"],
         );
         configured(
             "[[rules]]\nmatch = \"*\"\nheaders = { \"x-amz-meta-a b\" = \"c\" }\n",
@@ -907,5 +926,13 @@ mod the_configuration {
         let published = Published::new();
         let site = published.site.path().to_str().expect("a plain path");
         published.cloud.run(&["push", site]).explains(USAGE, &["no bucket is named", "--bucket"]);
+        let folder = Site::new();
+        folder.write("own.toml", "[targets.production]\nprefix = \"site\"\n");
+        let config = folder.path().join("own.toml");
+        let arguments = ["push", site, "--config", config.to_str().expect("a plain path")];
+        let words = ["the target `production` in own.toml has no `bucket`", "`[targets.production]`"];
+        published.cloud.run(&arguments).explains(USAGE, &words);
+        let short = published.cloud.run(&["push", site, "--bucket", "x"]);
+        short.explains(USAGE, &["`x` cannot be a bucket's name", "3 to 63 characters"]);
     }
 }

@@ -36,8 +36,47 @@ fn pages_are_found_under_their_clean_paths_as_soon_as_they_are_published() {
     let cloud = Cloud::new();
     push(&cloud, &flat_site(), &[]).success();
     assert_eq!(told(&cloud).expect("told")["pages"], "html");
-    for (path, body) in [("/", "home"), ("/about", "about us"), ("/team/", "the team")] {
+    for (path, body) in [("/", "home"), ("/about", "about us"), ("/team", "the team")] {
         assert_eq!(cloud.visit(path), (200, body.to_owned()), "{path}");
+    }
+}
+
+#[test]
+fn a_page_answers_at_the_address_at_which_its_relative_links_work_and_the_other_leads_there() {
+    let cloud = Cloud::new();
+    let site = Site::new();
+    site.write("index.html", "home")
+        .write("guide/page/index.html", "<img src=\"../pic.png\">")
+        .write("guide/index.html", "the guide")
+        .write("guide/pic.png", "a picture")
+        .write("team.html", "the team");
+    push(&cloud, &site, &[]).success();
+    for (asked, canonical) in
+        [("/guide/page", "/guide/page/"), ("/guide?x=1", "/guide/?x=1"), ("/team/", "/team")]
+    {
+        assert_eq!(cloud.redirect(asked), (301, canonical.to_owned()), "{asked}");
+        assert_eq!(cloud.redirect(canonical).0, 200, "{canonical}");
+    }
+}
+
+#[test]
+fn the_slash_at_the_end_is_as_the_configuration_says() {
+    let site = Site::new();
+    site.write("index.html", "home").write("a/index.html", "a").write("b.html", "b");
+    let cases: [(&str, [(&str, u16); 4]); 3] = [
+        ("add", [("/a", 301), ("/a/", 200), ("/b", 301), ("/b/", 200)]),
+        ("remove", [("/a", 200), ("/a/", 301), ("/b", 200), ("/b/", 301)]),
+        ("keep", [("/a", 200), ("/a/", 200), ("/b", 200), ("/b/", 200)]),
+    ];
+    for (setting, answers) in cases {
+        let cloud = Cloud::new();
+        let configuration = Site::new();
+        configuration.write("sitepush.toml", format!("[site]\ntrailing_slash = \"{setting}\"\n"));
+        let path = configuration.path().join("sitepush.toml");
+        push(&cloud, &site, &["--config", path.to_str().expect("a plain path")]).success();
+        for (path, status) in answers {
+            assert_eq!(cloud.redirect(path).0, status, "{setting} {path}");
+        }
     }
 }
 
@@ -49,9 +88,10 @@ fn a_page_that_moves_is_found_at_its_new_place_under_the_same_path() {
     assert_eq!(cloud.visit("/about").0, 200);
     site.rename("about.html", "about/index.html").rename("team.html", "team/index.html");
     push(&cloud, &site, &[]).success();
-    for (path, body) in [("/about", "about us"), ("/team", "the team")] {
+    for (path, body) in [("/about/", "about us"), ("/team/", "the team")] {
         assert_eq!(cloud.visit(path), (200, body.to_owned()), "{path}");
     }
+    assert_eq!(cloud.redirect("/about"), (301, "/about/".to_owned()));
 }
 
 #[test]

@@ -86,6 +86,8 @@ fn ctrl_c_finishes_what_is_in_flight_and_gives_the_lock_back() {
         signal(&child, name);
         let answer = end(child).expect_code(INTERRUPTED);
         assert!(answer.stderr.contains("the site is whole"), "{}", answer.stderr);
+        let has_begun = answer.stderr.contains("root page and service workers: 1 object");
+        assert!(!has_begun, "no stage is told that was not begun:\n{}", answer.stderr);
         assert_eq!(
             answer.stderr.lines().filter(|line| line.starts_with("hint: ")).count(),
             1,

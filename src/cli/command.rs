@@ -18,6 +18,24 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Command {
+    /// Whether a program reads what is printed on stdout.
+    pub fn prints_json(&self) -> bool {
+        match self {
+            Self::Inspect(args) => args.output.json,
+            Self::Plan(args) => args.output.json,
+            Self::Push(args) => args.output.json,
+            Self::Status(args) => args.output.json,
+            Self::Releases(args) => args.output.json,
+            Self::Rollback(args) => args.output.json,
+            Self::Prune(args) => args.output.json,
+            Self::Invalidate(args) => args.output.json,
+            Self::Preview(args) => args.output.json,
+            Self::Init(_) | Self::Unlock(_) | Self::EdgeFunction | Self::Schema => false,
+        }
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -1,6 +1,11 @@
 //! The build's folder, scanned and classified by the settings' rules.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
 
 use crate::core::build::{ClassifiedBuild, classify};
 use crate::core::cache_tags;
@@ -10,29 +15,58 @@ use crate::core::manifest::Manifest;
 use crate::edges::site_dir::{self, Scan, ScanError, ScanRules};
 use crate::error::{Class, Error};
 use crate::settings::BuildSettings;
+use crate::ui::progress::{Audience, Reading};
 
 use super::distributions::Facts;
 
-impl ScanRules for BuildSettings {
+/// How often the number of files is shown while they are read.
+const SHOWN_EVERY: Duration = Duration::from_millis(200);
+
+/// The settings' rules, counting the files that they are asked about.
+struct Counted<'a> {
+    settings: &'a BuildSettings,
+    files: &'a AtomicU64,
+}
+
+impl ScanRules for Counted<'_> {
     fn exclusion(&self, key: &ObjectKey) -> Option<String> {
-        BuildSettings::exclusion(self, key)
+        self.settings.exclusion(key)
     }
 
     fn packing(&self, key: &ObjectKey, first_bytes: &[u8]) -> Packing {
-        self.rules.packing(key, first_bytes)
+        self.files.fetch_add(1, Ordering::Relaxed);
+        self.settings.rules.packing(key, first_bytes)
     }
 
     fn allows_secret(&self, key: &ObjectKey) -> bool {
-        self.allow_secrets.is_match(key.as_str())
+        self.settings.allow_secrets.is_match(key.as_str())
     }
 }
 
-/// Hashes the folder on all cores.
+/// Hashes the folder on all cores. `files` counts those that were begun.
 ///
 /// # Errors
 /// When it cannot be published as it is.
-pub fn scan(settings: &BuildSettings) -> Result<Scan, Error> {
-    site_dir::scan(&settings.directory, settings).map_err(|error| scan_failed(&settings.directory, error))
+pub fn scan(settings: &BuildSettings, files: &AtomicU64) -> Result<Scan, Error> {
+    site_dir::scan(&settings.directory, &Counted { settings, files })
+        .map_err(|error| scan_failed(&settings.directory, error))
+}
+
+/// The same on threads of its own, shown to whoever reads stderr while it takes long. Must be called in a Tokio runtime.
+pub fn scan_shown(settings: BuildSettings) -> JoinHandle<Result<Scan, Error>> {
+    let files = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&files);
+    let scan = tokio::task::spawn_blocking(move || scan(&settings, &counted));
+    tokio::spawn(async move {
+        let mut scan = scan;
+        let mut reading = Reading::begin(Audience::of_stderr());
+        loop {
+            tokio::select! {
+                done = &mut scan => return done.expect("scanning does not panic"),
+                () = tokio::time::sleep(SHOWN_EVERY) => reading.show(files.load(Ordering::Relaxed)),
+            }
+        }
+    })
 }
 
 /// Checks that every file's key fits behind the target's prefix.

@@ -103,13 +103,13 @@ pub async fn carry_out(
     prepared: &Prepared<'_>,
 ) -> Result<ExitCode, Error> {
     let plan = &prepared.planned.plan;
-    if request.is_dry_run && request.is_json {
-        terminal::json(plan);
-    } else {
-        run_plan::show(plan, request.is_json);
-    }
-    guard::check(plan, &prepared.desired, Some(&prepared.live.manifest), &request.run.limits)?;
+    run_plan::show(plan, request.is_json);
+    let checked = guard::check(plan, &prepared.desired, Some(&prepared.live.manifest), &request.run.limits);
+    checked.map_err(|refusal| Error::from(refusal).about(plan))?;
     if request.is_dry_run {
+        if request.is_json {
+            terminal::json(plan);
+        }
         return Ok(ExitCode::Done);
     }
     if plan.is_empty() && prepared.took_over.is_none() {

@@ -1,6 +1,7 @@
 //! `sitepush init`: a commented sitepush.toml, after looking at the build.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 
 use crate::cli::{BuildArgs, InitArgs, InspectArgs, OutputArgs};
 use crate::core::object_class::ObjectClass;
@@ -44,7 +45,7 @@ fn look(named: Option<PathBuf>) -> Result<InitObservation, Error> {
     let build_args = BuildArgs { directory: Some(directory.clone()), source_maps: false };
     let inspect = InspectArgs { build: build_args, config: None, output: OutputArgs::default() };
     let settings = BuildSettings::from_inspect_args(&inspect)?;
-    let mut scan = build::scan(&settings)?;
+    let mut scan = build::scan(&settings, &AtomicU64::new(0))?;
     let has_source_maps = scan.excluded.iter().any(|file| file.reason.starts_with("source maps"));
     let has_headers_file = scan.excluded.iter().any(|file| file.path == "_headers");
     let inventory = build::classified(&mut scan, &settings, None).inventory;

@@ -14,13 +14,9 @@ use super::build;
 /// When the folder cannot be published as it is.
 pub async fn run(args: &InspectArgs) -> Result<ExitCode, Error> {
     let settings = BuildSettings::from_inspect_args(args)?;
-    let (secrets, inventory) = tokio::task::spawn_blocking(move || {
-        let mut scan = build::scan(&settings)?;
-        let build = build::classified(&mut scan, &settings, None);
-        Ok::<_, Error>((scan.secrets, build.inventory))
-    })
-    .await
-    .expect("scanning does not panic")?;
+    let mut scan = build::scan_shown(settings.clone()).await.expect("scanning does not panic")?;
+    let inventory = build::classified(&mut scan, &settings, None).inventory;
+    let secrets = scan.secrets;
     if args.output.json {
         terminal::json(&inspect_view::document(&inventory, &secrets));
     } else {

@@ -41,9 +41,8 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
     // Each is paid for, so each is named once.
     let items: Result<BTreeSet<String>, _> = args.paths.iter().map(|path| normalize_item(path)).collect();
     let items: Vec<String> = items.map(|items| items.into_iter().collect()).map_err(|error| {
-        Error::usage("a path cannot be invalidated").caused_by(error).with_hint(
-            "a path starts with `/`; `*` is its last character and stands for anything (`/blog/*`)",
-        )
+        let hint = error.hint();
+        Error::usage("a path cannot be invalidated").caused_by(error).with_hint(hint)
     })?;
     let connected = connect(&target, std::time::Duration::from_secs(args.retry.retry_seconds)).await;
     // By hand means now: the reference is the moment's, so that asking twice invalidates twice.
@@ -54,8 +53,7 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
         target.distributions.iter().flat_map(|id| batches(id, occasion, &items)).collect();
     let mut made = Vec::new();
     if !args.dry_run {
-        let audience = if terminal::is_watched() { Audience::Terminal } else { Audience::Log };
-        let events = if args.output.json { Arc::new(|_| {}) } else { progress::sink(audience) };
+        let events = if args.output.json { Arc::new(|_| {}) } else { progress::sink(Audience::of_stderr()) };
         let completion = if args.wait.wait {
             Completion::AwaitedFor(DEFAULT_COMPLETION_LIMIT)
         } else {

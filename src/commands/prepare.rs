@@ -44,9 +44,9 @@ pub struct Scanning {
 impl Scanning {
     /// Begins to scan the folder and to ask git about it. Must be called in a Tokio runtime.
     pub fn begin(settings: &PushSettings) -> Self {
-        let (build_settings, directory) = (settings.build.clone(), settings.build.directory.clone());
+        let directory = settings.build.directory.clone();
         Self {
-            scan: tokio::task::spawn_blocking(move || build::scan(&build_settings)),
+            scan: build::scan_shown(settings.build.clone()),
             head: tokio::task::spawn_blocking(move || git::head(&directory)),
         }
     }
@@ -133,6 +133,11 @@ pub async fn push(
 }
 
 impl PreparedPush {
+    /// Whether there is nothing to publish. Its plan is no help: a list of deletions, or nothing at all.
+    pub fn is_build_missing(&self) -> bool {
+        self.secrets.is_empty() && self.build.inventory.files.is_empty()
+    }
+
     /// Reads the guards against the plan.
     ///
     /// # Errors

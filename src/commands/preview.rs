@@ -1,16 +1,15 @@
 //! `sitepush preview`: the build published to an embedded S3 and CDN edge by the same push as in production.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use notify_debouncer_full::notify::RecursiveMode;
-use notify_debouncer_full::{DebounceEventResult, DebouncedEvent, new_debouncer};
 use serde::Serialize;
-use tokio::sync::mpsc;
 
 use crate::cli::PreviewArgs;
+use crate::core::guard::Refusal;
 use crate::core::key::KeyPrefix;
+use crate::edges::folder_watch::{FolderState, FolderWatch, WatchError};
 use crate::error::{Class, Error};
 use crate::exit_code::ExitCode;
 use crate::local::control::ControlPlane;
@@ -26,9 +25,6 @@ use super::{prepare, push, run_plan};
 
 const BUCKET: &str = "preview";
 const DISTRIBUTION_ID: &str = "EPREVIEW";
-
-/// Changes of the build are waited for this long to settle: a bundler writes many files.
-const SETTLE: Duration = Duration::from_millis(300);
 
 /// Where the preview is, for programs.
 #[derive(Serialize)]
@@ -63,14 +59,23 @@ pub async fn run(args: &PreviewArgs) -> Result<ExitCode, Error> {
             .caused_by(error)
     })?;
     let settings = PushSettings::from_preview_args(args, target_settings(&target))?;
-    publish(&settings).await?;
+    // Before the folder is read: what changes from then on is seen.
+    let watch = args.watch.then(|| FolderWatch::begin(&settings.build.directory)).transpose();
+    let watch = watch.map_err(|error| cannot_watch(&settings, error))?;
+    if publish(&settings).await? == Publication::NothingThere {
+        return Err(Refusal::Empty.into());
+    }
     announce(&target, args.output.json);
-    if args.watch {
-        serve_and_watch(&settings).await?;
-    } else {
-        run_plan::wait_for_interrupt().await;
+    match watch {
+        Some(watch) => serve_and_watch(&settings, watch).await?,
+        None => run_plan::wait_for_interrupt().await,
     }
     Ok(ExitCode::Done)
+}
+
+fn cannot_watch(settings: &PushSettings, error: WatchError) -> Error {
+    let folder = settings.build.directory.display();
+    Error::new(Class::Usage, format!("cannot watch `{folder}`")).caused_by(error)
 }
 
 fn target_settings(target: &Target) -> TargetSettings {
@@ -89,22 +94,33 @@ fn target_settings(target: &Target) -> TargetSettings {
     }
 }
 
+/// What came of an attempt to publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Publication {
+    Done,
+    /// The folder holds no file: what was published stays.
+    NothingThere,
+}
+
 /// One push, the edge function's settings among it.
-async fn publish(settings: &PushSettings) -> Result<(), Error> {
+async fn publish(settings: &PushSettings) -> Result<Publication, Error> {
     let scanning = Scanning::begin(settings);
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let prepared = prepare::push(settings, &connected, scanning, None).await?;
+    if prepared.is_build_missing() {
+        return Ok(Publication::NothingThere);
+    }
     terminal::note(&plan_view::render(&prepared.planned.plan));
     prepared.check(settings)?;
     let plan = &prepared.planned.plan;
     if plan.is_empty() && prepared.took_over.is_none() {
-        return Ok(());
+        return Ok(Publication::Done);
     }
     let desired = prepared.build.inventory.desired();
     let outcome =
         run_plan::execute_unattended(push::work(&prepared, &desired), connected, &settings.run).await?;
     terminal::note(&outcome_view::render(&outcome));
-    Ok(())
+    Ok(Publication::Done)
 }
 
 fn announce(target: &Target, is_json: bool) {
@@ -124,69 +140,43 @@ fn announce(target: &Target, is_json: bool) {
     terminal::note(&format!("\nserving {site_url} as the CDN would; Ctrl-C ends it\n"));
 }
 
-/// What was seen of the build's folder.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Changed,
-    /// The folder itself came or went. What watches it went with it.
-    Replaced,
-}
-
-/// Publishes after each change of the folder. A build that cannot be published is told, and waited for.
-///
-/// The folder above is watched, too: many builds begin by removing theirs.
-async fn serve_and_watch(settings: &PushSettings) -> Result<(), Error> {
-    let (sender, mut changes) = mpsc::unbounded_channel();
-    let directory =
-        std::path::absolute(&settings.build.directory).unwrap_or_else(|_| settings.build.directory.clone());
-    let failed = |error: notify_debouncer_full::notify::Error| {
-        Error::new(Class::Usage, format!("cannot watch `{}`", settings.build.directory.display()))
-            .caused_by(error)
-    };
-    let watched = directory.clone();
-    let mut watcher = new_debouncer(SETTLE, None, move |result: DebounceEventResult| {
-        if let Some(seen) = result.ok().and_then(|events| seen_of(&watched, &events)) {
-            let _ = sender.send(seen);
-        }
-    })
-    .map_err(failed)?;
-    watcher.watch(&directory, RecursiveMode::Recursive).map_err(failed)?;
-    if let Some(above) = directory.parent() {
-        watcher.watch(above, RecursiveMode::NonRecursive).map_err(failed)?;
-    }
-    terminal::note(&format!("watching {}\n", settings.build.directory.display()));
-    // One question for all rounds: a Ctrl-C that comes while a build is published is heard after it.
-    let interrupted = run_plan::wait_for_interrupt();
-    tokio::pin!(interrupted);
+/// Publishes after each change of the folder. A build that cannot be published is told, and waited for; so is one that
+/// is not there, as while a build makes its folder anew.
+async fn serve_and_watch(settings: &PushSettings, mut watch: FolderWatch) -> Result<(), Error> {
+    let folder: &Path = &settings.build.directory;
+    terminal::note(&format!("watching {}\n", folder.display()));
+    // One for all rounds: what is pressed while a build is published counts too.
+    let mut interrupt = pin!(run_plan::wait_for_interrupt());
+    let mut is_waiting = false;
     loop {
-        tokio::select! {
-            () = &mut interrupted => return Ok(()),
-            Some(mut seen) = changes.recv() => {
-                while let Ok(more) = changes.try_recv() {
-                    seen = if more == Seen::Replaced { more } else { seen };
+        let state = tokio::select! {
+            () = &mut interrupt => return Ok(()),
+            state = watch.changed() => state.map_err(|error| cannot_watch(settings, error))?,
+        };
+        let what = match state {
+            FolderState::Absent => "is gone",
+            FolderState::Present => match publish(settings).await {
+                Ok(Publication::NothingThere) => "is empty",
+                Ok(Publication::Done) => {
+                    is_waiting = false;
+                    continue;
                 }
-                if seen == Seen::Replaced {
-                    // One that is gone cannot be watched; it is seen from above when it comes back.
-                    let _ = watcher.unwatch(&directory);
-                    let _ = watcher.watch(&directory, RecursiveMode::Recursive);
-                }
-                if let Err(error) = publish(settings).await {
+                // It went while it was read, which the watch says too.
+                Err(_) if !folder.is_dir() => continue,
+                Err(error) => {
                     terminal::note(&error.render());
+                    continue;
                 }
-            }
+            },
+        };
+        if !is_waiting {
+            terminal::note(&format!(
+                "{} {what}: the last build stays until there is another\n",
+                folder.display()
+            ));
         }
+        is_waiting = true;
     }
-}
-
-/// What the events say of the folder; none when they are of its neighbors or only of reading.
-fn seen_of(directory: &Path, events: &[DebouncedEvent]) -> Option<Seen> {
-    let changes = events.iter().filter(|event| !event.kind.is_access());
-    let paths = changes.flat_map(|event| &event.paths);
-    let ours: Vec<_> = paths.filter(|path| path.starts_with(directory)).collect();
-    if ours.iter().any(|path| path.as_path() == directory) {
-        return Some(Seen::Replaced);
-    }
-    (!ours.is_empty()).then_some(Seen::Changed)
 }
 
 /// A line for each request: what a developer wants to know of the CDN.

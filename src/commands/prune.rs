@@ -82,7 +82,7 @@ async fn unknown(
     if !args.yes && !terminal::confirm(&format!("delete {}?", human::count(count, "object", "objects"))) {
         return Err(Error::new(
             Class::Refused,
-            format!("{} left where they are", human::count(count, "object was", "objects were")),
+            format!("{} left in place", human::count(count, "object was", "objects were")),
         )
         .with_hint("answer `y`, or pass `--yes` where nobody can answer"));
     }

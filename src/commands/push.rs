@@ -1,6 +1,7 @@
 //! `sitepush plan` and `sitepush push`: the same plan, shown or carried out.
 
 use crate::cli::{PlanArgs, PushArgs};
+use crate::core::guard::Refusal;
 use crate::core::plan::Plan;
 use crate::error::{Class, Error};
 use crate::execute::push::Work;
@@ -22,9 +23,11 @@ pub async fn plan(args: &PlanArgs) -> Result<ExitCode, Error> {
     let scanning = Scanning::begin(&settings);
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let prepared = prepare::push(&settings, &connected, scanning, None).await?;
+    if prepared.is_build_missing() {
+        return Err(Refusal::Empty.into());
+    }
     let plan = &prepared.planned.plan;
-    show(plan, settings.is_json);
-    prepared.check(&settings)?;
+    show_and_check(&prepared, &settings)?;
     if let Some(path) = &args.out {
         plan_file::write(path, &SavedPlan::new(&settings, &prepared))?;
     }
@@ -46,16 +49,18 @@ pub async fn push(args: &PushArgs) -> Result<ExitCode, Error> {
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let draft = saved.as_ref().map(SavedPlan::draft);
     let prepared = prepare::push(&settings, &connected, scanning, draft).await?;
+    if prepared.is_build_missing() {
+        return Err(Refusal::Empty.into());
+    }
     if let Some(saved) = &saved {
         same_plan(&saved.plan, &prepared.planned.plan)?;
     }
     if args.dry_run {
-        show(&prepared.planned.plan, settings.is_json);
-        prepared.check(&settings)?;
+        show_and_check(&prepared, &settings)?;
         return Ok(ExitCode::Done);
     }
     run_plan::show(&prepared.planned.plan, settings.is_json);
-    prepared.check(&settings)?;
+    prepared.check(&settings).map_err(|error| error.about(&prepared.planned.plan))?;
     carry_out(&settings, connected, &prepared).await
 }
 
@@ -95,12 +100,15 @@ pub fn work<'a>(prepared: &'a PreparedPush, desired: &'a crate::core::inventory:
     }
 }
 
-fn show(plan: &Plan, is_json: bool) {
-    if is_json {
+/// Shows the plan, and whether a guard would refuse it: to a program in one document.
+fn show_and_check(prepared: &PreparedPush, settings: &PushSettings) -> Result<(), Error> {
+    let plan = &prepared.planned.plan;
+    run_plan::show(plan, settings.is_json);
+    prepared.check(settings).map_err(|error| error.about(plan))?;
+    if settings.is_json {
         terminal::json(plan);
-    } else {
-        run_plan::show(plan, false);
     }
+    Ok(())
 }
 
 /// A saved plan is applied exactly or not at all.

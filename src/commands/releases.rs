@@ -30,7 +30,7 @@ pub async fn run(args: &ReleasesArgs) -> Result<ExitCode, Error> {
     } else if rows.is_empty() {
         terminal::note("nothing was published here yet\n");
     } else {
-        terminal::data(&release_view::render_releases(&rows));
+        terminal::data(&release_view::render_releases(&rows, terminal::width()));
     }
     Ok(ExitCode::Done)
 }

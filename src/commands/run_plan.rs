@@ -92,14 +92,13 @@ async fn execute_until(
     settings: &RunSettings,
     stop: Stop,
 ) -> Result<Outcome, Error> {
-    let audience = if terminal::is_watched() { Audience::Terminal } else { Audience::Log };
     let tools = Tools {
         bucket: connected.bucket,
         cloudfront: connected.cloudfront,
         stores: connected.stores,
         clock: connected.clock,
         identity: process::identity(),
-        events: progress::sink(audience),
+        events: progress::sink(Audience::of_stderr()),
         stop,
         max_concurrency: settings.max_concurrency,
         completion: if settings.wait {

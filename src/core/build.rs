@@ -4,11 +4,11 @@
 //! decided.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::cache_rules::CacheRules;
+use super::cache_rules::{CacheRules, Seen, plain_sibling};
 use super::digest::Sha256Digest;
 use super::fingerprint::Verdict;
 use super::headers::ObjectHeaders;
@@ -50,14 +50,16 @@ pub fn classify(
     let mut interner = Interner::default();
     let mut build = ClassifiedBuild::default();
     let mut warnings = BTreeSet::new();
+    let beside_plain = beside_plain_siblings(&files);
     let mut classified_files = Vec::with_capacity(files.len());
     for file in files {
         let verdict = file.verdict;
         let is_known_demoted = manifest.is_some_and(|manifest| manifest.demoted.contains_key(&file.key));
         let is_newly_demoted = !is_known_demoted && has_other_bytes(&file, manifest);
+        let has_plain_sibling = beside_plain.contains(&file.key);
         let classified = rules.classify(
             &file.key,
-            &file.first_bytes,
+            Seen { first_bytes: &file.first_bytes, has_plain_sibling },
             verdict.fingerprinted,
             verdict.reason,
             is_known_demoted || is_newly_demoted,
@@ -81,8 +83,21 @@ pub fn classify(
     // Made at once: files come sorted, and then that is much quicker than one by one.
     build.inventory.files = classified_files.into_iter().collect();
     build.inventory.warnings.extend(warnings);
+    if !build.inventory.files.is_empty() {
+        build.inventory.warnings.extend(rules.idle(build.inventory.files.keys()));
+    }
     build.newly_demoted.sort();
     build
+}
+
+/// The compressed files whose plain form is in the build too.
+fn beside_plain_siblings(files: &[UnclassifiedFile]) -> HashSet<ObjectKey> {
+    let siblings: Vec<_> =
+        files.iter().filter_map(|file| Some((&file.key, plain_sibling(&file.key)?))).collect();
+    let wanted: HashSet<&ObjectKey> = siblings.iter().map(|(_, plain)| plain).collect();
+    let there: HashSet<&ObjectKey> =
+        files.iter().map(|file| &file.key).filter(|key| wanted.contains(key)).collect();
+    siblings.iter().filter(|(_, plain)| there.contains(plain)).map(|(key, _)| (*key).clone()).collect()
 }
 
 /// Whether an object that was not to change was published under this key with other bytes, live or kept for open pages.

@@ -23,6 +23,12 @@ pub const REVALIDATE: &str = "public, max-age=0, must-revalidate";
 /// The same, but the edge keeps it until it is invalidated, which every push does.
 pub const REVALIDATE_AT_BROWSER: &str = "public, max-age=0, s-maxage=31536000, must-revalidate";
 
+/// No encoding (RFC 9110, section 12.5.3): what a rule says to take away the one that a name suggests.
+const IDENTITY: &str = "identity";
+
+/// What is of no use to anybody who does not unpack it.
+const FOR_BROWSERS: &[&str] = &["js", "mjs", "cjs", "css", "html", "htm", "svg", "wasm", "map"];
+
 /// Whether somebody drops the edge's copies when they change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EdgeCaching {
@@ -47,14 +53,61 @@ pub struct UserRule {
 /// Why a rule cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
-    #[error("rule {number}: `{pattern}` is not a pattern: {problem}")]
-    Pattern { number: usize, pattern: String, problem: String },
-    #[error("rule {number}: objects cannot carry the header `{name}`")]
-    Header { number: usize, name: String },
-    #[error("rule {number}: {text:?} cannot be a `{name}`: {problem}")]
-    Value { number: usize, name: String, text: String, problem: String },
-    #[error("rule {number}: {size_bytes} bytes of metadata, and S3 takes {MAX_METADATA_BYTES}")]
-    Metadata { number: usize, size_bytes: usize },
+    #[error("a rule without `match` applies to nothing")]
+    MatchesNothing,
+    #[error("a rule that sets nothing does nothing")]
+    SetsNothing,
+    #[error("`{pattern}` is not a pattern: {problem}")]
+    Pattern { pattern: String, problem: String },
+    #[error("objects cannot carry the header `{name}`")]
+    Header { name: String },
+    #[error("`{name}` has a key of its own: use `{}`", .name.replace('-', "_"))]
+    OwnKey { name: String },
+    #[error("{text:?} cannot be a `{name}`: {problem}")]
+    Value { name: String, text: String, problem: String },
+    #[error("{size_bytes} bytes of metadata, and S3 takes {MAX_METADATA_BYTES}")]
+    Metadata { size_bytes: usize },
+}
+
+impl RuleError {
+    /// The key of the rule at which the mistake stands, and that below it in a table; none for the whole rule.
+    pub fn place(&self) -> Option<(&'static str, Option<&str>)> {
+        match self {
+            Self::MatchesNothing | Self::SetsNothing => None,
+            Self::Pattern { .. } => Some(("match", None)),
+            Self::Value { name, .. } if name == "cache-control" => Some(("cache_control", None)),
+            Self::Value { name, .. } if name == "content-type" => Some(("content_type", None)),
+            Self::Header { name } | Self::OwnKey { name } | Self::Value { name, .. } => {
+                Some(("headers", Some(name)))
+            }
+            Self::Metadata { .. } => Some(("headers", None)),
+        }
+    }
+
+    /// What the user can do about it, where the message does not say.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::MatchesNothing => Some("name files, such as `match = \"downloads/**\"`"),
+            Self::SetsNothing => {
+                Some("give `cache_control`, `content_type`, `compress` or `headers`, or remove it")
+            }
+            Self::Pattern { .. } => {
+                Some("`*` stands for anything inside a segment, `**` for any segments; `[[]` is a bracket")
+            }
+            Self::Header { .. } => Some("put it into the distribution's response headers policy"),
+            Self::OwnKey { .. } | Self::Value { .. } | Self::Metadata { .. } => None,
+        }
+    }
+}
+
+impl UserRule {
+    /// Whether it can be used.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check(&self) -> Result<(), RuleError> {
+        CompiledRule::new(1, self).map(|_| ())
+    }
 }
 
 /// All rules, ready for use.
@@ -71,6 +124,15 @@ struct CompiledRule {
     globs: GlobSet,
     /// `sitepush.toml rule 2 (`*.pdf`)`.
     name: String,
+}
+
+/// What was seen of a file besides its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// Looked at only when the name has no extension.
+    pub first_bytes: &'a [u8],
+    /// Whether the build has the file of the same name without the ending `.gz`, `.br` or `.zst`.
+    pub has_plain_sibling: bool,
 }
 
 /// What a file is stored with, and why.
@@ -94,11 +156,9 @@ impl CacheRules {
         headers_file: Option<&HeadersFile>,
         edge: EdgeCaching,
     ) -> Result<(Self, Vec<String>), RuleError> {
-        let user = user
-            .iter()
-            .enumerate()
-            .map(|(index, rule)| CompiledRule::new(index + 1, rule))
-            .collect::<Result<_, _>>()?;
+        let numbered = user.iter().enumerate();
+        let user =
+            numbered.map(|(index, rule)| CompiledRule::new(index + 1, rule)).collect::<Result<_, _>>()?;
         let headers_file = headers_file.cloned().unwrap_or_default();
         let mut warnings = Vec::new();
         if !headers_file.unsupported.is_empty() {
@@ -110,12 +170,22 @@ impl CacheRules {
         Ok((Self { user, headers_file, edge }, warnings))
     }
 
+    /// The rules of the user's that match none of these keys, each in a sentence: most are mistyped.
+    pub fn idle<'a>(&self, keys: impl Iterator<Item = &'a ObjectKey> + Clone) -> Vec<String> {
+        let is_idle = |rule: &&CompiledRule| !keys.clone().any(|key| rule.globs.is_match(key.as_str()));
+        self.user
+            .iter()
+            .filter(is_idle)
+            .map(|rule| format!("{} matches no file of the build", rule.name))
+            .collect()
+    }
+
     /// How the bytes of a key are stored. A file that is compressed already is left as it is.
     pub fn packing(&self, key: &ObjectKey, first_bytes: &[u8]) -> Packing {
         let wanted = self.matching(key).find_map(|rule| rule.rule.packing).unwrap_or(Packing::AsIs);
         let is_plain = || {
-            let content_type = self.content_type(key, first_bytes).0;
-            precompressed(key).is_none() && content_type::is_compressible(&content_type)
+            compressed(key).is_none()
+                && content_type::is_compressible(&self.content_type(key, key, first_bytes))
         };
         if wanted == Packing::AsIs || is_plain() { wanted } else { Packing::AsIs }
     }
@@ -125,12 +195,15 @@ impl CacheRules {
     pub fn classify(
         &self,
         key: &ObjectKey,
-        first_bytes: &[u8],
+        seen: Seen<'_>,
         is_fingerprinted: bool,
         why: &'static str,
         is_demoted: bool,
     ) -> Classified {
-        let (content_type, encoding) = self.content_type(key, first_bytes);
+        let told_encoding = self.told_encoding(key);
+        let form_of = precompressed(key, seen.has_plain_sibling, told_encoding);
+        let underlying = form_of.as_ref().map_or(key, |(underlying, _)| underlying);
+        let content_type = self.content_type(key, underlying, seen.first_bytes);
         let is_html = content_type.starts_with("text/html");
         let may_be_immutable = is_fingerprinted && !is_demoted && !is_html && !is_service_worker(key);
         let chosen = self.cache_control(key, may_be_immutable, why, is_demoted);
@@ -143,14 +216,14 @@ impl CacheRules {
         let mut headers = ObjectHeaders {
             cache_control: Some(chosen.text),
             content_type: Some(content_type),
+            content_encoding: match (self.packing(key, seen.first_bytes), told_encoding) {
+                (Packing::Gzip, _) => Some("gzip".into()),
+                (Packing::AsIs, Some(told)) => (told != IDENTITY).then(|| told.to_owned()),
+                (Packing::AsIs, None) => form_of.map(|(_, encoding)| encoding.to_owned()),
+            },
             ..ObjectHeaders::default()
         };
-        if self.packing(key, first_bytes) == Packing::Gzip {
-            headers.content_encoding = Some("gzip".into());
-        }
         self.add_other_headers(key, &mut headers);
-        // What the name shows is the last word, not the first.
-        headers.content_encoding = headers.content_encoding.or_else(|| encoding.map(str::to_owned));
         Classified { headers, class, rule: chosen.rule, reason: chosen.reason, warning: chosen.warning }
     }
 
@@ -167,17 +240,20 @@ impl CacheRules {
         })
     }
 
-    /// The type, and the encoding that the name shows (`app.js.br`).
-    fn content_type(&self, key: &ObjectKey, first_bytes: &[u8]) -> (String, Option<&'static str>) {
-        let (underlying, encoding) = match precompressed(key) {
-            Some((underlying, encoding)) => (underlying, Some(encoding)),
-            None => (key.clone(), None),
-        };
+    /// The encoding that a rule gives, [`IDENTITY`] for none.
+    fn told_encoding<'a>(&'a self, key: &'a ObjectKey) -> Option<&'a str> {
+        const NAME: &str = "content-encoding";
+        let by_rule = self.matching(key).find_map(|rule| {
+            rule.rule.headers.iter().find(|(name, _)| name == NAME).map(|(_, value)| value.as_str())
+        });
+        by_rule.or_else(|| self.by_headers_file(key, NAME).map(|(value, _)| value))
+    }
+
+    /// The type that a rule gives to `key`, or that of what it stands for.
+    fn content_type(&self, key: &ObjectKey, underlying: &ObjectKey, first_bytes: &[u8]) -> String {
         let by_rule = self.matching(key).find_map(|rule| rule.rule.content_type.clone());
         let by_file = || self.by_headers_file(key, "content-type").map(|(value, _)| value.to_owned());
-        let content_type =
-            by_rule.or_else(by_file).unwrap_or_else(|| content_type::derive(&underlying, first_bytes));
-        (content_type, encoding)
+        by_rule.or_else(by_file).unwrap_or_else(|| content_type::derive(underlying, first_bytes))
     }
 
     fn cache_control(
@@ -245,7 +321,8 @@ impl CacheRules {
             let place = match name.as_str() {
                 "content-disposition" => &mut headers.content_disposition,
                 "content-language" => &mut headers.content_language,
-                "content-encoding" => &mut headers.content_encoding,
+                // It was decided together with the type.
+                "content-encoding" => continue,
                 _ => {
                     if let Some(name) = name.strip_prefix("x-amz-meta-") {
                         headers.metadata.entry(name.to_owned()).or_insert_with(|| value.clone());
@@ -267,24 +344,31 @@ struct Chosen {
 
 impl CompiledRule {
     fn new(number: usize, rule: &UserRule) -> Result<Self, RuleError> {
+        if rule.patterns.is_empty() {
+            return Err(RuleError::MatchesNothing);
+        }
+        let UserRule { patterns: _, cache_control, content_type, packing, headers } = rule;
+        if cache_control.is_none() && content_type.is_none() && packing.is_none() && headers.is_empty() {
+            return Err(RuleError::SetsNothing);
+        }
         let mut builder = GlobSetBuilder::new();
         for pattern in &rule.patterns {
             let failed = |error: globset::Error| RuleError::Pattern {
-                number,
                 pattern: pattern.clone(),
                 problem: error.kind().to_string(),
             };
             builder.add(GlobBuilder::new(pattern).literal_separator(true).build().map_err(failed)?);
         }
         let globs = builder.build().map_err(|error| RuleError::Pattern {
-            number,
             pattern: rule.patterns.join(", "),
             problem: error.kind().to_string(),
         })?;
         if let Some((name, _)) = rule.headers.iter().find(|(name, _)| !is_carried(name)) {
-            return Err(RuleError::Header { number, name: name.clone() });
+            let has_own_key = matches!(name.as_str(), "cache-control" | "content-type");
+            let name = name.clone();
+            return Err(if has_own_key { RuleError::OwnKey { name } } else { RuleError::Header { name } });
         }
-        check_values(number, rule)?;
+        check_values(rule)?;
         let name = format!("sitepush.toml rule {number} (`{}`)", rule.patterns.join("`, `"));
         Ok(Self { rule: rule.clone(), globs, name })
     }
@@ -295,13 +379,13 @@ impl CompiledRule {
 }
 
 /// Finds values that S3 would refuse, before anything is sent.
-fn check_values(number: usize, rule: &UserRule) -> Result<(), RuleError> {
+fn check_values(rule: &UserRule) -> Result<(), RuleError> {
     let own = [("cache-control", &rule.cache_control), ("content-type", &rule.content_type)];
     let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
     let others = rule.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, text) in own.chain(others) {
         if let Some(problem) = problem_with(name, text) {
-            return Err(RuleError::Value { number, name: name.into(), text: text.into(), problem });
+            return Err(RuleError::Value { name: name.into(), text: text.into(), problem });
         }
     }
     let metadata = rule
@@ -310,7 +394,7 @@ fn check_values(number: usize, rule: &UserRule) -> Result<(), RuleError> {
         .filter_map(|(name, value)| Some(name.strip_prefix("x-amz-meta-")?.len() + value.len()));
     let size_bytes = metadata.sum();
     if size_bytes > MAX_METADATA_BYTES {
-        return Err(RuleError::Metadata { number, size_bytes });
+        return Err(RuleError::Metadata { size_bytes });
     }
     Ok(())
 }
@@ -320,20 +404,44 @@ fn is_carried(name: &str) -> bool {
         || name.strip_prefix("x-amz-meta-").is_some_and(|rest| !rest.is_empty())
 }
 
-/// A file that was compressed by the build (`app.js.br`), with the key that it stands for. `archive.tar.gz` is not one;
-/// `logo.svgz` is one that stands for itself.
-fn precompressed(key: &ObjectKey) -> Option<(ObjectKey, &'static str)> {
+/// A file whose name says that it is compressed: the key without that ending, and the encoding.
+fn compressed(key: &ObjectKey) -> Option<(ObjectKey, &'static str)> {
     let (stem, ending) = key.as_str().rsplit_once('.')?;
     let encoding = match ending {
         "br" => "br",
         "gz" => "gzip",
         "zst" => "zstd",
-        "svgz" => return Some((key.clone(), "gzip")),
         _ => return None,
     };
-    let underlying = ObjectKey::new(stem).ok()?;
-    underlying.extension()?;
-    content_type::is_compressible(&content_type::derive(&underlying, b"")).then_some((underlying, encoding))
+    Some((ObjectKey::new(stem).ok()?, encoding))
+}
+
+/// The key that a compressed file may be another form of: `app.js` for `app.js.br`.
+pub fn plain_sibling(key: &ObjectKey) -> Option<ObjectKey> {
+    compressed(key).map(|(plain, _)| plain)
+}
+
+/// The file that this one is the compressed form of, with the encoding: to be shown to browsers as that file.
+///
+/// Beside its plain sibling it surely is one. Alone, `data.csv.gz` and `sitemap.xml.gz` are files to load as they are;
+/// what only a browser reads is not. `archive.tar.gz` is never one.
+fn precompressed(
+    key: &ObjectKey,
+    has_plain_sibling: bool,
+    told_encoding: Option<&str>,
+) -> Option<(ObjectKey, &'static str)> {
+    if key.extension().as_deref() == Some("svgz") {
+        // A drawing that is compressed and stands for itself.
+        return told_encoding.is_none_or(|told| told == "gzip").then(|| (key.clone(), "gzip"));
+    }
+    let (underlying, encoding) = compressed(key)?;
+    let extension = underlying.extension()?;
+    let is_form = match told_encoding {
+        Some(told) => told == encoding,
+        None => has_plain_sibling || FOR_BROWSERS.contains(&extension.as_str()),
+    };
+    let is_compressible = || content_type::is_compressible(&content_type::derive(&underlying, b""));
+    (is_form && is_compressible()).then_some((underlying, encoding))
 }
 
 #[cfg(test)]
@@ -358,7 +466,7 @@ mod tests {
     }
 
     fn control(rules: &CacheRules, name: &str, is_fingerprinted: bool, is_demoted: bool) -> String {
-        let classified = rules.classify(&key(name), b"", is_fingerprinted, "", is_demoted);
+        let classified = rules.classify(&key(name), Seen::default(), is_fingerprinted, "", is_demoted);
         classified.headers.cache_control.expect("always given")
     }
 
@@ -384,7 +492,7 @@ mod tests {
     #[test]
     fn a_broad_rule_cannot_make_a_page_immutable_and_an_exact_one_can() {
         let broad = rules(&[cache_rule("**", "max-age=31536000, immutable")], "", EdgeCaching::Unmanaged);
-        let page = broad.classify(&key("index.html"), b"", false, "", false);
+        let page = broad.classify(&key("index.html"), Seen::default(), false, "", false);
         assert_eq!(page.headers.cache_control.as_deref(), Some(REVALIDATE));
         assert!(page.warning.is_some());
         let exact =
@@ -401,19 +509,60 @@ mod tests {
         );
         assert_eq!(control(&both, "a/x.png", false, false), "max-age=1");
         assert_eq!(control(&both, "a/b/x.png", false, false), "max-age=2");
-        let headers = both.classify(&key("a/x.png"), b"", false, "", false).headers;
+        let headers = both.classify(&key("a/x.png"), Seen::default(), false, "", false).headers;
         assert_eq!(headers.content_language.as_deref(), Some("en"));
     }
 
     #[test]
     fn compressed_siblings_have_the_type_of_what_they_stand_for() {
         let plain = rules(&[], "", EdgeCaching::Unmanaged);
-        let headers = plain.classify(&key("app.js.br"), b"", false, "", false).headers;
-        assert_eq!(headers.content_type.as_deref(), Some("text/javascript; charset=utf-8"));
-        assert_eq!(headers.content_encoding.as_deref(), Some("br"));
-        let archive = plain.classify(&key("archive.tar.gz"), b"", false, "", false).headers;
-        assert_eq!(archive.content_type.as_deref(), Some("application/gzip"));
-        assert_eq!(archive.content_encoding, None);
+        let alone = Seen::default();
+        let beside = Seen { has_plain_sibling: true, ..alone };
+        for (name, seen, content_type, encoding) in [
+            ("app.js.br", alone, "text/javascript; charset=utf-8", Some("br")),
+            ("app.js.gz", beside, "text/javascript; charset=utf-8", Some("gzip")),
+            ("prices.json.gz", beside, "application/json", Some("gzip")),
+            ("prices.json.gz", alone, "application/gzip", None),
+            ("data.csv.gz", alone, "application/gzip", None),
+            ("sitemap.xml.gz", alone, "application/gzip", None),
+            ("archive.tar.gz", beside, "application/gzip", None),
+        ] {
+            let headers = plain.classify(&key(name), seen, false, "", false).headers;
+            assert_eq!(headers.content_type.as_deref(), Some(content_type), "{name}");
+            assert_eq!(headers.content_encoding.as_deref(), encoding, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_rule_for_the_encoding_wins_over_the_name() {
+        let encoded = |value: &str| UserRule {
+            patterns: vec!["**".into()],
+            headers: vec![("content-encoding".into(), value.into())],
+            ..UserRule::default()
+        };
+        let headers = |rules: &CacheRules, name: &str| {
+            let seen = Seen { has_plain_sibling: true, ..Seen::default() };
+            let headers = rules.classify(&key(name), seen, false, "", false).headers;
+            (headers.content_type.expect("always given"), headers.content_encoding)
+        };
+        let none = rules(&[encoded("identity")], "", EdgeCaching::Unmanaged);
+        assert_eq!(headers(&none, "app.js.gz"), ("application/gzip".into(), None));
+        assert_eq!(headers(&none, "app.js"), ("text/javascript; charset=utf-8".into(), None));
+        let gzip = rules(&[encoded("gzip")], "", EdgeCaching::Unmanaged);
+        assert_eq!(headers(&gzip, "data.csv.gz"), ("text/csv; charset=utf-8".into(), Some("gzip".into())));
+        let by_file = rules(&[], "/*\n  content-encoding: identity", EdgeCaching::Unmanaged);
+        assert_eq!(headers(&by_file, "app.js.gz"), ("application/gzip".into(), None));
+    }
+
+    #[test]
+    fn a_rule_that_hits_no_file_is_told() {
+        let two = rules(
+            &[cache_rule("*.css", "no-store"), cache_rule("*.pfd", "no-store")],
+            "",
+            EdgeCaching::Unmanaged,
+        );
+        let keys = [key("a.css"), key("a.pdf")];
+        assert_eq!(two.idle(keys.iter()), ["sitepush.toml rule 2 (`*.pfd`) matches no file of the build"]);
     }
 
     #[test]
@@ -424,7 +573,7 @@ mod tests {
         assert_eq!(gzip.packing(&key("a.css"), b""), Packing::Gzip);
         assert_eq!(gzip.packing(&key("a.png"), b""), Packing::AsIs);
         assert_eq!(gzip.packing(&key("a.css.br"), b""), Packing::AsIs);
-        let headers = gzip.classify(&key("a.css"), b"", false, "", false).headers;
+        let headers = gzip.classify(&key("a.css"), Seen::default(), false, "", false).headers;
         assert_eq!(headers.content_encoding.as_deref(), Some("gzip"));
     }
 
@@ -432,7 +581,7 @@ mod tests {
     fn rules_that_cannot_work_are_refused() {
         let refused =
             |rule: UserRule| CacheRules::new(&[rule], None, EdgeCaching::Unmanaged).expect_err("refused");
-        assert!(matches!(refused(cache_rule("[", "no-store")), RuleError::Pattern { number: 1, .. }));
+        assert!(matches!(refused(cache_rule("[", "no-store")), RuleError::Pattern { .. }));
         assert!(matches!(refused(cache_rule("*", "max-age=abc")), RuleError::Value { .. }));
         let frame = UserRule {
             patterns: vec!["*".into()],
@@ -440,5 +589,13 @@ mod tests {
             ..UserRule::default()
         };
         assert!(matches!(refused(frame), RuleError::Header { .. }));
+        let nowhere = UserRule { patterns: Vec::new(), ..cache_rule("*", "no-store") };
+        assert_eq!(refused(nowhere), RuleError::MatchesNothing);
+        let idle = UserRule { patterns: vec!["*".into()], ..UserRule::default() };
+        assert_eq!(refused(idle.clone()), RuleError::SetsNothing);
+        let page = UserRule { content_type: Some("html".into()), ..idle.clone() };
+        assert!(matches!(refused(page), RuleError::Value { .. }));
+        let own = UserRule { headers: vec![("cache-control".into(), "no-store".into())], ..idle };
+        assert_eq!(refused(own).to_string(), "`cache-control` has a key of its own: use `cache_control`");
     }
 }

@@ -132,7 +132,7 @@ pub fn tag_pages(
         return;
     }
     for (key, file) in &build.inventory.files {
-        if file.class != ObjectClass::Page {
+        if !matches!(file.class, ObjectClass::Page | ObjectClass::RootPage) {
             continue;
         }
         let found = || read(file).map(|page| references.tags_of(&page)).unwrap_or_default();

@@ -20,10 +20,37 @@ pub struct EdgeSettings {
     pub value: String,
 }
 
+/// Which of `/about` and `/about/` answers itself; the other one redirects there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TrailingSlash {
+    /// `/about/` for `about/index.html`, `/about` for `about.html`: the address at which relative links work as they do
+    /// in the build.
+    #[default]
+    Auto,
+    Add,
+    Remove,
+    /// Both answer.
+    Keep,
+}
+
+impl TrailingSlash {
+    /// The setting's value, or none for what the function does untold.
+    fn value(self) -> Option<&'static str> {
+        match self {
+            Self::Auto => None,
+            Self::Add => Some("add"),
+            Self::Remove => Some("remove"),
+            Self::Keep => Some("keep"),
+        }
+    }
+}
+
 /// How a site wants its paths understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Routing {
     pub url_style: UrlStyle,
+    /// For clean paths only.
+    pub trailing_slash: TrailingSlash,
     /// Navigations to what is no file get the root page.
     pub is_single_page: bool,
 }
@@ -62,6 +89,7 @@ pub fn derive<'a>(
     let is_files = files.len() > directories.len();
     let mut settings = Map::new();
     settings.insert("pages".into(), json!(if is_files { "html" } else { "directory" }));
+    settings.extend(routing.trailing_slash.value().map(|slash| ("slash".to_owned(), json!(slash))));
     settings.extend(shell.map(|shell| ("shell".to_owned(), json!(shell))));
     let (exceptions, ending) = if is_files { (&directories, "/index.html") } else { (&files, ".html") };
     let mut routes = Map::new();
@@ -97,9 +125,12 @@ const UNSAFE: percent_encoding::AsciiSet = percent_encoding::CONTROLS
 mod tests {
     use super::*;
 
+    const CLEAN: Routing =
+        Routing { url_style: UrlStyle::Clean, trailing_slash: TrailingSlash::Auto, is_single_page: false };
+
     fn settings(names: &[&str], is_single_page: bool) -> Value {
         let keys: Vec<ObjectKey> = names.iter().map(|name| ObjectKey::new(*name).expect("a key")).collect();
-        let routing = Routing { url_style: UrlStyle::Clean, is_single_page };
+        let routing = Routing { is_single_page, ..CLEAN };
         serde_json::from_str(&derive(keys.iter(), &ViewerMapping::default(), routing)).expect("JSON")
     }
 
@@ -125,7 +156,7 @@ mod tests {
             .collect();
         let keys: Vec<ObjectKey> =
             names.iter().map(|name| ObjectKey::new(name.as_str()).expect("a key")).collect();
-        let routing = Routing { url_style: UrlStyle::Clean, is_single_page: true };
+        let routing = Routing { is_single_page: true, ..CLEAN };
         assert!(derive(keys.iter(), &ViewerMapping::default(), routing).len() <= MAX_VALUE_BYTES);
     }
 
@@ -135,7 +166,7 @@ mod tests {
         let keys = keys.map(|name| ObjectKey::new(name).expect("a key"));
         let prefix = super::super::key::KeyPrefix::new("docs").expect("a prefix");
         let mapping = ViewerMapping { prefix, origin_path: String::new() };
-        let routing = Routing { url_style: UrlStyle::Clean, is_single_page: true };
+        let routing = Routing { is_single_page: true, ..CLEAN };
         let value: Value = serde_json::from_str(&derive(keys.iter(), &mapping, routing)).expect("JSON");
         assert_eq!(value["shell"], "/docs/index.html");
         assert_eq!(value["routes"], json!({ "/docs/c": { "file": "/docs/c.html" } }));
@@ -144,7 +175,20 @@ mod tests {
     #[test]
     fn exact_paths_need_no_routes() {
         let keys = ["index.html", "a.html"].map(|name| ObjectKey::new(name).expect("a key"));
-        let routing = Routing { url_style: UrlStyle::Exact, is_single_page: false };
+        let routing = Routing { url_style: UrlStyle::Exact, trailing_slash: TrailingSlash::Add, ..CLEAN };
         assert_eq!(derive(keys.iter(), &ViewerMapping::default(), routing), r#"{"pages":"exact"}"#);
+    }
+
+    #[test]
+    fn a_slash_form_that_was_asked_for_is_told_and_the_default_takes_no_room() {
+        let told = |trailing_slash| {
+            let routing = Routing { trailing_slash, ..CLEAN };
+            let keys = [ObjectKey::root_page()];
+            derive(keys.iter(), &ViewerMapping::default(), routing)
+        };
+        assert_eq!(told(TrailingSlash::Auto), r#"{"pages":"directory"}"#);
+        assert_eq!(told(TrailingSlash::Keep), r#"{"pages":"directory","slash":"keep"}"#);
+        assert_eq!(told(TrailingSlash::Add), r#"{"pages":"directory","slash":"add"}"#);
+        assert_eq!(told(TrailingSlash::Remove), r#"{"pages":"directory","slash":"remove"}"#);
     }
 }

@@ -16,6 +16,11 @@ pub enum Event {
         items: u64,
         bytes: u64,
     },
+    /// A part of a large object was sent.
+    PartDone {
+        bytes: u64,
+    },
+    /// `bytes` are those that no part has told before.
     ItemDone {
         bytes: u64,
     },

@@ -11,14 +11,30 @@ pub const MAX_METADATA_BYTES: usize = 2048;
 
 /// Why a header cannot be stored as it is: nothing when it can.
 pub fn problem_with(name: &str, value: &str) -> Option<String> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if !name.bytes().all(is_token) {
+    if !name.bytes().all(is_token_byte) {
         return Some("this is not a header's name".into());
     }
     if value.is_empty() || !value.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') {
         return Some("a header's value is visible ASCII characters on one line".into());
     }
-    if name == "cache-control" { problem_with_cache_control(value) } else { None }
+    match name {
+        "cache-control" => problem_with_cache_control(value),
+        "content-type" => problem_with_content_type(value),
+        _ => None,
+    }
+}
+
+/// A media type has two parts (RFC 9110, section 8.3.1): `html` alone is none.
+fn problem_with_content_type(text: &str) -> Option<String> {
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    let is_token = |part: &str| !part.is_empty() && part.bytes().all(is_token_byte);
+    let is_media_type = essence.split_once('/').is_some_and(|(kind, name)| is_token(kind) && is_token(name));
+    (!is_media_type).then(|| "a media type is like `text/html` or `text/html; charset=utf-8`".into())
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Directives that take seconds must have them (RFC 9111, section 5.2).
@@ -76,6 +92,8 @@ mod tests {
             ("cache-control", "public, max-age=60, stale-while-revalidate=30"),
             ("cache-control", "no-store"),
             ("content-disposition", "attachment; filename=\"a b.pdf\""),
+            ("content-type", "text/html; charset=utf-8"),
+            ("content-type", "application/vnd.api+json"),
             ("x-amz-meta-team", "web"),
         ] {
             assert_eq!(problem_with(name, value), None, "{name}: {value}");
@@ -84,6 +102,9 @@ mod tests {
             ("cache-control", "max-age=soon"),
             ("cache-control", "public max-age=60"),
             ("content-type", "text/html\r\nx-evil: 1"),
+            ("content-type", "html"),
+            ("content-type", "text/"),
+            ("content-type", "text/a/b"),
             ("content-disposition", "filename=caf\u{e9}"),
             ("content-language", ""),
             ("x-amz-meta-a b", "c"),

@@ -150,7 +150,14 @@ pub fn plan_for(
         due_after: change.occasion.due_after,
         batches: batches(distribution_id, change.occasion, &items),
         collateral: cover.collateral,
-        explanation: explain(&cover, tags, items.len(), stale.len(), change.changed.len(), created),
+        explanation: explain(
+            &cover,
+            tags,
+            items.len(),
+            stale.len(),
+            change.changed.len() as u64 - created,
+            created,
+        ),
         items,
     }
 }
@@ -218,12 +225,12 @@ fn explain(
     tags: &[Tagged<'_>],
     items: usize,
     stale: usize,
-    changed: usize,
+    changed: u64,
     created: u64,
 ) -> Vec<String> {
     let mut sentences = vec![format!(
         "{} reached by {}, named by {}",
-        counted(changed as u64, "changed key is", "changed keys are"),
+        counted(changed, "changed key is", "changed keys are"),
         counted(stale as u64, "cached path", "cached paths"),
         counted(items as u64, "item", "items")
     )];

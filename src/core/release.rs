@@ -85,6 +85,9 @@ pub struct Commit {
     pub hash: String,
     /// When it was committed.
     pub time: Timestamp,
+    /// Whether files differed from it when the build was published.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dirty: bool,
 }
 
 impl Commit {
@@ -135,7 +138,7 @@ mod tests {
 
     #[test]
     fn ids_sort_by_time_and_show_the_commit() {
-        let commit = Commit { hash: "1a2b3c4d5e".into(), time: Timestamp::UNIX_EPOCH };
+        let commit = Commit { hash: "1a2b3c4d5e".into(), time: Timestamp::UNIX_EPOCH, dirty: true };
         let time: Timestamp = "2026-11-23T10:15:30.987Z".parse().expect("a time");
         let id = ReleaseId::derive(time, Some(&commit));
         assert_eq!(id.as_str(), "20261123T101530Z-1a2b3c4");
@@ -149,7 +152,7 @@ mod tests {
             ("../../\u{e9}\u{20ac}\u{20ac}", "19700101T000000Z-nocommit"),
             ("abc\u{e9}\u{20ac}/d", "19700101T000000Z-abcd"),
         ] {
-            let commit = Commit { hash: hash.into(), time: Timestamp::UNIX_EPOCH };
+            let commit = Commit { hash: hash.into(), time: Timestamp::UNIX_EPOCH, dirty: false };
             let derived = ReleaseId::derive(Timestamp::UNIX_EPOCH, Some(&commit));
             assert_eq!(derived.as_str(), id);
             assert_eq!(ReleaseId::try_from(id.to_owned()), Ok(derived));

@@ -7,7 +7,7 @@ use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvi
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_s3::config::interceptors::{
     AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
 };
@@ -75,11 +75,47 @@ pub async fn load(connection: &Connection) -> SdkConfig {
         loader = loader.credentials_provider(keys);
     }
     let config = loader.load().await;
-    if config.region().is_some() {
-        return config;
+    let region = config.region().cloned().unwrap_or_else(|| Region::from_static(DEFAULT_REGION));
+    let chain = config.credentials_provider();
+    let mut builder = config.into_builder().region(region);
+    if let Some(inner) = chain {
+        builder = builder.credentials_provider(SharedCredentialsProvider::new(InOurWords { inner }));
     }
-    config.into_builder().region(Region::from_static(DEFAULT_REGION)).build()
+    builder.build()
 }
+
+/// The place that a service is asked at, for messages.
+pub(super) fn place_of(config: &SdkConfig, service_id: &'static str) -> String {
+    endpoint_of(config, service_id).unwrap_or_else(|| {
+        let region = config.region().map(ToString::to_string).unwrap_or_default();
+        format!("{service_id} in {region}")
+    })
+}
+
+/// Credentials from wherever the SDK finds them; where it finds none, said by what was looked at.
+#[derive(Debug)]
+struct InOurWords {
+    inner: SharedCredentialsProvider,
+}
+
+impl ProvideCredentials for InOurWords {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async move {
+            self.inner.provide_credentials().await.map_err(|error| match error {
+                // Its cause tells only why the last place that was looked at had none.
+                CredentialsError::CredentialsNotLoaded(_) => CredentialsError::not_loaded(NONE_FOUND),
+                other => other,
+            })
+        })
+    }
+}
+
+/// Source: the order of the default provider chain of the AWS SDK for Rust.
+const NONE_FOUND: &str = "no credentials were found: not in the environment (AWS_ACCESS_KEY_ID), in the profile of \
+     ~/.aws (AWS_PROFILE), by web identity, or from a container or EC2 role";
 
 /// The credentials of one profile and of nothing else; failures name it.
 #[derive(Debug)]
@@ -95,7 +131,13 @@ impl ProvideCredentials for OfProfile {
     {
         future::ProvideCredentials::new(async move {
             self.inner.provide_credentials().await.map_err(|error| {
-                let cause = innermost(&error);
+                let cause = match &error {
+                    // "The provider was not enabled": there is nothing of that name, or nothing in it.
+                    CredentialsError::CredentialsNotLoaded(_) => {
+                        "it is not in ~/.aws/config or ~/.aws/credentials, or names no keys, role or SSO session".into()
+                    }
+                    other => innermost(other),
+                };
                 let text = format!("the profile `{}` gives no credentials: {cause}", self.name);
                 CredentialsError::provider_error(text)
             })

@@ -288,6 +288,8 @@ pub struct Retry {
     /// No new attempt starts later than this after the first.
     time_limit: Duration,
     observer: AttemptObserver,
+    /// Who is asked, for messages; empty where nobody said.
+    place: Arc<str>,
     is_given_up: Arc<dyn Fn() -> bool + Send + Sync>,
     shared: Arc<Shared>,
 }
@@ -314,6 +316,7 @@ impl Retry {
         Self {
             time_limit,
             observer: Arc::new(|_| {}),
+            place: Arc::from(""),
             is_given_up: Arc::new(|| false),
             shared: Arc::default(),
         }
@@ -329,6 +332,12 @@ impl Retry {
     #[must_use]
     pub fn given_up_when(&self, is_given_up: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self { is_given_up: Arc::new(is_given_up), ..self.clone() }
+    }
+
+    /// The same policy and counters, for calls to this endpoint.
+    #[must_use]
+    pub fn to_place(&self, place: &str) -> Self {
+        Self { place: Arc::from(place), ..self.clone() }
     }
 
     /// Requests sent so far, retries included.
@@ -375,7 +384,7 @@ impl Retry {
             let pause = if is_over { Duration::ZERO } else { delay };
             self.note(AttemptReport { attempt: result, what, elapsed: sent.elapsed(), delay: pause });
             if is_over {
-                return Err(with_attempts(error, attempt));
+                return Err(with_attempts(self.with_place(error), attempt));
             }
             if self.is_given_up_after(delay).await {
                 return Err(CallError { kind: FailureKind::GivenUp, ..with_attempts(error, attempt) });
@@ -395,6 +404,14 @@ impl Retry {
             tokio::time::sleep(left.min(GIVE_UP_GRAIN)).await;
         }
         true
+    }
+
+    /// "Connection refused" is no help without whose.
+    fn with_place(&self, error: CallError) -> CallError {
+        if error.kind != FailureKind::Unreachable || self.place.is_empty() {
+            return error;
+        }
+        CallError { message: format!("no connection to {}: {}", self.place, error.message), ..error }
     }
 
     fn note(&self, report: AttemptReport<'_>) {

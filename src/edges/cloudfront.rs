@@ -11,7 +11,7 @@ use crate::core::cache_tags;
 use crate::core::key::KeyPrefix;
 use crate::core::manifest::{DistributionFacts, OwedInvalidation};
 
-use super::aws::WholeAnswers;
+use super::aws::{WholeAnswers, place_of};
 use super::call::{CallError, FailureKind, Retry};
 
 /// The CloudFront API. Cloned freely.
@@ -32,6 +32,7 @@ impl CloudFront {
     pub fn new(config: &SdkConfig, retry: Retry) -> Self {
         let service_config =
             aws_sdk_cloudfront::config::Builder::from(config).interceptor(WholeAnswers).build();
+        let retry = retry.to_place(&place_of(config, "CloudFront"));
         Self { client: Client::from_conf(service_config), retry }
     }
 

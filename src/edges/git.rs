@@ -25,7 +25,15 @@ pub fn head(folder: &Path) -> Option<Head> {
     let hash = lines.next().filter(|hash| Commit::is_hash(hash))?.to_owned();
     let time = Timestamp::from_second(lines.next()?.parse().ok()?).ok()?;
     let author = lines.next().unwrap_or_default().to_owned();
-    Some(Head { commit: Commit { hash, time }, author, subject: lines.next().unwrap_or_default().to_owned() })
+    let commit = Commit { hash, time, dirty: is_dirty(folder) };
+    Some(Head { commit, author, subject: lines.next().unwrap_or_default().to_owned() })
+}
+
+/// Whether a file that is under version control differs from the commit, anywhere in the repository. Files that git
+/// does not know are no sign: the build itself is among them.
+fn is_dirty(folder: &Path) -> bool {
+    let changes = git(folder, &["status", "--porcelain", "--untracked-files=no", "--", ":/"]);
+    changes.is_some_and(|changes| !changes.trim().is_empty())
 }
 
 /// Whether `older` is an ancestor of `newer` (and not the same); none when git does not know one of them.
@@ -51,6 +59,8 @@ pub fn is_ancestor(folder: &Path, older: &str, newer: &str) -> Option<bool> {
 
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git")
+        // Asking must not take the index's lock from somebody who commits.
+        .env("GIT_OPTIONAL_LOCKS", "0")
         .arg("-C")
         .arg(folder)
         .args(arguments)

@@ -23,6 +23,7 @@ pub struct KeyValueStores {
 
 impl KeyValueStores {
     pub fn new(config: &SdkConfig, retry: Retry) -> Self {
+        let retry = retry.to_place(&aws::place_of(config, "CloudFront KeyValueStore"));
         let mut builder = Builder::from(config);
         if let Some(url) = aws::endpoint_of(config, "CloudFront KeyValueStore") {
             builder.set_endpoint_url(None);

@@ -5,6 +5,7 @@ pub mod call;
 pub mod clock;
 pub mod cloudfront;
 pub mod files;
+pub mod folder_watch;
 pub mod git;
 pub mod key_value_store;
 pub mod process;

@@ -1,12 +1,14 @@
 //! This process and its machine, as far as another run needs to tell whether it is still at work.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::core::lock::ProcessIdentity;
 
 /// Who this process is.
 pub fn identity() -> ProcessIdentity {
-    let user = variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "someone".into());
+    let user = variable("USER").or_else(|| variable("LOGNAME")).or_else(user_of_the_system);
+    let user = user.unwrap_or_else(|| "someone".into());
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).expect("the system has random numbers");
     ProcessIdentity {
@@ -15,6 +17,13 @@ pub fn identity() -> ProcessIdentity {
         machine: machine(),
         nonce: const_hex::encode(nonce),
     }
+}
+
+/// The name that the system has for this process's user: services and containers often have no `USER`.
+fn user_of_the_system() -> Option<String> {
+    let output = Command::new("id").arg("-un").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let name = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !name.is_empty()).then_some(name)
 }
 
 /// Whether a lock's holder is known to have ended: it ran on this machine, in this process namespace, since the

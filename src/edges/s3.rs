@@ -24,7 +24,7 @@ use crate::core::headers::ObjectHeaders;
 use crate::core::key::{KeyPrefix, ObjectKey, STATE_PREFIX};
 use crate::core::outcome::Written;
 
-use super::aws::{LearnDate, WholeAnswers, wants_path_style};
+use super::aws::{LearnDate, WholeAnswers, place_of, wants_path_style};
 use super::call::{CallError, FailureKind, Retry};
 use super::clock::Clock;
 use super::put::{Put, Putter};
@@ -128,7 +128,7 @@ impl Bucket {
             putter,
             name: name.to_owned(),
             prefix,
-            retry,
+            retry: retry.to_place(&place_of(config, "S3")),
             parts_in_memory: Arc::new(Semaphore::new(MAX_PARTS_IN_MEMORY)),
         }
     }

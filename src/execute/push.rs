@@ -304,6 +304,10 @@ impl<'a> Run<'a> {
             if items == 0 {
                 continue;
             }
+            if self.tools.stop.is_requested() {
+                self.outcome.failed_phase = Some(phase);
+                return Err(Halt);
+            }
             let bytes = self.work.plan.phase(phase).map(|change| change.size_bytes).sum();
             (self.tools.events)(Event::PhaseStarted { phase, items, bytes });
             self.is_dirty = true;

@@ -49,6 +49,13 @@ struct Job {
     file: Option<(PathBuf, Packing)>,
 }
 
+impl Job {
+    fn is_sent_in_parts(&self) -> bool {
+        let is_packed = self.file.as_ref().is_some_and(|(_, packing)| *packing == Packing::Gzip);
+        self.action == Action::Upload && !is_packed && self.size_bytes > PART_SIZE_BYTES
+    }
+}
+
 /// What a stage did.
 #[derive(Default)]
 pub struct StageResult {
@@ -96,9 +103,10 @@ impl Uploader<'_> {
             }
             let job = self.job(change);
             let bucket = self.bucket.clone();
+            let events = self.events.clone();
             running.spawn(async move {
                 let _place = place;
-                let done = carry_out(&bucket, &job).await;
+                let done = carry_out(&bucket, &job, &events).await;
                 (job, done)
             });
         }
@@ -130,7 +138,8 @@ impl Uploader<'_> {
         let (job, answer) = done.expect("a job neither panics nor is cancelled");
         match answer {
             Ok(written) => {
-                (self.events)(Event::ItemDone { bytes: job.size_bytes });
+                let told = if job.is_sent_in_parts() { job.size_bytes } else { 0 };
+                (self.events)(Event::ItemDone { bytes: job.size_bytes - told });
                 result.written.push((job.key, written, job.action, job.size_bytes));
             }
             Err(error) if error.kind == FailureKind::GivenUp => result.was_stopped = true,
@@ -167,9 +176,9 @@ fn verb(action: &Action) -> &'static str {
     }
 }
 
-async fn carry_out(bucket: &Bucket, job: &Job) -> Result<Written, CallError> {
+async fn carry_out(bucket: &Bucket, job: &Job, events: &EventSink) -> Result<Written, CallError> {
     let copied = match &job.action {
-        Action::Upload => return upload(bucket, job).await,
+        Action::Upload => return upload(bucket, job, events).await,
         Action::Copy { from, e_tag } => {
             let source = CopySource { key: from, version_id: None, e_tag: Some(e_tag) };
             bucket.copy_object(source, &job.key, &job.headers).await
@@ -190,13 +199,18 @@ async fn carry_out(bucket: &Bucket, job: &Job) -> Result<Written, CallError> {
             if job.file.is_some()
                 && matches!(error.kind, FailureKind::PreconditionFailed | FailureKind::NotFound) =>
         {
-            upload(bucket, job).await
+            upload(bucket, job, &nobody()).await
         }
         other => other,
     }
 }
 
-async fn upload(bucket: &Bucket, job: &Job) -> Result<Written, CallError> {
+/// For what is told as a whole when it is done.
+fn nobody() -> EventSink {
+    Arc::new(|_| {})
+}
+
+async fn upload(bucket: &Bucket, job: &Job, events: &EventSink) -> Result<Written, CallError> {
     let (path, packing) = job.file.as_ref().expect("an upload has a file");
     if *packing == Packing::Gzip || job.size_bytes <= SMALL_FILE_BYTES {
         let bytes = site_dir::read_stored(path, *packing).map_err(|error| unreadable(&error))?;
@@ -216,20 +230,33 @@ async fn upload(bucket: &Bucket, job: &Job) -> Result<Written, CallError> {
         };
     }
     let parts = FileParts::open(path, job.sha256, PART_SIZE_BYTES).map_err(|error| unreadable(&error))?;
+    let parts = ToldParts { parts, events, on_its_way: 0 };
     bucket.put_object_multipart(&job.key, parts, &job.headers).await
+}
+
+/// Parts that are told when they have arrived: that is when the next one is asked for.
+struct ToldParts<'a> {
+    parts: FileParts,
+    events: &'a EventSink,
+    on_its_way: u64,
+}
+
+impl PartSource for ToldParts<'_> {
+    fn next_part(&mut self) -> Result<Option<Bytes>, CallError> {
+        if self.on_its_way > 0 {
+            (self.events)(Event::PartDone { bytes: self.on_its_way });
+        }
+        let part = self.parts.next_part().map_err(|error| match error {
+            PartError::Unreadable(error) => unreadable(&error),
+            PartError::Changed => changed(),
+        })?;
+        self.on_its_way = part.as_ref().map_or(0, |part| part.len() as u64);
+        Ok(part)
+    }
 }
 
 fn unreadable(error: &std::io::Error) -> CallError {
     CallError::local(FailureKind::Other, format!("the file cannot be read: {error}"))
-}
-
-impl PartSource for FileParts {
-    fn next_part(&mut self) -> Result<Option<Bytes>, CallError> {
-        FileParts::next_part(self).map_err(|error| match error {
-            PartError::Unreadable(error) => unreadable(&error),
-            PartError::Changed => changed(),
-        })
-    }
 }
 
 fn changed() -> CallError {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::core::cache_rules::UserRule;
-use crate::core::edge_settings::Routing;
+use crate::core::edge_settings::{Routing, TrailingSlash};
 use crate::core::invalidation::UrlStyle;
 use crate::core::inventory::Packing;
 
@@ -45,6 +45,8 @@ pub struct SiteConfig {
     pub allow_secrets: Vec<String>,
     /// Whether `/about` and `/about/` stand for `about/index.html` or `about.html` at the edge.
     pub clean_urls: bool,
+    /// Which of `/about` and `/about/` answers itself, so that relative links work; the other redirects there.
+    pub trailing_slash: TrailingSlashConfig,
     /// Whether the site is a single-page application: navigations to paths that are no file get `index.html`.
     pub single_page: bool,
 }
@@ -57,6 +59,7 @@ impl Default for SiteConfig {
             ignore: Vec::new(),
             allow_secrets: Vec::new(),
             clean_urls: true,
+            trailing_slash: TrailingSlashConfig::Auto,
             single_page: false,
         }
     }
@@ -67,9 +70,29 @@ impl SiteConfig {
     pub fn routing(&self) -> Routing {
         Routing {
             url_style: if self.clean_urls { UrlStyle::Clean } else { UrlStyle::Exact },
+            trailing_slash: match self.trailing_slash {
+                TrailingSlashConfig::Auto => TrailingSlash::Auto,
+                TrailingSlashConfig::Add => TrailingSlash::Add,
+                TrailingSlashConfig::Remove => TrailingSlash::Remove,
+                TrailingSlashConfig::Keep => TrailingSlash::Keep,
+            },
             is_single_page: self.single_page,
         }
     }
+}
+
+/// What happens to the slash at the end of a page's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrailingSlashConfig {
+    /// `/about/` for `about/index.html`, `/about` for `about.html`.
+    Auto,
+    /// `/about/` for every page.
+    Add,
+    /// `/about` for every page.
+    Remove,
+    /// Both answer.
+    Keep,
 }
 
 /// Where a site is published.
@@ -168,8 +191,10 @@ impl Config {
             .iter()
             .map(|rule| UserRule {
                 patterns: match &rule.patterns {
-                    OneOrMany::One(pattern) => vec![pattern.clone()],
-                    OneOrMany::Many(patterns) => patterns.clone(),
+                    OneOrMany::One(pattern) => vec![key_pattern(pattern).to_owned()],
+                    OneOrMany::Many(patterns) => {
+                        patterns.iter().map(|pattern| key_pattern(pattern).to_owned()).collect()
+                    }
                 },
                 cache_control: rule.cache_control.clone(),
                 content_type: rule.content_type.clone(),
@@ -185,4 +210,9 @@ impl Config {
             })
             .collect()
     }
+}
+
+/// A glob over keys of what people write, who think of paths as well: keys have no leading slash.
+pub fn key_pattern(pattern: &str) -> &str {
+    pattern.strip_prefix('/').unwrap_or(pattern)
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use toml::de::DeTable;
+use toml_edit::{Item, TableLike};
 
 use super::config::Config;
 
@@ -40,12 +41,40 @@ impl std::error::Error for ConfigError {}
 /// With the place of the first mistake.
 pub fn parse(text: &str, file_name: &str) -> Result<Config, ConfigError> {
     let config: Config = toml::from_str(text).map_err(|error| from_toml(&error, text, file_name))?;
-    match out_of_range(&config) {
+    if let Some((table, key, problem)) = out_of_range(&config) {
+        return Err(at(text, file_name, offset_of(text, table, key).unwrap_or(0), problem, None));
+    }
+    let rules = config.rules();
+    let bad_rule = rules.iter().enumerate().find_map(|(index, rule)| Some((index, rule.check().err()?)));
+    match bad_rule {
         None => Ok(config),
-        Some((table, key, problem)) => {
-            Err(at(text, file_name, offset_of(text, table, key).unwrap_or(0), problem, None))
+        Some((index, error)) => {
+            let offset = offset_in_rule(text, index, error.place()).unwrap_or(0);
+            Err(at(text, file_name, offset, error.to_string(), error.hint().map(str::to_owned)))
         }
     }
+}
+
+/// Where in the text a key of a rule stands, or the rule itself: by its number from 0, the key, and one below that.
+fn offset_in_rule(text: &str, index: usize, place: Option<(&str, Option<&str>)>) -> Option<usize> {
+    let document = toml_edit::Document::parse(text).ok()?;
+    let (rule, whole): (&dyn TableLike, _) = match document.get("rules")? {
+        Item::ArrayOfTables(rules) => rules.get(index).map(|rule| (rule as _, rule.span()))?,
+        Item::Value(rules) => {
+            let rule = rules.as_array()?.get(index)?.as_inline_table()?;
+            (rule, rule.span())
+        }
+        Item::None | Item::Table(_) => return None,
+    };
+    let whole = whole?.start;
+    let Some((name, below)) = place else { return Some(whole) };
+    let Some((key, item)) = rule.get_key_value(name) else { return Some(whole) };
+    let below = below.and_then(|name| {
+        let table = item.as_table_like()?;
+        let written = table.iter().map(|(key, _)| key).find(|key| key.eq_ignore_ascii_case(name))?;
+        table.key(written)?.span()
+    });
+    below.or_else(|| key.span()).map(|span| span.start)
 }
 
 /// What the types cannot say: a value, by its table and key, and what is wrong with it.
@@ -151,6 +180,36 @@ mod tests {
         assert_eq!(syntax.line, 1);
         let range = parse("[limits]\nmax_delete_percent = 101\n", "f").expect_err("wrong");
         assert_eq!((range.line, range.column), (2, 1));
+    }
+
+    #[test]
+    fn a_rule_that_cannot_work_is_shown_where_it_stands() {
+        let first = "[[rules]]\nmatch = \"*.css\"\ncache_control = \"no-store\"\n";
+        for (rule, line, column, problem) in [
+            ("[[rules]]\ncache_control = \"no-store\"\n", 4, 1, "without `match`"),
+            ("[[rules]]\nmatch = []\ncache_control = \"no-store\"\n", 4, 1, "without `match`"),
+            ("[[rules]]\nmatch = \"*.css\"\n", 4, 1, "sets nothing"),
+            ("[[rules]]\nmatch = \"[\"\ncache_control = \"no-store\"\n", 5, 1, "is not a pattern"),
+            ("[[rules]]\nmatch = \"*\"\ncontent_type = \"html\"\n", 6, 1, "`content-type`"),
+            (
+                "[[rules]]\nmatch = \"*\"\n[rules.headers]\nX-Frame-Options = \"DENY\"\n",
+                7,
+                1,
+                "x-frame-options",
+            ),
+            (
+                "[[rules]]\nmatch = \"*\"\nheaders = { cache-control = \"no-store\" }\n",
+                6,
+                13,
+                "use `cache_control`",
+            ),
+        ] {
+            let error = parse(&format!("{first}{rule}"), "f").expect_err("wrong");
+            assert!(error.problem.contains(problem), "{rule}: {error}");
+            assert_eq!((error.line, error.column), (line, column), "{rule}: {error}");
+        }
+        let inline = parse("rules = [{ match = \"*\", content_type = \"html\" }]\n", "f").expect_err("wrong");
+        assert_eq!((inline.line, inline.column), (1, 25), "{inline}");
     }
 
     proptest! {

@@ -15,6 +15,8 @@ pub const FILE_NAME: &str = "sitepush.toml";
 #[derive(Clone, Debug, Default)]
 pub struct LoadedConfig {
     pub config: Config,
+    /// The file's name; empty where there is none.
+    pub name: String,
     /// Paths in the configuration are relative to this folder.
     pub folder: PathBuf,
 }
@@ -48,7 +50,7 @@ pub fn load(named: Option<&Path>) -> Result<LoadedConfig, Error> {
         }
     })?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    Ok(LoadedConfig { config, folder })
+    Ok(LoadedConfig { config, name, folder })
 }
 
 /// The `_headers` file in a build's folder, if there is one.

@@ -19,6 +19,9 @@ pub fn suggest(observed: &InitObservation) -> String {
     format!(
         r#"# sitepush publishes the folder below to S3 behind CloudFront.
 {found}
+# The target that commands work on when `--target` does not name one, where there are several.
+# default_target = "production"
+
 [site]
 # The folder of the build, relative to this file.
 directory = {directory}
@@ -30,6 +33,9 @@ directory = {directory}
 # allow_secrets = ["docs/example-key.txt"]
 # Whether /about stands for about/index.html or about.html at the edge.
 # clean_urls = true
+# Which of /about and /about/ answers, the other one leading there: "auto" (as the file is about.html or
+# about/index.html), "add", "remove", or "keep" (both answer).
+# trailing_slash = "auto"
 # Whether paths that are no file are answered with index.html, for applications that route in the browser.
 # single_page = false
 
@@ -39,13 +45,20 @@ bucket = "my-site"
 # prefix = "site"
 # region = "eu-central-1"
 # profile = "production"
+# The endpoint to ask instead of AWS.
+# endpoint_url = "https://s3.example.com"
 # The CloudFront distributions that serve the bucket: their cached copies are dropped when they change.
 # distributions = ["E1234567890ABC"]
+# The key value store that the edge function reads (`sitepush edge-function`).
+# key_value_store = "arn:aws:cloudfront::123456789012:key-value-store/ID"
 
 # How files are cached. Names with a content hash are immutable and everything else is revalidated without a rule.
 # [[rules]]
 # match = "downloads/**"
 # cache_control = "public, max-age=3600"
+# content_type = "application/octet-stream"
+# "gzip" stores text compressed, "none" as it is.
+# compress = "none"
 # headers = {{ content-disposition = "attachment" }}
 
 # [limits]
@@ -71,8 +84,10 @@ fn findings(observed: &InitObservation) -> String {
         return "# No build was found: set the folder.\n".into();
     }
     let mut text = format!(
-        "# Found {} files, {} of them with a content hash in their names.\n",
-        observed.file_count, observed.fingerprinted_count
+        "# Found {} {}, {} with a content hash in the name.\n",
+        observed.file_count,
+        if observed.file_count == 1 { "file" } else { "files" },
+        observed.fingerprinted_count
     );
     if observed.has_source_maps {
         text.push_str("# Source maps were found: they are not published unless `source_maps` says so.\n");
@@ -119,6 +134,28 @@ mod tests {
             let config = parse(&suggest(&observed), "f").expect("valid");
             prop_assert_eq!(config.site.directory, Some(name.into()));
         }
+    }
+
+    #[test]
+    fn every_key_of_the_schema_is_shown() {
+        let schema: serde_json::Value =
+            serde_json::from_str(&super::super::schema::json_schema()).expect("the schema is JSON");
+        let definitions = schema["$defs"].as_object().expect("an object");
+        let sections =
+            definitions.values().chain([&schema]).filter_map(|part| part["properties"].as_object());
+        let text = suggest(&observed());
+        let lines: Vec<&str> = text.lines().map(|line| line.trim_start_matches("# ")).collect();
+        let mut count = 0;
+        for key in sections.flat_map(|properties| properties.keys()) {
+            let is_shown = |line: &&&str| {
+                line.starts_with(&format!("{key} = "))
+                    || line.trim_start_matches('[').starts_with(&format!("{key}]"))
+                    || line.starts_with(&format!("[{key}."))
+            };
+            assert!(lines.iter().any(|line| is_shown(&line)), "`{key}` is not shown:\n{text}");
+            count += 1;
+        }
+        assert!(count > 25, "{count} keys");
     }
 
     #[test]

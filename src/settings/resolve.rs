@@ -18,7 +18,7 @@ use crate::core::guard::Limits;
 use crate::core::key::{KeyPrefix, ObjectKey};
 use crate::error::Error;
 
-use super::config::{Config, TargetConfig};
+use super::config::{Config, TargetConfig, key_pattern};
 use super::config_file::{self, LoadedConfig};
 
 /// Requests in flight at most, unless told otherwise: S3 answers in 20 to 40 ms, so this is some 2,000 a second.
@@ -124,7 +124,7 @@ impl TargetSettings {
     /// When the configuration cannot be read.
     pub fn resolve_without_bucket(args: &TargetArgs) -> Result<Self, Error> {
         let loaded = config_file::load(args.config.as_deref())?;
-        let is_bucket_known = args.bucket.is_some() || chosen_target(&loaded.config, args)?.bucket.is_some();
+        let is_bucket_known = args.bucket.is_some() || chosen_target(&loaded, args)?.1.bucket.is_some();
         let placeholder = (!is_bucket_known).then(|| "unnamed".to_owned());
         Self::from_config(
             &TargetArgs { bucket: args.bucket.clone().or(placeholder), ..args.clone() },
@@ -133,11 +133,10 @@ impl TargetSettings {
     }
 
     fn from_config(args: &TargetArgs, loaded: &LoadedConfig) -> Result<Self, Error> {
-        let target = chosen_target(&loaded.config, args)?;
+        let (name, target) = chosen_target(loaded, args)?;
         let bucket = args.bucket.clone().or_else(|| target.bucket.clone());
         let Some(bucket) = bucket.filter(|bucket| !bucket.is_empty()) else {
-            return Err(Error::usage("no bucket is named")
-                .with_hint("pass `--bucket`, or write a target into sitepush.toml (`sitepush init`)"));
+            return Err(no_bucket(name, loaded));
         };
         check_bucket(&bucket)?;
         let prefix = args.prefix.clone().or_else(|| target.prefix.clone()).unwrap_or_default();
@@ -175,13 +174,18 @@ impl TargetSettings {
 /// Finds what people write instead of a bucket's name: URLs, folders, nothing much. Old buckets may have capitals and
 /// underscores; access points are named by an ARN.
 fn check_bucket(bucket: &str) -> Result<(), Error> {
-    let is_name = (3..=255).contains(&bucket.len())
-        && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    let is_name_of_any_length =
+        bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    let is_name = is_name_of_any_length && (3..=255).contains(&bucket.len());
     if is_name || bucket.starts_with("arn:") {
         return Ok(());
     }
-    Err(Error::usage(format!("`{bucket}` cannot be a bucket's name"))
-        .with_hint("name the bucket alone, without `s3://`; a folder in it is the `--prefix`"))
+    let hint = if is_name_of_any_length {
+        "a bucket's name has 3 to 63 characters"
+    } else {
+        "name the bucket alone, without `s3://`; a folder in it is the `--prefix`"
+    };
+    Err(Error::usage(format!("`{bucket}` cannot be a bucket's name")).with_hint(hint))
 }
 
 fn check_store_arn(text: &str) -> Result<(), Error> {
@@ -207,12 +211,23 @@ fn check_endpoint_url(text: &str) -> Result<(), Error> {
         .with_hint("an endpoint is a URL such as `https://s3.example.com` or `http://127.0.0.1:9000`"))
 }
 
-/// The target that the arguments choose. `--bucket` without a name means a target of flags alone.
-fn chosen_target(config: &Config, args: &TargetArgs) -> Result<TargetConfig, Error> {
+fn no_bucket(target: Option<String>, loaded: &LoadedConfig) -> Error {
+    match target {
+        Some(target) => Error::usage(format!("the target `{target}` in {} has no `bucket`", loaded.name))
+            .with_hint(format!("set `bucket` below `[targets.{target}]`, or pass `--bucket`")),
+        None => Error::usage("no bucket is named")
+            .with_hint("pass `--bucket`, or write a target into sitepush.toml (`sitepush init`)"),
+    }
+}
+
+/// The target that the arguments choose, with its name. `--bucket` without a name means a target of flags alone.
+fn chosen_target(loaded: &LoadedConfig, args: &TargetArgs) -> Result<(Option<String>, TargetConfig), Error> {
+    let config = &loaded.config;
     let names = || config.targets.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let wanted = args.target.as_ref().or(config.default_target.as_ref());
     if let Some(name) = wanted {
-        return config.targets.get(name).cloned().ok_or_else(|| {
+        let target = config.targets.get(name).cloned();
+        return target.map(|target| (Some(name.clone()), target)).ok_or_else(|| {
             let error = Error::usage(format!("there is no target `{name}`"));
             if config.targets.is_empty() {
                 error.with_hint("write one into sitepush.toml, or pass `--bucket`")
@@ -222,12 +237,12 @@ fn chosen_target(config: &Config, args: &TargetArgs) -> Result<TargetConfig, Err
         });
     }
     if args.bucket.is_some() {
-        return Ok(TargetConfig::default());
+        return Ok((None, TargetConfig::default()));
     }
-    let mut targets = config.targets.values();
+    let mut targets = config.targets.iter();
     match (targets.next(), targets.next()) {
-        (None, _) => Ok(TargetConfig::default()),
-        (Some(only), None) => Ok(only.clone()),
+        (None, _) => Ok((None, TargetConfig::default())),
+        (Some((name, only)), None) => Ok((Some(name.clone()), only.clone())),
         (Some(_), Some(_)) => Err(Error::usage("sitepush.toml has several targets and none is chosen")
             .with_hint(format!("pass `--target` with one of {}, or set `default_target`", names()))),
     }
@@ -255,12 +270,14 @@ impl BuildSettings {
             }
         };
         let headers_file = config_file::read_headers_file(&directory)?;
-        let (rules, warnings) = CacheRules::new(&loaded.config.rules(), headers_file.as_ref(), edge)
-            .map_err(|error| {
-                Error::usage("the cache rules cannot be used")
-                    .caused_by(error)
-                    .with_hint("rules are counted from the top of sitepush.toml, from 1")
-            })?;
+        let (rules, mut warnings) = CacheRules::new(&loaded.config.rules(), headers_file.as_ref(), edge)
+            .map_err(|error| Error::usage("the cache rules cannot be used").caused_by(error))?;
+        if directory.join("_redirects").is_file() {
+            warnings.push(
+                "`_redirects` is not read yet: what it redirects is not found, unless the distribution does it"
+                    .to_owned(),
+            );
+        }
         Ok(Self {
             directory,
             rules,
@@ -275,8 +292,10 @@ impl BuildSettings {
     /// Why a file of the folder is not published, or none.
     pub fn exclusion(&self, key: &ObjectKey) -> Option<String> {
         let name = key.as_str();
-        if matches!(name, "_headers" | "_redirects" | config_file::FILE_NAME) {
-            return Some("it is read as configuration".into());
+        match name {
+            "_headers" | config_file::FILE_NAME => return Some("it is read as configuration".into()),
+            "_redirects" => return Some("it is configuration, and not read yet".into()),
+            _ => {}
         }
         let is_dot_file = name
             .split('/')
@@ -297,10 +316,12 @@ impl BuildSettings {
 
 /// Source maps go by their double ending; other `.map` files (game levels, say) are data.
 fn is_source_map(key: &ObjectKey) -> bool {
-    let mut endings = key.file_name().rsplit('.');
-    let is_map = endings.next().is_some_and(|ending| ending.eq_ignore_ascii_case("map"));
-    let kind = endings.next().filter(|_| is_map).unwrap_or_default();
-    ["js", "mjs", "cjs", "css", "ts", "wasm"].iter().any(|code| kind.eq_ignore_ascii_case(code))
+    let mut endings = key.file_name().rsplit('.').peekable();
+    let is = |ending: &&str, names: &[&str]| names.iter().any(|name| ending.eq_ignore_ascii_case(name));
+    // A compressed one is one, too.
+    endings.next_if(|ending| is(ending, &["gz", "br", "zst"]));
+    endings.next_if(|ending| is(ending, &["map"])).is_some()
+        && endings.next().is_some_and(|kind| is(&kind, &["js", "mjs", "cjs", "css", "ts", "wasm"]))
 }
 
 fn globs(patterns: &[String], field: &str) -> Result<GlobSet, Error> {
@@ -311,7 +332,7 @@ fn globs(patterns: &[String], field: &str) -> Result<GlobSet, Error> {
     };
     let mut builder = GlobSetBuilder::new();
     for pattern in patterns {
-        builder.add(GlobBuilder::new(pattern).literal_separator(true).build().map_err(failed)?);
+        builder.add(GlobBuilder::new(key_pattern(pattern)).literal_separator(true).build().map_err(failed)?);
     }
     builder.build().map_err(failed)
 }

@@ -55,6 +55,23 @@ pub fn dollars(micro_dollars: u64) -> String {
     }
 }
 
+/// The first line of a text by somebody else, without what would move the cursor.
+pub fn one_line(text: &str) -> String {
+    let line = text.trim_start().lines().next().unwrap_or_default();
+    line.chars().filter(|character| !character.is_control()).collect()
+}
+
+/// A line that fits into so many columns, with an ellipsis where something was left out.
+pub fn cut(line: &str, columns: Option<usize>) -> String {
+    match columns {
+        Some(columns) if line.chars().count() > columns => {
+            let kept: String = line.chars().take(columns.saturating_sub(3)).collect();
+            format!("{}...", kept.trim_end())
+        }
+        _ => line.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +97,16 @@ mod tests {
         assert_eq!(count(1, "file", "files"), "1 file");
         assert_eq!(count(0, "file", "files"), "0 files");
         assert_eq!(count(1_234_567, "file", "files"), "1,234,567 files");
+    }
+
+    #[test]
+    fn a_text_by_somebody_else_is_one_line_that_fits() {
+        assert_eq!(one_line("\nSay that we moved\n\nLong story"), "Say that we moved");
+        assert_eq!(one_line("\u{1b}[2Jgone"), "[2Jgone");
+        assert_eq!(cut("Say that we moved", Some(11)), "Say that...");
+        assert_eq!(cut("Say that we moved", Some(17)), "Say that we moved");
+        assert_eq!(cut("Say that we moved", None), "Say that we moved");
+        assert_eq!(cut("Say", Some(2)), "...");
     }
 
     #[test]

@@ -77,18 +77,19 @@ fn row<'a>(key: &'a ObjectKey, file: &'a LocalFile) -> FileRow<'a> {
 pub fn render(inventory: &LocalInventory, secrets: &[(ObjectKey, String)]) -> String {
     let mut text = String::new();
     let width = inventory.files.keys().map(|key| key.as_str().chars().count()).max().unwrap_or(0).min(56);
+    let type_width = inventory.files.values().map(|file| served_as(file).len()).max().unwrap_or(0).min(40);
     for (key, file) in &inventory.files {
         let mark = if file.class == ObjectClass::Fingerprinted {
             paint(style::ADD, "immutable ")
         } else {
             paint(style::CHANGE, "revalidate")
         };
-        let content_type = file.headers.content_type.as_deref().unwrap_or("-");
         let _ = writeln!(
             text,
-            "{key:width$}  {size:>7}  {mark}  {content_type}  {why}",
+            "{key:width$}  {size:>7}  {mark}  {served_as:type_width$}  {why}",
             key = key.as_str(),
             size = human::bytes(file.size_bytes),
+            served_as = served_as(file),
             why = paint(style::DIM, &file.reason),
         );
     }
@@ -103,7 +104,23 @@ pub fn render(inventory: &LocalInventory, secrets: &[(ObjectKey, String)]) -> St
         let _ = writeln!(text, "{} {warning}", paint(style::WARNING, "warning:"));
     }
     text.push_str(&totals(inventory));
+    if inventory.files.is_empty() && secrets.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} there is nothing to publish: a push is refused",
+            paint(style::ERROR, "empty:")
+        );
+    }
     text
+}
+
+/// The content type, and the encoding where there is one.
+fn served_as(file: &LocalFile) -> String {
+    let content_type = file.headers.content_type.as_deref().unwrap_or("-");
+    match &file.headers.content_encoding {
+        Some(encoding) => format!("{content_type}, {encoding}"),
+        None => content_type.to_owned(),
+    }
 }
 
 fn totals(inventory: &LocalInventory) -> String {

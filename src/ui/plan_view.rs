@@ -30,8 +30,11 @@ pub fn render(plan: &Plan) -> String {
             text,
             "\n  {} {}",
             paint(style::BOLD, "edge function"),
-            paint(style::DIM, &format!("({what}: {})", planned.settings.value))
+            paint(style::DIM, &format!("({what})"))
         );
+        for sentence in explain_edge_settings(&planned.settings.value) {
+            let _ = writeln!(text, "    {sentence}");
+        }
     }
     for debt in &plan.debts {
         let count = human::count(debt.items.len() as u64, "item", "items");
@@ -44,6 +47,33 @@ pub fn render(plan: &Plan) -> String {
     text.push('\n');
     text.push_str(&summary(plan));
     text
+}
+
+/// What the edge function does by these settings, as far as people decide it.
+fn explain_edge_settings(value: &str) -> Vec<String> {
+    let Ok(settings) = serde_json::from_str::<serde_json::Value>(value) else { return Vec::new() };
+    let text = |name: &str| settings[name].as_str().unwrap_or_default();
+    let mut sentences = vec![match text("pages") {
+        "html" => "/about is about.html".to_owned(),
+        "exact" => "a path is a file".to_owned(),
+        _ => "/about is about/index.html".to_owned(),
+    }];
+    if let Some(routes) = settings["routes"].as_object() {
+        let paths: Vec<&str> = routes.keys().take(3).map(String::as_str).collect();
+        let more = if routes.len() > paths.len() { ", ..." } else { "" };
+        let count = human::count(routes.len() as u64, "page", "pages");
+        sentences.push(format!("{count} the other way: {}{more}", paths.join(", ")));
+    }
+    match text("slash") {
+        "add" => sentences.push("/about redirects to /about/".to_owned()),
+        "remove" => sentences.push("/about/ redirects to /about".to_owned()),
+        "keep" => sentences.push("/about and /about/ both answer".to_owned()),
+        _ => {}
+    }
+    if settings.get("shell").is_some() {
+        sentences.push(format!("navigations to other paths get {}", text("shell")));
+    }
+    sentences
 }
 
 /// What is done to where.
@@ -173,7 +203,14 @@ fn summary(plan: &Plan) -> String {
 
 fn cost(plan: &Plan) -> String {
     let cost = plan.cost;
-    let requests = cost.write_requests + cost.read_requests + cost.delete_requests + cost.store_requests;
+    // Those for invalidations cost nothing by themselves, so the cost does not hold them.
+    let batches = plan.invalidations.iter().map(|planned| planned.batches.len()).sum::<usize>();
+    let invalidation_requests = (batches + plan.debts.len()) as u64;
+    let requests = cost.write_requests
+        + cost.read_requests
+        + cost.delete_requests
+        + cost.store_requests
+        + invalidation_requests;
     let mut text = format!(
         "about {}, {}",
         human::count(requests, "request", "requests"),

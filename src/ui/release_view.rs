@@ -21,28 +21,35 @@ pub struct ReleaseRow<'a> {
     pub is_live: bool,
 }
 
-/// The table of releases, newest first.
-pub fn render_releases(rows: &[ReleaseRow<'_>]) -> String {
+/// The table of releases, newest first. Lines are cut to `width` columns where that is given.
+pub fn render_releases(rows: &[ReleaseRow<'_>], width: Option<usize>) -> String {
     let mut text = String::new();
     for ReleaseRow { release, is_live } in rows {
         let mark = if *is_live { paint(style::ADD.bold(), "live") } else { "    ".into() };
-        let what = match (&release.origin, &release.message) {
+        let message = release.message.as_deref().map(human::one_line);
+        let what = match (&release.origin, message) {
             (Origin::Rollback { to }, None) => format!("back to {to}"),
             (Origin::Rollback { to }, Some(message)) => format!("back to {to}: {message}"),
-            (Origin::Push, message) => message.clone().unwrap_or_default(),
+            (Origin::Push, message) => message.unwrap_or_default(),
         };
+        let is_dirty = release.commit.as_ref().is_some_and(|commit| commit.dirty);
         let line = format!(
-            "{mark}  {id:26}  {time}  {files:>7} files  {size:>7}  {author}  {what}",
+            "{id:26}  {time}  {files:>13}  {size:>7}  {author}  {dirty}{what}",
             id = release.id.as_str(),
             time = release.time.strftime("%Y-%m-%d %H:%M"),
-            files = human::thousands(release.object_count),
+            files = human::count(release.object_count, "file", "files"),
             size = human::bytes(release.size_bytes),
-            author = release.author.as_deref().unwrap_or("-"),
+            author = release.author.as_deref().map_or_else(|| "-".into(), human::one_line),
+            dirty = if is_dirty { "(uncommitted changes) " } else { "" },
         );
-        let _ = writeln!(text, "{}", line.trim_end());
+        let room = width.map(|width| width.saturating_sub(MARK_COLUMNS));
+        let _ = writeln!(text, "{mark}  {}", human::cut(line.trim_end(), room));
     }
     text
 }
+
+/// `live` and what separates it from the id.
+const MARK_COLUMNS: usize = 6;
 
 /// What `sitepush status` tells.
 #[derive(Serialize)]
@@ -149,7 +156,7 @@ fn render_drift(text: &mut String, drift: &[DriftRow<'_>]) {
     if drift.is_empty() {
         text.push_str("drift     none: the bucket holds what was published\n");
     }
-    for row in drift {
+    for row in drift.iter().take(DRIFT_SHOWN) {
         let what = match row.drift {
             Drift::Missing => "is gone",
             Drift::Bytes => "has other bytes",
@@ -158,4 +165,11 @@ fn render_drift(text: &mut String, drift: &[DriftRow<'_>]) {
         };
         let _ = writeln!(text, "drift     `{}` {what}", row.key);
     }
+    if drift.len() > DRIFT_SHOWN {
+        let more = human::count((drift.len() - DRIFT_SHOWN) as u64, "more object", "more objects");
+        let _ = writeln!(text, "          and {more}; `--json` names all");
+    }
 }
+
+/// Lines of drift before the rest is counted.
+const DRIFT_SHOWN: usize = 20;

@@ -36,6 +36,11 @@ pub fn note(text: &str) {
     let _ = stderr.flush();
 }
 
+/// The columns of the terminal that stdout is; none where it is a file or a pipe.
+pub fn width() -> Option<usize> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
+}
+
 /// Whether a person watches stderr, so that a moving line makes sense.
 pub fn is_watched() -> bool {
     std::io::stderr().is_terminal()

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use sitepush::core::cache_rules::{CacheRules, EdgeCaching};
+use sitepush::core::cache_rules::{CacheRules, EdgeCaching, Seen};
 use sitepush::core::key::ObjectKey;
 use sitepush::error::Class;
 use sitepush::settings::config::Config;
@@ -93,7 +93,7 @@ fn is_usable(config: &Config) -> TestCaseResult {
     };
     for name in ["index.html", "downloads/a.pdf", "assets/app-DRXg7gsA.js"] {
         let key = ObjectKey::new(name).expect("a key");
-        let headers = rules.classify(&key, b"", true, "", false).headers;
+        let headers = rules.classify(&key, Seen::default(), true, "", false).headers;
         for value in [&headers.cache_control, &headers.content_type, &headers.content_disposition] {
             let can_be_sent = value.as_deref().is_none_or(|value| http::HeaderValue::from_str(value).is_ok());
             prop_assert!(can_be_sent, "{headers:?}");

@@ -45,7 +45,11 @@ fn release_ids() -> impl Strategy<Value = ReleaseId> {
 }
 
 fn commits() -> impl Strategy<Value = Commit> {
-    ("[0-9a-f]{40}|[0-9a-f]{64}", times()).prop_map(|(hash, time)| Commit { hash, time })
+    ("[0-9a-f]{40}|[0-9a-f]{64}", times(), any::<bool>()).prop_map(|(hash, time, dirty)| Commit {
+        hash,
+        time,
+        dirty,
+    })
 }
 
 fn digests() -> impl Strategy<Value = Sha256Digest> {

@@ -220,8 +220,15 @@ impl Cloud {
         object.headers.cache_control.clone().unwrap_or_default()
     }
 
-    /// What a visitor gets from the CDN edge, cached or not: status and body.
+    /// What a visitor gets from the CDN edge, cached or not: status and body, at the end of a redirect if there is one.
     pub fn visit(&self, path: &str) -> (u16, String) {
+        match self.redirect(path) {
+            (301, location) => self.fetch(&location),
+            _ => self.fetch(path),
+        }
+    }
+
+    fn fetch(&self, path: &str) -> (u16, String) {
         let request = http::Request::get(path).header("host", "localhost");
         let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).expect("a request");
         let edge = self.target.edge.clone();
@@ -231,6 +238,16 @@ impl Cloud {
             let body = answer.into_body().collect().await.expect("a whole body").to_bytes();
             (status, String::from_utf8_lossy(&body).into_owned())
         })
+    }
+
+    /// Where a visitor is sent on from a path: status and `Location`, which is empty where there is none.
+    pub fn redirect(&self, path: &str) -> (u16, String) {
+        let request = http::Request::get(path).header("host", "localhost");
+        let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).expect("a request");
+        let edge = self.target.edge.clone();
+        let answer = self.runtime.block_on(async move { edge.handle(request).await });
+        let location = answer.headers().get("location").map(|value| value.to_str().expect("text").to_owned());
+        (answer.status().as_u16(), location.unwrap_or_default())
     }
 
     /// The items of all invalidations so far.

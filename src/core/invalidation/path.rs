@@ -23,6 +23,9 @@ const ENCODED: AsciiSet = CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// The same in a query string, which may hold a `?`, and escapes that are left as they are.
+const ENCODED_IN_QUERY: AsciiSet = ENCODED.remove(b'?').remove(b'%');
+
 /// Why a text is not an invalidation item.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -36,6 +39,27 @@ pub enum PathError {
     Tag(String),
     #[error("an empty path names nothing")]
     Empty,
+    #[error("`{0}` is an address, and CloudFront wants the path alone")]
+    Address(String),
+}
+
+impl PathError {
+    /// What to write instead.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Address(address) => format!("write `{}`", path_of_address(address).unwrap_or("/")),
+            _ => {
+                "a path starts with `/`; `*` is its last character and stands for anything (`/blog/*`)".into()
+            }
+        }
+    }
+}
+
+/// What follows the host of `https://host/path`; none when the text is no such address.
+fn path_of_address(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    let is_scheme = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    is_scheme.then(|| rest.find('/').map_or("/", |at| &rest[at..]))
 }
 
 /// The path with non-ASCII and unsafe characters percent-encoded, and nothing else.
@@ -67,7 +91,8 @@ pub fn must_be_wildcard_before(path: &str) -> Option<&str> {
     Some("/")
 }
 
-/// An item that a person typed: a path (with or without its leading `/`, not encoded), a wildcard, or `#tag`.
+/// An item that a person typed: a path (with or without its leading `/`, not encoded), a wildcard, or `#tag`. A query
+/// string belongs to the path: a distribution that caches by it has a copy for each.
 ///
 /// # Errors
 /// When CloudFront would refuse it or never match it.
@@ -80,16 +105,28 @@ pub fn normalize_item(text: &str) -> Result<String, PathError> {
     if text.is_empty() {
         return Err(PathError::Empty);
     }
+    if path_of_address(text).is_some() {
+        return Err(PathError::Address(text.to_owned()));
+    }
     let path = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
+    let whole = path.strip_suffix('*').unwrap_or(&path);
+    let (bare, query) = whole.split_once('?').map_or((whole, None), |(bare, query)| (bare, Some(query)));
     // What is encoded already is left so: `%` is encoded only where no two hex digits follow it.
-    let body = decode(path.strip_suffix('*').unwrap_or(&path));
-    if body.contains('*') {
+    let bare = decode(bare);
+    let holds =
+        |unsayable: char| bare.contains(unsayable) || query.is_some_and(|text| text.contains(unsayable));
+    if holds('*') {
         return Err(PathError::InnerWildcard(text.to_owned()));
     }
-    if body.contains('~') {
+    if holds('~') {
         return Err(PathError::Tilde(text.to_owned()));
     }
-    let mut item = encode(&body);
+    let mut item = encode(&bare);
+    if let Some(query) = query {
+        // What is encoded in a query says something else than what is not (`%26`), so nothing is decoded there.
+        item.push('?');
+        item.push_str(&utf8_percent_encode(query, &ENCODED_IN_QUERY).to_string());
+    }
     if path.ends_with('*') {
         item.push('*');
     }

@@ -182,6 +182,27 @@ fn typed_items_are_put_right_or_refused() {
 }
 
 #[test]
+fn a_query_string_belongs_to_the_path_as_viewers_ask() {
+    assert_eq!(normalize_item("/x?a=1").as_deref(), Ok("/x?a=1"));
+    assert_eq!(normalize_item("/x y?q=a%26b&c=\u{fc}?").as_deref(), Ok("/x%20y?q=a%26b&c=%C3%BC?"));
+    assert_eq!(normalize_item("/what%3F").as_deref(), Ok("/what%3F"), "a name with a question mark");
+    assert_eq!(normalize_item("/x?a=*").as_deref(), Ok("/x?a=*"));
+}
+
+#[test]
+fn an_address_is_refused_with_the_path_to_write() {
+    for (address, path) in [
+        ("https://example.org/x", "`/x`"),
+        ("HTTP://example.org/a/?b=1", "`/a/?b=1`"),
+        ("https://example.org", "`/`"),
+    ] {
+        let error = normalize_item(address).expect_err("refused");
+        assert_eq!(error, PathError::Address(address.to_owned()));
+        assert!(error.hint().contains(path), "{}", error.hint());
+    }
+}
+
+#[test]
 fn batches_hold_what_cloudfront_takes_and_do_not_run_into_one_another() {
     let items: Vec<String> = (0..7_001)
         .map(|number| format!("/{number:05}"))

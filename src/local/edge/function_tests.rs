@@ -71,16 +71,16 @@ async fn an_empty_store_serves_an_ordinary_site() {
         SCRIPT,
         &[
             ("/", "/index.html"),
-            ("/about", "/about/index.html"),
+            ("/about", "301 /about/"),
             ("/about/", "/about/index.html"),
             ("/about/index.html", "/about/index.html"),
             ("/app.3f9c2e.js", "/app.3f9c2e.js"),
             ("/a/b.tar.gz", "/a/b.tar.gz"),
-            ("/docs/v1.2", "/docs/v1.2/index.html"),
-            ("/caf%C3%A9", "/caf%C3%A9/index.html"),
+            ("/docs/v1.2/", "/docs/v1.2/index.html"),
+            ("/caf%C3%A9/", "/caf%C3%A9/index.html"),
             ("/.well-known/apple-app-site-association", "/.well-known/apple-app-site-association"),
             ("/missing.png", "/missing.png"),
-            ("/%ff", "/%ff/index.html"),
+            ("/%ff/", "/%ff/index.html"),
             ("/c++/a+b.js", "/c%2B%2B/a%2Bb.js"),
             ("/c%2B%2B/", "/c%2B%2B/index.html"),
         ],
@@ -100,8 +100,8 @@ async fn pages_may_be_html_files() {
         &[
             ("/", "/index.html"),
             ("/about", "/about.html"),
-            ("/about/", "/about.html"),
-            ("/docs", "/docs/index.html"),
+            ("/about/", "301 /about"),
+            ("/docs", "301 /docs/"),
             ("/docs/", "/docs/index.html"),
             ("/LICENSE", "/LICENSE"),
             ("/a.css", "/a.css"),
@@ -122,14 +122,42 @@ async fn clean_urls_can_be_off() {
 }
 
 #[tokio::test]
+async fn each_page_answers_where_its_relative_links_work_and_is_found_under_both_addresses() {
+    let routes = json!({ "/team": { "file": "/team.html" } });
+    let directories = function(&[("release", json!({ "slash": "auto", "routes": routes }))]);
+    check(
+        &directories,
+        NAVIGATION,
+        &[
+            ("/guide/page?q=a%20b", "301 /guide/page/?q=a%20b"),
+            ("/guide/page/", "/guide/page/index.html"),
+            ("/team/", "301 /team"),
+            ("/team", "/team.html"),
+            ("/about//", "301 /about/"),
+        ],
+    )
+    .await;
+    let kept = function(&[("release", json!({ "slash": "keep", "routes": routes }))]);
+    check(
+        &kept,
+        NAVIGATION,
+        &[("/guide", "/guide/index.html"), ("/guide/", "/guide/index.html"), ("/team/", "/team.html")],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn one_slash_form_is_kept_where_asked() {
-    let add = function(&[("release", json!({ "slash": "add" }))]);
+    let add =
+        function(&[("release", json!({ "slash": "add", "routes": { "/team": { "file": "/team.html" } } }))]);
     check(
         &add,
         SCRIPT,
         &[
             ("/about?x=1&y&x=2", "301 /about/?x=1&x=2&y"),
             ("/about/", "/about/index.html"),
+            ("/team", "301 /team/"),
+            ("/team/", "/team.html"),
             ("/a.js", "/a.js"),
             ("/", "/index.html"),
             ("//evil.example/x", "301 /evil.example/x/"),
@@ -151,7 +179,7 @@ async fn a_release_is_a_prefix_but_for_its_pool() {
         SCRIPT,
         &[
             ("/", "/_releases/R1/index.html"),
-            ("/about", "/_releases/R1/about/index.html"),
+            ("/about/", "/_releases/R1/about/index.html"),
             ("/robots.txt", "/_releases/R1/robots.txt"),
             ("/assets/app.js", "/assets/app.js"),
             ("/assets/a+b.js", "/assets/a%2Bb.js"),
@@ -256,7 +284,7 @@ async fn routes_redirect_and_name_files_from_either_place() {
                 ("/all/%5Cevil.example", "301 /%5Cevil.example"),
                 ("/all/a%0d%0ab", "301 /a%0D%0Ab"),
                 ("/assets/old", "/assets/old"),
-                ("/other", "/other/index.html"),
+                ("/other/", "/other/index.html"),
             ],
         )
         .await;
@@ -284,7 +312,7 @@ async fn a_preview_has_a_host_of_its_own() {
         ("nobody.preview.example.com", "404"),
         ("a.pr-7.preview.example.com", "404"),
         (".preview.example.com", "404"),
-        ("www.example.com", "/_releases/R1/about/index.html"),
+        ("www.example.com", "301 /about/"),
     ];
     for (host, expected) in cases {
         check(&function, &[("Host", host)], &[("/about", expected)]).await;
@@ -303,7 +331,7 @@ async fn a_preview_path_serves_programs_and_gives_browsers_a_cookie() {
             ("/_preview/pr-7/assets/a.js", "/assets/a.js"),
             ("/_preview/stale/about", "404"),
             ("/_preview/no_label/about", "404"),
-            ("/_previews", "/_releases/R1/_previews/index.html"),
+            ("/_previews/", "/_releases/R1/_previews/index.html"),
         ],
     )
     .await;
@@ -327,8 +355,8 @@ async fn a_preview_cookie_that_outlives_its_preview_shows_the_live_site() {
     let function = with_preview();
     for (cookie, expected) in [
         ("a=b; sitepush-preview=pr-7", "/_releases/R2/about.html"),
-        ("sitepush-preview=stale", "/_releases/R1/about/index.html"),
-        ("sitepush-preview=../release", "/_releases/R1/about/index.html"),
+        ("sitepush-preview=stale", "301 /about/"),
+        ("sitepush-preview=../release", "301 /about/"),
     ] {
         check(&function, &[("Cookie", cookie)], &[("/about", expected)]).await;
     }
@@ -362,5 +390,5 @@ async fn broken_settings_do_not_take_the_site_down() {
     let store = KeyValueStore::new();
     store.put("release", "not json").expect("within the limits");
     let function = EdgeFunction::load(store, Clock::System).expect("the file loads");
-    check(&function, SCRIPT, &[("/about", "/about/index.html")]).await;
+    check(&function, SCRIPT, &[("/about/", "/about/index.html")]).await;
 }
