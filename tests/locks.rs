@@ -69,6 +69,22 @@ fn from_now(seconds: i64) -> jiff::Timestamp {
 }
 
 #[test]
+fn the_owner_of_a_lock_is_named_where_the_environment_does_not() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.faults().add(slow(1000).key("style.css"));
+    let mut command = cloud.command(&["push", site.path().to_str().expect("a plain path")]);
+    command.args(["--bucket", BUCKET]).env_remove("USER").env_remove("LOGNAME");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    wait_until("the lock is held", || lock_state(&cloud) == "held");
+    let lock = cloud.body(".sitepush/lock.json");
+    end(child).success();
+    let user = Command::new("id").arg("-un").output().expect("there is `id`").stdout;
+    let user = String::from_utf8(user).expect("text");
+    assert!(lock.contains(&format!("\"owner\": \"{}@", user.trim())), "{lock}");
+}
+
+#[test]
 fn ctrl_c_finishes_what_is_in_flight_and_gives_the_lock_back() {
     for name in ["-INT", "-TERM"] {
         let cloud = Cloud::new();
