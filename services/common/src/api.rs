@@ -43,6 +43,19 @@ pub struct Frame {
     pub lifecycle: Arc<Lifecycle>,
 }
 
+impl Frame {
+    /// Runs something beside the requests that the service cannot do without: a panic in it ends the process.
+    pub fn spawn_vital(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let lifecycle = Arc::clone(&self.lifecycle);
+        let task = tokio::spawn(work);
+        tokio::spawn(async move {
+            if task.await.is_err() {
+                lifecycle.give_up();
+            }
+        });
+    }
+}
+
 impl<S: Store> Api<S> {
     /// The health checks and the OpenAPI document, which is served under `prefix` with the rest.
     pub fn new(openapi_path: &'static str, openapi: &'static str) -> Self {
@@ -180,6 +193,17 @@ mod tests {
         let (status, body) = answer(handler, &[]).await;
         assert_eq!((status, &body["code"]), (StatusCode::INTERNAL_SERVER_ERROR, &Value::from("internal")));
         assert!(!body.to_string().contains("secret"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_what_the_service_cannot_do_without_ends_it() {
+        let settings = CommonSettings::read(&mut Environment::default());
+        let metrics = Arc::new(Metrics::new("test", "test"));
+        let frame = Frame { service: "test", settings, metrics, lifecycle: Arc::new(Lifecycle::default()) };
+        frame.spawn_vital(async {});
+        frame.spawn_vital(async { Option::<()>::None.expect("nothing") });
+        frame.lifecycle.given_up().await;
+        assert!(frame.lifecycle.has_given_up());
     }
 
     #[tokio::test(start_paused = true)]

@@ -89,8 +89,7 @@ fn request_id(headers: &HeaderMap) -> String {
 /// 32 random hexadecimal digits.
 fn new_id() -> String {
     let mut bytes = [0; 16];
-    // Linux gives random bytes from the start of the process on; without them an id of zeros still is an id.
-    let _ = getrandom::fill(&mut bytes);
+    getrandom::fill(&mut bytes).expect("there were random numbers when the process started");
     bytes.iter().fold(String::with_capacity(32), |mut id, byte| {
         let _ = write!(id, "{byte:02x}");
         id

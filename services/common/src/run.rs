@@ -70,6 +70,8 @@ async fn live<T, S: Store>(
     start: impl AsyncFnOnce(T, &Frame) -> Result<S, StartError>,
 ) -> Result<Ended, StartError> {
     let Frame { service, settings, metrics, lifecycle } = frame;
+    // A static binary may have been built to take them from a device that an empty image lacks.
+    getrandom::u32().map_err(|error| format!("there are no random numbers: {error}"))?;
     let address = &settings.listen_address;
     let listener =
         TcpListener::bind(address).await.map_err(|error| format!("cannot listen on `{address}`: {error}"))?;

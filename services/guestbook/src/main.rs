@@ -29,7 +29,7 @@ async fn start(settings: GuestbookSettings, frame: &Frame) -> Result<Guestbook, 
     let database = Database::new(&settings.database)?;
     let pool = database.clone();
     frame.metrics.gauge("PoolInUse", move || pool.connections_in_use());
-    tokio::spawn(migrations::apply_when_possible(database.clone(), Arc::clone(&frame.lifecycle)));
+    frame.spawn_vital(migrations::apply_when_possible(database.clone(), Arc::clone(&frame.lifecycle)));
     let moderation_token = settings.moderation_token.map(Arc::from);
     Ok(Guestbook { database, moderation_token, metrics: Arc::clone(&frame.metrics) })
 }

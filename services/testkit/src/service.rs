@@ -89,6 +89,15 @@ impl Service {
     pub fn wait_for_log(&self, message: &str) -> Value {
         wait_until(message, || find(&self.log, message))
     }
+
+    /// Waits for a line that gives this as a cause, or as a part of one: on a busy machine, others may come first.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub fn wait_for_cause(&self, cause: &str) -> Value {
+        let has_it = |line: &Value| line["cause"].as_str().is_some_and(|text| text.contains(cause));
+        wait_until(cause, || self.log().into_iter().find(has_it))
+    }
 }
 
 type Spawned = (Process, Arc<Mutex<Vec<Value>>>, JoinHandle<()>);
