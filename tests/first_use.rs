@@ -184,17 +184,6 @@ mod texts {
         let status = cloud.on_target("status", &["--verify-remote", "--json"]).success().json();
         assert_eq!(status["drift"].as_array().map(Vec::len), Some(30));
     }
-
-    #[test]
-    fn the_owner_of_a_lock_is_named_where_the_environment_does_not() {
-        let cloud = Cloud::new();
-        cloud.push(&Site::small(), &[]).success();
-        let lock: Value = serde_json::from_str(&cloud.body(".sitepush/lock.json")).expect("JSON");
-        let user = Command::new("id").arg("-un").output().expect("there is `id`").stdout;
-        let user = String::from_utf8(user).expect("text");
-        let lock = lock.to_string();
-        assert!(lock.contains(&format!("\"{}@", user.trim())), "{lock}");
-    }
 }
 
 mod programs {

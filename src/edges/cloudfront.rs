@@ -28,7 +28,7 @@ pub struct CreatedInvalidation {
 }
 
 impl CloudFront {
-    pub fn new(config: &SdkConfig, retry: Retry) -> Self {
+    pub fn new(config: &SdkConfig, retry: &Retry) -> Self {
         Self { client: Client::new(config), retry: retry.to_place(&place_of(config, "CloudFront")) }
     }
 
