@@ -310,7 +310,7 @@ fn actions_of_a_whole_life() -> BTreeSet<String> {
     cloud.on_target("rollback", &[]).success();
     site.write("_headers", "/style.css\n  Cache-Control: no-cache\n");
     cloud.push(&site, &["--verify-remote"]).success();
-    cloud.on_target("status", &["--verify-remote"]).success();
+    cloud.on_target("status", &["--verify-remote", "--invalidation-cost"]).success();
     cloud.on_target("prune", &["--keep", "1", "--days", "0"]).success();
     cloud.on_target("invalidate", &["/", "--wait", "--distribution", DISTRIBUTION]).success();
     let mut actions = BTreeSet::new();

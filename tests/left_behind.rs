@@ -152,6 +152,24 @@ fn what_a_rule_made_immutable_is_demoted_too_when_its_bytes_change() {
 }
 
 #[test]
+fn a_rollback_does_not_make_immutable_again_what_was_demoted() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    let rule = "[[rules]]\nmatch = \"logo.svg\"\ncache_control = \"max-age=31536000, immutable\"\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("sitepush.toml");
+    std::fs::write(&config, rule).expect("written");
+    let config = config.to_str().expect("a plain path");
+    site.write("logo.svg", "<svg/>");
+    cloud.push(&site, &["--config", config]).success();
+    site.write("logo.svg", "<svg>2</svg>");
+    cloud.push(&site, &["--config", config]).success();
+    cloud.on_target("rollback", &[]).success();
+    assert_eq!(cloud.body("logo.svg"), "<svg/>");
+    assert!(!cloud.cache_control("logo.svg").contains("immutable"), "{}", cloud.cache_control("logo.svg"));
+}
+
+#[test]
 fn what_is_due_after_its_grace_does_not_stop_a_push() {
     let cloud = Cloud::new();
     let site = Site::small();
@@ -225,4 +243,69 @@ fn an_endpoint_that_ignores_one_of_the_two_conditions_keeps_no_promise_of_both()
     let answer = cloud.push(&site, &[]).success();
     assert!(answer.stderr.contains("ignores conditional writes"), "{}", answer.stderr);
     assert_eq!(cloud.store().keys(BUCKET).iter().filter(|key| key.ends_with("lock.json")).count(), 1);
+}
+
+/// A site that lost a page, and a bucket that has not heard of it.
+fn site_without_its_page(cloud: &Cloud) -> Site {
+    let site = Site::small();
+    site.write("gone.html", "here");
+    cloud.push(&site, &[]).success();
+    site.remove("gone.html");
+    site
+}
+
+/// That the release before the live one can be made live again, which needs its record.
+fn assert_way_back(cloud: &Cloud, site: &Site) {
+    site.write("index.html", "newer");
+    cloud.push(site, &[]).success();
+    cloud.on_target("rollback", &[]).success();
+    assert!(!cloud.site_keys().contains(&"gone.html".to_owned()));
+}
+
+#[test]
+fn a_release_that_only_deletes_gets_its_record_from_the_next_run_when_it_could_not_be_kept() {
+    let cloud = Cloud::new();
+    let site = site_without_its_page(&cloud);
+    let rule = Rule::answer(StatusCode::BAD_REQUEST, "InvalidRequest");
+    cloud.faults().add(rule.method(Method::PUT).key_prefix(".sitepush/releases/"));
+    cloud.push(&site, &[]).expect_code(PART_WAY);
+    cloud.faults().clear();
+    assert_way_back(&cloud, &site);
+}
+
+#[test]
+fn a_release_that_only_deletes_gets_its_record_from_the_next_run_when_its_commit_was_not_answered() {
+    let cloud = Cloud::new();
+    let site = site_without_its_page(&cloud);
+    cloud.faults().add(Rule::new(Effect::DropAfter).method(Method::PUT).key(".sitepush/manifest.json.gz"));
+    cloud.push(&site, &["--retry-seconds", "0"]).expect_code(PART_WAY);
+    cloud.faults().clear();
+    assert_way_back(&cloud, &site);
+}
+
+#[test]
+fn a_strangers_file_that_an_unfinished_first_push_gave_headers_is_not_deleted() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    site.write("robots.txt", "the same bytes");
+    cloud.put_foreign("robots.txt", "the same bytes");
+    refuse(&cloud, "index.html");
+    cloud.push(&site, &[]).expect_code(PART_WAY);
+    cloud.faults().clear();
+    assert!(cloud.cache_control("robots.txt").contains("must-revalidate"), "its headers were written");
+    site.remove("robots.txt");
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.body("robots.txt"), "the same bytes");
+}
+
+#[test]
+fn a_target_below_this_one_that_was_never_finished_is_not_unknown() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    refuse(&cloud, "preview/7/index.html");
+    cloud.push(&site, &["--prefix", "preview/7"]).expect_code(PART_WAY);
+    cloud.faults().clear();
+    let answer = cloud.on_target("prune", &["--prune-unknown", "--json", "--dry-run"]).success();
+    assert_eq!(answer.json(), serde_json::json!([]));
 }

@@ -115,22 +115,34 @@ async function guestbook() {
 
 async function guestbookWithServices() {
   const first = { id: '1', name: 'Grace', message: 'It works.', created_at: '2026-11-23T10:15:30Z' };
+  const second = { ...first, id: '2', message: 'Still.' };
   await using(async (page) => {
     await page.route('**/version.json', (route) => route.fulfill({ json: { commit: 'dev', services: true } }));
-    await page.route('**/api/counter', (route) => route.fulfill({ json: { count: 1234 } }));
-    await page.route('**/api/guestbook', (route) =>
+    await page.route('**/api/counter/views', (route) =>
+      route.fulfill({ json: { ...route.request().postDataJSON(), count: 1234 } }),
+    );
+    await page.route('**/api/guestbook/entries', (route) =>
       route.request().method() === 'POST'
-        ? route.fulfill({ status: 201, json: { ...first, id: '2', ...route.request().postDataJSON() } })
-        : route.fulfill({ json: { entries: [first] } }),
+        ? route.fulfill({ status: 201, json: { ...first, id: '3', ...route.request().postDataJSON() } })
+        : route.fulfill({ json: { entries: [second], next_before: '2' } }),
+    );
+    await page.route('**/api/guestbook/entries?before=2', (route) =>
+      route.fulfill({ json: { entries: [first], next_before: null } }),
     );
     await check('the guestbook lists entries and takes a new one', async () => {
       await page.goto(`${site}/guestbook/`);
-      await page.getByText('1,234 visits').waitFor();
+      await page.getByText('1,234 views').waitFor();
       await page.getByLabel('Your name').fill('Ada');
       await page.getByLabel('Your line').fill('<b>Hello</b>');
       await page.getByRole('button', { name: 'Sign' }).click();
       await page.getByText('Your entry is in the book').waitFor();
-      is((await page.locator('.entries li p').allInnerTexts()).join(' | '), '<b>Hello</b> | It works.');
+      is((await page.locator('.entries li p').allInnerTexts()).join(' | '), '<b>Hello</b> | Still.');
+    });
+    await check('the guestbook goes back page by page to its first entry', async () => {
+      await page.getByRole('button', { name: 'Earlier entries' }).click();
+      await page.getByText('It works.').waitFor();
+      is((await page.locator('.entries li p').allInnerTexts()).join(' | '), '<b>Hello</b> | Still. | It works.');
+      is(await page.getByRole('button', { name: 'Earlier entries' }).isVisible(), false);
     });
   });
 }

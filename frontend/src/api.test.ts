@@ -4,9 +4,9 @@ import { createApi } from './api.ts';
 
 const entry = { id: '7', name: 'Ada', message: 'Hello', created_at: '2026-11-23T10:15:30Z' };
 
-function answering(status: number, body: unknown) {
+function answering(status: number, body: unknown, origin = '') {
   const sent: { path: string; init: RequestInit | undefined }[] = [];
-  const api = createApi(async (path, init) => {
+  const api = createApi(origin, async (path, init) => {
     sent.push({ path, init });
     return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status });
   });
@@ -16,10 +16,17 @@ function answering(status: number, body: unknown) {
 describe('the guestbook', () => {
   test('entries come in the order of the answer', async () => {
     const older = { ...entry, id: '6' };
-    const { api, sent } = answering(200, { entries: [entry, older] });
-    expect(await api.entries()).toEqual([entry, older]);
-    expect(sent[0]?.path).toBe('/api/guestbook');
+    const page = { entries: [entry, older], next_before: null };
+    const { api, sent } = answering(200, page);
+    expect(await api.entries()).toEqual(page);
+    expect(sent[0]?.path).toBe('/api/guestbook/entries');
     expect(sent[0]?.init?.method).toBeUndefined();
+  });
+
+  test('the next page is asked for by where this one ends', async () => {
+    const { api, sent } = answering(200, { entries: [entry], next_before: '7' });
+    expect((await api.entries('21')).next_before).toBe('7');
+    expect(sent[0]?.path).toBe('/api/guestbook/entries?before=21');
   });
 
   test('signing posts the entry as JSON', async () => {
@@ -29,7 +36,14 @@ describe('the guestbook', () => {
     expect(sent[0]?.init?.body).toBe('{"name":"Ada","message":"Hello"}');
   });
 
-  test.each([{}, { entries: {} }, { entries: [{ ...entry, id: 7 }] }, { entries: [{ ...entry, created_at: 'soon' }] }])(
+  test.each([
+    {},
+    { entries: [entry] },
+    { entries: {}, next_before: null },
+    { entries: [entry], next_before: 7 },
+    { entries: [{ ...entry, id: 7 }], next_before: null },
+    { entries: [{ ...entry, created_at: 'soon' }], next_before: null },
+  ])(
     'an answer of the wrong shape is not believed: %j',
     async (body) => {
       await expect(answering(200, body).api.entries()).rejects.toThrow('unexpected');
@@ -38,15 +52,30 @@ describe('the guestbook', () => {
 });
 
 describe('the counter', () => {
-  test('a visit is counted with a post', async () => {
-    const { api, sent } = answering(200, { count: 12 });
-    expect(await api.countVisit()).toEqual({ count: 12 });
-    expect(sent[0]).toMatchObject({ path: '/api/counter', init: { method: 'POST' } });
+  test('a view is counted with a post that names the page', async () => {
+    const { api, sent } = answering(200, { page: '/guestbook/', count: 12 });
+    expect(await api.countView('/guestbook/')).toEqual({ page: '/guestbook/', count: 12 });
+    expect(sent[0]).toMatchObject({ path: '/api/counter/views', init: { method: 'POST', body: '{"page":"/guestbook/"}' } });
   });
 
-  test.each([{ count: -1 }, { count: 1.5 }, { count: '3' }, null])('%j is not a count', async (body) => {
-    await expect(answering(200, body).api.visits()).rejects.toThrow('unexpected');
+  test('a page is read by its encoded name', async () => {
+    const { api, sent } = answering(200, { page: '/a b/', count: 0 });
+    expect((await api.views('/a b/')).count).toBe(0);
+    expect(sent[0]?.path).toBe('/api/counter/views?page=%2Fa%20b%2F');
   });
+
+  test.each([{ page: '/', count: -1 }, { page: '/', count: 1.5 }, { page: '/', count: '3' }, { count: 3 }, null])(
+    '%j is not a count',
+    async (body) => {
+      await expect(answering(200, body).api.views('/')).rejects.toThrow('unexpected');
+    },
+  );
+});
+
+test('services of another origin are called there', async () => {
+  const { api, sent } = answering(200, { page: '/', count: 1 }, 'https://api.example.com');
+  await api.countView('/');
+  expect(sent[0]?.path).toBe('https://api.example.com/api/counter/views');
 });
 
 describe('a failure', () => {
@@ -59,7 +88,7 @@ describe('a failure', () => {
   });
 
   test('of the network says that the service cannot be reached', async () => {
-    const api = createApi(() => Promise.reject(new TypeError('failed')));
-    await expect(api.visits()).rejects.toThrow('The service cannot be reached.');
+    const api = createApi('', () => Promise.reject(new TypeError('failed')));
+    await expect(api.views('/')).rejects.toThrow('The service cannot be reached.');
   });
 });

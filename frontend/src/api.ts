@@ -5,7 +5,7 @@
  * {@link ApiError} whose message can be shown to the reader.
  */
 
-/** One entry of the guestbook: `GET /api/guestbook` lists them newest first. */
+/** One entry of the guestbook. */
 export interface GuestbookEntry {
   id: string;
   /** 1 to 60 characters. */
@@ -16,11 +16,19 @@ export interface GuestbookEntry {
   created_at: string;
 }
 
-/** The body of `POST /api/guestbook`, which answers 201 and the entry. */
+/** The answer of `GET /api/guestbook/entries`: the newest entries first. */
+export interface GuestbookPage {
+  entries: GuestbookEntry[];
+  /** What to list before for the next page; `null` on the last one. */
+  next_before: string | null;
+}
+
+/** The body of `POST /api/guestbook/entries`, which answers 201 and the entry. */
 export type NewGuestbookEntry = Pick<GuestbookEntry, 'name' | 'message'>;
 
-/** The answer of `GET /api/counter` (reads) and `POST /api/counter` (adds one visit). */
-export interface Counter {
+/** The answer of `GET /api/counter/views?page=` (reads) and `POST /api/counter/views` (adds one view). */
+export interface PageCount {
+  page: string;
   count: number;
 }
 
@@ -34,10 +42,15 @@ export class ApiError extends Error {
 
 type Fetch = (path: string, init?: RequestInit) => Promise<Response>;
 
-/** The calls, over `fetch` or whatever stands in for it. */
-export function createApi(send: Fetch = (path, init) => fetch(path, init)) {
+/**
+ * The calls, over `fetch` or whatever stands in for it.
+ *
+ * `origin` is where the services are: empty for the site's own origin, where the edge routes `/api/` to them, else such
+ * as `https://api.example.com`, which has to let this site's pages in (`SITE_ORIGIN` of the services).
+ */
+export function createApi(origin = '', send: Fetch = (path, init) => fetch(path, init)) {
   async function call<T>(path: string, parse: (json: unknown) => T | undefined, body?: unknown): Promise<T> {
-    const response = await send(path, body === undefined ? {} : post(body)).catch(() => {
+    const response = await send(origin + path, body === undefined ? {} : post(body)).catch(() => {
       throw new ApiError('The service cannot be reached.');
     });
     const json: unknown = await response.json().catch(() => undefined);
@@ -48,10 +61,11 @@ export function createApi(send: Fetch = (path, init) => fetch(path, init)) {
   }
 
   return {
-    entries: () => call('/api/guestbook', parseEntries),
-    sign: (entry: NewGuestbookEntry) => call('/api/guestbook', parseEntry, entry),
-    visits: () => call('/api/counter', parseCounter),
-    countVisit: () => call('/api/counter', parseCounter, {}),
+    entries: (before?: string) =>
+      call(`/api/guestbook/entries${before === undefined ? '' : `?before=${encodeURIComponent(before)}`}`, parsePage),
+    sign: (entry: NewGuestbookEntry) => call('/api/guestbook/entries', parseEntry, entry),
+    views: (page: string) => call(`/api/counter/views?page=${encodeURIComponent(page)}`, parseCount),
+    countView: (page: string) => call('/api/counter/views', parseCount, { page }),
   };
 }
 
@@ -68,11 +82,11 @@ function reason(json: unknown): string | undefined {
   return typeof text === 'string' && text !== '' ? text : undefined;
 }
 
-function parseEntries(json: unknown): GuestbookEntry[] | undefined {
-  const list = field(json, 'entries');
-  if (!Array.isArray(list)) return undefined;
+function parsePage(json: unknown): GuestbookPage | undefined {
+  const [list, next_before] = [field(json, 'entries'), field(json, 'next_before')];
+  if (!Array.isArray(list) || (next_before !== null && typeof next_before !== 'string')) return undefined;
   const entries = list.map(parseEntry);
-  return entries.every((entry) => entry !== undefined) ? entries : undefined;
+  return entries.every((entry) => entry !== undefined) ? { entries, next_before } : undefined;
 }
 
 function parseEntry(json: unknown): GuestbookEntry | undefined {
@@ -82,9 +96,10 @@ function parseEntry(json: unknown): GuestbookEntry | undefined {
   return Number.isNaN(Date.parse(created_at)) ? undefined : { id, name, message, created_at };
 }
 
-function parseCounter(json: unknown): Counter | undefined {
-  const count = field(json, 'count');
-  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? { count } : undefined;
+function parseCount(json: unknown): PageCount | undefined {
+  const [page, count] = [field(json, 'page'), field(json, 'count')];
+  if (typeof page !== 'string' || typeof count !== 'number') return undefined;
+  return Number.isSafeInteger(count) && count >= 0 ? { page, count } : undefined;
 }
 
 function field(json: unknown, key: string): unknown {

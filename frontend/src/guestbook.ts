@@ -3,35 +3,61 @@
 import { ApiError, createApi, type Api, type GuestbookEntry } from './api.ts';
 import { siteVersion } from './main.ts';
 
-const VISIT_COUNTED = 'visit-counted';
+/** The page whose views are counted, and where a browser session notes that it was. */
+const PAGE = '/guestbook/';
+const VIEW_COUNTED = 'view-counted';
 
-void open(createApi());
+void open();
 
-async function open(api: Api): Promise<void> {
+async function open(): Promise<void> {
   const version = await siteVersion;
   if (!version?.services) {
     // Asking anyway would only print a failed request into the console of everyone who looks.
     show('The guestbook service does not run beside this copy of the site. Everything else does.');
     return;
   }
+  const api = createApi(version.api);
+  // The two have different stores: one that is down must not close the other.
+  void showViews(api);
   try {
-    const [entries, { count }] = await Promise.all([api.entries(), visit(api)]);
-    list().replaceChildren(...entries.map(render));
-    show(entries.length === 0 ? 'Nobody has signed yet.' : '');
-    element('[data-count]').textContent = count.toLocaleString('en');
-    element('[data-visits]').hidden = false;
+    await showEntries(api);
+    show(list().childElementCount === 0 ? 'Nobody has signed yet.' : '');
     enableForm(api);
   } catch (error) {
     show(explain(error));
   }
 }
 
-/** Counts a visit once for each browser session, and reads the number after that. */
-async function visit(api: Api) {
-  if (sessionStorage.getItem(VISIT_COUNTED)) return api.visits();
-  const counter = await api.countVisit();
-  sessionStorage.setItem(VISIT_COUNTED, 'yes');
-  return counter;
+/** Appends a page of entries, and offers the one after it. */
+async function showEntries(api: Api, before?: string): Promise<void> {
+  const { entries, next_before } = await api.entries(before);
+  list().append(...entries.map(render));
+  const earlier = element<HTMLButtonElement>('[data-earlier]');
+  earlier.hidden = next_before === null;
+  earlier.disabled = false;
+  if (next_before === null) return;
+  earlier.onclick = () => {
+    earlier.disabled = true;
+    showEntries(api, next_before).catch((error: unknown) => {
+      earlier.disabled = false;
+      show(explain(error));
+    });
+  };
+}
+
+/** Counts a view once for each browser session, and only reads the number after that. */
+async function showViews(api: Api): Promise<void> {
+  try {
+    const isCounted = sessionStorage.getItem(VIEW_COUNTED) !== null;
+    const { count } = await (isCounted ? api.views(PAGE) : api.countView(PAGE));
+    sessionStorage.setItem(VIEW_COUNTED, 'yes');
+    element('[data-count]').textContent = count.toLocaleString('en');
+    element('[data-noun]').textContent = count === 1 ? 'view' : 'views';
+    element('[data-views]').hidden = false;
+  } catch (error) {
+    // The number is an ornament: without it the line stays away.
+    if (!(error instanceof ApiError)) throw error;
+  }
 }
 
 function enableForm(api: Api): void {

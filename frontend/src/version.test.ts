@@ -1,18 +1,32 @@
 import { describe, expect, test } from 'vitest';
 
-import { parseVersion, shortCommit } from './version.ts';
+import { isOrigin, parseVersion, shortCommit } from './version.ts';
 
 describe('a version document', () => {
   test('is read when whole', () => {
-    expect(parseVersion({ commit: 'dev', services: false, more: 1 })).toEqual({ commit: 'dev', services: false });
+    const version = { commit: 'dev', services: false, api: '' };
+    expect(parseVersion({ commit: 'dev', services: false, more: 1 })).toEqual(version);
+    expect(parseVersion({ ...version, api: 'https://api.example.com' })?.api).toBe('https://api.example.com');
   });
 
-  test.each([null, 'dev', {}, { commit: 'dev' }, { commit: '', services: true }, { commit: 1, services: true }])(
-    'is refused when it is %j',
-    (json) => {
-      expect(parseVersion(json)).toBeUndefined();
-    },
-  );
+  test.each([
+    null,
+    'dev',
+    {},
+    { commit: 'dev' },
+    { commit: '', services: true },
+    { commit: 1, services: true },
+    { commit: 'dev', services: true, api: 1 },
+    { commit: 'dev', services: true, api: 'javascript:alert(1)' },
+  ])('is refused when it is %j', (json) => {
+    expect(parseVersion(json)).toBeUndefined();
+  });
+});
+
+test('an origin has no path and is written as browsers write it', () => {
+  expect(['https://api.example.com', 'http://127.0.0.1:8080'].filter(isOrigin)).toHaveLength(2);
+  const others = ['https://api.example.com/', 'https://a.example/x', 'https://A.example', 'a.example', 'https://', '*'];
+  expect(others.filter(isOrigin)).toEqual([]);
 });
 
 test('only full hashes are shortened', () => {

@@ -4,16 +4,27 @@
 export interface SiteVersion {
   /** The commit the site was built from, or `dev`. */
   commit: string;
-  /** Whether `/api/` is served beside the site. */
+  /** Whether there are services to call. */
   services: boolean;
+  /** The origin of the services; empty for the site's own, under `/api/`. */
+  api: string;
 }
 
 /** Reads `json` as a version; anything unexpected is `undefined`. */
 export function parseVersion(json: unknown): SiteVersion | undefined {
   if (typeof json !== 'object' || json === null) return undefined;
-  const { commit, services } = json as Partial<Record<keyof SiteVersion, unknown>>;
+  const { commit, services, api = '' } = json as Partial<Record<keyof SiteVersion, unknown>>;
   if (typeof commit !== 'string' || commit === '' || typeof services !== 'boolean') return undefined;
-  return { commit, services };
+  return typeof api === 'string' && (api === '' || isOrigin(api)) ? { commit, services, api } : undefined;
+}
+
+/** Whether `text` is an origin as browsers write it: scheme and host, no path, no slash at the end. */
+export function isOrigin(text: string): boolean {
+  try {
+    return /^https?:/.test(text) && new URL(text).origin === text;
+  } catch {
+    return false;
+  }
 }
 
 /** Asks the site what is live now; `undefined` when it does not say. */

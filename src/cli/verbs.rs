@@ -135,7 +135,7 @@ pub struct PushArgs {
     /// Apply exactly the plan in this file, or refuse because the world has moved
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "directory", "source_maps", "message", "dry_run", "verify_remote", "bucket", "prefix", "distributions",
-        "endpoint_url", "region", "profile", "config",
+        "key_value_store", "endpoint_url", "region", "profile", "config",
     ])]
     pub plan: Option<PathBuf>,
     /// Show the plan and stop

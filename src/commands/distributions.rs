@@ -77,6 +77,6 @@ fn is_too_old(known: &DistributionFacts, uses_tags: bool, now: Timestamp) -> boo
 
 async fn ask(id: &str, target: &TargetSettings, connected: &Connected) -> Result<DistributionFacts, Error> {
     let now = connected.clock.service_now();
-    let found = connected.cloudfront.get_distribution(id, &target.bucket, now).await;
+    let found = connected.cloudfront.get_distribution(id, (&target.bucket, &target.prefix), now).await;
     found.map_err(|error| call_failed(format!("cannot read distribution `{id}`"), error))
 }

@@ -1,5 +1,6 @@
 //! `sitepush invalidate`: drops the cached copies of paths by hand.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -13,6 +14,7 @@ use crate::edges::process;
 use crate::error::Error;
 use crate::execute::invalidate::{self, Completion};
 use crate::execute::push::DEFAULT_COMPLETION_LIMIT;
+use crate::execute::upload::Stop;
 use crate::exit_code::ExitCode;
 use crate::settings::TargetSettings;
 use crate::ui::progress::{self, Audience};
@@ -36,8 +38,9 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
         return Err(Error::usage("the target has no distribution")
             .with_hint("pass `--distribution`, or set `distributions` of the target in sitepush.toml"));
     }
-    let items = args.paths.iter().map(|path| normalize_item(path)).collect::<Result<Vec<_>, _>>();
-    let items = items.map_err(|error| {
+    // Each is paid for, so each is named once.
+    let items: Result<BTreeSet<String>, _> = args.paths.iter().map(|path| normalize_item(path)).collect();
+    let items: Vec<String> = items.map(|items| items.into_iter().collect()).map_err(|error| {
         let hint = error.hint();
         Error::usage("a path cannot be invalidated").caused_by(error).with_hint(hint)
     })?;
@@ -56,8 +59,10 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
         } else {
             Completion::NotAwaited
         };
+        // Nothing has to be given back, so Ctrl-C ends the process.
+        let stop = Stop::default();
         for owed in &planned {
-            let one = invalidate::pay(&connected.cloudfront, owed, completion, &events).await;
+            let one = invalidate::pay(&connected.cloudfront, owed, completion, &events, &stop).await;
             made.push(one.map_err(|error| {
                 call_failed(format!("cannot invalidate on distribution `{}`", owed.distribution_id), error)
             })?);

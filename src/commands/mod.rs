@@ -6,7 +6,7 @@ mod from_record;
 mod init;
 mod inspect;
 mod invalidate;
-mod plan_file;
+pub mod plan_file;
 mod prepare;
 mod preview;
 mod prune;

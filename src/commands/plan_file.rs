@@ -18,7 +18,7 @@ use super::prepare::PreparedPush;
 const SCHEMA: u32 = 1;
 
 /// A saved plan.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedPlan {
     schema: u32,
     /// What the settings were made from.
@@ -30,7 +30,40 @@ pub struct SavedPlan {
     pub plan: Plan,
 }
 
+/// Why a text is not a saved plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFileError {
+    #[error("it was saved by another version of sitepush (format {found}, this one reads {SCHEMA})")]
+    OtherFormat { found: u32 },
+    #[error("it is not a saved plan: {0}")]
+    Json(serde_json::Error),
+}
+
 impl SavedPlan {
+    /// JSON for people to read.
+    pub fn encode(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a plan has only string keys");
+        text.push('\n');
+        text
+    }
+
+    /// Reads what [`SavedPlan::encode`] wrote.
+    ///
+    /// # Errors
+    /// When the text is something else, or of another format.
+    pub fn decode(text: &str) -> Result<Self, PlanFileError> {
+        #[derive(Deserialize)]
+        struct Schema {
+            schema: u32,
+        }
+        // Another version's plan may be of another shape: its version is read first, and alone.
+        let Schema { schema } = serde_json::from_str(text).map_err(PlanFileError::Json)?;
+        if schema != SCHEMA {
+            return Err(PlanFileError::OtherFormat { found: schema });
+        }
+        serde_json::from_str(text).map_err(PlanFileError::Json)
+    }
+
     pub fn new(settings: &PushSettings, prepared: &PreparedPush) -> Self {
         let draft = prepared.draft.clone();
         Self {
@@ -71,9 +104,7 @@ impl SavedPlan {
 /// # Errors
 /// When the file cannot be written.
 pub fn write(path: &Path, saved: &SavedPlan) -> Result<(), Error> {
-    let mut text = serde_json::to_string_pretty(saved).expect("a plan has only string keys");
-    text.push('\n');
-    files::write(path, &text).map_err(|error| {
+    files::write(path, &saved.encode()).map_err(|error| {
         Error::usage(format!("cannot write the plan to `{}`", path.display())).caused_by(error)
     })
 }
@@ -84,10 +115,11 @@ pub fn read(path: &Path) -> Result<SavedPlan, Error> {
     let unreadable = || Error::usage(format!("cannot read the plan in `{}`", path.display()));
     let hint = "save one with `sitepush plan --out FILE`";
     let text = files::read(path).map_err(|error| unreadable().with_hint(hint).caused_by(error))?;
-    let saved: SavedPlan =
-        serde_json::from_str(&text).map_err(|error| unreadable().with_hint(hint).caused_by(error))?;
-    if saved.schema != SCHEMA {
-        return Err(unreadable().with_hint("it was saved by another version of sitepush: plan again"));
-    }
-    Ok(saved)
+    SavedPlan::decode(&text).map_err(|error| {
+        let hint = match &error {
+            PlanFileError::OtherFormat { .. } => "plan again",
+            PlanFileError::Json(_) => hint,
+        };
+        unreadable().with_hint(hint).caused_by(error)
+    })
 }

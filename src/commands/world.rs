@@ -175,9 +175,7 @@ async fn read_orphans(connected: &Connected, world: &World, listing: &Listing) -
     let found = world.lock.as_ref().filter(|found| found.unfinished_releases().next().is_some());
     let Some(found) = found else { return Ok(Orphans::default()) };
     let Some(file) = connected.bucket.get_state(INTENT_FILE).await? else { return Ok(Orphans::default()) };
-    // One that cannot be read was not ours to begin with: then nothing is known to be an orphan, and nothing goes.
-    let intent: Option<Intent> = serde_json::from_slice(&file.bytes).ok();
     let is_unfinished = |intent: &Intent| found.unfinished_releases().any(|id| *id == intent.release_id);
-    let orphans = intent.filter(is_unfinished).zip(file.last_modified);
+    let orphans = Intent::decode(&file.bytes).filter(is_unfinished).zip(file.last_modified);
     Ok(orphans.map(|(intent, written_at)| intent.orphans(written_at, listing)).unwrap_or_default())
 }

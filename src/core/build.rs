@@ -3,6 +3,7 @@
 //! Pure. A key that came back with other bytes under a fingerprinted name is found here, before its headers are
 //! decided.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use super::headers::ObjectHeaders;
 use super::inventory::{LocalFile, LocalInventory, Packing};
 use super::key::ObjectKey;
 use super::manifest::Manifest;
+use super::object_class::ObjectClass;
 
 /// A file of the build, hashed and not yet classified.
 #[derive(Clone, Debug)]
@@ -36,7 +38,7 @@ pub struct UnclassifiedFile {
 #[derive(Clone, Debug, Default)]
 pub struct ClassifiedBuild {
     pub inventory: LocalInventory,
-    /// Keys that were published as immutable, by their name or by a rule, and come with other bytes.
+    /// Keys that were published under a hashed name, or as immutable by a rule, and come with other bytes.
     pub newly_demoted: Vec<ObjectKey>,
 }
 
@@ -100,19 +102,22 @@ fn beside_plain_siblings(files: &[UnclassifiedFile]) -> HashSet<ObjectKey> {
     siblings.iter().filter(|(_, plain)| there.contains(plain)).map(|(key, _)| (*key).clone()).collect()
 }
 
-/// Whether an immutable object was published under this key with other bytes, live or kept for open pages.
+/// Whether an object that was not to change was published under this key with other bytes, live or kept for open pages.
 fn has_other_bytes(file: &UnclassifiedFile, manifest: Option<&Manifest>) -> bool {
     let Some(manifest) = manifest else { return false };
     let published =
         manifest.objects.get(&file.key).or_else(|| manifest.stale.get(&file.key).map(|stale| &stale.object));
-    published.is_some_and(|object| object.headers.is_immutable() && object.sha256 != file.sha256)
+    published.is_some_and(|object| {
+        let is_lasting = object.headers.is_immutable() || object.class == ObjectClass::Fingerprinted;
+        is_lasting && object.sha256 != file.sha256
+    })
 }
 
 /// Shares equal values: a site has thousands of files and a handful of header sets.
 #[derive(Default)]
 struct Interner {
     headers: HashMap<ObjectHeaders, Arc<ObjectHeaders>>,
-    texts: BTreeMap<String, Arc<str>>,
+    texts: BTreeMap<Cow<'static, str>, Arc<str>>,
 }
 
 impl Interner {
@@ -120,7 +125,7 @@ impl Interner {
         Arc::clone(self.headers.entry(headers).or_insert_with_key(|headers| Arc::new(headers.clone())))
     }
 
-    fn text(&mut self, text: String) -> Arc<str> {
-        Arc::clone(self.texts.entry(text).or_insert_with_key(|text| Arc::from(text.as_str())))
+    fn text(&mut self, text: Cow<'static, str>) -> Arc<str> {
+        Arc::clone(self.texts.entry(text).or_insert_with_key(|text| Arc::from(text.as_ref())))
     }
 }

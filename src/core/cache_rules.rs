@@ -3,6 +3,8 @@
 //!
 //! Pure. The one thing that no rule can do is to make a key immutable that is known or bound to change.
 
+use std::borrow::Cow;
+
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::compressed_form::{IDENTITY, compressed, precompressed};
@@ -134,8 +136,8 @@ pub struct Classified {
     pub headers: ObjectHeaders,
     pub class: ObjectClass,
     /// Which rule gave the cache control.
-    pub rule: String,
-    pub reason: String,
+    pub rule: Cow<'static, str>,
+    pub reason: Cow<'static, str>,
     pub warning: Option<String>,
 }
 
@@ -187,7 +189,7 @@ impl CacheRules {
         key: &ObjectKey,
         seen: Seen<'_>,
         is_fingerprinted: bool,
-        why: &str,
+        why: &'static str,
         is_demoted: bool,
     ) -> Classified {
         let told_encoding = self.told_encoding(key);
@@ -197,7 +199,8 @@ impl CacheRules {
         let is_html = content_type.starts_with("text/html");
         let may_be_immutable = is_fingerprinted && !is_demoted && !is_html && !is_service_worker(key);
         let chosen = self.cache_control(key, may_be_immutable, why, is_demoted);
-        let class = if may_be_immutable && chosen.text.contains("immutable") {
+        // However long a rule has it cached: pages that are open may ask for it after it left the build.
+        let class = if may_be_immutable {
             ObjectClass::Fingerprinted
         } else {
             ObjectClass::of_lasting_name(key, is_html)
@@ -245,7 +248,13 @@ impl CacheRules {
         by_rule.or_else(by_file).unwrap_or_else(|| content_type::derive(underlying, first_bytes))
     }
 
-    fn cache_control(&self, key: &ObjectKey, may_be_immutable: bool, why: &str, is_demoted: bool) -> Chosen {
+    fn cache_control(
+        &self,
+        key: &ObjectKey,
+        may_be_immutable: bool,
+        why: &'static str,
+        is_demoted: bool,
+    ) -> Chosen {
         let by_rule = self.matching(key).find_map(|rule| {
             let text = rule.rule.cache_control.clone()?;
             Some((text, rule.name.clone(), rule.names_exactly(key)))
@@ -257,7 +266,12 @@ impl CacheRules {
         if let Some((text, rule, is_exact)) = by_rule.or_else(by_file) {
             let is_unsafe = text.contains("immutable") && !may_be_immutable && (!is_exact || is_demoted);
             if !is_unsafe {
-                return Chosen { text, reason: format!("{rule} says so"), rule, warning: None };
+                return Chosen {
+                    text,
+                    reason: format!("{rule} says so").into(),
+                    rule: rule.into(),
+                    warning: None,
+                };
             }
             let warning = format!(
                 "{rule} calls `{key}` immutable, but {}; it is revalidated instead",
@@ -315,8 +329,8 @@ impl CacheRules {
 
 struct Chosen {
     text: String,
-    rule: String,
-    reason: String,
+    rule: Cow<'static, str>,
+    reason: Cow<'static, str>,
     warning: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! The manifest that a run leaves behind, from its plan and what the bucket answered.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -52,8 +53,13 @@ pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
                 sha256: wanted.sha256,
                 e_tag,
                 version_id,
-                headers: std::sync::Arc::clone(wanted.headers),
+                headers: Arc::clone(wanted.headers),
                 class: wanted.class,
+            };
+            let known = input.previous.and_then(|manifest| manifest.objects.get(*key));
+            let object = match known {
+                Some(known) if **known == object => Arc::clone(known),
+                _ => Arc::new(object),
             };
             ((*key).clone(), object)
         })

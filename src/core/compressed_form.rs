@@ -37,6 +37,10 @@ pub fn precompressed(
     has_plain_sibling: bool,
     told_encoding: Option<&str>,
 ) -> Option<(ObjectKey, &'static str)> {
+    if key.extension().as_deref() == Some("svgz") {
+        // A drawing that is compressed and stands for itself.
+        return told_encoding.is_none_or(|told| told == "gzip").then(|| (key.clone(), "gzip"));
+    }
     let (underlying, encoding) = compressed(key)?;
     let extension = underlying.extension()?;
     let is_form = match told_encoding {

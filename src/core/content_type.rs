@@ -2,23 +2,28 @@
 
 use super::key::ObjectKey;
 
-/// What `mime_guess` has no entry for, or one that browsers or CloudFront's list of compressible types dislike.
+/// What sites are made of; what `mime_guess` has no entry for, or one that browsers or CloudFront's list of compressible
+/// types dislike.
 ///
 /// Source: the IANA registry, the HTML standard (text/javascript), and "File types that CloudFront compresses" of the
 /// CloudFront guide.
-const OVERRIDES: &[(&str, &str)] = &[
+const KNOWN: &[(&str, &str)] = &[
     ("apk", "application/vnd.android.package-archive"),
     ("atom", "application/atom+xml"),
     ("avif", "image/avif"),
     ("bin", "application/octet-stream"),
     ("cjs", "text/javascript"),
+    ("css", "text/css"),
     ("csv", "text/csv"),
     ("dat", "application/octet-stream"),
     ("eot", "application/vnd.ms-fontobject"),
     ("geojson", "application/geo+json"),
+    ("gif", "image/gif"),
     ("glb", "model/gltf-binary"),
     ("gltf", "model/gltf+json"),
     ("gz", "application/gzip"),
+    ("htm", "text/html"),
+    ("html", "text/html"),
     ("ico", "image/vnd.microsoft.icon"),
     ("ics", "text/calendar"),
     ("jpeg", "image/jpeg"),
@@ -36,6 +41,8 @@ const OVERRIDES: &[(&str, &str)] = &[
     ("opus", "audio/ogg"),
     ("otf", "font/otf"),
     ("pagefind", "application/octet-stream"),
+    ("pdf", "application/pdf"),
+    ("png", "image/png"),
     ("rss", "application/rss+xml"),
     ("svg", "image/svg+xml"),
     ("svgz", "image/svg+xml"),
@@ -79,8 +86,8 @@ pub fn derive(key: &ObjectKey, first_bytes: &[u8]) -> String {
 }
 
 fn of_extension(extension: &str) -> String {
-    if let Ok(index) = OVERRIDES.binary_search_by_key(&extension, |(name, _)| name) {
-        return OVERRIDES[index].1.to_owned();
+    if let Ok(index) = KNOWN.binary_search_by_key(&extension, |(name, _)| name) {
+        return KNOWN[index].1.to_owned();
     }
     mime_guess::from_ext(extension).first_or_octet_stream().essence_str().to_owned()
 }
@@ -88,7 +95,7 @@ fn of_extension(extension: &str) -> String {
 /// Text is UTF-8 unless somebody says otherwise; JSON, manifests and SVG say so themselves.
 fn with_charset(content_type: &str) -> String {
     if content_type.starts_with("text/") {
-        format!("{content_type}; charset=utf-8")
+        [content_type, "; charset=utf-8"].concat()
     } else {
         content_type.to_owned()
     }
@@ -152,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_table_is_sorted_so_that_it_can_be_searched() {
-        assert!(OVERRIDES.is_sorted_by_key(|(extension, _)| *extension));
+        assert!(KNOWN.is_sorted_by_key(|(extension, _)| *extension));
     }
 
     #[test]

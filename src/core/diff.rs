@@ -273,8 +273,9 @@ impl Changes {
                 if stale.is_due && context.is_pruned {
                     continue;
                 }
-                let reason = if stale.is_due { Reason::StillDue } else { Reason::GraceEnded };
-                self.add_leaver(key, seen(key, stale.clone(), remote), reason, context);
+                let leaver = seen(key, stale.clone(), remote);
+                let reason = reason_to_go(&leaver, remote.drift.get(key));
+                self.add_leaver(key, leaver, reason, context);
             }
         }
         for key in remote.orphans.keys.iter().filter(|key| !desired.contains_key(*key)) {
@@ -306,9 +307,9 @@ impl Changes {
     }
 }
 
-fn fresh_leaver(object: &StoredObject, manifest: &Manifest, context: &DiffContext<'_>) -> StaleObject {
+fn fresh_leaver(object: &Arc<StoredObject>, manifest: &Manifest, context: &DiffContext<'_>) -> StaleObject {
     StaleObject {
-        object: object.clone(),
+        object: Arc::clone(object),
         last_release: manifest.release.id.clone(),
         left_at: context.now,
         is_due: false,
@@ -319,11 +320,25 @@ fn fresh_leaver(object: &StoredObject, manifest: &Manifest, context: &DiffContex
 /// What is kept, as far as the bucket was seen to differ from the record.
 fn seen(key: &ObjectKey, mut stale: StaleObject, remote: &RemoteState) -> StaleObject {
     match (remote.drift.get(key), remote.objects.get(key)) {
-        (Some(Drift::Headers), Some(there)) => stale.object.headers = Arc::clone(&there.headers),
+        (Some(Drift::Headers), Some(there)) => {
+            Arc::make_mut(&mut stale.object).headers = Arc::clone(&there.headers);
+        }
         (Some(Drift::Missing | Drift::Bytes), _) => stale.has_drifted = true,
         _ => {}
     }
     stale
+}
+
+/// Why an object goes that left the build earlier. What somebody stored over it may be cached as well, and nothing that
+/// is owed names that copy: it has neither the tags nor the immutability of what was published.
+fn reason_to_go(stale: &StaleObject, drift: Option<&Drift>) -> Reason {
+    match drift {
+        Some(Drift::Bytes | Drift::Foreign) => Reason::Drifted("somebody stored other bytes".into()),
+        Some(Drift::Headers) => Reason::Drifted("its headers were changed".into()),
+        None if stale.has_drifted => Reason::Drifted("somebody stored other bytes".into()),
+        None | Some(Drift::Missing) if stale.is_due => Reason::StillDue,
+        None | Some(Drift::Missing) => Reason::GraceEnded,
+    }
 }
 
 fn deletion(key: &ObjectKey, reason: Reason, class: ObjectClass, size_bytes: u64) -> Change {

@@ -2,10 +2,8 @@
 //!
 //! Pure. Decides which lines mean something to S3; what it cannot carry is told, not dropped in silence.
 
-use globset::{GlobBuilder, GlobMatcher};
-
 use super::headers::problem_with;
-use super::key::ObjectKey;
+use super::key::{MAX_KEY_BYTES, ObjectKey};
 
 /// A parsed `_headers` file.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +22,7 @@ pub struct HeadersRule {
     pub line: usize,
     /// Lower-case names with their values, in the file's order.
     pub headers: Vec<(String, String)>,
-    matcher: GlobMatcher,
+    path: PathPattern,
 }
 
 /// Why a `_headers` file cannot be read.
@@ -35,19 +33,22 @@ pub struct HeadersFileError {
     pub problem: String,
 }
 
+/// Twice the length of the longest key: what is longer matches nothing, and may be too large to be compiled.
+const MAX_PATTERN_BYTES: usize = 2 * MAX_KEY_BYTES;
+
 /// The headers that S3 stores with an object.
 const CARRIED: &[&str] =
     &["cache-control", "content-type", "content-disposition", "content-language", "content-encoding"];
 
 impl HeadersFile {
     /// Parses the text. A pattern stands at the beginning of a line, its headers are indented below it; `#` begins a
-    /// comment line. `*` in a pattern stands for anything, `:name` for one segment.
+    /// comment line. `*` in a pattern stands for anything, `:name` for one segment. A byte order mark is passed over.
     ///
     /// # Errors
     /// With the line, when a header has no pattern above it or no `name: value`.
     pub fn parse(text: &str) -> Result<Self, HeadersFileError> {
         let mut file = Self::default();
-        for (index, raw) in text.lines().enumerate() {
+        for (index, raw) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let line = index + 1;
             let content = raw.trim();
             if content.is_empty() || content.starts_with('#') {
@@ -94,23 +95,24 @@ impl HeadersFile {
 
 impl HeadersRule {
     fn new(line: usize, pattern: &str) -> Result<Self, HeadersFileError> {
-        let error = |problem: String| HeadersFileError { line, problem };
         if !pattern.starts_with('/') {
-            return Err(error(format!("`{pattern}` is not a path: it must start with `/`")));
+            let problem = format!("`{pattern}` is not a path: it must start with `/`");
+            return Err(HeadersFileError { line, problem });
         }
-        let glob: Vec<String> = pattern.trim_start_matches('/').split('/').map(glob_segment).collect();
-        let matcher = GlobBuilder::new(&glob.join("/"))
-            .literal_separator(true)
-            .build()
-            .map_err(|_| error(format!("`{pattern}` is not a pattern")))?
-            .compile_matcher();
-        Ok(Self { pattern: pattern.to_owned(), line, headers: Vec::new(), matcher })
+        if pattern.len() > MAX_PATTERN_BYTES {
+            let length = pattern.len();
+            let problem =
+                format!("a path of {length} bytes is longer than any key; {MAX_PATTERN_BYTES} are allowed");
+            return Err(HeadersFileError { line, problem });
+        }
+        let path = PathPattern::parse(pattern.trim_start_matches('/'));
+        Ok(Self { pattern: pattern.to_owned(), line, headers: Vec::new(), path })
     }
 
     /// Whether the rule speaks of the key: by its own path, or for a page by its clean one.
     pub fn matches(&self, key: &ObjectKey) -> bool {
         let name = key.as_str();
-        if self.matcher.is_match(name) {
+        if self.path.matches(name) {
             return true;
         }
         let clean = match name.strip_suffix("index.html") {
@@ -120,30 +122,85 @@ impl HeadersRule {
                 None => return false,
             },
         };
-        self.matcher.is_match(clean) || self.matcher.is_match(clean.trim_end_matches('/'))
+        self.path.matches(clean) || self.path.matches(clean.trim_end_matches('/'))
     }
 }
 
-/// `:name` is one segment; a segment that is `*` takes in the rest; other characters stand for themselves.
-fn glob_segment(segment: &str) -> String {
-    if segment == "*" {
-        return "**".into();
+/// A path with `*` for anything, folders included, wherever it stands, and `:name` for one segment.
+///
+/// Source: Cloudflare Pages, "Headers" (splats are greedy and match all characters); Netlify, "Custom headers".
+#[derive(Clone, Debug)]
+struct PathPattern {
+    /// What stands between the stars: one more than there are stars.
+    blocks: Vec<Vec<Piece>>,
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Text(String),
+    Segment,
+}
+
+impl PathPattern {
+    /// `pattern` has no leading `/`.
+    fn parse(pattern: &str) -> Self {
+        let mut pieces = Vec::new();
+        for (index, segment) in pattern.split('/').enumerate() {
+            if index > 0 {
+                pieces.push(Piece::Text("/".into()));
+            }
+            pieces.push(if is_placeholder(segment) { Piece::Segment } else { Piece::Text(segment.into()) });
+        }
+        Self { blocks: cut_at_stars(pieces) }
     }
-    if segment
-        .strip_prefix(':')
-        .is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
-    {
-        return "*".into();
+
+    /// Each block is looked for where it comes first: the others lose nothing by that.
+    fn matches(&self, path: &str) -> bool {
+        let (first, others) = self.blocks.split_first().expect("there is a block before the first star");
+        let Some(mut at) = length_of(first, path) else { return false };
+        let Some((last, middle)) = others.split_last() else { return at == path.len() };
+        let starts = |at: usize| (at..=path.len()).filter(|at| path.is_char_boundary(*at));
+        for block in middle {
+            let found = starts(at).find_map(|at| Some(at + length_of(block, &path[at..])?));
+            let Some(end) = found else { return false };
+            at = end;
+        }
+        starts(at).any(|at| length_of(last, &path[at..]) == Some(path.len() - at))
     }
-    segment
-        .chars()
-        .map(|character| match character {
-            '?' | '[' | ']' | '{' | '}' | '!' => format!("[{character}]"),
-            '\\' => "\\\\".to_owned(),
-            other => other.to_string(),
-        })
-        .collect::<String>()
-        .replace("[!]", "!")
+}
+
+fn is_placeholder(segment: &str) -> bool {
+    let name = segment.strip_prefix(':').unwrap_or_default();
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn cut_at_stars(pieces: Vec<Piece>) -> Vec<Vec<Piece>> {
+    let mut blocks = vec![Vec::new()];
+    for piece in pieces {
+        let Piece::Text(text) = &piece else {
+            blocks.last_mut().expect("never empty").push(piece);
+            continue;
+        };
+        for (index, part) in text.split('*').enumerate() {
+            if index > 0 {
+                blocks.push(Vec::new());
+            }
+            blocks.last_mut().expect("never empty").push(Piece::Text(part.to_owned()));
+        }
+    }
+    blocks
+}
+
+/// How much of the beginning of `path` the pieces take in; none when it does not begin so.
+fn length_of(pieces: &[Piece], path: &str) -> Option<usize> {
+    let rest = pieces.iter().try_fold(path, |rest, piece| match piece {
+        Piece::Text(text) => rest.strip_prefix(text.as_str()),
+        Piece::Segment => {
+            let end = rest.find('/').unwrap_or(rest.len());
+            (end > 0).then(|| &rest[end..])
+        }
+    })?;
+    Some(path.len() - rest.len())
 }
 
 #[cfg(test)]
@@ -172,10 +229,46 @@ mod tests {
     }
 
     #[test]
+    fn a_star_takes_in_anything_wherever_it_stands() {
+        let matches = |pattern: &str, name: &str| {
+            let file = HeadersFile::parse(&format!("{pattern}\n  cache-control: no-store")).expect("parses");
+            file.rules[0].matches(&key(name))
+        };
+        for (pattern, name) in [
+            ("/*.css", "style.css"),
+            ("/*.css", "a/b/style.css"),
+            ("/fonts/*.woff2", "fonts/inter/latin.woff2"),
+            ("/*/img/*-large.png", "de/blog/img/x/a-large.png"),
+            ("/:lang/*", "de/x/y.png"),
+            ("/a?b[c]{d}", "a?b[c]{d}"),
+            ("/*x/:name/end", "xx/x/a/end"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("/*.css", "style.css.map"),
+            ("/fonts/*.woff2", "other/fonts/a.woff2"),
+            ("/:lang/*", "x.png"),
+            ("/*/img/*", "img/a.png"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
     fn mistakes_name_their_line() {
         for (text, line) in [("  a: b", 1), ("/x\n  nonsense", 2), ("x\n", 1), ("/x\n  a b: c", 2)] {
             assert_eq!(HeadersFile::parse(text).expect_err(text).line, line);
         }
+    }
+
+    #[test]
+    fn a_path_longer_than_any_key_is_refused_and_not_compiled() {
+        let error = HeadersFile::parse(&format!("/{}", "*a".repeat(500_000))).expect_err("too long");
+        assert_eq!(
+            error.to_string(),
+            "line 1: a path of 1000001 bytes is longer than any key; 2048 are allowed"
+        );
     }
 
     proptest! {

@@ -147,15 +147,11 @@ pub struct ListedObject {
 /// What a listing told, by key. State under `.sitepush/` and keys that no build can have are left out.
 pub type Listing = BTreeMap<ObjectKey, ListedObject>;
 
-/// The listed keys that are not among `known`. Another target's part of the bucket (below a prefix that has a manifest
-/// of its own) is none of ours, and so not unknown either.
+/// The listed keys that are not among `known`. Another target's part of the bucket (below a prefix that has state of its
+/// own, be it only the lock of a first push) is none of ours, and so not unknown either.
 pub fn unknown_keys(listing: Listing, is_known: impl Fn(&ObjectKey) -> bool) -> Vec<ObjectKey> {
-    const MARK: &str = "/.sitepush/manifest.json.gz";
-    let others: Vec<String> = listing
-        .keys()
-        .filter_map(|key| key.as_str().strip_suffix(MARK))
-        .map(|prefix| format!("{prefix}/"))
-        .collect();
+    let states = listing.keys().filter_map(|key| key.as_str().split_once("/.sitepush/"));
+    let others: BTreeSet<String> = states.map(|(prefix, _)| format!("{prefix}/")).collect();
     let is_others = |key: &ObjectKey| others.iter().any(|prefix| key.as_str().starts_with(prefix.as_str()));
     listing.into_keys().filter(|key| !is_known(key) && !is_others(key)).collect()
 }
@@ -174,7 +170,7 @@ pub struct Orphans {
 #[derive(Clone, Debug, Default)]
 pub struct RemoteState {
     /// What stands under each key, live or kept for open pages.
-    pub objects: BTreeMap<ObjectKey, StoredObject>,
+    pub objects: BTreeMap<ObjectKey, Arc<StoredObject>>,
     /// Keys that differ from the manifest. Those with other bytes or none are absent from `objects`.
     pub drift: BTreeMap<ObjectKey, Drift>,
     /// What an unfinished push made and no manifest names.
@@ -220,7 +216,7 @@ impl RemoteState {
             }
             if let Some(headers) = seen_headers.get(key).filter(|headers| **headers != *object.headers) {
                 drift.insert(key.clone(), Drift::Headers);
-                object.headers = Arc::new(headers.clone());
+                Arc::make_mut(object).headers = Arc::new(headers.clone());
             }
             true
         });
@@ -231,15 +227,15 @@ impl RemoteState {
 mod tests {
     use super::*;
 
-    fn stored(e_tag: &str) -> StoredObject {
-        StoredObject {
+    fn stored(e_tag: &str) -> Arc<StoredObject> {
+        Arc::new(StoredObject {
             size_bytes: 1,
             sha256: Sha256Digest([0; 32]),
             e_tag: e_tag.into(),
             version_id: None,
             headers: Arc::default(),
             class: ObjectClass::Other,
-        }
+        })
     }
 
     #[test]

@@ -92,6 +92,12 @@ impl ObjectKey {
         (!stem.is_empty() && !extension.is_empty()).then(|| extension.to_ascii_lowercase())
     }
 
+    /// Whether [`Self::extension`] gives one.
+    pub fn has_extension(&self) -> bool {
+        let parts = self.file_name().rsplit_once('.');
+        parts.is_some_and(|(stem, extension)| !stem.is_empty() && !extension.is_empty())
+    }
+
     /// Whether this is an HTML page by its name (`.html`, `.htm`, `.xhtml`).
     pub fn is_page(&self) -> bool {
         let extension = self.file_name().rsplit_once('.').filter(|(stem, _)| !stem.is_empty());

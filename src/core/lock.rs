@@ -99,6 +99,11 @@ impl LockRecord {
         Self { schema: SCHEMA, state, settlement }
     }
 
+    /// JSON for people to read.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec_pretty(self).expect("a lock record has only string keys")
+    }
+
     /// Reads a record; what a newer version wrote is not guessed at.
     ///
     /// # Errors
@@ -246,8 +251,7 @@ mod tests {
     #[test]
     fn a_record_survives_encode_and_decode() {
         let record = held(100).record;
-        let text = serde_json::to_string(&record).expect("encodes");
-        assert_eq!(LockRecord::decode(text.as_bytes()).expect("decodes"), record);
+        assert_eq!(LockRecord::decode(&record.encode()).expect("decodes"), record);
     }
 
     #[test]

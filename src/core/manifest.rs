@@ -4,11 +4,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{BufWriter, Read as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::digest::Sha256Digest;
 use super::edge_settings::EdgeSettings;
@@ -22,6 +22,13 @@ pub const SCHEMA: u32 = 1;
 
 /// Releases whose summaries a manifest carries, the live one included. Older records are removed from the bucket.
 pub const HISTORY_LENGTH: usize = 50;
+
+/// Unpacked, a manifest has some 250 bytes for each object: four million fit. What unpacks to more was not written by
+/// sitepush, and a few kilobytes could unpack to more than the machine's memory.
+const MAX_JSON_BYTES: u64 = 1 << 30;
+
+/// Given to the compressor at a time.
+const PIECE_BYTES: usize = 32 << 10;
 
 /// An object as it stands in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +46,7 @@ pub struct StoredObject {
 /// An object that left the build but is still in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaleObject {
-    pub object: StoredObject,
+    pub object: Arc<StoredObject>,
     /// The last release that referred to it.
     pub last_release: ReleaseId,
     /// When it left the build.
@@ -105,7 +112,8 @@ pub struct Capabilities {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     pub release: ReleaseSummary,
-    pub objects: BTreeMap<ObjectKey, StoredObject>,
+    /// Shared: most objects stand in the live record, in what is known of the bucket, and in the next record.
+    pub objects: BTreeMap<ObjectKey, Arc<StoredObject>>,
     pub stale: BTreeMap<ObjectKey, StaleObject>,
     /// Keys that look fingerprinted but were seen with other bytes: never immutable again. The value is the
     /// release that found it.
@@ -130,6 +138,8 @@ pub enum ManifestError {
     TooNew { found: u32 },
     #[error("the manifest cannot be unpacked")]
     Gzip(#[source] std::io::Error),
+    #[error("the manifest unpacks to more than {limit_bytes} bytes")]
+    TooLarge { limit_bytes: u64 },
     #[error("the manifest cannot be read")]
     Json(#[source] serde_json::Error),
     #[error("object `{key}` names header set {index}, which is not there")]
@@ -141,7 +151,7 @@ impl ManifestError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::TooNew { .. } => "use the newest sitepush; `sitepush --version` tells which one this is",
-            Self::Gzip(_) | Self::Json(_) | Self::HeaderSet { .. } => {
+            Self::Gzip(_) | Self::TooLarge { .. } | Self::Json(_) | Self::HeaderSet { .. } => {
                 "copy the newest file of `.sitepush/releases/` over it, then push with `--verify-remote`"
             }
         }
@@ -157,44 +167,42 @@ impl Manifest {
     }
 
     /// Gzipped JSON; equal manifests give equal bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut header_sets = HeaderSets::default();
-        let document = Document {
+    pub fn encode<'a>(&'a self) -> Vec<u8> {
+        let stored = self.objects.values().chain(self.stale.values().map(|stale| &stale.object));
+        let header_sets = HeaderSets::of(stored);
+        let document = WrittenDocument {
             schema: SCHEMA,
-            tool: concat!("sitepush ", env!("CARGO_PKG_VERSION")).into(),
-            layout: "in-place".into(),
-            objects: self
-                .objects
-                .iter()
-                .map(|(key, object)| (key.clone(), header_sets.pack(object)))
-                .collect(),
-            stale: self
-                .stale
-                .iter()
-                .map(|(key, stale)| {
-                    let packed = PackedStale {
-                        object: header_sets.pack(&stale.object),
-                        last_release: stale.last_release.clone(),
-                        left_at: stale.left_at,
-                        is_due: stale.is_due,
-                        has_drifted: stale.has_drifted,
-                    };
-                    (key.clone(), packed)
-                })
-                .collect(),
-            release: self.release.clone(),
-            demoted: self.demoted.clone(),
-            history: self.history.clone(),
-            owed: self.owed.clone(),
-            distributions: self.distributions.clone(),
-            edge_settings: self.edge_settings.clone(),
+            tool: concat!("sitepush ", env!("CARGO_PKG_VERSION")),
+            layout: "in-place",
+            release: &self.release,
             capabilities: self.capabilities,
             unseen_since: self.unseen_since,
-            header_sets: header_sets.sets,
+            distributions: &self.distributions,
+            edge_settings: self.edge_settings.as_ref(),
+            owed: &self.owed,
+            history: &self.history,
+            demoted: &self.demoted,
+            header_sets: &header_sets.sets,
+            objects: PackedMap {
+                entries: &self.objects,
+                pack: |object: &'a Arc<StoredObject>| header_sets.pack(object),
+            },
+            stale: PackedMap {
+                entries: &self.stale,
+                pack: |stale: &'a StaleObject| PackedStale {
+                    object: header_sets.pack(&stale.object),
+                    last_release: Cow::Borrowed(&stale.last_release),
+                    left_at: stale.left_at,
+                    is_due: stale.is_due,
+                    has_drifted: stale.has_drifted,
+                },
+            },
         };
-        let mut encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(4));
-        serde_json::to_writer(&mut encoder, &document).expect("a manifest has only string keys");
-        encoder.flush().expect("writing to memory does not fail");
+        let encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(4));
+        // JSON comes in pieces of a few bytes, and each that reaches the compressor costs as much as a thousand.
+        let mut writer = BufWriter::with_capacity(PIECE_BYTES, encoder);
+        serde_json::to_writer(&mut writer, &document).expect("a manifest has only string keys");
+        let encoder = writer.into_inner().expect("writing to memory does not fail");
         encoder.finish().expect("writing to memory does not fail")
     }
 
@@ -203,8 +211,7 @@ impl Manifest {
     /// # Errors
     /// When the bytes are not gzipped JSON of a known format.
     pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let mut json = Vec::new();
-        flate2::read::GzDecoder::new(bytes).read_to_end(&mut json).map_err(ManifestError::Gzip)?;
+        let json = unpack(bytes, MAX_JSON_BYTES)?;
         let document = match serde_json::from_slice::<Document<'_>>(&json) {
             Ok(document) if document.schema <= SCHEMA => document,
             other => return Err(unreadable(&json, other.err())),
@@ -213,12 +220,13 @@ impl Manifest {
         let mut objects = BTreeMap::new();
         for (key, packed) in document.objects {
             let object = packed.unpack(&key, &sets)?;
-            objects.insert(key, object);
+            objects.insert(key, Arc::new(object));
         }
         let mut stale = BTreeMap::new();
         for (key, packed) in document.stale {
             let PackedStale { object, last_release, left_at, is_due, has_drifted } = packed;
-            let object = object.unpack(&key, &sets)?;
+            let object = Arc::new(object.unpack(&key, &sets)?);
+            let last_release = last_release.into_owned();
             stale.insert(key, StaleObject { object, last_release, left_at, is_due, has_drifted });
         }
         Ok(Self {
@@ -236,6 +244,17 @@ impl Manifest {
     }
 }
 
+/// The bytes that were packed, if they are not more than `limit_bytes`.
+fn unpack(bytes: &[u8], limit_bytes: u64) -> Result<Vec<u8>, ManifestError> {
+    let mut json = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(bytes).take(limit_bytes + 1);
+    decoder.read_to_end(&mut json).map_err(ManifestError::Gzip)?;
+    if json.len() as u64 > limit_bytes {
+        return Err(ManifestError::TooLarge { limit_bytes });
+    }
+    Ok(json)
+}
+
 /// Why a document is not one that this version reads: first of all because it is from a newer one.
 fn unreadable(json: &[u8], error: Option<serde_json::Error>) -> ManifestError {
     let schema = serde_json::from_slice(json).map(|Schema { schema }| schema);
@@ -251,18 +270,17 @@ struct Schema {
     schema: u32,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What is read. [`WrittenDocument`] is the same document as it is written, in this order.
+#[derive(Deserialize)]
 struct Document<'a> {
     schema: u32,
-    tool: String,
-    layout: String,
     release: ReleaseSummary,
     capabilities: Capabilities,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     unseen_since: Option<Timestamp>,
     #[serde(default)]
     distributions: BTreeMap<String, DistributionFacts>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     edge_settings: Option<EdgeSettings>,
     #[serde(default)]
     owed: Vec<OwedInvalidation>,
@@ -271,9 +289,43 @@ struct Document<'a> {
     #[serde(default)]
     demoted: BTreeMap<ObjectKey, ReleaseId>,
     header_sets: Vec<ObjectHeaders>,
+    #[serde(borrow)]
     objects: BTreeMap<ObjectKey, PackedObject<'a>>,
-    #[serde(default)]
+    #[serde(default, borrow)]
     stale: BTreeMap<ObjectKey, PackedStale<'a>>,
+}
+
+/// What is written, without a copy of the objects: a site may have a million.
+#[derive(Serialize)]
+struct WrittenDocument<'a, O: Serialize, S: Serialize> {
+    schema: u32,
+    tool: &'static str,
+    layout: &'static str,
+    release: &'a ReleaseSummary,
+    capabilities: Capabilities,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen_since: Option<Timestamp>,
+    distributions: &'a BTreeMap<String, DistributionFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edge_settings: Option<&'a EdgeSettings>,
+    owed: &'a [OwedInvalidation],
+    history: &'a [ReleaseSummary],
+    demoted: &'a BTreeMap<ObjectKey, ReleaseId>,
+    header_sets: &'a [Arc<ObjectHeaders>],
+    objects: O,
+    stale: S,
+}
+
+/// A map whose values are packed one by one as they are written.
+struct PackedMap<'a, V, F> {
+    entries: &'a BTreeMap<ObjectKey, V>,
+    pack: F,
+}
+
+impl<'a, V, P: Serialize, F: Fn(&'a V) -> P> Serialize for PackedMap<'a, V, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.entries.iter().map(|(key, value)| (key, (self.pack)(value))))
+    }
 }
 
 /// An object whose headers are an index: a site has thousands of objects and a handful of header sets.
@@ -290,9 +342,9 @@ struct PackedObject<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct PackedStale<'a> {
-    #[serde(flatten)]
+    #[serde(flatten, borrow)]
     object: PackedObject<'a>,
-    last_release: ReleaseId,
+    last_release: Cow<'a, ReleaseId>,
     left_at: Timestamp,
     #[serde(default)]
     is_due: bool,
@@ -316,26 +368,50 @@ impl PackedObject<'_> {
     }
 }
 
-#[derive(Default)]
 struct HeaderSets {
-    sets: Vec<ObjectHeaders>,
+    sets: Vec<Arc<ObjectHeaders>>,
     index: BTreeMap<Arc<ObjectHeaders>, usize>,
 }
 
 impl HeaderSets {
-    fn pack<'a>(&mut self, object: &'a StoredObject) -> PackedObject<'a> {
-        let next = self.sets.len();
-        let headers = *self.index.entry(Arc::clone(&object.headers)).or_insert(next);
-        if headers == next {
-            self.sets.push((*object.headers).clone());
+    fn of<'a>(objects: impl Iterator<Item = &'a Arc<StoredObject>>) -> Self {
+        let mut sets = Vec::new();
+        let mut index = BTreeMap::new();
+        for object in objects {
+            if !index.contains_key(&object.headers) {
+                index.insert(Arc::clone(&object.headers), sets.len());
+                sets.push(Arc::clone(&object.headers));
+            }
         }
+        Self { sets, index }
+    }
+
+    fn pack<'a>(&self, object: &'a StoredObject) -> PackedObject<'a> {
         PackedObject {
             size: object.size_bytes,
             sha256: object.sha256,
             etag: Cow::Borrowed(&object.e_tag),
             version: object.version_id.as_deref().map(Cow::Borrowed),
-            headers,
+            headers: self.index[&object.headers],
             class: object.class,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn what_unpacks_to_more_than_the_limit_is_refused_and_not_unpacked() {
+        let mut encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&vec![b' '; 8 << 20]).expect("writing to memory does not fail");
+        let bomb = encoder.finish().expect("writing to memory does not fail");
+        assert!(bomb.len() < 100_000, "{} bytes", bomb.len());
+        let refused = unpack(&bomb, 1000).expect_err("it is far more");
+        assert_eq!(refused.to_string(), "the manifest unpacks to more than 1000 bytes");
+        assert!(unpack(&bomb, 8 << 20).is_ok(), "the limit itself is allowed");
     }
 }

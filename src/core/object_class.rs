@@ -8,7 +8,8 @@ use super::key::ObjectKey;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObjectClass {
-    /// Its name changes with its content: written first, cached forever, kept after it left the build.
+    /// Its name changes with its content: written first, kept after it left the build, and immutable unless a rule says
+    /// otherwise.
     Fingerprinted,
     /// Scripts, images, data and all the rest under a lasting name.
     Other,

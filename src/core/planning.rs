@@ -3,6 +3,8 @@
 //! Pure. The order of the arguments' contents never matters.
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,7 +112,8 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
         .collect();
     let (debts, mut warnings) = debts(input, manifest);
     warnings.extend(input.warnings.iter().cloned());
-    warnings.extend(input.newly_demoted.iter().map(demotion_warning));
+    warnings.extend(input.newly_demoted.iter().map(|key| demotion_warning(key, manifest)));
+    warnings.extend(input.distributions.iter().filter_map(|(id, facts)| blindness_warning(id, facts, input)));
     let edge_settings = planned_edge_settings(input, manifest);
     let cost = estimate_cost(&changes, manifest.is_none(), &invalidations, edge_settings.as_ref());
     let stale = std::mem::take(&mut changes.stale);
@@ -202,12 +205,36 @@ fn planned_edge_settings(
     (!is_written).then(|| PlannedEdgeSettings { settings: settings.clone(), is_owed })
 }
 
-fn demotion_warning(key: &ObjectKey) -> String {
+fn demotion_warning(key: &ObjectKey, manifest: Option<&Manifest>) -> String {
+    let published = manifest.and_then(|manifest| {
+        manifest.objects.get(key).or_else(|| manifest.stale.get(key).map(|stale| &stale.object))
+    });
+    if published.is_some_and(|object| !object.headers.is_immutable()) {
+        return format!(
+            "`{key}` looks as if its name changed with its content and has other bytes now: it is never taken for \
+             immutable from now on, and its cached copies at the edge are dropped"
+        );
+    }
     format!(
         "`{key}` was published as immutable and has other bytes now: it is not immutable from now on and its cached \
          copies at the edge are dropped, but browsers that have it may show the old one for up to a year; give the \
          file another name if that matters"
     )
+}
+
+/// Nothing is invalidated on a distribution whose origin path leads elsewhere, and pages are cached for long.
+fn blindness_warning(id: &str, facts: &DistributionFacts, input: &PlanningInput<'_>) -> Option<String> {
+    let mapping = ViewerMapping { prefix: input.prefix.clone(), origin_path: facts.origin_path.clone() };
+    let is_seen =
+        input.desired.is_empty() || input.desired.keys().any(|key| mapping.viewer_path(key).is_some());
+    (!is_seen).then(|| {
+        format!(
+            "distribution {id} shows nothing of this target, so nothing is invalidated there: its origin path is \
+             `{}`, and the target's prefix is `{}`",
+            facts.origin_path,
+            input.prefix.as_str()
+        )
+    })
 }
 
 /// The invalidations of one distribution, in the order in which they are due.
@@ -275,6 +302,8 @@ fn change_kind(change: &Change, newly_demoted: &[ObjectKey]) -> Option<ChangeKin
     match (&change.action, &change.reason) {
         // New to the bucket, not to the caches: it was there, immutable, with other bytes.
         (_, Reason::New) if newly_demoted.contains(&change.key) => Some(ChangeKind::Updated),
+        // Not what was published, and so not right wherever it is cached.
+        (Action::Delete, Reason::Drifted(_)) => Some(ChangeKind::Deleted),
         // Nobody can have cached what was never there; an immutable object that goes is right wherever it is cached.
         (_, Reason::New) | (Action::Delete, _) if is_fingerprinted => None,
         // The invalidation is among the debts, as long as it was not made after the deletion.

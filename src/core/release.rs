@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 
 /// A release's name: `20261123T101530Z-1a2b3c4`. Sorts by time; the second part is the commit's beginning, or
@@ -18,9 +19,12 @@ pub struct ReleaseId(String);
 pub struct ReleaseIdError(String);
 
 impl ReleaseId {
-    /// Names a release made at `time` (UTC, cut to seconds) from `commit`.
+    /// Names a release made at `time` (UTC, cut to seconds) from `commit`. A hash comes from files that others may have
+    /// written (a record, a saved plan): what is no part of one is left out.
     pub fn derive(time: Timestamp, commit: Option<&Commit>) -> Self {
-        let commit = commit.map_or("nocommit", |commit| &commit.hash[..commit.hash.len().min(7)]);
+        let digits = commit.into_iter().flat_map(|commit| commit.hash.chars());
+        let digits: String = digits.filter(char::is_ascii_alphanumeric).take(7).collect();
+        let commit = if digits.is_empty() { "nocommit" } else { &digits };
         Self(format!("{}-{commit}", time.strftime("%Y%m%dT%H%M%SZ")))
     }
 
@@ -76,13 +80,27 @@ impl fmt::Debug for ReleaseId {
 /// The commit that a build was made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
-    /// 40 hex digits.
+    /// 40 hex digits, or 64 where the repository uses SHA-256.
+    #[serde(deserialize_with = "hash")]
     pub hash: String,
     /// When it was committed.
     pub time: Timestamp,
     /// Whether files differed from it when the build was published.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dirty: bool,
+}
+
+impl Commit {
+    /// Whether a text is a commit's hash, whole or shortened: it becomes a part of the release's id and an argument of
+    /// `git`, so it is nothing but digits.
+    pub fn is_hash(text: &str) -> bool {
+        (4..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+}
+
+fn hash<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if Commit::is_hash(&text) { Ok(text) } else { Err(D::Error::custom(format!("{text:?} is not a commit"))) }
 }
 
 /// How a release came about.
@@ -129,11 +147,42 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_that_is_none_still_gives_an_id() {
+        for (hash, id) in [
+            ("../../\u{e9}\u{20ac}\u{20ac}", "19700101T000000Z-nocommit"),
+            ("abc\u{e9}\u{20ac}/d", "19700101T000000Z-abcd"),
+        ] {
+            let commit = Commit { hash: hash.into(), time: Timestamp::UNIX_EPOCH, dirty: false };
+            let derived = ReleaseId::derive(Timestamp::UNIX_EPOCH, Some(&commit));
+            assert_eq!(derived.as_str(), id);
+            assert_eq!(ReleaseId::try_from(id.to_owned()), Ok(derived));
+        }
+    }
+
+    #[test]
     fn two_releases_of_one_second_have_two_names() {
         let id = ReleaseId::derive(Timestamp::UNIX_EPOCH, None);
         let second = id.clone().distinct_from(|taken| *taken == id);
         assert_eq!(second.as_str(), "19700101T000000Z-nocommit-2");
         assert!(id < second);
+    }
+
+    #[test]
+    fn only_hex_digits_are_a_commit() {
+        for hash in ["1a2b3c4", "9b932da0c1f5d1c4d7b3a6f1f6f6f2c5a4a3b2c1", &"0f".repeat(32)] {
+            assert!(Commit::is_hash(hash), "{hash}");
+        }
+        for text in [
+            "",
+            "1a",
+            "--all",
+            "HEAD",
+            "../../a",
+            "gpg: Signature made Tue 24 Nov 2026 10:00:00 AM",
+            &"0".repeat(65),
+        ] {
+            assert!(!Commit::is_hash(text), "{text}");
+        }
     }
 
     #[test]

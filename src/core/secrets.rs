@@ -77,6 +77,7 @@ const OVERLAP_BYTES: usize = 64;
 /// Looks for secrets in a stream of bytes.
 #[derive(Default)]
 pub struct SecretScanner {
+    /// The end of what came before, for what lies across the seam.
     tail: Vec<u8>,
     found: Vec<SecretKind>,
 }
@@ -147,11 +148,14 @@ impl Pattern {
     }
 }
 
-/// `PRIVATE KEY-----` after at most three words (`RSA`, `ENCRYPTED`, `OPENSSH`...).
+/// `PRIVATE KEY-----` (`PRIVATE KEY BLOCK-----` of OpenPGP) after at most three words (`RSA`, `ENCRYPTED`, `PGP`...).
 fn is_private_key_header(rest: &[u8]) -> bool {
     let header = &rest[..rest.len().min(40)];
-    memchr::memmem::find(header, b"PRIVATE KEY-----")
-        .is_some_and(|at| header[..at].iter().all(|byte| byte.is_ascii_uppercase() || *byte == b' '))
+    let is_word = |byte: &u8| byte.is_ascii_uppercase() || *byte == b' ';
+    memchr::memmem::find(header, b"PRIVATE KEY").is_some_and(|at| {
+        let end = &header[at + b"PRIVATE KEY".len()..];
+        header[..at].iter().all(is_word) && (end.starts_with(b"-----") || end.starts_with(b" BLOCK-----"))
+    })
 }
 
 /// Whether a file by this name holds secrets whatever is in it. `key` has `/` between segments.
@@ -187,6 +191,7 @@ mod tests {
         assert_eq!(found(&format!("key: '{}'", access_key())), [SecretKind::AwsAccessKey]);
         assert_eq!(found("-----BEGIN RSA PRIVATE KEY-----\nMII"), [SecretKind::PrivateKey]);
         assert_eq!(found("-----BEGIN PRIVATE KEY-----\nMII"), [SecretKind::PrivateKey]);
+        assert_eq!(found("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQO"), [SecretKind::PrivateKey]);
         assert_eq!(found(&format!("ghp_{}", "a1".repeat(18))), [SecretKind::GitHubToken]);
     }
 
@@ -196,6 +201,7 @@ mod tests {
             "AKIAIOSFODNN7EXAMPLE",
             "-----BEGIN CERTIFICATE-----",
             "-----BEGIN PUBLIC KEY-----",
+            "-----BEGIN PGP PUBLIC KEY BLOCK-----",
             "a word like AKIAsomething",
             "\"-----BEGIN \" + type + \" PRIVATE KEY-----\"",
             "xoxb- is how Slack tokens begin",

@@ -8,7 +8,9 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
+};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
@@ -16,6 +18,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::call::innermost;
 use super::clock::Clock;
+use super::xml;
 
 /// How to reach the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,15 +34,32 @@ pub struct Connection {
 /// Used where nothing names a region: the bucket's own is then found from the answer.
 const DEFAULT_REGION: &str = "us-east-1";
 
+/// One attempt at a call without a large body takes no longer.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(120);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a line must carry of one body, in bytes a second: 16 bodies at once are a home's upload of 4 Mbit/s.
+const SLOWEST_BODY: u64 = 32 << 10;
+
+/// How long one attempt to send a body may take. A body on a slow line that was given up by the clock would be given up
+/// each time, and nothing would ever arrive.
+pub(super) fn attempt_limit(body_bytes: u64) -> Duration {
+    ATTEMPT_LIMIT + Duration::from_secs(body_bytes / SLOWEST_BODY)
+}
+
+/// The limits of a call that sends a body.
+pub(super) fn timeouts(body_bytes: u64) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_LIMIT)
+        .operation_attempt_timeout(attempt_limit(body_bytes))
+        .build()
+}
+
 /// Loads what all clients share. Asks nobody: credentials are looked up at the first call.
 pub async fn load(connection: &Connection) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(10))
-        .operation_attempt_timeout(Duration::from_secs(120))
-        .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts);
+        .timeout_config(timeouts(0));
     if let Some(profile) = &connection.profile {
         // By the SDK's own chain, keys in the environment would win over the profile that was asked for.
         loader = loader.profile_name(profile).credentials_provider(of_profile(profile, connection).await);
@@ -157,6 +177,31 @@ impl Intercept for LearnDate {
     }
 }
 
+/// Refuses an answer whose document is not whole. The SDK reads on past what is missing: of a listing that was cut it
+/// makes a shorter listing, and of an answer that was cut before its errors a success.
+#[derive(Debug)]
+pub(super) struct WholeAnswers;
+
+impl Intercept for WholeAnswers {
+    fn name(&self) -> &'static str {
+        "WholeAnswers"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let response = context.response();
+        // The body of an object is read by the caller, and is none of ours.
+        match response.body().bytes() {
+            Some(body) if response.status().is_success() => xml::check_whole(body).map_err(Into::into),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The endpoint that a service is asked at instead of AWS: the one set in code, else `AWS_ENDPOINT_URL_<SERVICE>` and
 /// its entry in the profile, else the one for all services. The same order as in the SDK's clients.
 pub(super) fn endpoint_of(config: &SdkConfig, service_id: &'static str) -> Option<String> {
@@ -176,4 +221,18 @@ pub(super) fn endpoint_of(config: &SdkConfig, service_id: &'static str) -> Optio
 /// Whether an endpoint wants the bucket in the path: everything but AWS itself.
 pub(super) fn wants_path_style(config: &SdkConfig) -> bool {
     endpoint_of(config, "S3").is_some_and(|url| !url.contains("amazonaws.com"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::plan::PART_SIZE_BYTES;
+
+    #[test]
+    fn a_large_body_has_the_time_that_a_slow_line_needs() {
+        assert_eq!(attempt_limit(0), ATTEMPT_LIMIT);
+        // Sixteen parts at once over 4 Mbit/s.
+        let needed = 16 * PART_SIZE_BYTES / (4_000_000 / 8);
+        assert!(attempt_limit(PART_SIZE_BYTES) > Duration::from_secs(needed));
+    }
 }

@@ -56,12 +56,12 @@ pub struct CallError {
 
 impl CallError {
     /// An error that did not come from the service.
-    pub fn local(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, code: String::new(), message: message.into() }
+    pub fn local(kind: FailureKind, message: impl AsRef<str>) -> Self {
+        Self { kind, code: String::new(), message: one_line(message.as_ref()) }
     }
 
     /// An answer that is not what the service documents.
-    fn unreadable(status: u16, why: &str) -> Self {
+    pub(super) fn unreadable(status: u16, why: &str) -> Self {
         let is_success = (200..300).contains(&status);
         let kind = if is_success || status >= 500 { FailureKind::Transient } else { FailureKind::Other };
         Self::local(kind, format!("the answer (status {status}) could not be read: {why}"))
@@ -159,6 +159,18 @@ where
     }
 }
 
+/// A message is shown in a terminal, whatever a service put into it: one line without control characters, not too long
+/// to be read.
+fn one_line(text: &str) -> String {
+    const MAX_CHARACTERS: usize = 1000;
+    let is_gap = |character: char| character.is_whitespace() || character.is_control();
+    let line = text.split(is_gap).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_CHARACTERS) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
+}
+
 /// The last cause of an error's chain: the fact without the layers.
 pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;
@@ -176,9 +188,10 @@ pub(super) fn service_error(
     region: Option<&str>,
 ) -> CallError {
     let kind = kind_of(status, &code);
-    let mut message = match (code.is_empty(), text.is_empty()) {
-        (false, false) => format!("{code}: {}", text.trim_end_matches('.')),
-        (false, true) => code.clone(),
+    let (shown_code, text) = (one_line(&code), one_line(text));
+    let mut message = match (shown_code.is_empty(), text.is_empty()) {
+        (false, false) => format!("{shown_code}: {}", text.trim_end_matches('.')),
+        (false, true) => shown_code,
         (true, _) => format!("status {status}"),
     };
     if kind == FailureKind::WrongRegion

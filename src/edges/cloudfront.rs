@@ -8,9 +8,10 @@ use aws_sdk_cloudfront::types::{CacheTagConfig, InvalidationBatch, Paths};
 use jiff::Timestamp;
 
 use crate::core::cache_tags;
+use crate::core::key::KeyPrefix;
 use crate::core::manifest::{DistributionFacts, OwedInvalidation};
 
-use super::aws::place_of;
+use super::aws::{WholeAnswers, place_of};
 use super::call::{CallError, FailureKind, Retry};
 
 /// The CloudFront API. Cloned freely.
@@ -29,19 +30,26 @@ pub struct CreatedInvalidation {
 
 impl CloudFront {
     pub fn new(config: &SdkConfig, retry: &Retry) -> Self {
-        Self { client: Client::new(config), retry: retry.to_place(&place_of(config, "CloudFront")) }
+        let service_config =
+            aws_sdk_cloudfront::config::Builder::from(config).interceptor(WholeAnswers).build();
+        let retry = retry.to_place(&place_of(config, "CloudFront"));
+        Self { client: Client::from_conf(service_config), retry }
     }
 
-    /// What publishing needs to know of a distribution whose origin is `bucket`.
-    ///
-    /// The origin path is that of the origin whose domain name begins with the bucket's name, else the first one's.
+    /// The same, but what failed is not tried again once `is_given_up` says so.
+    #[must_use]
+    pub fn given_up_when(&self, is_given_up: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { retry: self.retry.given_up_when(is_given_up), ..self.clone() }
+    }
+
+    /// What publishing needs to know of a distribution that shows what is under `prefix` of `bucket`.
     ///
     /// # Errors
     /// [`FailureKind::NotFound`] when there is no such distribution.
     pub async fn get_distribution(
         &self,
         distribution_id: &str,
-        bucket: &str,
+        (bucket, prefix): (&str, &KeyPrefix),
         now: Timestamp,
     ) -> Result<DistributionFacts, CallError> {
         self.retry
@@ -59,16 +67,17 @@ impl CloudFront {
                 let config = distribution.distribution_config.as_ref();
                 let origins =
                     config.and_then(|config| config.origins()).map_or(&[][..], |origins| origins.items());
-                let ours =
-                    origins.iter().find(|origin| origin.domain_name().starts_with(&format!("{bucket}.")));
-                let origin_path = ours.or(origins.first()).and_then(|origin| origin.origin_path());
+                let origins: Vec<(&str, &str)> = origins
+                    .iter()
+                    .map(|origin| (origin.domain_name(), origin.origin_path().unwrap_or_default()))
+                    .collect();
                 let tag_header =
                     config.and_then(|config| config.cache_tag_config()).map(CacheTagConfig::header_name);
                 let has_cache_tags =
                     tag_header.is_some_and(|name| name.eq_ignore_ascii_case(cache_tags::HEADER_NAME));
                 Ok(DistributionFacts {
                     domain_name: distribution.domain_name().to_owned(),
-                    origin_path: origin_path.unwrap_or_default().trim_end_matches('/').to_owned(),
+                    origin_path: choose_origin_path(&origins, bucket, prefix),
                     has_cache_tags,
                     checked_at: now,
                 })
@@ -202,4 +211,41 @@ impl CloudFront {
 /// CloudFront says `Completed`; some stand-ins say it in capitals.
 fn is_completed(status: &str) -> bool {
     status.eq_ignore_ascii_case("completed")
+}
+
+/// The path of the origin (domain name and path) that shows the prefix: of the bucket's own, those that lead to the
+/// prefix, and of those the one that leads furthest. Else the bucket's first, else the first.
+fn choose_origin_path(origins: &[(&str, &str)], bucket: &str, prefix: &KeyPrefix) -> String {
+    let host = format!("{bucket}.");
+    let ours = || origins.iter().filter(|(domain, _)| domain.starts_with(&host));
+    let leads_there = |path: &str| {
+        let path = path.trim_matches('/');
+        path.is_empty() || prefix.as_str().strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let leading = ours().filter(|(_, path)| leads_there(path)).max_by_key(|(_, path)| path.len());
+    let chosen = leading.or_else(|| ours().next()).or(origins.first());
+    chosen.map_or("", |(_, path)| path.trim_end_matches('/')).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_origins_in_one_bucket_the_one_that_shows_the_target_counts() {
+        let origins = [
+            ("api.example.com", "/v1"),
+            ("site.s3.eu-west-1.amazonaws.com", "/docs"),
+            ("site.s3.eu-west-1.amazonaws.com", "/app"),
+            ("site2.s3.amazonaws.com", ""),
+        ];
+        let path = |bucket: &str, prefix: &str| {
+            choose_origin_path(&origins, bucket, &KeyPrefix::new(prefix).expect("a prefix"))
+        };
+        assert_eq!(path("site", "app"), "/app");
+        assert_eq!(path("site", "docs/v2"), "/docs");
+        assert_eq!(path("site", "application"), "/docs", "none shows it: the bucket's first");
+        assert_eq!(path("site2", "x"), "");
+        assert_eq!(path("other", ""), "/v1");
+    }
 }

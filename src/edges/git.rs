@@ -19,9 +19,10 @@ pub struct Head {
 /// The commit that is checked out where `folder` lies; none without git, outside of a repository, or before the
 /// first commit.
 pub fn head(folder: &Path) -> Option<Head> {
-    let text = git(folder, &["log", "-1", "--format=%H%n%ct%n%an%n%s"])?;
+    // Where git is set to show signatures, it would write what it thinks of them before the hash.
+    let text = git(folder, &["log", "-1", "--no-show-signature", "--format=%H%n%ct%n%an%n%s"])?;
     let mut lines = text.lines();
-    let hash = lines.next().filter(|hash| hash.len() >= 40)?.to_owned();
+    let hash = lines.next().filter(|hash| Commit::is_hash(hash))?.to_owned();
     let time = Timestamp::from_second(lines.next()?.parse().ok()?).ok()?;
     let author = lines.next().unwrap_or_default().to_owned();
     let commit = Commit { hash, time, dirty: is_dirty(folder) };

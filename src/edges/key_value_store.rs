@@ -32,6 +32,12 @@ impl KeyValueStores {
         Self { client: Client::from_conf(builder.build()), retry }
     }
 
+    /// The same, but what failed is not tried again once `is_given_up` says so.
+    #[must_use]
+    pub fn given_up_when(&self, is_given_up: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { retry: self.retry.given_up_when(is_given_up), ..self.clone() }
+    }
+
     /// The value of a key; none when the store has no such key.
     ///
     /// # Errors

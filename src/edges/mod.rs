@@ -12,3 +12,4 @@ pub mod process;
 mod put;
 pub mod s3;
 pub mod site_dir;
+mod xml;

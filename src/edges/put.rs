@@ -22,18 +22,14 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use quick_xml::events::Event;
 
 use crate::core::digest::Sha256Digest;
 use crate::core::outcome::Written;
 
-use super::aws::{endpoint_of, wants_path_style};
+use super::aws::{CONNECT_LIMIT, attempt_limit, endpoint_of, wants_path_style};
 use super::call::{CallError, FailureKind, innermost, service_error};
 use super::clock::Clock;
-
-/// One attempt takes no longer.
-const ATTEMPT_LIMIT: Duration = Duration::from_secs(120);
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+use super::xml;
 
 /// RFC 3986 unreserved characters and `/` stand for themselves in a key's path.
 const PATH_ENCODED: AsciiSet =
@@ -88,7 +84,8 @@ impl Putter {
     /// Sends one request, once.
     pub async fn send(&self, put: &Put<'_>, body: SdkBody) -> Result<Written, CallError> {
         let request = self.signed(put, body).await?;
-        let answer = tokio::time::timeout(ATTEMPT_LIMIT, self.0.connector.call(request)).await;
+        let answer =
+            tokio::time::timeout(attempt_limit(put.content_length), self.0.connector.call(request)).await;
         let response = match answer {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(connector_error(&error)),
@@ -176,7 +173,8 @@ impl Putter {
 }
 
 fn system_time(time: jiff::Timestamp) -> SystemTime {
-    let milliseconds = u64::try_from(time.as_millisecond()).expect("the present lies after 1970");
+    // An answer may have told a nonsensical date: then the service refuses what is signed with it.
+    let milliseconds = u64::try_from(time.as_millisecond()).unwrap_or(0);
     SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds)
 }
 
@@ -198,8 +196,8 @@ async fn read_answer(response: HttpResponse) -> Result<Written, CallError> {
     let region = header("x-amz-bucket-region");
     let body = collect(response.into_body()).await;
     let text = String::from_utf8_lossy(&body);
-    let code = element(&text, "Code").unwrap_or_default();
-    let message = element(&text, "Message").unwrap_or_default();
+    let code = xml::child_text(&text, "Code").unwrap_or_default();
+    let message = xml::child_text(&text, "Message").unwrap_or_default();
     Err(service_error(status.as_u16(), code, &message, request_id.as_deref(), region.as_deref()))
 }
 
@@ -209,29 +207,6 @@ async fn collect(body: SdkBody) -> Vec<u8> {
     match body.collect().await {
         Ok(collected) => collected.to_bytes().to_vec(),
         Err(_) => Vec::new(),
-    }
-}
-
-/// The text of the first element by this name.
-fn element(xml: &str, name: &str) -> Option<String> {
-    let mut reader = quick_xml::Reader::from_str(xml);
-    let mut content: Option<String> = None;
-    loop {
-        match (reader.read_event().ok()?, &mut content) {
-            (Event::Start(start), _) if start.name().as_ref() == name => content = Some(String::new()),
-            (Event::Text(text), Some(content)) => content.push_str(&text),
-            (Event::GeneralRef(reference), Some(content)) => content.push_str(match &*reference {
-                "amp" => "&",
-                "lt" => "<",
-                "gt" => ">",
-                "quot" => "\"",
-                "apos" => "'",
-                _ => "?",
-            }),
-            (Event::End(_), Some(_)) => return content,
-            (Event::Eof, _) => return None,
-            _ => {}
-        }
     }
 }
 
@@ -256,16 +231,6 @@ fn connector_error(error: &ConnectorError) -> CallError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_error_document_is_read() {
-        let xml =
-            "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>Reduce &amp; wait</Message></Error>";
-        assert_eq!(element(xml, "Code").as_deref(), Some("SlowDown"));
-        assert_eq!(element(xml, "Message").as_deref(), Some("Reduce & wait"));
-        assert_eq!(element(xml, "Missing"), None);
-        assert_eq!(element("not xml <", "Code"), None);
-    }
 
     #[test]
     fn the_host_is_what_stands_between_scheme_and_path() {

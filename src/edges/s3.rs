@@ -2,31 +2,34 @@
 //!
 //! Touches S3 or an endpoint that speaks its language. Never decides what to write.
 
+mod listing;
+mod multipart;
+
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{
-    BucketVersioningStatus, CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective,
-    ObjectIdentifier,
-};
+use aws_sdk_s3::types::{BucketVersioningStatus, Delete, MetadataDirective, ObjectIdentifier};
 use aws_smithy_types::body::SdkBody;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::sync::Semaphore;
 
 use crate::core::digest::Sha256Digest;
 use crate::core::headers::ObjectHeaders;
-use crate::core::inventory::{ListedObject, Listing};
 use crate::core::key::{KeyPrefix, ObjectKey, STATE_PREFIX};
 use crate::core::outcome::Written;
 
-use super::aws::{LearnDate, place_of, wants_path_style};
+use super::aws::{LearnDate, WholeAnswers, place_of, wants_path_style};
 use super::call::{CallError, FailureKind, Retry};
 use super::clock::Clock;
 use super::put::{Put, Putter};
+
+pub use multipart::{MAX_PARTS_IN_MEMORY, PartSource};
 
 /// A bucket and the prefix in it that a target owns. Cloned freely.
 #[derive(Clone)]
@@ -36,6 +39,8 @@ pub struct Bucket {
     name: String,
     prefix: KeyPrefix,
     retry: Retry,
+    /// Places for the parts of large files: however many files are sent at once, memory holds so many parts.
+    parts_in_memory: Arc<Semaphore>,
 }
 
 /// When a write may happen.
@@ -115,10 +120,17 @@ impl Bucket {
             .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
             .interceptor(LearnDate(clock.clone()))
+            .interceptor(WholeAnswers)
             .build();
         let putter = Putter::new(config, name, clock);
-        let retry = retry.to_place(&place_of(config, "S3"));
-        Self { client: Client::from_conf(service_config), putter, name: name.to_owned(), prefix, retry }
+        Self {
+            client: Client::from_conf(service_config),
+            putter,
+            name: name.to_owned(),
+            prefix,
+            retry: retry.to_place(&place_of(config, "S3")),
+            parts_in_memory: Arc::new(Semaphore::new(MAX_PARTS_IN_MEMORY)),
+        }
     }
 
     /// The same bucket with another retry policy.
@@ -138,7 +150,8 @@ impl Bucket {
     /// Reads a state file (`manifest.json.gz`, say); none when there is none.
     ///
     /// # Errors
-    /// Any failure but a missing object. A missing *bucket* is an error.
+    /// Any failure but a missing object. A missing *bucket* is an error, and so is a file that is far too large to be
+    /// of our making.
     pub async fn get_state(&self, name: &str) -> Result<Option<StateFile>, CallError> {
         let key = self.state_key(name);
         let result = self
@@ -154,12 +167,7 @@ impl Bucket {
                     .map_err(CallError::from)?;
                 let e_tag = unquote(output.e_tag());
                 let last_modified = output.last_modified().and_then(timestamp);
-                let body = output.body.collect().await;
-                let bytes = body
-                    .map_err(|error| {
-                        CallError::local(FailureKind::Transient, DisplayErrorContext(&error).to_string())
-                    })?
-                    .into_bytes();
+                let bytes = collect(output.body, output.content_length, MAX_STATE_BYTES).await?;
                 Ok(StateFile { bytes, e_tag, last_modified })
             })
             .await;
@@ -311,142 +319,6 @@ impl Bucket {
             .await
     }
 
-    /// Sends a large file in parts, one after the other, so that memory holds one part. The parts of a failed
-    /// upload are removed.
-    ///
-    /// # Errors
-    /// As [`Bucket::put_object`]; each part carries its own digest.
-    pub async fn put_object_multipart(
-        &self,
-        key: &ObjectKey,
-        mut parts: impl PartSource,
-        headers: &ObjectHeaders,
-    ) -> Result<Written, CallError> {
-        let bucket_key = self.prefix.bucket_key(key);
-        let upload_id = self.create_multipart_upload(key, &bucket_key, headers).await?;
-        let sent = self.send_parts(key, &bucket_key, &upload_id, &mut parts).await;
-        let result = match sent {
-            Ok(completed) => self.complete_multipart_upload(key, &bucket_key, &upload_id, completed).await,
-            Err(error) => Err(error),
-        };
-        if result.is_err() {
-            // The parts cost money until they are removed. Why the upload failed matters more than why this does.
-            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(&bucket_key);
-            let _ = abort.upload_id(&upload_id).send().await;
-        }
-        result
-    }
-
-    async fn create_multipart_upload(
-        &self,
-        key: &ObjectKey,
-        bucket_key: &str,
-        headers: &ObjectHeaders,
-    ) -> Result<String, CallError> {
-        self.retry
-            .run(key.as_str(), || async {
-                let output = self
-                    .client
-                    .create_multipart_upload()
-                    .bucket(&self.name)
-                    .key(bucket_key)
-                    .checksum_algorithm(aws_sdk_s3::types::ChecksumAlgorithm::Sha256)
-                    .set_cache_control(headers.cache_control.clone())
-                    .set_content_type(headers.content_type.clone())
-                    .set_content_encoding(headers.content_encoding.clone())
-                    .set_content_disposition(headers.content_disposition.clone())
-                    .set_content_language(headers.content_language.clone())
-                    .set_metadata(metadata(headers))
-                    .send()
-                    .await
-                    .map_err(CallError::from)?;
-                output
-                    .upload_id
-                    .ok_or_else(|| CallError::local(FailureKind::Other, "the service named no upload id"))
-            })
-            .await
-    }
-
-    async fn send_parts(
-        &self,
-        key: &ObjectKey,
-        bucket_key: &str,
-        upload_id: &str,
-        parts: &mut impl PartSource,
-    ) -> Result<Vec<CompletedPart>, CallError> {
-        let mut completed = Vec::new();
-        while let Some(bytes) = parts.next_part()? {
-            let number = i32::try_from(completed.len() + 1).expect("S3 takes at most 10,000 parts");
-            let checksum = Sha256Digest::of(&bytes).to_base64();
-            let e_tag = self
-                .retry
-                .run(key.as_str(), || async {
-                    let output = self
-                        .client
-                        .upload_part()
-                        .bucket(&self.name)
-                        .key(bucket_key)
-                        .upload_id(upload_id)
-                        .part_number(number)
-                        .checksum_sha256(&checksum)
-                        .body(ByteStream::from(bytes.clone()))
-                        .send()
-                        .await
-                        .map_err(CallError::from)?;
-                    Ok(output.e_tag().unwrap_or_default().to_owned())
-                })
-                .await?;
-            let part = CompletedPart::builder().part_number(number).e_tag(e_tag).checksum_sha256(checksum);
-            completed.push(part.build());
-        }
-        Ok(completed)
-    }
-
-    async fn complete_multipart_upload(
-        &self,
-        key: &ObjectKey,
-        bucket_key: &str,
-        upload_id: &str,
-        parts: Vec<CompletedPart>,
-    ) -> Result<Written, CallError> {
-        let expected = multipart_e_tag(&parts);
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let completed = self
-            .retry
-            .run(key.as_str(), || async {
-                let output = self
-                    .client
-                    .complete_multipart_upload()
-                    .bucket(&self.name)
-                    .key(bucket_key)
-                    .upload_id(upload_id)
-                    .multipart_upload(parts.clone())
-                    .send()
-                    .await
-                    .map_err(CallError::from)?;
-                Ok(Written { e_tag: unquote(output.e_tag()), version_id: known_version(output.version_id()) })
-            })
-            .await;
-        match completed {
-            // An answer that was lost or cannot be read (some endpoints answer with another document than S3):
-            // what is stored tells whether it happened. An older object of many parts may stand there as well, so
-            // only the ETag that these parts make is proof.
-            Err(error) if error.kind == FailureKind::NotFound || error.kind == FailureKind::Transient => {
-                match self.head_object(key, None).await? {
-                    Some(head) if expected.as_ref() == Some(&head.e_tag) => {
-                        Ok(Written { e_tag: head.e_tag, version_id: head.version_id })
-                    }
-                    _ => Err(error),
-                }
-            }
-            Ok(written) if written.e_tag.is_empty() => match self.head_object(key, None).await? {
-                Some(head) => Ok(Written { e_tag: head.e_tag, version_id: head.version_id }),
-                None => Err(CallError::local(FailureKind::Other, "the uploaded object is not there")),
-            },
-            other => other,
-        }
-    }
-
     /// What an object (or one of its versions) is stored with; none when it is not there.
     ///
     /// # Errors
@@ -510,10 +382,22 @@ impl Bucket {
     ) -> Result<Vec<(ObjectKey, CallError)>, CallError> {
         let bucket_keys: Vec<String> = keys.iter().map(|key| self.prefix.bucket_key(key)).collect();
         let failed = self.delete_bucket_keys(&bucket_keys).await?;
-        let key_of = |bucket_key: &str| {
-            self.prefix.strip(bucket_key).and_then(|relative| ObjectKey::new(relative).ok())
+        let asked = |bucket_key: &str| {
+            self.prefix.strip(bucket_key).and_then(|key| keys.iter().find(|asked| asked.as_str() == key))
         };
-        Ok(failed.into_iter().filter_map(|(key, error)| Some((key_of(&key)?, error))).collect())
+        let attribute = |(bucket_key, error): (String, CallError)| match asked(&bucket_key) {
+            Some(key) => Ok(((*key).clone(), error)),
+            // Something stayed, and nobody knows what: none of them can be taken for deleted.
+            None => Err(CallError {
+                kind: error.kind,
+                code: error.code,
+                ..CallError::local(
+                    error.kind,
+                    format!("`{bucket_key}`, which was not asked for: {}", error.message),
+                )
+            }),
+        };
+        failed.into_iter().map(attribute).collect()
     }
 
     async fn delete_bucket_keys(&self, keys: &[String]) -> Result<Vec<(String, CallError)>, CallError> {
@@ -544,60 +428,6 @@ impl Bucket {
                 Ok(failed.collect())
             })
             .await
-    }
-
-    /// Lists every object of the target, state files left out. Keys that no build can have are counted in the
-    /// second value.
-    ///
-    /// # Errors
-    /// As any call.
-    pub async fn list_objects(&self) -> Result<(Listing, u64), CallError> {
-        let mut listing = Listing::new();
-        let mut odd_keys = 0;
-        let mut token: Option<String> = None;
-        loop {
-            let output = self
-                .retry
-                .run("list", || async {
-                    self.client
-                        .list_objects_v2()
-                        .bucket(&self.name)
-                        .prefix(self.prefix.as_str())
-                        .set_continuation_token(token.clone())
-                        .encoding_type(aws_sdk_s3::types::EncodingType::Url)
-                        .send()
-                        .await
-                        .map_err(CallError::from)
-                })
-                .await?;
-            for object in output.contents() {
-                let encoded = object.key().unwrap_or_default().replace('+', "%20");
-                let bucket_key =
-                    percent_encoding::percent_decode_str(&encoded).decode_utf8_lossy().into_owned();
-                let Some(relative) = self.prefix.strip(&bucket_key) else { continue };
-                if relative.starts_with(STATE_PREFIX) {
-                    continue;
-                }
-                match ObjectKey::new(relative) {
-                    Ok(key) => {
-                        let listed = ListedObject {
-                            size_bytes: object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
-                            e_tag: unquote(object.e_tag()),
-                            last_modified: object
-                                .last_modified()
-                                .and_then(timestamp)
-                                .unwrap_or(Timestamp::UNIX_EPOCH),
-                        };
-                        listing.insert(key, listed);
-                    }
-                    Err(_) => odd_keys += 1,
-                }
-            }
-            token = output.next_continuation_token().map(str::to_owned);
-            if token.is_none() {
-                return Ok((listing, odd_keys));
-            }
-        }
     }
 
     /// Whether the bucket keeps versions; `None` when the endpoint does not say.
@@ -646,30 +476,37 @@ impl Bucket {
     }
 }
 
-/// Gives the parts of a large body, each but the last of [`crate::core::plan::PART_SIZE_BYTES`].
-pub trait PartSource {
-    /// The next part, or none after the last.
-    ///
-    /// # Errors
-    /// When the source cannot be read or is not what was promised.
-    fn next_part(&mut self) -> Result<Option<Bytes>, CallError>;
+/// The largest state file that is read: a manifest of millions of objects has less, packed.
+const MAX_STATE_BYTES: u64 = 512 << 20;
+
+/// A whole body, unless it is larger than `limit_bytes`: as stated, or as it comes.
+async fn collect(
+    mut body: ByteStream,
+    stated_bytes: Option<i64>,
+    limit_bytes: u64,
+) -> Result<Bytes, CallError> {
+    let too_large = || {
+        let problem = format!("it has more than {limit_bytes} bytes, and sitepush writes less");
+        CallError::local(FailureKind::UnreadableState, problem)
+    };
+    if stated_bytes.and_then(|bytes| u64::try_from(bytes).ok()).is_some_and(|bytes| bytes > limit_bytes) {
+        return Err(too_large());
+    }
+    let mut collected = BytesMut::new();
+    while let Some(chunk) = body.next().await {
+        collected.extend_from_slice(&chunk.map_err(|error| {
+            CallError::local(FailureKind::Transient, DisplayErrorContext(&error).to_string())
+        })?);
+        if collected.len() as u64 > limit_bytes {
+            return Err(too_large());
+        }
+    }
+    Ok(collected.freeze())
 }
 
 /// RFC 3986 unreserved characters and `/` stand for themselves in `x-amz-copy-source`.
 const COPY_SOURCE_ENCODED: AsciiSet =
     NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-
-/// The ETag of an upload of these parts: the MD5 of their MD5s and their number. None where the parts' ETags are not
-/// MD5s (KMS).
-fn multipart_e_tag(parts: &[CompletedPart]) -> Option<String> {
-    use md5::Digest as _;
-    let mut hasher = md5::Md5::new();
-    for part in parts {
-        let digest: [u8; 16] = const_hex::decode(unquote(part.e_tag())).ok()?.try_into().ok()?;
-        hasher.update(digest);
-    }
-    Some(format!("{}-{}", const_hex::encode(hasher.finalize()), parts.len()))
-}
 
 fn metadata(headers: &ObjectHeaders) -> Option<std::collections::HashMap<String, String>> {
     (!headers.metadata.is_empty()).then(|| headers.metadata.clone().into_iter().collect())

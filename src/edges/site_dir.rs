@@ -117,32 +117,69 @@ pub fn scan(folder: &Path, rules: &dyn ScanRules) -> Result<Scan, ScanError> {
     let (sender, receiver) = mpsc::channel();
     let receiver = Mutex::new(receiver);
     let work = || hash_found(&receiver, rules);
-    let (verdicts, hashed) = std::thread::scope(|scope| {
+    let (names, hashed) = std::thread::scope(|scope| {
         // Files are hashed while the walk goes on, and names judged while the rest is hashed.
         let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let walked = walk(folder, rules, &mut scan, &sender);
         // That ends the hashing.
         drop(sender);
-        let verdicts = walked.as_ref().map(|keys| fingerprint::classify(keys.iter().map(ObjectKey::as_str)));
-        let verdicts = verdicts.unwrap_or_default();
+        let names = walked.as_ref().map(|keys| Names::judge(keys)).unwrap_or_default();
         let own = work();
         let others = helpers.into_iter().map(|helper| helper.join().expect("hashing does not panic"));
         let hashed: Result<Vec<Vec<Hashed>>, ScanError> = std::iter::once(own).chain(others).collect();
         walked?;
-        Ok::<_, ScanError>((verdicts, hashed?))
+        Ok::<_, ScanError>((names, hashed?))
     })?;
-    for hashed in hashed.into_iter().flatten() {
-        scan.secrets.extend(hashed.secrets.into_iter().map(|what| (hashed.file.key.clone(), what)));
-        scan.files.push(UnclassifiedFile { verdict: verdicts[hashed.number], ..hashed.file });
+    let mut files: Vec<Option<UnclassifiedFile>> = vec![None; names.verdicts.len()];
+    for Hashed { number, mut file, secrets } in hashed.into_iter().flatten() {
+        scan.secrets.extend(secrets.into_iter().map(|what| (file.key.clone(), what)));
+        file.verdict = names.verdicts[number];
+        files[names.places[number]] = Some(file);
     }
+    scan.files = files.into_iter().map(|file| file.expect("every file that was found was hashed")).collect();
     scan.secrets.sort();
     scan.excluded.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    scan.files.sort_unstable_by(|a, b| a.key.cmp(&b.key));
     if let Some(pair) = scan.files.windows(2).find(|pair| pair[0].key == pair[1].key) {
         return Err(ScanError::SameName { first: pair[0].path.clone(), second: pair[1].path.clone() });
     }
-    warn_of_similar_names(&mut scan);
+    scan.warnings.extend(names.warnings);
     Ok(scan)
+}
+
+/// What the names of the files say, in the order in which they were found.
+#[derive(Default)]
+struct Names {
+    verdicts: Vec<Verdict>,
+    /// Where each stands in the order of the keys.
+    places: Vec<usize>,
+    warnings: Vec<String>,
+}
+
+impl Names {
+    fn judge(keys: &[ObjectKey]) -> Self {
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        order.sort_unstable_by_key(|number| &keys[*number]);
+        let mut places = vec![0; keys.len()];
+        for (place, number) in order.iter().enumerate() {
+            places[*number] = place;
+        }
+        Self {
+            verdicts: fingerprint::classify(keys.iter().map(ObjectKey::as_str)),
+            places,
+            warnings: similar_names(order.iter().map(|number| keys[*number].as_str())),
+        }
+    }
+}
+
+/// Names that differ only in case are two objects on S3 and one file on many people's machines.
+fn similar_names<'a>(sorted: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut lower: Vec<(String, &str)> = sorted.map(|name| (name.to_lowercase(), name)).collect();
+    lower.sort_unstable();
+    lower
+        .windows(2)
+        .filter(|pair| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1)
+        .map(|pair| format!("`{}` and `{}` differ only in case", pair[0].1, pair[1].1))
+        .collect()
 }
 
 /// The MD5 of a file's bytes as stored, in hex: what an ETag is for a single-part upload without KMS.
@@ -321,7 +358,7 @@ fn read_content(
         if size_bytes == 0 {
             let sniffed = &chunk[..count.min(SNIFFED_BYTES)];
             packing = rules.packing(&found.key, sniffed);
-            if found.key.extension().is_none() {
+            if !found.key.has_extension() {
                 first_bytes = sniffed.into();
             }
         }
@@ -344,17 +381,4 @@ fn read_content(
         scanner.finish().iter().map(ToString::to_string).collect()
     };
     Ok(Content { size_bytes, sha256, packing, first_bytes, secrets })
-}
-
-/// Names that differ only in case are two objects on S3 and one file on many people's machines.
-fn warn_of_similar_names(scan: &mut Scan) {
-    let mut lower: Vec<(String, &str)> =
-        scan.files.iter().map(|file| (file.key.as_str().to_lowercase(), file.key.as_str())).collect();
-    lower.sort_unstable();
-    let similar: Vec<String> = lower
-        .windows(2)
-        .filter(|pair| pair[0].0 == pair[1].0)
-        .map(|pair| format!("`{}` and `{}` differ only in case", pair[0].1, pair[1].1))
-        .collect();
-    scan.warnings.extend(similar);
 }

@@ -8,6 +8,8 @@ use crate::core::outcome::MadeInvalidation;
 use crate::edges::call::CallError;
 use crate::edges::cloudfront::CloudFront;
 
+use super::upload::Stop;
+
 /// Whether to wait until CloudFront says that an invalidation has taken effect everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completion {
@@ -19,7 +21,7 @@ pub enum Completion {
 /// The pause between two questions whether an invalidation is completed: CloudFront needs 5 to 25 seconds.
 const POLL_PAUSE: Duration = Duration::from_secs(2);
 
-/// Sends one batch and, if asked to, waits for it.
+/// Sends one batch and, if asked to, waits for it until it is completed or the user wants to stop.
 ///
 /// # Errors
 /// When the batch could not be made: it stays owed.
@@ -28,6 +30,7 @@ pub async fn pay(
     owed: &OwedInvalidation,
     completion: Completion,
     events: &EventSink,
+    stop: &Stop,
 ) -> Result<MadeInvalidation, CallError> {
     let distribution_id = owed.distribution_id.clone();
     let item_count = owed.items.len() as u64;
@@ -43,8 +46,8 @@ pub async fn pay(
         && !made.is_completed
     {
         events(Event::WaitingForInvalidation { distribution_id: made.distribution_id.clone() });
-        made.is_completed = wait(cloudfront, &made, limit).await;
-        if !made.is_completed {
+        made.is_completed = wait(cloudfront, &made, limit, stop).await;
+        if !made.is_completed && !stop.is_requested() {
             let text = format!(
                 "invalidation {} on {} is not completed after {} s; it goes on without us",
                 made.invalidation_id,
@@ -57,16 +60,17 @@ pub async fn pay(
     Ok(made)
 }
 
-async fn wait(cloudfront: &CloudFront, made: &MadeInvalidation, limit: Duration) -> bool {
+async fn wait(cloudfront: &CloudFront, made: &MadeInvalidation, limit: Duration, stop: &Stop) -> bool {
     let question = async {
-        loop {
+        while !stop.is_requested() {
             let answer =
                 cloudfront.is_invalidation_completed(&made.distribution_id, &made.invalidation_id).await;
             if answer.unwrap_or(false) {
-                return;
+                return true;
             }
             tokio::time::sleep(POLL_PAUSE).await;
         }
+        false
     };
-    tokio::time::timeout(limit, question).await.is_ok()
+    tokio::time::timeout(limit, question).await.unwrap_or(false)
 }

@@ -219,8 +219,7 @@ impl Held {
     }
 
     async fn write(&self, record: &LockRecord, condition: &Condition) -> Result<String, CallError> {
-        let bytes = serde_json::to_vec_pretty(record).expect("a lock record has only string keys");
-        self.bucket.put_state(LOCK_FILE, Bytes::from(bytes), Some(condition)).await
+        self.bucket.put_state(LOCK_FILE, Bytes::from(record.encode()), Some(condition)).await
     }
 
     /// Somebody took the lock away and ended meanwhile. If this run may have written over what that one published, the

@@ -108,7 +108,7 @@ pub async fn adopt(
             headers: Arc::new(head.headers),
             class: file.class,
         };
-        remote.objects.insert(key, object);
+        remote.objects.insert(key, Arc::new(object));
     }
     Ok(())
 }

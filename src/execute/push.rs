@@ -59,6 +59,17 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// JSON, as it lies in the bucket.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an intent has only string keys")
+    }
+
+    /// Reads what [`Intent::encode`] wrote. One that cannot be read was not ours to begin with: then nothing is known to
+    /// be an orphan, and nothing goes.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
     /// The objects in `listing` that the push made. What is older than the intent (`written_at`) is somebody else's: the
     /// push did not come to write over it.
     pub fn orphans(self, written_at: Timestamp, listing: &Listing) -> Orphans {
@@ -255,6 +266,7 @@ impl<'a> Run<'a> {
         let remote = self.work.remote;
         let is_there = |key: &ObjectKey| {
             self.work.previous.is_some_and(|manifest| manifest.answers_for(key, is_pruned))
+                || remote.objects.contains_key(key)
                 || remote.drift.get(key) == Some(&Drift::Foreign)
         };
         let written = self.work.plan.changes.iter().filter(|change| change.action != Action::Delete);
@@ -269,8 +281,7 @@ impl<'a> Run<'a> {
             inherited: remote.orphans.keys.clone(),
             inherited_since: remote.orphans.since,
         };
-        let bytes = serde_json::to_vec(&intent).expect("an intent has only string keys");
-        let written = self.tools.bucket.put_state(INTENT_FILE, Bytes::from(bytes), None).await;
+        let written = self.tools.bucket.put_state(INTENT_FILE, Bytes::from(intent.encode()), None).await;
         written.map_err(|error| self.fail("cannot write down what is about to be created", &error))?;
         self.intent_of = Some(intent.release_id);
         Ok(())
@@ -322,8 +333,7 @@ impl<'a> Run<'a> {
     fn observed_retry(&self, pace: &Pace) -> crate::edges::call::Retry {
         let pace = pace.clone();
         let events = self.tools.events.clone();
-        let stop = self.tools.stop.clone();
-        let retry = self.tools.bucket.retry().given_up_when(move || stop.is_requested());
+        let retry = self.tools.bucket.retry().given_up_when(self.is_stopped());
         retry.observed_by(move |report: AttemptReport<'_>| {
             pace.note(report.attempt, report.elapsed);
             if !report.delay.is_zero() {
@@ -381,6 +391,9 @@ impl<'a> Run<'a> {
             capabilities: self.capabilities(),
         });
         let bytes = Bytes::from(next.encode());
+        // A commit without an answer may have happened, and one without its record is not finished: until then the
+        // next run has to look, whatever this one wrote besides.
+        self.is_dirty = true;
         let condition = match &self.work.plan.base {
             Some(base) => Condition::Matches(base.manifest_e_tag.clone()),
             None => Condition::Absent,
@@ -448,7 +461,8 @@ impl<'a> Run<'a> {
     async fn write_edge_settings(&mut self) -> Result<(), Halt> {
         let Some(planned) = &self.work.plan.edge_settings else { return Ok(()) };
         let EdgeSettings { store_arn, value } = &planned.settings;
-        match self.tools.stores.put(store_arn, edge_settings::STORE_KEY, value).await {
+        let stores = self.tools.stores.given_up_when(self.is_stopped());
+        match stores.put(store_arn, edge_settings::STORE_KEY, value).await {
             Ok(()) => {
                 self.settlement.has_edge_settings = true;
                 self.outcome.has_written_edge_settings = true;
@@ -462,12 +476,11 @@ impl<'a> Run<'a> {
     async fn pay_debts(&mut self, due_after: DueAfter) -> Result<(), Halt> {
         let new_debts = self.work.plan.invalidations.iter().flat_map(|planned| planned.batches.iter());
         let owed = self.work.plan.debts.iter().chain(new_debts);
+        let cloudfront = self.tools.cloudfront.given_up_when(self.is_stopped());
+        let Tools { completion, events, stop, .. } = self.tools;
         let mut result = Ok(());
         for owed in owed.filter(|owed| owed.due_after == due_after) {
-            let paid =
-                invalidate::pay(&self.tools.cloudfront, owed, self.tools.completion, &self.tools.events)
-                    .await;
-            match paid {
+            match invalidate::pay(&cloudfront, owed, *completion, events, stop).await {
                 Ok(made) => {
                     self.settlement.paid.push(owed.caller_reference.clone());
                     self.outcome.invalidations.push(made);
@@ -497,11 +510,13 @@ impl<'a> Run<'a> {
         (self.tools.events)(Event::PhaseStarted { phase, items: keys.len() as u64, bytes: 0 });
         // The record names what goes as long as not all is gone.
         self.is_dirty = true;
+        let bucket = &self.tools.bucket;
+        let bucket = bucket.with_retry(bucket.retry().given_up_when(self.is_stopped()));
         for batch in keys.chunks(DELETE_BATCH_KEYS) {
             if self.lock.is_lost() {
                 return Err(Halt);
             }
-            match self.tools.bucket.delete_objects(batch).await {
+            match bucket.delete_objects(batch).await {
                 Ok(failed) => {
                     self.outcome.deleted_count += (batch.len() - failed.len()) as u64;
                     for (key, error) in failed {
@@ -519,9 +534,18 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// What was given up because the user wants to stop is no failure.
     fn fail(&mut self, what: &str, error: &CallError) -> Halt {
-        self.outcome.failures.push(failure(what.to_owned(), error));
+        if error.kind != FailureKind::GivenUp {
+            self.outcome.failures.push(failure(what.to_owned(), error));
+        }
         Halt
+    }
+
+    /// Asks whether the user wants to stop.
+    fn is_stopped(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let stop = self.tools.stop.clone();
+        move || stop.is_requested()
     }
 }
 

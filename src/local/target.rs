@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 
@@ -23,6 +24,8 @@ pub struct TargetOptions {
     /// Further distributions in front of the same bucket, by id: managed, but without a port of their own.
     pub other_distributions: BTreeMap<String, EdgeOptions>,
     pub clock: Clock,
+    /// How long an invalidation is said to be in progress.
+    pub invalidations_take: Duration,
 }
 
 /// A store as a target wants it: with versions, which a rollback needs.
@@ -40,6 +43,7 @@ impl TargetOptions {
             edge: EdgeOptions::default(),
             other_distributions: BTreeMap::new(),
             clock: Clock::default(),
+            invalidations_take: Duration::ZERO,
         }
     }
 }
@@ -84,7 +88,7 @@ impl Target {
         for (id, edge_options) in options.other_distributions {
             edges.insert(id, make_edge(edge_options)?);
         }
-        let control = ControlPlane::new(edges);
+        let control = ControlPlane::with_completion(edges, options.invalidations_take);
         let api_listener =
             front::serve(store, &control).await.map_err(|source| TargetError::Listen { port: 0, source })?;
         let port = options.site_port;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use toml::de::DeTable;
 use toml_edit::{Item, TableLike};
 
 use super::config::Config;
@@ -15,7 +16,7 @@ pub struct ConfigError {
     /// In characters, from 1.
     pub column: usize,
     pub problem: String,
-    /// The line as it stands.
+    /// The line as it stands, spaces in place of what a terminal would not show as one sign.
     pub source_line: String,
     pub hint: Option<String>,
 }
@@ -40,8 +41,8 @@ impl std::error::Error for ConfigError {}
 /// With the place of the first mistake.
 pub fn parse(text: &str, file_name: &str) -> Result<Config, ConfigError> {
     let config: Config = toml::from_str(text).map_err(|error| from_toml(&error, text, file_name))?;
-    if let Some((needle, problem)) = out_of_range(&config) {
-        return Err(at(text, file_name, text.find(needle).unwrap_or(0), problem, None));
+    if let Some((table, key, problem)) = out_of_range(&config) {
+        return Err(at(text, file_name, offset_of(text, table, key).unwrap_or(0), problem, None));
     }
     let rules = config.rules();
     let bad_rule = rules.iter().enumerate().find_map(|(index, rule)| Some((index, rule.check().err()?)));
@@ -76,15 +77,27 @@ fn offset_in_rule(text: &str, index: usize, place: Option<(&str, Option<&str>)>)
     below.or_else(|| key.span()).map(|span| span.start)
 }
 
-/// What the types cannot say: a value, by a text to find it, and what is wrong with it.
-fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
+/// What the types cannot say: a value, by its table and key, and what is wrong with it.
+fn out_of_range(config: &Config) -> Option<(&'static str, &'static str, String)> {
     if config.limits.max_delete_percent.is_some_and(|percent| percent > 100) {
-        return Some(("max_delete_percent", "`max_delete_percent` is a share from 0 to 100".into()));
+        return Some((
+            "limits",
+            "max_delete_percent",
+            "`max_delete_percent` is a share from 0 to 100".into(),
+        ));
     }
     if config.push.concurrency == Some(0) {
-        return Some(("concurrency", "`concurrency` is at least 1".into()));
+        return Some(("push", "concurrency", "`concurrency` is at least 1".into()));
     }
     None
+}
+
+/// Where a key stands, however it is written: under a heading, dotted, quoted, or in an inline table.
+fn offset_of(text: &str, table: &str, key: &str) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?.into_inner();
+    let (_, values) = document.iter().find(|(name, _)| name.get_ref() == table)?;
+    let (name, _) = values.get_ref().as_table()?.iter().find(|(name, _)| name.get_ref() == key)?;
+    Some(name.span().start)
 }
 
 fn from_toml(error: &toml::de::Error, text: &str, file_name: &str) -> ConfigError {
@@ -95,8 +108,8 @@ fn from_toml(error: &toml::de::Error, text: &str, file_name: &str) -> ConfigErro
 
 /// `serde` lists every key that it knows; the nearest is enough.
 fn explain(message: &str) -> (String, Option<String>) {
-    let Some((unknown, rest)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'))
-    else {
+    let unknown = message.strip_prefix("unknown field `");
+    let Some((unknown, rest)) = unknown.and_then(|rest| rest.split_once("`, expected ")) else {
         return (message.lines().next().unwrap_or_default().to_owned(), None);
     };
     let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
@@ -116,12 +129,22 @@ fn at(text: &str, file_name: &str, offset: usize, problem: String, hint: Option<
     let offset = (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let before = &text[..offset];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let source_line: String = text[line_start..]
+        .split('\n')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('\r')
+        .chars()
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect();
+    // What is missing at a line's end may be placed behind its carriage return, where nobody can look.
+    let before_it = before[line_start..].chars().count().min(source_line.chars().count());
     ConfigError {
         file_name: file_name.to_owned(),
         line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
+        column: before_it + 1,
         problem,
-        source_line: text[line_start..].lines().next().unwrap_or_default().to_owned(),
+        source_line,
         hint,
     }
 }

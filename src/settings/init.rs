@@ -14,7 +14,7 @@ pub struct InitObservation {
 
 /// The commented file. Every commented-out setting is valid as it stands once its `# ` is taken away.
 pub fn suggest(observed: &InitObservation) -> String {
-    let directory = observed.directory.as_deref().unwrap_or("dist");
+    let directory = toml::Value::from(observed.directory.as_deref().unwrap_or("dist"));
     let found = findings(observed);
     format!(
         r#"# sitepush publishes the folder below to S3 behind CloudFront.
@@ -24,7 +24,7 @@ pub fn suggest(observed: &InitObservation) -> String {
 
 [site]
 # The folder of the build, relative to this file.
-directory = "{directory}"
+directory = {directory}
 # Publish source maps.
 # source_maps = false
 # Files that are not published. `*` stays inside a segment, `**` does not.
@@ -103,6 +103,8 @@ fn findings(observed: &InitObservation) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::config_error::parse;
     use super::*;
 
@@ -123,6 +125,15 @@ mod tests {
         assert_eq!(config.site.directory.as_deref(), Some(std::path::Path::new("build")));
         assert_eq!(config.targets["production"].bucket.as_deref(), Some("my-site"));
         parse(&suggest(&InitObservation::default()), "f").expect("valid");
+    }
+
+    proptest! {
+        #[test]
+        fn a_folder_of_any_name_is_written_so_that_it_is_read_as_it_was(name in "\\PC{1,10}|[a-z\"'\\\\#\n]{1,6}") {
+            let observed = InitObservation { directory: Some(name.clone()), ..observed() };
+            let config = parse(&suggest(&observed), "f").expect("valid");
+            prop_assert_eq!(config.site.directory, Some(name.into()));
+        }
     }
 
     #[test]

@@ -293,7 +293,7 @@ impl BuildSettings {
     pub fn exclusion(&self, key: &ObjectKey) -> Option<String> {
         let name = key.as_str();
         match name {
-            "_headers" => return Some("it is read as configuration".into()),
+            "_headers" | config_file::FILE_NAME => return Some("it is read as configuration".into()),
             "_redirects" => return Some("it is configuration, and not read yet".into()),
             _ => {}
         }
@@ -316,12 +316,12 @@ impl BuildSettings {
 
 /// Source maps go by their double ending; other `.map` files (game levels, say) are data.
 fn is_source_map(key: &ObjectKey) -> bool {
-    let name = key.file_name().to_ascii_lowercase();
-    let packed = [".gz", ".br", ".zst"].into_iter().find_map(|ending| name.strip_suffix(ending));
-    let name = packed.unwrap_or(&name);
-    [".js.map", ".mjs.map", ".cjs.map", ".css.map", ".ts.map", ".wasm.map"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    let mut endings = key.file_name().rsplit('.').peekable();
+    let is = |ending: &&str, names: &[&str]| names.iter().any(|name| ending.eq_ignore_ascii_case(name));
+    // A compressed one is one, too.
+    endings.next_if(|ending| is(ending, &["gz", "br", "zst"]));
+    endings.next_if(|ending| is(ending, &["map"])).is_some()
+        && endings.next().is_some_and(|kind| is(&kind, &["js", "mjs", "cjs", "css", "ts", "wasm"]))
 }
 
 fn globs(patterns: &[String], field: &str) -> Result<GlobSet, Error> {

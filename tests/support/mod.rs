@@ -141,6 +141,12 @@ impl Cloud {
         Self::start(store_options(), options)
     }
 
+    /// A target whose invalidations are said to be in progress for this long.
+    pub fn with_slow_invalidations(take: std::time::Duration) -> Self {
+        let target = TargetOptions { invalidations_take: take, ..TargetOptions::new(BUCKET, DISTRIBUTION) };
+        Self::start(store_options(), target)
+    }
+
     fn start(options: StoreOptions, target: TargetOptions) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

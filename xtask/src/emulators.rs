@@ -29,7 +29,8 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
         Err(missing) => return Ok(Some(missing)),
     };
     let mut tests = project.command("cargo");
-    let select = ["--package", "sitepush", "--features", "emulators", "--test", "emulators"];
+    // The whole workspace, so that nothing is built again with fewer features.
+    let select = ["--workspace", "--features", "sitepush/emulators", "--test", "emulators"];
     match tools::find("cargo-nextest") {
         Some(_) => tests.args(["nextest", "run"]).args(select).arg("--no-fail-fast"),
         None => tests.arg("test").args(select),

@@ -14,9 +14,11 @@ mod edited;
 mod emulators;
 mod frontend;
 mod http;
+mod infra;
 mod parts;
 mod preview;
 mod project;
+mod services;
 mod test;
 mod tidy;
 mod tools;
@@ -33,7 +35,7 @@ usage: cargo xtask <task>
 
   demo [--once] [--port N]                      publish the frontend to a preview on this machine and check it
   test [--list] [--only PART]... [--thorough]   run every check there is, part by part
-  bench [--only WORK]... [--pages N] [--runs N] [--without-peers] [--keep]
+  bench [--only PART]... [--pages N] [--runs N] [--without-peers] [--with-aws-cli] [--keep]
                                                 measure beside the peers and the machine's own limit
   tidy                                          check who imports whom, and the shape of the files
 ";

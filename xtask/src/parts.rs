@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, demo, emulators, frontend, tidy};
+use crate::{browser, demo, emulators, frontend, infra, services, tidy};
 
 /// What a part is run with.
 pub struct Run {
@@ -33,10 +33,16 @@ pub const PARTS: &[Part] = &[
         about: "types, tests and a repeatable build of the web application",
         run: frontend,
     },
+    Part { name: "infra", about: "the Terraform modules: layout, validity, promises, checkov", run: infra },
     Part {
         name: "emulators",
         about: "the promises against implementations of S3 and CloudFront that nobody here wrote",
         run: emulators,
+    },
+    Part {
+        name: "services",
+        about: "the container services against real PostgreSQL and real Redis",
+        run: services,
     },
     Part { name: "demo", about: "`cargo xtask demo`, to its end", run: demo },
     Part { name: "browser", about: "the published application in a headless Chromium", run: browser },
@@ -71,7 +77,7 @@ fn rust(run: &Run) -> Result<Option<Missing>> {
         tests.env("PROPTEST_CASES", "4096").env("SITEPUSH_THOROUGH", "1");
     }
     tools::run(&mut tests)?;
-    tools::run(run.project.command("cargo").args(["test", "--doc", "--package", "sitepush"]))?;
+    tools::run(run.project.command("cargo").args(["test", "--doc", "--workspace"]))?;
     Ok(None)
 }
 
@@ -86,11 +92,22 @@ fn frontend(run: &Run) -> Result<Option<Missing>> {
     Ok(None)
 }
 
+fn infra(run: &Run) -> Result<Option<Missing>> {
+    if let Err(missing) = tools::need_terraform().and_then(|()| tools::need_python()) {
+        return Ok(Some(missing));
+    }
+    infra::test(&run.project)
+}
+
 fn emulators(run: &Run) -> Result<Option<Missing>> {
     if let Err(missing) = tools::need_python() {
         return Ok(Some(missing));
     }
     emulators::test(&run.project)
+}
+
+fn services(run: &Run) -> Result<Option<Missing>> {
+    services::test(&run.project)
 }
 
 fn demo(run: &Run) -> Result<Option<Missing>> {

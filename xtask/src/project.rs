@@ -29,10 +29,15 @@ impl Project {
         self.root.join(relative)
     }
 
+    /// The folder that Cargo builds into.
+    pub fn target(&self) -> PathBuf {
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+        self.root.join(target)
+    }
+
     /// A folder of this task runner's own under Cargo's target folder; not created.
     pub fn scratch(&self, name: &str) -> PathBuf {
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from);
-        self.root.join(target).join("xtask").join(name)
+        self.target().join("xtask").join(name)
     }
 
     /// A command that runs in the root.

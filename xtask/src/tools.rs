@@ -62,6 +62,30 @@ fn node_version(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
+/// Terraform, as new as the modules' tests need it.
+///
+/// # Errors
+/// When it is missing or too old, with the way to get it.
+pub fn need_terraform() -> Result<(), Missing> {
+    const MISSING: Missing = Missing {
+        tool: "terraform",
+        how: "install Terraform 1.11 or newer (https://developer.hashicorp.com/terraform/install)",
+    };
+    let output = Command::new("terraform").arg("version").env("CHECKPOINT_DISABLE", "1").output().ok();
+    let version = output.and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
+    match terraform_version(&version) {
+        Some(version) if version >= (1, 11) => Ok(()),
+        _ => Err(MISSING),
+    }
+}
+
+/// Major and minor out of `Terraform v1.11.4`; warnings may stand before it.
+fn terraform_version(text: &str) -> Option<(u32, u32)> {
+    let line = text.lines().find_map(|line| line.strip_prefix("Terraform v"))?;
+    let mut numbers = line.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
 /// Python 3 with its `venv` module and pip, which private environments are made with.
 ///
 /// # Errors
@@ -141,6 +165,44 @@ pub fn need_chromium() -> Result<PathBuf, Missing> {
     here().or_else(|| apt_install("chromium").then(here).flatten()).ok_or(MISSING)
 }
 
+/// The folder of PostgreSQL's programs.
+///
+/// Debian and Ubuntu keep the server out of the path, in a folder for each version; the newest is taken. None is installed
+/// here, because installing it starts a server.
+///
+/// # Errors
+/// When there is none.
+pub fn need_postgres() -> Result<PathBuf, Missing> {
+    const MISSING: Missing =
+        Missing { tool: "postgres", how: "install PostgreSQL 14 or newer (`apt-get install postgresql`)" };
+    let on_path = find("initdb").and_then(|program| program.canonicalize().ok());
+    let of_debian = || {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(Result::ok);
+        let folders = versions.map(|version| version.path().join("bin"));
+        folders.filter(|folder| folder.join("initdb").is_file()).max_by_key(|folder| version_of(folder))
+    };
+    let folder = on_path.and_then(|program| program.parent().map(Path::to_owned)).or_else(of_debian);
+    folder.filter(|folder| folder.join("postgres").is_file()).ok_or(MISSING)
+}
+
+/// 15 for a folder `15/bin`; nothing comes after a name that is no number.
+fn version_of(folder: &Path) -> Option<u32> {
+    folder.parent()?.file_name()?.to_str()?.parse().ok()
+}
+
+/// The program of Redis; asks apt for it where that needs no questions.
+///
+/// # Errors
+/// When there is none and none can be installed.
+pub fn need_redis() -> Result<PathBuf, Missing> {
+    const MISSING: Missing = Missing {
+        tool: "redis-server",
+        how: "install Redis 6.2 or newer with TLS (`apt-get install redis-server`)",
+    };
+    let here = || find("redis-server");
+    here().or_else(|| apt_install("redis-server").then(here).flatten()).ok_or(MISSING)
+}
+
 /// Installs a Debian package when this process may; says whether it worked.
 fn apt_install(package: &str) -> bool {
     if find("apt-get").is_none() || !is_root() {
@@ -172,12 +234,27 @@ mod tests {
     }
 
     #[test]
+    fn the_version_of_terraform_is_read_past_its_warnings() {
+        let text =
+            "There are some problems with the CLI configuration:\n\nTerraform v1.9.8\non linux_amd64\n";
+        assert_eq!(terraform_version(text), Some((1, 9)));
+        assert!(terraform_version("Terraform v1.11.4") >= Some((1, 11)));
+        assert_eq!(terraform_version(""), None);
+    }
+
+    #[test]
     fn an_index_that_does_not_answer_is_told_from_a_version_that_it_does_not_have() {
         let none = "ERROR: Could not find a version that satisfies the requirement moto==5.2.5 (from versions: none)";
         let warning = "WARNING: Retrying after connection broken by 'NewConnectionError(...)': /simple/moto/";
         assert!(has_no_index(&format!("{warning}\n{none}")));
         assert!(!has_no_index(none), "an index that knows no such package");
         assert!(!has_no_index(&format!("{warning}\n{}", none.replace("none", "5.2.3, 5.2.4"))));
+    }
+
+    #[test]
+    fn the_newest_postgresql_is_taken_by_number() {
+        let folders = ["9.6/bin", "9/bin", "15/bin"].map(Path::new);
+        assert_eq!(folders.map(version_of), [None, Some(9), Some(15)]);
     }
 
     #[test]

@@ -109,16 +109,19 @@ pub fn normalize_item(text: &str) -> Result<String, PathError> {
         return Err(PathError::Address(text.to_owned()));
     }
     let path = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
-    let body = path.strip_suffix('*').unwrap_or(&path);
-    if body.contains('*') {
+    let whole = path.strip_suffix('*').unwrap_or(&path);
+    let (bare, query) = whole.split_once('?').map_or((whole, None), |(bare, query)| (bare, Some(query)));
+    // What is encoded already is left so: `%` is encoded only where no two hex digits follow it.
+    let bare = decode(bare);
+    let holds =
+        |unsayable: char| bare.contains(unsayable) || query.is_some_and(|text| text.contains(unsayable));
+    if holds('*') {
         return Err(PathError::InnerWildcard(text.to_owned()));
     }
-    if body.contains('~') {
+    if holds('~') {
         return Err(PathError::Tilde(text.to_owned()));
     }
-    // What is encoded already is left so: `%` is encoded only where no two hex digits follow it.
-    let (bare, query) = body.split_once('?').map_or((body, None), |(bare, query)| (bare, Some(query)));
-    let mut item = encode(&decode(bare));
+    let mut item = encode(&bare);
     if let Some(query) = query {
         // What is encoded in a query says something else than what is not (`%26`), so nothing is decoded there.
         item.push('?');

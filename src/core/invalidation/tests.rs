@@ -175,6 +175,8 @@ fn typed_items_are_put_right_or_refused() {
     assert_eq!(normalize_item("#bundle-1").as_deref(), Ok("#bundle-1"));
     assert!(matches!(normalize_item("/a*b"), Err(PathError::InnerWildcard(_))));
     assert!(matches!(normalize_item("/~ann"), Err(PathError::Tilde(_))));
+    assert!(matches!(normalize_item("/%7Eann"), Err(PathError::Tilde(_))), "it is said as `~`");
+    assert!(matches!(normalize_item("/a%2Ab"), Err(PathError::InnerWildcard(_))), "it is said as `*`");
     assert!(matches!(normalize_item("#a,b"), Err(PathError::Tag(_))));
     assert!(matches!(normalize_item(""), Err(PathError::Empty)));
 }

@@ -17,9 +17,9 @@ use crate::core::outcome::Written;
 const DISTRIBUTION: &str = "E1";
 
 /// A site as names and contents.
-type Site = BTreeMap<String, u8>;
+pub(super) type Site = BTreeMap<String, u8>;
 
-fn sites() -> impl Strategy<Value = Site> {
+pub(super) fn sites() -> impl Strategy<Value = Site> {
     let names = prop_oneof![
         "(a|b|docs/a|docs/b|docs/c)(\\.html|/index\\.html)",
         Just("index.html".to_owned()),
@@ -31,10 +31,18 @@ fn sites() -> impl Strategy<Value = Site> {
 }
 
 fn inventory(site: &Site, manifest: Option<&Manifest>) -> (LocalInventory, Vec<ObjectKey>) {
+    inventory_of(&site.iter().map(|(name, content)| (name, *content)).collect::<Vec<_>>(), manifest)
+}
+
+/// The build of these files, found in this order.
+pub(super) fn inventory_of(
+    files: &[(&String, u8)],
+    manifest: Option<&Manifest>,
+) -> (LocalInventory, Vec<ObjectKey>) {
     let rules = CacheRules::new(&[], None, EdgeCaching::Invalidated).expect("rules").0;
-    let verdicts = fingerprint::classify(site.keys().map(String::as_str));
+    let verdicts = fingerprint::classify(files.iter().map(|(name, _)| name.as_str()));
     let key = |name: &String| ObjectKey::new(name.as_str()).expect("a key");
-    let files = site
+    let files = files
         .iter()
         .zip(verdicts)
         .map(|((name, content), verdict)| UnclassifiedFile {
@@ -61,7 +69,7 @@ fn facts() -> BTreeMap<String, DistributionFacts> {
     BTreeMap::from([(DISTRIBUTION.to_owned(), facts)])
 }
 
-fn at(second: i64) -> ReleaseDraft {
+pub(super) fn at(second: i64) -> ReleaseDraft {
     let time = Timestamp::from_second(1_700_000_000 + second).expect("in range");
     ReleaseDraft { time, commit: None, author: None, message: None }
 }

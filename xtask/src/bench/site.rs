@@ -32,15 +32,21 @@ pub fn write(folder: &Path, pages: usize, edition: &str) -> Result<()> {
     Ok(())
 }
 
-/// Edits one page in a hundred.
-pub fn edit(folder: &Path, pages: usize) -> Result<usize> {
-    let mut count = 0;
-    for number in (0..pages).step_by(100) {
+/// One page in a hundred.
+pub const ONE_PERCENT: usize = 100;
+
+/// The numbers of the pages that an edit changes: one in `every`.
+pub fn edited(pages: usize, every: usize) -> impl Iterator<Item = usize> {
+    (0..pages).step_by(every)
+}
+
+/// Edits one page in `every`.
+pub fn edit(folder: &Path, pages: usize, every: usize) -> Result<()> {
+    for number in edited(pages, every) {
         let path = folder.join(format!("pages/{number}/index.html"));
         fs::write(&path, format!("{}<p>edited</p>", fs::read_to_string(&path)?))?;
-        count += 1;
     }
-    Ok(count)
+    Ok(())
 }
 
 /// Gives every file a time later than any object's, as a fresh checkout does.

@@ -1,48 +1,54 @@
-//! The works: what is measured, from which state to which.
+//! The works: what is measured, from which state to which. They are the first days of one site, one after another.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::project::Project;
-use crate::tools;
-
-use super::measure::{self, Sample, median};
-use super::peers::{Peer, Peers};
+use super::measure::{self, Figures, Sample};
+use super::peers::Peer;
+use super::programs::{self, Programs, Server};
 use super::site;
 
-/// What is done to the site between the push that prepares and the push that is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// The measured push is the first.
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Work {
+    /// The first push.
     First,
-    Nothing,
-    /// One page in a hundred.
+    /// The same build, with new times.
+    Again,
+    /// One page in a hundred edited.
     Edit,
     /// Every page refers to another script.
     Bundle,
 }
 
-/// A row of the table.
-#[derive(Debug, Clone, Copy)]
-pub struct Work {
-    pub name: &'static str,
-    pub about: &'static str,
-    pub change: Change,
+impl Work {
+    /// All of them, in the order in which they happen to a site.
+    pub const ALL: [Self; 4] = [Self::First, Self::Again, Self::Edit, Self::Bundle];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Again => "again",
+            Self::Edit => "edit",
+            Self::Bundle => "bundle",
+        }
+    }
+
+    /// The first column of the table.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::First => "first push",
+            Self::Again => "same build, fresh checkout",
+            Self::Edit => "1% of pages edited",
+            Self::Bundle => "new bundle: every page",
+        }
+    }
 }
 
-/// All of them, in the order of the table.
-pub const WORKS: &[Work] = &[
-    Work { name: "first", about: "first push", change: Change::First },
-    Work { name: "again", about: "same build, fresh checkout", change: Change::Nothing },
-    Work { name: "edit", about: "1% of pages edited", change: Change::Edit },
-    Work { name: "bundle", about: "new bundle: every page", change: Change::Bundle },
-];
-
-/// What is measured, in the order of the columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who is measured, in the order of the rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contender {
     Sitepush,
     /// The files as signed PUTs in a bare loop.
@@ -50,121 +56,143 @@ pub enum Contender {
     Peer(Peer),
 }
 
-/// The programs of this repository, built for release.
-pub struct Programs {
-    sitepush: PathBuf,
-    local_s3: PathBuf,
-    bare_puts: PathBuf,
+impl Contender {
+    /// The second column of the table.
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Sitepush => "**sitepush**",
+            Self::Limit => "bare loop of signed PUTs",
+            Self::Peer(peer) => &peer.label,
+        }
+    }
+
+    fn does(&self, work: Work) -> bool {
+        *self != Self::Limit || work == Work::First
+    }
 }
 
 /// Everything that a measurement needs.
-pub struct Bench {
-    pub programs: Programs,
-    pub peers: Peers,
-    pub scratch: PathBuf,
+pub struct Bench<'a> {
+    pub programs: &'a Programs,
+    pub scratch: &'a Path,
     pub pages: usize,
     pub runs: usize,
 }
 
-/// Builds the programs for release.
-pub fn build(project: &Project) -> Result<Programs> {
-    let arguments = ["build", "--release", "--bin", "sitepush", "--examples"];
-    tools::run(project.command("cargo").args(arguments))?;
-    let target =
-        project.scratch("").parent().context("the scratch folder lies in the target folder")?.to_owned();
-    let release = target.join("release");
-    let release = if release.exists() { release } else { target.join("../release") };
-    Ok(Programs {
-        sitepush: release.join("sitepush"),
-        local_s3: release.join("examples/local_s3"),
-        bare_puts: release.join("examples/bare_puts"),
-    })
+/// What was measured of one work.
+pub struct Measured {
+    pub work: Work,
+    pub rows: Vec<(Contender, Figures)>,
+    /// Objects that the work changes, where that is less than all.
+    pub changed: Option<usize>,
 }
 
-impl Bench {
-    /// The medians of one work, contender by contender.
-    pub fn measure(&self, work: &Work) -> Result<Vec<(Contender, Sample)>> {
-        let mut contenders = vec![Contender::Sitepush];
-        if work.change == Change::First {
-            contenders.push(Contender::Limit);
-        }
-        contenders.extend(self.peers.all().into_iter().map(Contender::Peer));
-        let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); contenders.len()];
+impl Bench<'_> {
+    /// Measures the works of every contender, both in the order of the rows.
+    ///
+    /// # Errors
+    /// When a contender fails.
+    pub fn measure(&self, contenders: &[Contender], works: &[Work]) -> Result<Vec<Measured>> {
+        let mut samples: Vec<Vec<(Work, Sample)>> = vec![Vec::new(); contenders.len()];
         // In turn, so that a machine that slows down slows all of them.
         for run in 0..self.runs {
-            for (index, contender) in contenders.iter().enumerate() {
-                println!("{} {:?}, run {} of {}", work.name, contender, run + 1, self.runs);
-                samples[index].push(self.once(work, *contender)?);
+            for (contender, samples) in contenders.iter().zip(&mut samples) {
+                println!("{}, run {} of {}", contender.label(), run + 1, self.runs);
+                samples.extend(self.life(contender, works)?);
             }
         }
-        Ok(contenders.into_iter().zip(samples.into_iter().map(median)).collect())
+        let row = |work: Work, contender: &Contender, samples: &[(Work, Sample)]| {
+            let own: Vec<Sample> =
+                samples.iter().filter(|(of, _)| *of == work).map(|(_, sample)| *sample).collect();
+            (!own.is_empty()).then(|| (contender.clone(), Figures::of(&own)))
+        };
+        let measured = works.iter().map(|&work| {
+            let rows = contenders.iter().zip(&samples);
+            let rows = rows.filter_map(|(contender, samples)| row(work, contender, samples)).collect();
+            let changed = (work == Work::Edit).then(|| site::edited(self.pages, site::ONE_PERCENT).count());
+            Measured { work, rows, changed }
+        });
+        Ok(measured.collect())
     }
 
-    fn once(&self, work: &Work, contender: Contender) -> Result<Sample> {
-        let folder = self.scratch.join("work");
+    /// One site from its first push to the last of `works`. What is not wanted is left out, but for the first push.
+    fn life(&self, contender: &Contender, works: &[Work]) -> Result<Vec<(Work, Sample)>> {
+        if !works.iter().any(|work| contender.does(*work)) {
+            return Ok(Vec::new());
+        }
+        let mut life = Life::begin(self.programs, self.scratch, self.pages)?;
+        let mut samples = Vec::new();
+        for work in Work::ALL.into_iter().filter(|work| contender.does(*work)) {
+            if work != Work::First && !works.contains(&work) {
+                continue;
+            }
+            life.change(work, site::ONE_PERCENT)?;
+            let sample = life.measure(&self.command(contender, &life)?)?;
+            if works.contains(&work) {
+                samples.push((work, sample));
+            }
+        }
+        Ok(samples)
+    }
+
+    fn command(&self, contender: &Contender, life: &Life) -> Result<Command> {
+        let Life { site, folder, server, .. } = life;
+        Ok(match contender {
+            Contender::Sitepush => programs::push(&self.programs.sitepush, site, &server.endpoint, folder),
+            Contender::Limit => {
+                let mut command = programs::client(&self.programs.bare_puts, folder);
+                command.arg(site).args([&server.endpoint, "bench", "32"]);
+                command
+            }
+            Contender::Peer(peer) => peer.command(site, &server.endpoint, folder)?,
+        })
+    }
+}
+
+/// A made site and the server that it is published to.
+pub struct Life {
+    pub folder: PathBuf,
+    pub site: PathBuf,
+    pub server: Server,
+    pages: usize,
+}
+
+impl Life {
+    /// A new folder, a new site that is not published yet, an empty bucket.
+    ///
+    /// # Errors
+    /// When the site cannot be written or the server does not start.
+    pub fn begin(programs: &Programs, scratch: &Path, pages: usize) -> Result<Self> {
+        let folder = scratch.join("work");
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
         }
         std::fs::create_dir_all(&folder)?;
         let site = folder.join("site");
-        site::write(&site, self.pages, "one")?;
-        let server = Server::start(&self.programs.local_s3)?;
-        if work.change != Change::First {
-            measure::run(&self.command(contender, &site, &server.endpoint, &folder)?, &folder)?;
+        site::write(&site, pages, "one")?;
+        Ok(Self { folder, site, server: Server::start(&programs.local_s3)?, pages })
+    }
+
+    /// Does to the site what is pushed next; `every` tells how many pages an edit leaves alone for each that it changes.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn change(&self, work: Work, every: usize) -> Result<()> {
+        match work {
+            Work::First | Work::Again => {}
+            Work::Edit => site::edit(&self.site, self.pages, every)?,
+            Work::Bundle => site::write(&self.site, self.pages, "two")?,
         }
-        match work.change {
-            Change::First | Change::Nothing => {}
-            Change::Edit => drop(site::edit(&site, self.pages)?),
-            Change::Bundle => site::write(&site, self.pages, "two")?,
-        }
-        site::touch(&site)?;
-        measure::run(&self.command(contender, &site, &server.endpoint, &folder)?, &folder)
+        site::touch(&self.site)
     }
 
-    fn command(&self, contender: Contender, site: &Path, endpoint: &str, folder: &Path) -> Result<Command> {
-        let mut command = match contender {
-            Contender::Sitepush => {
-                let mut command = Command::new(&self.programs.sitepush);
-                command.arg("push").arg(site).args(["--bucket", "bench", "--prefix", "site"]);
-                command.args(["--endpoint-url", endpoint]).current_dir(folder);
-                command
-            }
-            Contender::Limit => {
-                let mut command = Command::new(&self.programs.bare_puts);
-                command.arg(site).args([endpoint, "bench", "32"]);
-                command
-            }
-            Contender::Peer(peer) => self.peers.command(peer, site, endpoint, folder)?,
-        };
-        command
-            .env("AWS_ACCESS_KEY_ID", "local-access-key")
-            .env("AWS_SECRET_ACCESS_KEY", "local-secret-access-key")
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_EC2_METADATA_DISABLED", "true");
-        Ok(command)
-    }
-}
-
-/// The embedded S3 in a process of its own; killed when dropped.
-struct Server {
-    child: Child,
-    endpoint: String,
-}
-
-impl Server {
-    fn start(program: &Path) -> Result<Self> {
-        let mut child =
-            Command::new(program).stdout(Stdio::piped()).spawn().context("cannot start the server")?;
-        let mut endpoint = String::new();
-        let output = child.stdout.take().context("the server's output is piped")?;
-        BufReader::new(output).read_line(&mut endpoint)?;
-        Ok(Self { child, endpoint: endpoint.trim().to_owned() })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// Runs a command to its end, with the requests that it made.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn measure(&mut self, command: &Command) -> Result<Sample> {
+        self.server.take_requests()?;
+        let sample = measure::run(command, &self.folder)?;
+        Ok(Sample { requests: self.server.take_requests()?, ..sample })
     }
 }

@@ -1,0 +1,83 @@
+# Plans the whole environment against mocks: no account, no network.
+
+mock_provider "aws" {
+  source = "../../mocks"
+}
+
+mock_provider "aws" {
+  alias = "us_east_1"
+}
+
+variables {
+  account_id          = "123456789012"
+  region              = "eu-central-1"
+  domain_name         = "example.com"
+  zone_name           = "example.com"
+  create_zone         = false
+  notification_emails = ["ops@example.com"]
+  state_bucket_name   = "example-state"
+  github              = { repository = "example/site", environment = "production", create_oidc_provider = true }
+  images              = {}
+}
+
+run "the_first_deploy_makes_everything_but_containers" {
+  command = plan
+
+  assert {
+    condition     = length(output.running_services) == 0 && keys(output.repository_urls) == ["counter", "guestbook"]
+    error_message = "There are repositories to push to, and nothing runs yet."
+  }
+}
+
+run "a_release_runs_both_services" {
+  command = plan
+
+  variables {
+    images = {
+      guestbook = "example/guestbook@sha256:0000000000000000000000000000000000000000000000000000000000000001"
+      counter   = "example/counter@sha256:0000000000000000000000000000000000000000000000000000000000000002"
+    }
+  }
+
+  assert {
+    condition     = toset(output.running_services) == toset(["counter", "guestbook"])
+    error_message = "Each service with an image runs."
+  }
+}
+
+run "production_outlives_a_zone" {
+  command = plan
+
+  assert {
+    condition     = length(output.nat_public_ips) == 3
+    error_message = "Each of three zones has a way out of its own."
+  }
+}
+
+run "production_is_protected_unless_told_otherwise" {
+  command = plan
+
+  assert {
+    condition     = var.deletion_protection
+    error_message = "AWS refuses to delete the database and the load balancer."
+  }
+}
+
+run "everything_is_tagged_with_its_environment" {
+  command = plan
+
+  assert {
+    condition     = local.tags == { project = "sitepush", environment = "production", managed_by = "terraform" }
+    error_message = "The provider gives these tags to everything."
+  }
+}
+
+run "an_account_that_is_a_number_too_short_is_refused" {
+  command = plan
+
+  variables {
+    account_id = "12345678901"
+  }
+
+  expect_failures = [var.account_id]
+}

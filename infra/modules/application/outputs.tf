@@ -1,0 +1,58 @@
+output "url" {
+  description = "Where the site is."
+  value       = "https://${var.domain_name}/"
+}
+
+output "site" {
+  description = "What sitepush.toml wants of this target."
+  value = {
+    bucket          = module.site.bucket_name
+    distribution    = module.site.distribution_id
+    key_value_store = module.site.key_value_store_arn
+  }
+}
+
+output "repository_urls" {
+  description = "Where to push each service's image, by service."
+  value       = module.registry.repository_urls
+}
+
+output "cluster_name" {
+  description = "The cluster, as ECS calls it."
+  value       = module.services.cluster_name
+}
+
+output "running_services" {
+  description = "The services that have containers."
+  value       = module.services.service_names
+}
+
+output "task_definition_arns" {
+  description = "The revision that each service was told to run."
+  value       = module.services.task_definition_arns
+}
+
+output "deploy_role_arn" {
+  description = "The role that CI takes."
+  value       = module.deploy_role.role_arn
+}
+
+output "name_servers" {
+  description = "What the parent zone must name, where the zone is new."
+  value       = module.dns.name_servers
+}
+
+output "nat_public_ips" {
+  description = "The addresses that others see the containers come from."
+  value       = module.network.nat_public_ips
+}
+
+output "moderation_token_secret_arn" {
+  description = "The secret that lets its bearer moderate the guestbook."
+  value       = aws_secretsmanager_secret.moderation_token.arn
+}
+
+output "dashboard_name" {
+  description = "The dashboard in CloudWatch."
+  value       = module.observability.dashboard_name
+}

@@ -1,0 +1,115 @@
+# Plans the whole stack against mocks: no account, no network. What each module promises is tested there; here it is that
+# they fit together.
+
+mock_provider "aws" {
+  source = "../../mocks"
+}
+
+mock_provider "aws" {
+  alias = "us_east_1"
+}
+
+variables {
+  name                = "example-test"
+  images              = {}
+  domain_name         = "test.example.com"
+  zone_name           = "example.com"
+  create_zone         = false
+  cidr_block          = "10.20.0.0/16"
+  nat                 = "one"
+  database            = { instance_class = "db.t4g.micro", multi_az = false, backup_retention_days = 7 }
+  cache               = { node_type = "cache.t4g.micro", replica_count = 0 }
+  containers          = { min = 1, max = 2 }
+  use_spot            = true
+  enable_waf          = false
+  deletion_protection = false
+  notification_emails = ["ops@example.com"]
+  github              = { repository = "example/site", environment = null, create_oidc_provider = true }
+  state_bucket_name   = "example-state"
+}
+
+run "the_first_deploy_makes_everything_but_containers" {
+  command = plan
+
+  assert {
+    condition     = output.running_services == tolist([]) || length(output.running_services) == 0
+    error_message = "Without images nothing runs."
+  }
+
+  assert {
+    condition     = keys(output.repository_urls) == ["counter", "guestbook"]
+    error_message = "The images have somewhere to go."
+  }
+}
+
+run "a_release_names_an_image_for_each_service" {
+  command = plan
+
+  variables {
+    images = {
+      guestbook = "example/guestbook@sha256:0000000000000000000000000000000000000000000000000000000000000001"
+      counter   = "example/counter@sha256:0000000000000000000000000000000000000000000000000000000000000002"
+    }
+  }
+
+  assert {
+    condition     = toset(output.running_services) == toset(["counter", "guestbook"])
+    error_message = "Both services run."
+  }
+}
+
+run "every_service_has_a_rule_of_its_own" {
+  command = plan
+
+  assert {
+    condition     = length(distinct(values(local.services)[*].priority)) == length(local.services) && alltrue([for service in values(local.services) : alltrue([for path in service.paths : startswith(path, "/api/")])])
+    error_message = "CloudFront sends /api/ to the services, so their paths lie there, in an order that is given."
+  }
+}
+
+run "settings_are_for_services_that_exist" {
+  command = plan
+
+  assert {
+    condition     = length(setsubtract(setunion(keys(local.environment), keys(local.secrets)), keys(local.services))) == 0
+    error_message = "A name in `environment` or `secrets` is none of a service."
+  }
+}
+
+run "the_load_balancer_has_a_name_that_visitors_never_see" {
+  command = plan
+
+  variables {
+    additional_site_names = ["www.test.example.com"]
+  }
+
+  assert {
+    condition     = local.load_balancer_names == toset(["origin.test.example.com"]) && local.site_names == toset(["test.example.com", "www.test.example.com"])
+    error_message = "CloudFront asks under a name of its own; the site has both of its names."
+  }
+
+  assert {
+    condition     = output.url == "https://test.example.com/"
+    error_message = "The main name is the site's address."
+  }
+}
+
+run "an_image_of_an_unknown_service_is_refused" {
+  command = plan
+
+  variables {
+    images = { gustbook = "example/guestbook@sha256:0000000000000000000000000000000000000000000000000000000000000001" }
+  }
+
+  expect_failures = [var.images]
+}
+
+run "a_name_too_long_for_its_services_is_refused" {
+  command = plan
+
+  variables {
+    name = "a-name-of-twenty-three-x"
+  }
+
+  expect_failures = [var.name]
+}

@@ -1,0 +1,24 @@
+output "replication_group_id" {
+  description = "The group."
+  value       = aws_elasticache_replication_group.this.replication_group_id
+}
+
+output "node_ids" {
+  description = "The nodes, as metrics call them."
+  value       = [for number in range(1, 2 + var.replica_count) : "${local.identifier}-${format("%03d", number)}"]
+}
+
+output "host" {
+  description = "Where to connect, with TLS: the primary, whichever node that is."
+  value       = aws_elasticache_replication_group.this.primary_endpoint_address
+}
+
+output "port" {
+  description = "The port to connect to."
+  value       = aws_elasticache_replication_group.this.port
+}
+
+output "secret_arn" {
+  description = "The secret that is the AUTH token."
+  value       = aws_secretsmanager_secret.token.arn
+}

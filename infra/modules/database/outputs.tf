@@ -1,0 +1,29 @@
+output "identifier" {
+  description = "The instance's name, as metrics call it."
+  value       = aws_db_instance.this.identifier
+}
+
+output "host" {
+  description = "Where to connect, with TLS; the certificate is by RDS's own authority."
+  value       = aws_db_instance.this.address
+}
+
+output "port" {
+  description = "The port to connect to."
+  value       = aws_db_instance.this.port
+}
+
+output "database_name" {
+  description = "The database in the instance."
+  value       = aws_db_instance.this.db_name
+}
+
+output "username" {
+  description = "The user who owns the database."
+  value       = aws_db_instance.this.username
+}
+
+output "secret_arn" {
+  description = "The secret with the password, as JSON with `username` and `password`. RDS owns it."
+  value       = aws_db_instance.this.master_user_secret[0].secret_arn
+}

@@ -1,0 +1,24 @@
+output "vpc_id" {
+  description = "The VPC."
+  value       = aws_vpc.this.id
+}
+
+output "public_subnet_ids" {
+  description = "Subnets with a route from the internet, by zone name: for load balancers."
+  value       = [for zone in local.zone_names : aws_subnet.public[zone].id]
+}
+
+output "private_subnet_ids" {
+  description = "Subnets that reach out through NAT, by zone name: for containers."
+  value       = [for zone in local.zone_names : aws_subnet.private[zone].id]
+}
+
+output "database_subnet_ids" {
+  description = "Subnets with no way out of the VPC, by zone name: for RDS and ElastiCache."
+  value       = [for zone in local.zone_names : aws_subnet.database[zone].id]
+}
+
+output "nat_public_ips" {
+  description = "The addresses that others see the containers come from, by zone name."
+  value       = [for zone in sort(local.nat_zones) : aws_eip.nat[zone].public_ip]
+}

@@ -1,0 +1,14 @@
+output "log_groups" {
+  description = "Where each service writes, by service."
+  value       = { for name, group in aws_cloudwatch_log_group.service : name => { name = group.name, arn = group.arn } }
+}
+
+output "log_bucket_name" {
+  description = "Where the load balancer writes, once it may."
+  value       = aws_s3_bucket_policy.logs.bucket
+}
+
+output "dashboard_name" {
+  description = "The dashboard in CloudWatch."
+  value       = aws_cloudwatch_dashboard.this.dashboard_name
+}

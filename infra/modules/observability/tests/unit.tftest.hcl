@@ -1,0 +1,251 @@
+# Plans against mocks: no account, no network.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = {
+      account_id = "123456789012"
+    }
+  }
+
+  mock_data "aws_partition" {
+    defaults = {
+      partition = "aws"
+    }
+  }
+
+  mock_data "aws_region" {
+    defaults = {
+      name = "eu-central-1"
+    }
+  }
+
+  mock_data "aws_iam_policy_document" {
+    defaults = {
+      json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+    }
+  }
+}
+
+mock_provider "aws" {
+  alias = "us_east_1"
+}
+
+override_resource {
+  target          = aws_sns_topic.alarms
+  override_during = plan
+  values          = { arn = "arn:aws:sns:eu-central-1:123456789012:example-test-alarms" }
+}
+
+override_resource {
+  target          = aws_sns_topic.edge_alarms
+  override_during = plan
+  values          = { arn = "arn:aws:sns:us-east-1:123456789012:example-test-edge-alarms" }
+}
+
+override_resource {
+  target          = aws_s3_bucket.logs
+  override_during = plan
+  values = {
+    id  = "example-test-logs-123456789012"
+    arn = "arn:aws:s3:::example-test-logs-123456789012"
+  }
+}
+
+variables {
+  name                = "example-test"
+  notification_emails = ["ops@example.com"]
+
+  site = {
+    distribution_id = "E1EXAMPLE"
+    certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/site"
+  }
+
+  service_names = ["guestbook", "counter"]
+
+  load_balancer = {
+    arn_suffix                = "app/example-test/1"
+    target_group_arn_suffixes = { guestbook = "targetgroup/guestbook/1", counter = "targetgroup/counter/1" }
+    cluster_name              = "example-test"
+    certificate_arn           = "arn:aws:acm:eu-central-1:123456789012:certificate/load-balancer"
+  }
+
+  database       = { identifier = "example-test-db" }
+  cache_node_ids = ["example-test-cache-001"]
+}
+
+run "services_have_log_groups_that_forget" {
+  command = plan
+
+  assert {
+    condition     = { for name, group in aws_cloudwatch_log_group.service : name => [group.name, group.retention_in_days] } == { guestbook = ["/example-test/guestbook", 90], counter = ["/example-test/counter", 90] }
+    error_message = "Each service has a group, kept for 90 days."
+  }
+}
+
+run "every_part_has_its_alarms" {
+  command = plan
+
+  assert {
+    condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
+      "load-balancer-5xx", "services-5xx", "services-slow", "load-balancer-certificate",
+      "guestbook-unhealthy", "guestbook-cpu", "guestbook-memory",
+      "counter-unhealthy", "counter-cpu", "counter-memory",
+      "database-cpu", "database-memory", "database-storage", "database-connections",
+      "example-test-cache-001-cpu", "example-test-cache-001-memory", "example-test-cache-001-connections",
+    ])
+    error_message = "Errors, latency, health, CPU, memory, storage, connections and certificates are watched."
+  }
+
+  assert {
+    condition     = keys(aws_cloudwatch_metric_alarm.edge) == ["site-5xx", "site-certificate"]
+    error_message = "So are the site's errors and its certificate."
+  }
+}
+
+run "every_alarm_is_heard" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:123456789012:example-test-alarms"]) && alarm.ok_actions == alarm.alarm_actions])
+    error_message = "Each tells the topic of its region when it begins and when it is over."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.edge : alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:123456789012:example-test-edge-alarms"])])
+    error_message = "CloudFront's tell the topic in us-east-1."
+  }
+
+  assert {
+    condition     = keys(aws_sns_topic_subscription.alarms) == ["ops@example.com"] && keys(aws_sns_topic_subscription.edge_alarms) == ["ops@example.com"]
+    error_message = "Both topics tell everyone who is named."
+  }
+}
+
+run "what_runs_out_is_compared_the_other_way" {
+  command = plan
+
+  variables {
+    database = { identifier = "example-test-db", free_storage_gb = 10 }
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["database-storage"].comparison_operator == "LessThanThreshold" && aws_cloudwatch_metric_alarm.this["database-storage"].threshold == 10000000000
+    error_message = "Free storage is measured in bytes, and too little of it is the alarm."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["database-cpu"].comparison_operator == "GreaterThanOrEqualToThreshold"
+    error_message = "CPU is the other way round."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.edge["site-certificate"].comparison_operator == "LessThanThreshold" && aws_cloudwatch_metric_alarm.edge["site-certificate"].threshold == 21
+    error_message = "A certificate with less than three weeks is the alarm."
+  }
+}
+
+run "latency_is_a_percentile" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["services-slow"].extended_statistic == "p95" && aws_cloudwatch_metric_alarm.this["services-slow"].statistic == null
+    error_message = "An average hides the slow ones."
+  }
+}
+
+run "a_site_alone_has_its_own_alarms_only" {
+  command = plan
+
+  variables {
+    service_names  = []
+    load_balancer  = null
+    database       = null
+    cache_node_ids = []
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.this) == 0 && length(aws_cloudwatch_metric_alarm.edge) == 2
+    error_message = "What is not there is not watched."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 2
+    error_message = "The dashboard has the site's two graphs."
+  }
+}
+
+run "one_dashboard_shows_all_parts" {
+  command = plan
+
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 9
+    error_message = "Site, services, database and cache have nine graphs."
+  }
+
+  assert {
+    condition     = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : alltrue([for metric in widget.properties.metrics : length(metric) >= 4])])
+    error_message = "Each line of a graph names its metric and what it is of."
+  }
+}
+
+run "the_load_balancer_may_write_its_logs_and_nobody_reads_them" {
+  command = plan
+
+  assert {
+    condition     = one([for statement in data.aws_iam_policy_document.logs.statement : one(one(statement.principals).identifiers) if statement.sid == "LoadBalancersWrite"]) == "logdelivery.elasticloadbalancing.amazonaws.com"
+    error_message = "Elastic Load Balancing writes."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_public_access_block.logs.restrict_public_buckets && aws_s3_bucket_public_access_block.logs.block_public_policy && aws_s3_bucket_lifecycle_configuration.logs.rule[0].expiration[0].days == 90
+    error_message = "The bucket is private, and forgets after 90 days."
+  }
+}
+
+run "the_budget_warns_before_the_bill" {
+  command = plan
+
+  variables {
+    monthly_budget_usd = 150
+  }
+
+  assert {
+    condition     = aws_budgets_budget.this[0].limit_amount == "150" && toset(aws_budgets_budget.this[0].notification[*].notification_type) == toset(["ACTUAL", "FORECASTED"])
+    error_message = "Both what was spent and what will be are watched."
+  }
+}
+
+run "no_budget_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(aws_budgets_budget.this) == 0
+    error_message = "The budget is the account's, so one environment of several has it."
+  }
+}
+
+run "everything_is_tagged" {
+  command = plan
+
+  variables {
+    tags = { team = "web" }
+  }
+
+  assert {
+    condition     = aws_sns_topic.alarms.tags == tomap({ team = "web", Name = "example-test-alarms" })
+    error_message = "The caller's tags are merged with the name."
+  }
+}
+
+run "values_that_make_no_sense_are_refused" {
+  command = plan
+
+  variables {
+    name                = "Example"
+    notification_emails = []
+    log_retention_days  = 91
+    monthly_budget_usd  = 0
+  }
+
+  expect_failures = [var.name, var.notification_emails, var.log_retention_days, var.monthly_budget_usd]
+}

@@ -1,0 +1,39 @@
+output "cluster_name" {
+  description = "The cluster, as ECS and its metrics call it."
+  value       = aws_ecs_cluster.this.name
+}
+
+output "service_names" {
+  description = "The services that have containers, as ECS and its metrics call them."
+  value       = keys(local.running)
+}
+
+output "task_definition_arns" {
+  description = "The revision that each service was told to run."
+  value       = { for name, definition in aws_ecs_task_definition.this : name => definition.arn }
+}
+
+output "security_group_ids" {
+  description = "The containers' security groups, by service: for the ways into databases and caches."
+  value       = { for name, group in aws_security_group.service : name => group.id }
+}
+
+output "load_balancer_domain_name" {
+  description = "The load balancer's own host name, which records point at."
+  value       = aws_lb.public.dns_name
+}
+
+output "load_balancer_hosted_zone_id" {
+  description = "The load balancer's hosted zone, which alias records name."
+  value       = aws_lb.public.zone_id
+}
+
+output "load_balancer_arn_suffix" {
+  description = "The load balancer, as its metrics call it."
+  value       = aws_lb.public.arn_suffix
+}
+
+output "target_group_arn_suffixes" {
+  description = "The target groups, as their metrics call them, by service."
+  value       = { for name, group in aws_lb_target_group.this : name => group.arn_suffix }
+}

@@ -1,0 +1,17 @@
+# What is the same for the whole module. The bucket, the distribution, its logs and its firewall have files of their own.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+locals {
+  # Bucket names are shared by all of AWS; the account makes ours unique.
+  bucket_name     = "${var.name}-site-${data.aws_caller_identity.current.account_id}"
+  log_bucket_name = "${var.name}-site-logs-${data.aws_caller_identity.current.account_id}"
+
+  bucket_origin_id = "bucket"
+  api_origin_id    = "api"
+
+  has_domain = var.domain != null
+  has_api    = var.api_origin != null
+}

@@ -1,0 +1,34 @@
+output "bucket_name" {
+  description = "The bucket to publish into: `bucket` in sitepush.toml."
+  value       = aws_s3_bucket.site.bucket
+}
+
+output "bucket_arn" {
+  description = "The bucket, for policies."
+  value       = aws_s3_bucket.site.arn
+}
+
+output "distribution_id" {
+  description = "The distribution to invalidate: `distributions` in sitepush.toml."
+  value       = aws_cloudfront_distribution.this.id
+}
+
+output "distribution_arn" {
+  description = "The distribution, for policies."
+  value       = aws_cloudfront_distribution.this.arn
+}
+
+output "distribution_domain_name" {
+  description = "The distribution's own host name, which records for the site point at."
+  value       = aws_cloudfront_distribution.this.domain_name
+}
+
+output "distribution_hosted_zone_id" {
+  description = "CloudFront's hosted zone, which alias records name."
+  value       = aws_cloudfront_distribution.this.hosted_zone_id
+}
+
+output "key_value_store_arn" {
+  description = "The store that the edge function reads: `key_value_store` in sitepush.toml."
+  value       = aws_cloudfront_key_value_store.routing.arn
+}

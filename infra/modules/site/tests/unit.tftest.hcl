@@ -1,0 +1,487 @@
+# Plans against mocks: no account, no network.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = {
+      account_id = "123456789012"
+    }
+  }
+
+  mock_data "aws_partition" {
+    defaults = {
+      partition = "aws"
+    }
+  }
+
+  mock_data "aws_iam_policy_document" {
+    defaults = {
+      json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+    }
+  }
+}
+
+mock_provider "aws" {
+  alias = "us_east_1"
+}
+
+# What policies and associations name has to be known while planning.
+override_resource {
+  target          = aws_s3_bucket.site
+  override_during = plan
+  values = {
+    id                          = "example-test-site-123456789012"
+    arn                         = "arn:aws:s3:::example-test-site-123456789012"
+    bucket_regional_domain_name = "example-test-site-123456789012.s3.eu-central-1.amazonaws.com"
+  }
+}
+
+override_resource {
+  target          = aws_cloudfront_distribution.this
+  override_during = plan
+  values          = { arn = "arn:aws:cloudfront::123456789012:distribution/E1EXAMPLE" }
+}
+
+override_resource {
+  target          = aws_cloudfront_key_value_store.routing
+  override_during = plan
+  values          = { arn = "arn:aws:cloudfront::123456789012:key-value-store/EXAMPLE" }
+}
+
+override_resource {
+  target          = aws_cloudfront_function.routing
+  override_during = plan
+  values          = { arn = "arn:aws:cloudfront::123456789012:function/example-test-routing" }
+}
+
+override_resource {
+  target          = aws_wafv2_web_acl.this
+  override_during = plan
+  values          = { arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/example-test/1" }
+}
+
+override_resource {
+  target          = aws_cloudfront_response_headers_policy.site
+  override_during = plan
+  values          = { id = "headers" }
+}
+
+variables {
+  name       = "example-test"
+  enable_waf = false
+}
+
+run "the_bucket_is_private" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      aws_s3_bucket_public_access_block.site.block_public_acls,
+      aws_s3_bucket_public_access_block.site.block_public_policy,
+      aws_s3_bucket_public_access_block.site.ignore_public_acls,
+      aws_s3_bucket_public_access_block.site.restrict_public_buckets,
+    ])
+    error_message = "Public access is blocked in all four ways."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_ownership_controls.site.rule[0].object_ownership == "BucketOwnerEnforced"
+    error_message = "There are no ACLs."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.site.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
+    error_message = "Objects are encrypted, and their ETags stay MD5s."
+  }
+}
+
+run "a_bucket_with_objects_is_not_deleted" {
+  command = plan
+
+  assert {
+    condition     = !aws_s3_bucket.site.force_destroy && !aws_s3_bucket.logs.force_destroy
+    error_message = "S3 keeps buckets that hold anything."
+  }
+}
+
+run "earlier_versions_are_kept_for_rollbacks_and_then_forgotten" {
+  command = plan
+
+  assert {
+    condition     = aws_s3_bucket_versioning.site.versioning_configuration[0].status == "Enabled"
+    error_message = "The bucket is versioned."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.site.rule[0].noncurrent_version_expiration[0].noncurrent_days == 90
+    error_message = "Old versions go after 90 days."
+  }
+
+  assert {
+    condition     = length(aws_s3_bucket_lifecycle_configuration.site.rule) == 1 && aws_s3_bucket_lifecycle_configuration.site.rule[0].expiration[0].expired_object_delete_marker
+    error_message = "What is current never expires: a rule that tidies delete markers cannot have days as well."
+  }
+}
+
+run "only_this_distribution_reads" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.bucket.statement :
+      one(one(statement.principals).identifiers) == "cloudfront.amazonaws.com" && one(statement.condition).values == tolist([aws_cloudfront_distribution.this.arn])
+      if coalesce(statement.effect, "Allow") == "Allow"
+    ])
+    error_message = "Every statement that allows anything is for CloudFront, and for this distribution alone."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.bucket.statement : statement.actions if coalesce(statement.effect, "Allow") == "Allow"
+    ])) == toset(["s3:GetObject", "s3:ListBucket"])
+    error_message = "The distribution reads objects, and may learn that one is missing, so that 404 is 404."
+  }
+
+  assert {
+    condition     = aws_cloudfront_origin_access_control.bucket.signing_behavior == "always"
+    error_message = "Requests to the bucket are signed."
+  }
+}
+
+run "records_of_releases_are_not_served" {
+  command = plan
+
+  assert {
+    condition = anytrue([
+      for statement in data.aws_iam_policy_document.bucket.statement :
+      statement.effect == "Deny" && statement.actions == toset(["s3:GetObject"]) && statement.resources == toset([
+        "arn:aws:s3:::example-test-site-123456789012/.sitepush/*",
+        "arn:aws:s3:::example-test-site-123456789012/*/.sitepush/*",
+      ])
+    ])
+    error_message = ".sitepush/ is denied, in the root and under every prefix."
+  }
+}
+
+run "connections_are_encrypted" {
+  command = plan
+
+  assert {
+    condition = anytrue([
+      for statement in data.aws_iam_policy_document.bucket.statement :
+      statement.effect == "Deny" && statement.actions == toset(["s3:*"]) && try(one(statement.condition).variable, "") == "aws:SecureTransport"
+    ])
+    error_message = "The bucket refuses plain HTTP."
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.default_cache_behavior[0].viewer_protocol_policy == "redirect-to-https"
+    error_message = "Visitors are sent to HTTPS."
+  }
+}
+
+run "the_edge_function_is_the_one_that_sitepush_prints" {
+  command = plan
+
+  assert {
+    condition     = startswith(aws_cloudfront_function.routing.code, "// The viewer-request function of a sitepush distribution") && aws_cloudfront_function.routing.runtime == "cloudfront-js-2.0"
+    error_message = "The function is src/edge_function.js."
+  }
+
+  assert {
+    condition     = length(aws_cloudfront_function.routing.code) <= 10240 && aws_cloudfront_function.routing.publish
+    error_message = "CloudFront takes functions of up to 10 KB, and runs published ones."
+  }
+
+  assert {
+    condition     = aws_cloudfront_function.routing.key_value_store_associations == toset([aws_cloudfront_key_value_store.routing.arn])
+    error_message = "The function reads the store that sitepush writes."
+  }
+
+  assert {
+    condition     = one(aws_cloudfront_distribution.this.default_cache_behavior[0].function_association).function_arn == aws_cloudfront_function.routing.arn && one(aws_cloudfront_distribution.this.default_cache_behavior[0].function_association).event_type == "viewer-request"
+    error_message = "It runs before each request for the site."
+  }
+}
+
+run "the_cache_does_as_the_objects_say" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudfront_cache_policy.site.min_ttl == 0 && aws_cloudfront_cache_policy.site.max_ttl == 31536000
+    error_message = "No Cache-Control of ours is cut short or drawn out."
+  }
+
+  assert {
+    condition     = aws_cloudfront_cache_policy.site.parameters_in_cache_key_and_forwarded_to_origin[0].query_strings_config[0].query_string_behavior == "none"
+    error_message = "A query string makes no second copy, so one invalidation drops a page."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_cloudfront_distribution.this.default_cache_behavior[0].compress,
+      aws_cloudfront_cache_policy.site.parameters_in_cache_key_and_forwarded_to_origin[0].enable_accept_encoding_brotli,
+      aws_cloudfront_cache_policy.site.parameters_in_cache_key_and_forwarded_to_origin[0].enable_accept_encoding_gzip,
+    ])
+    error_message = "Text is compressed, with Brotli too."
+  }
+}
+
+run "visitors_get_http_3_and_ipv6" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.http_version == "http2and3" && aws_cloudfront_distribution.this.is_ipv6_enabled
+    error_message = "HTTP/2, HTTP/3 and IPv6 are on."
+  }
+}
+
+run "answers_carry_security_headers" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.default_cache_behavior[0].response_headers_policy_id == "headers"
+    error_message = "The policy is in force."
+  }
+
+  assert {
+    condition     = aws_cloudfront_response_headers_policy.site.security_headers_config[0].strict_transport_security[0].access_control_max_age_sec == 31536000
+    error_message = "Browsers remember HTTPS for a year."
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudfront_response_headers_policy.site.security_headers_config[0].content_security_policy[0].content_security_policy, "default-src 'self'")
+    error_message = "Pages load from the site alone unless the caller says otherwise."
+  }
+}
+
+run "without_a_domain_cloudfronts_name_is_used" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.viewer_certificate[0].cloudfront_default_certificate && aws_cloudfront_distribution.this.aliases == null || length(aws_cloudfront_distribution.this.aliases) == 0
+    error_message = "There are no aliases and CloudFront's certificate."
+  }
+}
+
+run "with_a_domain_tls_1_2_is_the_least" {
+  command = plan
+
+  variables {
+    domain = {
+      names           = ["example.com", "www.example.com"]
+      certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    }
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.viewer_certificate[0].minimum_protocol_version == "TLSv1.2_2021" && aws_cloudfront_distribution.this.viewer_certificate[0].ssl_support_method == "sni-only"
+    error_message = "Older TLS is refused."
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.aliases == toset(["example.com", "www.example.com"]) && aws_cloudfront_distribution.this.viewer_certificate[0].acm_certificate_arn == "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    error_message = "Both names are the distribution's, with the certificate."
+  }
+}
+
+run "without_services_there_is_one_origin" {
+  command = plan
+
+  assert {
+    condition     = length(aws_cloudfront_distribution.this.origin) == 1 && length(aws_cloudfront_distribution.this.ordered_cache_behavior) == 0 && length(aws_cloudfront_cache_policy.api) == 0
+    error_message = "A site alone has its bucket and nothing else."
+  }
+}
+
+run "the_api_goes_to_the_load_balancer_and_is_not_cached" {
+  command = plan
+
+  variables {
+    api_origin = "origin.example.com"
+  }
+
+  assert {
+    condition     = one([for origin in aws_cloudfront_distribution.this.origin : origin if origin.origin_id == "api"]).domain_name == "origin.example.com" && one(one([for origin in aws_cloudfront_distribution.this.origin : origin if origin.origin_id == "api"]).custom_origin_config).origin_protocol_policy == "https-only"
+    error_message = "The load balancer is the second origin, over HTTPS."
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.ordered_cache_behavior[0].path_pattern == "/api/*" && aws_cloudfront_distribution.this.ordered_cache_behavior[0].target_origin_id == "api" && contains(aws_cloudfront_distribution.this.ordered_cache_behavior[0].allowed_methods, "POST")
+    error_message = "/api/* goes there, with every method."
+  }
+
+  assert {
+    condition     = aws_cloudfront_cache_policy.api[0].max_ttl == 0
+    error_message = "No answer of a service is cached."
+  }
+
+  assert {
+    condition     = length(aws_cloudfront_distribution.this.ordered_cache_behavior[0].function_association) == 0
+    error_message = "The edge function leaves the API's paths alone."
+  }
+}
+
+run "a_missing_page_stays_a_404" {
+  command = plan
+
+  variables {
+    not_found_page = "/404.html"
+  }
+
+  assert {
+    condition     = one(aws_cloudfront_distribution.this.custom_error_response).response_code == 404 && one(aws_cloudfront_distribution.this.custom_error_response).error_code == 404
+    error_message = "The page for missing files comes with status 404, never 200."
+  }
+
+  assert {
+    condition     = one(aws_cloudfront_distribution.this.custom_error_response).error_caching_min_ttl == 10
+    error_message = "A page that is created is found after ten seconds at the latest, invalidated or not."
+  }
+}
+
+run "no_firewall_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(aws_wafv2_web_acl.this) == 0 && length(aws_cloudwatch_log_group.waf) == 0
+    error_message = "A firewall costs by the month."
+  }
+}
+
+run "the_firewall_blocks_known_attacks_and_floods" {
+  command = plan
+
+  variables {
+    enable_waf = true
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.web_acl_id == "arn:aws:wafv2:us-east-1:123456789012:global/webacl/example-test/1"
+    error_message = "The firewall stands before the distribution."
+  }
+
+  assert {
+    condition     = toset(aws_wafv2_web_acl.this[0].rule[*].name) == toset(["too-many-requests", "AWSManagedRulesAmazonIpReputationList", "AWSManagedRulesKnownBadInputsRuleSet", "AWSManagedRulesCommonRuleSet"])
+    error_message = "It has AWS's rules and a limit for each address."
+  }
+
+  assert {
+    condition     = startswith(aws_cloudwatch_log_group.waf[0].name, "aws-waf-logs-")
+    error_message = "The firewall writes only to groups that are named so."
+  }
+}
+
+run "requests_are_logged_and_logs_are_forgotten" {
+  command = plan
+
+  assert {
+    condition     = aws_cloudwatch_log_delivery_source.site.log_type == "ACCESS_LOGS" && aws_cloudwatch_log_delivery_source.site.resource_arn == aws_cloudfront_distribution.this.arn
+    error_message = "The distribution's requests are delivered."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.logs.rule[0].expiration[0].days == 90
+    error_message = "Logs go after 90 days."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_public_access_block.logs.restrict_public_buckets && aws_s3_bucket_ownership_controls.logs.rule[0].object_ownership == "BucketOwnerEnforced"
+    error_message = "The logs are private, without ACLs."
+  }
+}
+
+run "everything_is_tagged" {
+  command = plan
+
+  variables {
+    tags = { team = "web" }
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.tags == tomap({ team = "web", Name = "example-test" })
+    error_message = "The caller's tags are merged with the name."
+  }
+}
+
+run "a_name_with_a_dot_is_refused" {
+  command = plan
+
+  variables {
+    name = "example.test"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_domain_without_names_is_refused" {
+  command = plan
+
+  variables {
+    domain = {
+      names           = []
+      certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    }
+  }
+
+  expect_failures = [var.domain]
+}
+
+run "an_origin_with_a_scheme_is_refused" {
+  command = plan
+
+  variables {
+    api_origin = "https://origin.example.com"
+  }
+
+  expect_failures = [var.api_origin]
+}
+
+run "a_not_found_page_without_a_slash_is_refused" {
+  command = plan
+
+  variables {
+    not_found_page = "404.html"
+  }
+
+  expect_failures = [var.not_found_page]
+}
+
+run "an_unknown_price_class_is_refused" {
+  command = plan
+
+  variables {
+    price_class = "PriceClass_300"
+  }
+
+  expect_failures = [var.price_class]
+}
+
+run "versions_that_go_within_a_week_are_refused" {
+  command = plan
+
+  variables {
+    rollback_days = 6
+  }
+
+  expect_failures = [var.rollback_days]
+}
+
+run "a_retention_that_cloudwatch_does_not_know_is_refused" {
+  command = plan
+
+  variables {
+    log_retention_days = 91
+  }
+
+  expect_failures = [var.log_retention_days]
+}
+
+run "a_limit_below_wafs_range_is_refused" {
+  command = plan
+
+  variables {
+    waf_requests_per_5_minutes = 9
+  }
+
+  expect_failures = [var.waf_requests_per_5_minutes]
+}

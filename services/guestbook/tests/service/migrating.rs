@@ -1,0 +1,103 @@
+//! Migrations: once, whoever starts, and never against what another version has done.
+
+use std::thread;
+use std::time::Duration;
+
+use service_testkit::{Postgres, Service};
+
+use crate::support::{ENTRIES, Sql, messages, service, sign, start};
+
+#[test]
+fn instances_that_start_together_migrate_once() {
+    let (postgres, _) = Postgres::start(false);
+    let services: Vec<Service> = thread::scope(|scope| {
+        let starting: Vec<_> =
+            (0..6).map(|_| scope.spawn(|| service(&postgres, &[("DATABASE_POOL_SIZE", "2")]))).collect();
+        starting.into_iter().map(|service| service.join().expect("it starts")).collect()
+    });
+    for service in &services {
+        service.wait_until_ready();
+    }
+    let applied: u64 = services
+        .iter()
+        .map(|service| {
+            service.wait_for_log("the schema is up to date")["applied"].as_u64().expect("it is a number")
+        })
+        .sum();
+    assert_eq!(applied, 2, "each migration by one of them");
+    assert_eq!(Sql::connect(&postgres).number("SELECT count(*) FROM schema_migrations"), 2);
+    for service in &services {
+        assert_eq!(sign(&service.http, "Ada", "Hello").status, 201);
+    }
+}
+
+#[test]
+fn an_instance_waits_for_the_one_that_migrates() {
+    let (postgres, _) = Postgres::start(false);
+    let sql = Sql::connect(&postgres);
+    // The number is part of the protocol between versions: an older one and a newer one have to meet on it.
+    sql.run("SELECT pg_advisory_lock(7454976304729976683)");
+    let service = service(&postgres, &[]);
+    service_testkit::wait_until("it waits for the lock", || {
+        (sql.number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == 1)
+            .then_some(())
+    });
+    // Longer than a statement may take: waiting for a migration is no failure.
+    thread::sleep(Duration::from_secs(6));
+    assert_eq!(service.http.get("/readyz").status, 503);
+    assert_eq!(sql.number("SELECT count(*) FROM pg_tables WHERE tablename = 'entries'"), 0);
+    sql.run("SELECT pg_advisory_unlock_all()");
+    service.wait_until_ready();
+    assert!(service.log().iter().all(|line| line["message"] != "cannot migrate yet"), "it was no failure");
+}
+
+#[test]
+fn a_schema_of_a_newer_version_is_left_alone_and_served() {
+    let (postgres, first) = start(&[]);
+    assert_eq!(sign(&first.http, "Ada", "Hello").status, 201);
+    let sql = Sql::connect(&postgres);
+    sql.run(
+        "ALTER TABLE entries ADD COLUMN mood text; INSERT INTO schema_migrations VALUES (9, 'mood', '...')",
+    );
+    let older = service(&postgres, &[]);
+    older.wait_until_ready();
+    older.wait_for_log("the schema is newer than this version, which leaves it so");
+    assert_eq!(messages(&older.http, ENTRIES), ["Hello"]);
+    assert_eq!(
+        messages(&first.http, ENTRIES),
+        ["Hello"],
+        "nor does the change disturb statements that were prepared"
+    );
+}
+
+#[test]
+fn a_schema_that_is_not_ours_ends_the_process_with_the_reason() {
+    let (postgres, service) = start(&[]);
+    let sql = Sql::connect(&postgres);
+    drop(service);
+    sql.run("UPDATE schema_migrations SET sql = 'CREATE TABLE entries ()' WHERE number = 1");
+    let stopped = crate::support::service(&postgres, &[]).wait();
+    assert_eq!(stopped.status.code(), Some(1));
+    let reason = stopped.log.iter().find(|line| line["message"] == "cannot migrate").expect("it says why");
+    assert_eq!(
+        reason["cause"],
+        "migration 1 (`entries`) was applied with another text than this version has"
+    );
+}
+
+#[test]
+fn a_migration_that_fails_leaves_nothing_behind() {
+    let (postgres, _) = Postgres::start(false);
+    let sql = Sql::connect(&postgres);
+    // The second migration's index has the name of something that is there already.
+    sql.run("CREATE TABLE entries_shown ()");
+    let stopped = service(&postgres, &[]).wait();
+    assert_eq!(stopped.status.code(), Some(1));
+    let reason = stopped.log.iter().find(|line| line["message"] == "cannot migrate").expect("it says why");
+    assert!(
+        reason["cause"].as_str().expect("it is a text").starts_with("migration 2 (`moderation`) failed"),
+        "{reason}"
+    );
+    let tables = "SELECT count(*) FROM pg_tables WHERE tablename IN ('entries', 'schema_migrations')";
+    assert_eq!(sql.number(tables), 0, "the first migration neither");
+}

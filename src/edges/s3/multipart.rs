@@ -1,0 +1,183 @@
+//! Large files, in parts.
+//!
+//! Decides how many parts memory holds, and when an upload without an answer has happened. Never decides which files
+//! are large.
+
+use aws_sdk_s3::Config;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::Bytes;
+
+use crate::core::digest::Sha256Digest;
+use crate::core::headers::ObjectHeaders;
+use crate::core::key::ObjectKey;
+use crate::core::outcome::Written;
+use crate::edges::aws::timeouts;
+use crate::edges::call::{CallError, FailureKind};
+
+use super::{Bucket, known_version, metadata, unquote};
+
+/// Parts in memory at once: 128 MiB, and enough to fill a line of some Gbit/s.
+pub const MAX_PARTS_IN_MEMORY: usize = 8;
+
+/// Gives the parts of a large body, each but the last of [`crate::core::plan::PART_SIZE_BYTES`].
+pub trait PartSource {
+    /// The next part, or none after the last.
+    ///
+    /// # Errors
+    /// When the source cannot be read or is not what was promised.
+    fn next_part(&mut self) -> Result<Option<Bytes>, CallError>;
+}
+
+impl Bucket {
+    /// Sends a large file in parts, one after the other; of all large files together, memory holds at most
+    /// [`MAX_PARTS_IN_MEMORY`] parts. The parts of a failed upload are removed.
+    ///
+    /// # Errors
+    /// As [`Bucket::put_object`]; each part carries its own digest.
+    pub async fn put_object_multipart(
+        &self,
+        key: &ObjectKey,
+        mut parts: impl PartSource,
+        headers: &ObjectHeaders,
+    ) -> Result<Written, CallError> {
+        let bucket_key = self.prefix.bucket_key(key);
+        let upload_id = self.create_multipart_upload(key, &bucket_key, headers).await?;
+        let sent = self.send_parts(key, &bucket_key, &upload_id, &mut parts).await;
+        let result = match sent {
+            Ok(completed) => self.complete_multipart_upload(key, &bucket_key, &upload_id, completed).await,
+            Err(error) => Err(error),
+        };
+        if result.is_err() {
+            // The parts cost money until they are removed. Why the upload failed matters more than why this does.
+            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(&bucket_key);
+            let _ = abort.upload_id(&upload_id).send().await;
+        }
+        result
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        key: &ObjectKey,
+        bucket_key: &str,
+        headers: &ObjectHeaders,
+    ) -> Result<String, CallError> {
+        self.retry
+            .run(key.as_str(), || async {
+                let output = self
+                    .client
+                    .create_multipart_upload()
+                    .bucket(&self.name)
+                    .key(bucket_key)
+                    .checksum_algorithm(aws_sdk_s3::types::ChecksumAlgorithm::Sha256)
+                    .set_cache_control(headers.cache_control.clone())
+                    .set_content_type(headers.content_type.clone())
+                    .set_content_encoding(headers.content_encoding.clone())
+                    .set_content_disposition(headers.content_disposition.clone())
+                    .set_content_language(headers.content_language.clone())
+                    .set_metadata(metadata(headers))
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                output
+                    .upload_id
+                    .ok_or_else(|| CallError::local(FailureKind::Other, "the service named no upload id"))
+            })
+            .await
+    }
+
+    async fn send_parts(
+        &self,
+        key: &ObjectKey,
+        bucket_key: &str,
+        upload_id: &str,
+        parts: &mut impl PartSource,
+    ) -> Result<Vec<CompletedPart>, CallError> {
+        let mut completed = Vec::new();
+        loop {
+            let _place = self.parts_in_memory.acquire().await.expect("it is never closed");
+            let Some(bytes) = parts.next_part()? else { return Ok(completed) };
+            let number = i32::try_from(completed.len() + 1).expect("S3 takes at most 10,000 parts");
+            let checksum = Sha256Digest::of(&bytes).to_base64();
+            let e_tag = self
+                .retry
+                .run(key.as_str(), || async {
+                    let output = self
+                        .client
+                        .upload_part()
+                        .bucket(&self.name)
+                        .key(bucket_key)
+                        .upload_id(upload_id)
+                        .part_number(number)
+                        .checksum_sha256(&checksum)
+                        .body(ByteStream::from(bytes.clone()))
+                        .customize()
+                        .config_override(Config::builder().timeout_config(timeouts(bytes.len() as u64)))
+                        .send()
+                        .await
+                        .map_err(CallError::from)?;
+                    Ok(output.e_tag().unwrap_or_default().to_owned())
+                })
+                .await?;
+            let part = CompletedPart::builder().part_number(number).e_tag(e_tag).checksum_sha256(checksum);
+            completed.push(part.build());
+        }
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        key: &ObjectKey,
+        bucket_key: &str,
+        upload_id: &str,
+        parts: Vec<CompletedPart>,
+    ) -> Result<Written, CallError> {
+        let expected = multipart_e_tag(&parts);
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let completed = self
+            .retry
+            .run(key.as_str(), || async {
+                let output = self
+                    .client
+                    .complete_multipart_upload()
+                    .bucket(&self.name)
+                    .key(bucket_key)
+                    .upload_id(upload_id)
+                    .multipart_upload(parts.clone())
+                    .send()
+                    .await
+                    .map_err(CallError::from)?;
+                Ok(Written { e_tag: unquote(output.e_tag()), version_id: known_version(output.version_id()) })
+            })
+            .await;
+        match completed {
+            // An answer that was lost or cannot be read (some endpoints answer with another document than S3):
+            // what is stored tells whether it happened. An older object of many parts may stand there as well, so
+            // only the ETag that these parts make is proof.
+            Err(error) if error.kind == FailureKind::NotFound || error.kind == FailureKind::Transient => {
+                match self.head_object(key, None).await? {
+                    Some(head) if expected.as_ref() == Some(&head.e_tag) => {
+                        Ok(Written { e_tag: head.e_tag, version_id: head.version_id })
+                    }
+                    _ => Err(error),
+                }
+            }
+            Ok(written) if written.e_tag.is_empty() => match self.head_object(key, None).await? {
+                Some(head) => Ok(Written { e_tag: head.e_tag, version_id: head.version_id }),
+                None => Err(CallError::local(FailureKind::Other, "the uploaded object is not there")),
+            },
+            other => other,
+        }
+    }
+}
+
+/// The ETag of an upload of these parts: the MD5 of their MD5s and their number. None where the parts' ETags are not
+/// MD5s (KMS).
+fn multipart_e_tag(parts: &[CompletedPart]) -> Option<String> {
+    use md5::Digest as _;
+    let mut hasher = md5::Md5::new();
+    for part in parts {
+        let digest: [u8; 16] = const_hex::decode(unquote(part.e_tag())).ok()?.try_into().ok()?;
+        hasher.update(digest);
+    }
+    Some(format!("{}-{}", const_hex::encode(hasher.finalize()), parts.len()))
+}

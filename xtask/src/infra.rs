@@ -1,0 +1,282 @@
+//! The Terraform under `infra/`: laid out as `terraform fmt` does it, valid, keeping its promises against mocks, and
+//! clean for checkov.
+//!
+//! Terraform writes beside what it reads, so it works on a copy under the target folder and never in the tree. Nothing
+//! here talks to AWS.
+
+use std::env;
+use std::fs;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::project::Project;
+use crate::tools::{self, Missing};
+
+/// What is copied: the modules, and the one file outside of them that they deploy.
+const SOURCES: &[&str] = &["infra/", "src/edge_function.js"];
+
+/// A folder with this file is a root or a child module.
+const MODULE: &str = "/terraform.tf";
+
+/// What every module has beside its resources (the mocks' tests too: `terraform test` passes where there are none).
+const NEEDED: &[&str] = &["main.tf", "variables.tf", "outputs.tf", "README.md", "tests/unit.tftest.hcl"];
+
+/// What checkov is installed from, with all that it needs, at which versions.
+const REQUIREMENTS: &str = "infra/requirements.txt";
+
+/// Names a folder with the provider, laid out as Terraform mirrors are, for machines that reach no registry.
+const PLUGIN_DIR: &str = "SITEPUSH_TF_PLUGIN_DIR";
+
+/// Checks all of `infra/`; returns what is missing, when nothing can be downloaded.
+///
+/// # Errors
+/// When a module is not as it should be, or a test or a check of one fails.
+pub fn test(project: &Project) -> Result<Option<Missing>> {
+    let files = project.files()?;
+    let modules = modules(&files);
+    tools::run(project.command("terraform").args(["fmt", "-check", "-diff", "-recursive", "infra"]))?;
+    complete(project, &files, &modules)?;
+
+    let copy = copy(project, &files)?;
+    for module in &modules {
+        println!("\n--- {module}");
+        let terraform = Terraform::new(project, copy.join(module))?;
+        if let Some(missing) = terraform.init()? {
+            return Ok(Some(missing));
+        }
+        terraform.validate()?;
+        tools::run(terraform.command().arg("test").args(color()))?;
+    }
+    checkov(project)
+}
+
+/// The folders of the modules, environments last: they are made of the others.
+fn modules(files: &[String]) -> Vec<String> {
+    let folders = files.iter().filter_map(|file| file.strip_suffix(MODULE));
+    let mut modules: Vec<String> =
+        folders.filter(|folder| folder.starts_with("infra/")).map(str::to_owned).collect();
+    modules.sort_by_key(|module| (module.contains("/environments/"), module.clone()));
+    modules
+}
+
+/// Requires of each module the files that a reader looks for and a test of each validation, and of each page that its
+/// links lead somewhere.
+fn complete(project: &Project, files: &[String], modules: &[String]) -> Result<()> {
+    let mut wrong = Vec::new();
+    for module in modules {
+        let has = |name: &&&str| files.contains(&format!("{module}/{name}"));
+        wrong.extend(NEEDED.iter().filter(|name| !has(name)).map(|name| format!("{module} has no {name}")));
+        let read =
+            |name: &str| fs::read_to_string(project.path(&format!("{module}/{name}"))).unwrap_or_default();
+        let tests = read("tests/unit.tftest.hcl");
+        let variables = read("variables.tf");
+        let untested = validated(&variables).into_iter().filter(|name| !is_refused(&tests, name));
+        wrong.extend(untested.map(|name| format!("{module}: no test expects a refusal of `{name}`")));
+    }
+    for page in files.iter().filter(|file| file.starts_with("infra/") && file.ends_with(".md")) {
+        let folder = project.path(page).parent().context("a file lies in a folder")?.to_owned();
+        let text = fs::read_to_string(project.path(page))?;
+        let broken = links(&text).filter(|link| !folder.join(link).exists());
+        wrong.extend(broken.map(|link| format!("{page} leads to `{link}`, which is not there")));
+    }
+    if modules.is_empty() || !wrong.is_empty() {
+        bail!("{} modules in `infra`: {}", modules.len(), wrong.join("; "));
+    }
+    Ok(())
+}
+
+/// The files that a page refers to, relative to it.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    targets.filter(|target| !target.is_empty() && !target.contains("://"))
+}
+
+/// The variables that have a validation.
+fn validated(variables: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut current = "";
+    for line in variables.lines() {
+        if let Some(rest) = line.strip_prefix("variable \"") {
+            current = rest.split('"').next().unwrap_or_default();
+        } else if line.trim() == "validation {" && names.last() != Some(&current) {
+            names.push(current);
+        }
+    }
+    names
+}
+
+/// Whether a test expects a value of the variable to be refused.
+fn is_refused(tests: &str, name: &str) -> bool {
+    tests.lines().filter_map(|line| line.trim().strip_prefix("expect_failures")).any(|list| {
+        list.split(|c: char| !(c.is_alphanumeric() || "._".contains(c)))
+            .any(|word| word == format!("var.{name}"))
+    })
+}
+
+/// A fresh copy of what Terraform reads; the folder that stands for the root.
+fn copy(project: &Project, files: &[String]) -> Result<PathBuf> {
+    let copy = project.scratch("infra").join("copy");
+    if copy.exists() {
+        fs::remove_dir_all(&copy).with_context(|| format!("cannot clear {}", copy.display()))?;
+    }
+    for file in files.iter().filter(|file| SOURCES.iter().any(|source| file.starts_with(source))) {
+        let to = copy.join(file);
+        fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
+        fs::copy(project.path(file), &to).with_context(|| format!("cannot copy `{file}`"))?;
+    }
+    Ok(copy)
+}
+
+/// Terraform in one folder of the copy.
+struct Terraform {
+    folder: PathBuf,
+    /// Keeps downloaded providers from one module to the next: the one for AWS is 600 MB.
+    cache: PathBuf,
+    plugins: Option<PathBuf>,
+}
+
+impl Terraform {
+    fn new(project: &Project, folder: PathBuf) -> Result<Self> {
+        let cache = project.scratch("infra").join("providers");
+        fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;
+        let plugins = env::var_os(PLUGIN_DIR).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+        Ok(Self { folder, cache, plugins })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("terraform");
+        command.current_dir(&self.folder).envs([
+            ("CHECKPOINT_DISABLE", "1"),
+            ("TF_IN_AUTOMATION", "1"),
+            ("TF_INPUT", "0"),
+            // The copy has no lock file to break: the provider's version is pinned in each module.
+            ("TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE", "1"),
+        ]);
+        command.env("TF_PLUGIN_CACHE_DIR", &self.cache);
+        command
+    }
+
+    fn init(&self) -> Result<Option<Missing>> {
+        const UNREACHABLE: Missing = Missing {
+            tool: "Terraform's provider for AWS",
+            how: "nothing could be downloaded: connect to Terraform's registry, or name a folder that holds the provider in SITEPUSH_TF_PLUGIN_DIR",
+        };
+        let mut init = self.command();
+        init.args(["init", "-backend=false", "-no-color"]);
+        if let Some(plugins) = &self.plugins {
+            init.arg(format!("-plugin-dir={}", plugins.display()));
+        }
+        let output = init.stdin(Stdio::null()).output().context("cannot run `terraform init`")?;
+        if output.status.success() {
+            return Ok(None);
+        }
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        eprint!("{complaints}");
+        if has_no_provider(&complaints) {
+            return Ok(Some(UNREACHABLE));
+        }
+        bail!("`{}` ended with {}", tools::describe(&init), output.status);
+    }
+
+    /// Terraform validates only what has its providers; a module that is passed one is lent it for as long.
+    fn validate(&self) -> Result<()> {
+        let declared = fs::read_to_string(self.folder.join("terraform.tf"))?;
+        let lent = self.folder.join("lent_providers.tf");
+        let blocks =
+            aliases(&declared).map(|alias| format!("provider \"aws\" {{\n  alias = \"{alias}\"\n}}\n"));
+        fs::write(&lent, blocks.collect::<String>())?;
+        tools::run(self.command().arg("validate").args(color()))?;
+        fs::remove_file(&lent)?;
+        Ok(())
+    }
+}
+
+/// Terraform colors its output in pipes too unless told not to.
+fn color() -> Option<&'static str> {
+    (!std::io::stdout().is_terminal()).then_some("-no-color")
+}
+
+/// Whether Terraform gave up because no registry answered, or the named folder has no such provider.
+fn has_no_provider(complaints: &str) -> bool {
+    complaints.contains("Failed to query available provider packages")
+        && ["could not connect to", "was not found in any of the search locations", "provider registry"]
+            .iter()
+            .any(|reason| complaints.contains(reason))
+}
+
+/// The names of the AWS providers that a module has to be passed.
+fn aliases(terraform: &str) -> impl Iterator<Item = &str> {
+    let lists = terraform.lines().filter_map(|line| line.trim().strip_prefix("configuration_aliases"));
+    let words = lists.flat_map(|list| list.split(|c: char| !(c.is_alphanumeric() || "._".contains(c))));
+    words.filter_map(|word| word.strip_prefix("aws."))
+}
+
+/// Looks for what is known to be unsafe; what is meant to be so says why beside the resource.
+fn checkov(project: &Project) -> Result<Option<Missing>> {
+    println!("\n--- checkov");
+    let requirements = project.path(REQUIREMENTS);
+    let versions =
+        fs::read_to_string(&requirements).with_context(|| format!("cannot read {REQUIREMENTS}"))?;
+    let wanted = ["--requirement", requirements.to_str().context("the path is not UTF-8")?];
+    let programs = match tools::python_environment(&project.scratch("checkov"), &wanted, &versions)? {
+        Ok(programs) => programs,
+        Err(missing) => return Ok(Some(missing)),
+    };
+    tools::run(&mut checkov_command(project, &programs))?;
+    Ok(None)
+}
+
+fn checkov_command(project: &Project, programs: &Path) -> Command {
+    let mut command = project.command(&programs.join("checkov").to_string_lossy());
+    command.args(["--directory", "infra", "--framework", "terraform", "--compact", "--quiet"]);
+    command.args(["--skip-download", "--skip-resources-without-violations"]);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environments_come_after_the_modules_that_they_are_made_of() {
+        let files = ["infra/environments/a", "infra/modules/b", "infra/modules/b/c", "elsewhere"];
+        let files = files.map(|folder| format!("{folder}/terraform.tf"));
+        assert_eq!(modules(&files), ["infra/modules/b", "infra/modules/b/c", "infra/environments/a"]);
+    }
+
+    #[test]
+    fn a_variable_with_a_validation_needs_a_test_that_expects_its_refusal() {
+        let variables =
+            "variable \"free\" {\n}\n\nvariable \"size\" {\n  validation {\n  }\n\n  validation {\n  }\n}\n";
+        assert_eq!(validated(variables), ["size"]);
+        assert!(is_refused("  expect_failures = [var.size]\n", "size"));
+        assert!(!is_refused("  expect_failures = [var.size_gb]\n", "size"));
+        assert!(!is_refused("  # var.size\n", "size"));
+    }
+
+    #[test]
+    fn links_to_files_are_told_from_addresses_and_headings() {
+        let page = "[a](b.md#part), [c](https://example.com/d) and [e](#f), [g](../h/)";
+        assert_eq!(links(page).collect::<Vec<_>>(), ["b.md", "../h/"]);
+    }
+
+    #[test]
+    fn a_registry_that_does_not_answer_is_told_from_a_version_that_it_does_not_have() {
+        let failed = "Error: Failed to query available provider packages\n\n";
+        assert!(has_no_provider(&format!("{failed}could not connect to the registry: timeout")));
+        assert!(!has_no_provider(&format!(
+            "{failed}no available releases match the given constraints ~> 55.1"
+        )));
+        assert!(!has_no_provider("Error: Unsupported block type"));
+    }
+
+    #[test]
+    fn the_providers_that_a_module_is_passed_are_read_from_its_declaration() {
+        let declared = "    aws = {\n      configuration_aliases = [aws.us_east_1, aws.other]\n    }\n";
+        assert_eq!(aliases(declared).collect::<Vec<_>>(), ["us_east_1", "other"]);
+        assert_eq!(aliases("    aws = {}\n").count(), 0);
+    }
+}
