@@ -124,6 +124,23 @@ fn ctrl_c_finishes_what_is_in_flight_and_gives_the_lock_back() {
 }
 
 #[test]
+fn whoever_is_at_work_is_named_where_the_environment_does_not_say() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write("new.css", "slow");
+    cloud.faults().add(slow(2_000).key_prefix("new"));
+    // The program is run without `USER`.
+    let child = start(&cloud, &site);
+    wait_until("the lock is held", || lock_state(&cloud) == "held");
+    let status = cloud.on_target("status", &[]).success().stdout;
+    let user = Command::new("id").arg("-un").output().expect("there is `id`").stdout;
+    let user = String::from_utf8(user).expect("text");
+    assert!(status.contains(&format!("held ({}@", user.trim())), "{status}");
+    end(child).success();
+}
+
+#[test]
 fn a_stopped_push_that_is_not_taken_up_again_leaves_nothing_behind() {
     let cloud = Cloud::new();
     let site = Site::small();

@@ -30,9 +30,9 @@ pub async fn connect(target: &TargetSettings, retry_limit: Duration) -> Connecte
     let config = aws::load(&connection).await;
     let clock = Clock::system();
     let retry = Retry::new(retry_limit);
-    let bucket = Bucket::new(&config, &target.bucket, target.prefix.clone(), retry.clone(), &clock);
-    let stores = KeyValueStores::new(&config, retry.clone());
-    Connected { bucket, cloudfront: CloudFront::new(&config, retry), stores, clock }
+    let bucket = Bucket::new(&config, &target.bucket, target.prefix.clone(), &retry, &clock);
+    let stores = KeyValueStores::new(&config, &retry);
+    Connected { bucket, cloudfront: CloudFront::new(&config, &retry), stores, clock }
 }
 
 /// A failed call as the error that ends a command.

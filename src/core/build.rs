@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::cache_rules::{CacheRules, Seen, plain_sibling};
+use super::cache_rules::{CacheRules, Seen};
+use super::compressed_form::plain_sibling;
 use super::digest::Sha256Digest;
 use super::fingerprint::Verdict;
 use super::headers::ObjectHeaders;
@@ -83,9 +84,10 @@ pub fn classify(
     // Made at once: files come sorted, and then that is much quicker than one by one.
     build.inventory.files = classified_files.into_iter().collect();
     build.inventory.warnings.extend(warnings);
-    if !build.inventory.files.is_empty() {
-        build.inventory.warnings.extend(rules.idle(build.inventory.files.keys()));
-    }
+    let keys: Vec<&ObjectKey> = build.inventory.files.keys().collect();
+    // In an empty build, the rules are not what is wrong.
+    let idle = if keys.is_empty() { Vec::new() } else { rules.idle(&keys) };
+    build.inventory.warnings.extend(idle);
     build.newly_demoted.sort();
     build
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::compressed_form::{IDENTITY, compressed, precompressed};
 use super::content_type;
 use super::headers::{MAX_METADATA_BYTES, ObjectHeaders, problem_with};
 use super::headers_file::HeadersFile;
@@ -22,12 +23,6 @@ pub const REVALIDATE: &str = "public, max-age=0, must-revalidate";
 
 /// The same, but the edge keeps it until it is invalidated, which every push does.
 pub const REVALIDATE_AT_BROWSER: &str = "public, max-age=0, s-maxage=31536000, must-revalidate";
-
-/// No encoding (RFC 9110, section 12.5.3): what a rule says to take away the one that a name suggests.
-const IDENTITY: &str = "identity";
-
-/// What is of no use to anybody who does not unpack it.
-const FOR_BROWSERS: &[&str] = &["js", "mjs", "cjs", "css", "html", "htm", "svg", "wasm", "map"];
 
 /// Whether somebody drops the edge's copies when they change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,13 +166,10 @@ impl CacheRules {
     }
 
     /// The rules of the user's that match none of these keys, each in a sentence: most are mistyped.
-    pub fn idle<'a>(&self, keys: impl Iterator<Item = &'a ObjectKey> + Clone) -> Vec<String> {
-        let is_idle = |rule: &&CompiledRule| !keys.clone().any(|key| rule.globs.is_match(key.as_str()));
-        self.user
-            .iter()
-            .filter(is_idle)
-            .map(|rule| format!("{} matches no file of the build", rule.name))
-            .collect()
+    pub fn idle(&self, keys: &[&ObjectKey]) -> Vec<String> {
+        let is_idle = |rule: &&CompiledRule| !keys.iter().any(|key| rule.globs.is_match(key.as_str()));
+        let idle = self.user.iter().filter(is_idle);
+        idle.map(|rule| format!("{} matches no file of the build", rule.name)).collect()
     }
 
     /// How the bytes of a key are stored. A file that is compressed already is left as it is.
@@ -404,46 +396,6 @@ fn is_carried(name: &str) -> bool {
         || name.strip_prefix("x-amz-meta-").is_some_and(|rest| !rest.is_empty())
 }
 
-/// A file whose name says that it is compressed: the key without that ending, and the encoding.
-fn compressed(key: &ObjectKey) -> Option<(ObjectKey, &'static str)> {
-    let (stem, ending) = key.as_str().rsplit_once('.')?;
-    let encoding = match ending {
-        "br" => "br",
-        "gz" => "gzip",
-        "zst" => "zstd",
-        _ => return None,
-    };
-    Some((ObjectKey::new(stem).ok()?, encoding))
-}
-
-/// The key that a compressed file may be another form of: `app.js` for `app.js.br`.
-pub fn plain_sibling(key: &ObjectKey) -> Option<ObjectKey> {
-    compressed(key).map(|(plain, _)| plain)
-}
-
-/// The file that this one is the compressed form of, with the encoding: to be shown to browsers as that file.
-///
-/// Beside its plain sibling it surely is one. Alone, `data.csv.gz` and `sitemap.xml.gz` are files to load as they are;
-/// what only a browser reads is not. `archive.tar.gz` is never one.
-fn precompressed(
-    key: &ObjectKey,
-    has_plain_sibling: bool,
-    told_encoding: Option<&str>,
-) -> Option<(ObjectKey, &'static str)> {
-    if key.extension().as_deref() == Some("svgz") {
-        // A drawing that is compressed and stands for itself.
-        return told_encoding.is_none_or(|told| told == "gzip").then(|| (key.clone(), "gzip"));
-    }
-    let (underlying, encoding) = compressed(key)?;
-    let extension = underlying.extension()?;
-    let is_form = match told_encoding {
-        Some(told) => told == encoding,
-        None => has_plain_sibling || FOR_BROWSERS.contains(&extension.as_str()),
-    };
-    let is_compressible = || content_type::is_compressible(&content_type::derive(&underlying, b""));
-    (is_form && is_compressible()).then_some((underlying, encoding))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -562,7 +514,10 @@ mod tests {
             EdgeCaching::Unmanaged,
         );
         let keys = [key("a.css"), key("a.pdf")];
-        assert_eq!(two.idle(keys.iter()), ["sitepush.toml rule 2 (`*.pfd`) matches no file of the build"]);
+        assert_eq!(
+            two.idle(&keys.each_ref()),
+            ["sitepush.toml rule 2 (`*.pfd`) matches no file of the build"]
+        );
     }
 
     #[test]

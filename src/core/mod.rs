@@ -4,6 +4,7 @@ pub mod build;
 pub mod cache_rules;
 pub mod cache_tags;
 pub mod commit;
+pub mod compressed_form;
 pub mod content_type;
 pub mod diff;
 pub mod digest;

@@ -29,7 +29,7 @@ pub struct CreatedInvalidation {
 }
 
 impl CloudFront {
-    pub fn new(config: &SdkConfig, retry: Retry) -> Self {
+    pub fn new(config: &SdkConfig, retry: &Retry) -> Self {
         let service_config =
             aws_sdk_cloudfront::config::Builder::from(config).interceptor(WholeAnswers).build();
         let retry = retry.to_place(&place_of(config, "CloudFront"));

@@ -22,7 +22,7 @@ pub struct KeyValueStores {
 }
 
 impl KeyValueStores {
-    pub fn new(config: &SdkConfig, retry: Retry) -> Self {
+    pub fn new(config: &SdkConfig, retry: &Retry) -> Self {
         let retry = retry.to_place(&aws::place_of(config, "CloudFront KeyValueStore"));
         let mut builder = Builder::from(config);
         if let Some(url) = aws::endpoint_of(config, "CloudFront KeyValueStore") {

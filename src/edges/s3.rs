@@ -114,7 +114,7 @@ pub struct Head {
 
 impl Bucket {
     /// The bucket `name` and its `prefix`, reached by `config`.
-    pub fn new(config: &SdkConfig, name: &str, prefix: KeyPrefix, retry: Retry, clock: &Clock) -> Self {
+    pub fn new(config: &SdkConfig, name: &str, prefix: KeyPrefix, retry: &Retry, clock: &Clock) -> Self {
         let service_config = aws_sdk_s3::config::Builder::from(config)
             .force_path_style(wants_path_style(config))
             .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)

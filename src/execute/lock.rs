@@ -309,7 +309,7 @@ mod tests {
         };
         let config = aws::load(&connection).await;
         let clock = Clock::system();
-        let bucket = Bucket::new(&config, "site", KeyPrefix::default(), Retry::new(Duration::ZERO), &clock);
+        let bucket = Bucket::new(&config, "site", KeyPrefix::default(), &Retry::new(Duration::ZERO), &clock);
         let held = Held {
             bucket,
             clock: clock.clone(),

@@ -83,7 +83,7 @@ impl Endpoint {
         let config = runtime.block_on(aws::load(&connection));
         // Nothing is sent twice: each answer is judged alone.
         let retry = Retry::new(Duration::ZERO);
-        let bucket = Bucket::new(&config, "example-site", KeyPrefix::default(), retry, &Clock::system());
+        let bucket = Bucket::new(&config, "example-site", KeyPrefix::default(), &retry, &Clock::system());
         Self { bucket, script, runtime, task }
     }
 
