@@ -105,10 +105,12 @@ async fn read_record(connected: &Connected, id: &ReleaseId) -> Result<Manifest, 
 /// A key that was found not to be immutable after that release was made stays so.
 fn keep_demotions(record: &mut Manifest, live: &Manifest) {
     for (key, object) in &mut record.objects {
-        if live.demoted.contains_key(key) && object.class == ObjectClass::Fingerprinted {
-            let mut headers = (*object.headers).clone();
-            headers.cache_control = Some(cache_rules::REVALIDATE.to_owned());
-            object.headers = Arc::new(headers);
+        if live.demoted.contains_key(key) && object.class.outlives_the_build() {
+            if object.headers.is_immutable() {
+                let mut headers = (*object.headers).clone();
+                headers.cache_control = Some(cache_rules::REVALIDATE.to_owned());
+                object.headers = Arc::new(headers);
+            }
             object.class = ObjectClass::Other;
         }
     }

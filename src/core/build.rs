@@ -53,13 +53,8 @@ pub fn classify(
         let verdict = file.verdict;
         let is_known_demoted = manifest.is_some_and(|manifest| manifest.demoted.contains_key(&file.key));
         let is_newly_demoted = !is_known_demoted && has_other_bytes(&file, manifest);
-        let classified = rules.classify(
-            &file.key,
-            &file.first_bytes,
-            verdict.fingerprinted,
-            verdict.reason,
-            is_known_demoted || is_newly_demoted,
-        );
+        let classified =
+            rules.classify(&file.key, &file.first_bytes, verdict, is_known_demoted || is_newly_demoted);
         if is_newly_demoted {
             build.newly_demoted.push(file.key.clone());
         }

@@ -6,6 +6,7 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::content_type;
+use super::fingerprint::{Naming, Verdict};
 use super::headers::{MAX_METADATA_BYTES, ObjectHeaders, problem_with};
 use super::headers_file::HeadersFile;
 use super::inventory::Packing;
@@ -118,24 +119,25 @@ impl CacheRules {
         if wanted == Packing::AsIs || is_plain() { wanted } else { Packing::AsIs }
     }
 
-    /// Decides a key's headers and class. `is_fingerprinted` is what its name says, `why` in words; `is_demoted`
-    /// that its past says otherwise.
+    /// Decides a key's headers and class. `verdict` is what its name says; `is_demoted` that its past says otherwise.
     pub fn classify(
         &self,
         key: &ObjectKey,
         first_bytes: &[u8],
-        is_fingerprinted: bool,
-        why: &str,
+        verdict: Verdict,
         is_demoted: bool,
     ) -> Classified {
         let (content_type, encoding) = self.content_type(key, first_bytes);
         let is_html = content_type.starts_with("text/html");
-        let may_be_immutable = is_fingerprinted && !is_demoted && !is_html && !is_service_worker(key);
-        let chosen = self.cache_control(key, may_be_immutable, why, is_demoted);
-        let class = if may_be_immutable && chosen.text.contains("immutable") {
-            ObjectClass::Fingerprinted
-        } else {
-            ObjectClass::of_lasting_name(key, is_html)
+        let may_change_name = !is_demoted && !is_html && !is_service_worker(key);
+        let naming = if may_change_name { verdict.naming } else { Naming::Lasting };
+        let may_be_immutable = naming == Naming::Hashed;
+        let chosen = self.cache_control(key, may_be_immutable, verdict.reason, is_demoted);
+        let class = match naming {
+            Naming::Hashed if chosen.text.contains("immutable") => ObjectClass::Fingerprinted,
+            // Open pages ask for a hashed name whatever header a rule gave it.
+            Naming::Hashed | Naming::HashLike => ObjectClass::HashLike,
+            Naming::Lasting => ObjectClass::of_lasting_name(key, is_html),
         };
         let mut headers = ObjectHeaders {
             cache_control: Some(chosen.text),
@@ -340,8 +342,13 @@ mod tests {
         }
     }
 
+    fn verdict(naming: Naming) -> Verdict {
+        Verdict { naming, reason: "" }
+    }
+
     fn control(rules: &CacheRules, name: &str, is_fingerprinted: bool, is_demoted: bool) -> String {
-        let classified = rules.classify(&key(name), b"", is_fingerprinted, "", is_demoted);
+        let naming = if is_fingerprinted { Naming::Hashed } else { Naming::Lasting };
+        let classified = rules.classify(&key(name), b"", verdict(naming), is_demoted);
         classified.headers.cache_control.expect("always given")
     }
 
@@ -352,6 +359,26 @@ mod tests {
         assert_eq!(control(&managed, "index.html", false, false), REVALIDATE_AT_BROWSER);
         let alone = rules(&[], "", EdgeCaching::Unmanaged);
         assert_eq!(control(&alone, "index.html", false, false), REVALIDATE);
+    }
+
+    #[test]
+    fn a_name_that_open_pages_may_ask_for_is_told_apart_from_one_that_may_be_cached_for_good() {
+        let class = |rules: &CacheRules, naming, is_demoted| {
+            let classified =
+                rules.classify(&key("assets/logo-Bpd14Z_1.png"), b"", verdict(naming), is_demoted);
+            (classified.class, classified.headers.is_immutable())
+        };
+        let plain = rules(&[], "", EdgeCaching::Invalidated);
+        assert_eq!(class(&plain, Naming::Hashed, false), (ObjectClass::Fingerprinted, true));
+        assert_eq!(class(&plain, Naming::HashLike, false), (ObjectClass::HashLike, false));
+        assert_eq!(class(&plain, Naming::Lasting, false), (ObjectClass::Other, false));
+        assert_eq!(class(&plain, Naming::HashLike, true), (ObjectClass::Other, false), "its past tells");
+        let shorter = rules(&[cache_rule("assets/**", "max-age=60")], "", EdgeCaching::Invalidated);
+        assert_eq!(class(&shorter, Naming::Hashed, false), (ObjectClass::HashLike, false));
+        let broad = rules(&[cache_rule("**", "max-age=31536000, immutable")], "", EdgeCaching::Invalidated);
+        assert_eq!(class(&broad, Naming::HashLike, false), (ObjectClass::HashLike, false));
+        let page = plain.classify(&key("a.html"), b"", verdict(Naming::HashLike), false);
+        assert_eq!(page.class, ObjectClass::Page);
     }
 
     #[test]
@@ -367,7 +394,7 @@ mod tests {
     #[test]
     fn a_broad_rule_cannot_make_a_page_immutable_and_an_exact_one_can() {
         let broad = rules(&[cache_rule("**", "max-age=31536000, immutable")], "", EdgeCaching::Unmanaged);
-        let page = broad.classify(&key("index.html"), b"", false, "", false);
+        let page = broad.classify(&key("index.html"), b"", Verdict::default(), false);
         assert_eq!(page.headers.cache_control.as_deref(), Some(REVALIDATE));
         assert!(page.warning.is_some());
         let exact =
@@ -384,17 +411,17 @@ mod tests {
         );
         assert_eq!(control(&both, "a/x.png", false, false), "max-age=1");
         assert_eq!(control(&both, "a/b/x.png", false, false), "max-age=2");
-        let headers = both.classify(&key("a/x.png"), b"", false, "", false).headers;
+        let headers = both.classify(&key("a/x.png"), b"", Verdict::default(), false).headers;
         assert_eq!(headers.content_language.as_deref(), Some("en"));
     }
 
     #[test]
     fn compressed_siblings_have_the_type_of_what_they_stand_for() {
         let plain = rules(&[], "", EdgeCaching::Unmanaged);
-        let headers = plain.classify(&key("app.js.br"), b"", false, "", false).headers;
+        let headers = plain.classify(&key("app.js.br"), b"", Verdict::default(), false).headers;
         assert_eq!(headers.content_type.as_deref(), Some("text/javascript; charset=utf-8"));
         assert_eq!(headers.content_encoding.as_deref(), Some("br"));
-        let archive = plain.classify(&key("archive.tar.gz"), b"", false, "", false).headers;
+        let archive = plain.classify(&key("archive.tar.gz"), b"", Verdict::default(), false).headers;
         assert_eq!(archive.content_type.as_deref(), Some("application/gzip"));
         assert_eq!(archive.content_encoding, None);
     }
@@ -407,7 +434,7 @@ mod tests {
         assert_eq!(gzip.packing(&key("a.css"), b""), Packing::Gzip);
         assert_eq!(gzip.packing(&key("a.png"), b""), Packing::AsIs);
         assert_eq!(gzip.packing(&key("a.css.br"), b""), Packing::AsIs);
-        let headers = gzip.classify(&key("a.css"), b"", false, "", false).headers;
+        let headers = gzip.classify(&key("a.css"), b"", Verdict::default(), false).headers;
         assert_eq!(headers.content_encoding.as_deref(), Some("gzip"));
     }
 
