@@ -14,7 +14,7 @@
 //   pages     where the page /about is: "directory" (/about/index.html, the default), "html" (/about.html),
 //             or "exact" (only / and /dir/ stand for an index.html)
 //   slash     which of /about and /about/ redirects to the other, for relative links: "auto" (/about/ where the
-//             file is /about/index.html; the default), "add", "remove", or "keep" (none)
+//             file is /about/index.html), "add", "remove", or "keep" (none; the default)
 //   shell     "/index.html": a single-page application; navigations to what is not a route get this file
 //   routes    {path: route}, or "/<set>", which names routes of their own in the store. A path is decoded
 //             and has no closing slash. A route is {"file": "/x.html"}, for what `pages` would get wrong, or
@@ -135,7 +135,7 @@ function fileFor(uri, settings, request) {
 
 function canonicalSlash(uri, file, settings) {
   const bare = uri.replace(/\/+$/, '');
-  const slash = settings.slash || 'auto';
+  const slash = settings.slash || 'keep';
   if (bare === '' || slash === 'keep' || settings.shell || !isPage(uri)) {
     return uri;
   }

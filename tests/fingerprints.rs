@@ -34,7 +34,7 @@ fn judged() -> Vec<Judged> {
     };
     let sites: BTreeMap<_, _> = sites.iter().map(|(site, paths)| (site.clone(), verdicts(paths))).collect();
     let judge = |case: Case| {
-        let verdict = |build| sites[&(case.generator.clone(), build)][&case.path].fingerprinted;
+        let verdict = |build| sites[&(case.generator.clone(), build)][&case.path].is_fingerprinted();
         Judged { fingerprinted: case.builds.chars().map(verdict).collect(), case }
     };
     cases.into_iter().map(judge).collect()

@@ -86,6 +86,25 @@ fn a_page_that_left_the_build_goes_at_once_and_a_fingerprinted_file_stays() {
 }
 
 #[test]
+fn a_name_that_may_be_hashed_stays_for_open_pages_but_is_invalidated_when_it_changes() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    site.write("assets/logo-RTX4090T.png", "one").write("assets/icon.png", "one");
+    cloud.push(&site, &[]).success();
+    let logo = cloud.store().object(BUCKET, "assets/logo-RTX4090T.png").expect("it is there");
+    let cache_control = logo.headers.cache_control.as_deref().expect("a header");
+    assert!(!cache_control.contains("immutable"), "{cache_control}");
+    site.write("assets/logo-RTX4090T.png", "two");
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.invalidated(), [["/assets/logo-RTX4090T.png"]]);
+    site.remove("assets/logo-RTX4090T.png").remove("assets/icon.png");
+    cloud.push(&site, &[]).success();
+    assert!(cloud.site_keys().contains(&"assets/logo-RTX4090T.png".to_owned()));
+    assert!(!cloud.site_keys().contains(&"assets/icon.png".to_owned()), "it is no hashed name");
+    assert_eq!(cloud.invalidated(), [["/assets/icon.png"]], "what stays is not invalidated");
+}
+
+#[test]
 fn a_file_that_comes_back_within_its_grace_is_not_sent_again() {
     let cloud = Cloud::new();
     let site = Site::small();

@@ -114,7 +114,7 @@ fn keep_demotions(record: &mut Manifest, live: &Manifest) {
             headers.cache_control = Some(cache_rules::REVALIDATE.to_owned());
             object.headers = Arc::new(headers);
         }
-        if object.class == ObjectClass::Fingerprinted {
+        if object.class.outlives_the_build() {
             object.class = ObjectClass::Other;
         }
     }

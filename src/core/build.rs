@@ -58,13 +58,8 @@ pub fn classify(
         let is_known_demoted = manifest.is_some_and(|manifest| manifest.demoted.contains_key(&file.key));
         let is_newly_demoted = !is_known_demoted && has_other_bytes(&file, manifest);
         let has_plain_sibling = beside_plain.contains(&file.key);
-        let classified = rules.classify(
-            &file.key,
-            Seen { first_bytes: &file.first_bytes, has_plain_sibling },
-            verdict.fingerprinted,
-            verdict.reason,
-            is_known_demoted || is_newly_demoted,
-        );
+        let seen = Seen { first_bytes: &file.first_bytes, has_plain_sibling };
+        let classified = rules.classify(&file.key, seen, verdict, is_known_demoted || is_newly_demoted);
         if is_newly_demoted {
             build.newly_demoted.push(file.key.clone());
         }

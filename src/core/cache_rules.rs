@@ -9,6 +9,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::compressed_form::{IDENTITY, compressed, precompressed};
 use super::content_type;
+use super::fingerprint::{Naming, Verdict};
 use super::headers::{MAX_METADATA_BYTES, ObjectHeaders, problem_with};
 use super::headers_file::HeadersFile;
 use super::inventory::Packing;
@@ -182,14 +183,12 @@ impl CacheRules {
         if wanted == Packing::AsIs || is_plain() { wanted } else { Packing::AsIs }
     }
 
-    /// Decides a key's headers and class. `is_fingerprinted` is what its name says, `why` in words; `is_demoted`
-    /// that its past says otherwise.
+    /// Decides a key's headers and class. `verdict` is what its name says; `is_demoted` that its past says otherwise.
     pub fn classify(
         &self,
         key: &ObjectKey,
         seen: Seen<'_>,
-        is_fingerprinted: bool,
-        why: &'static str,
+        verdict: Verdict,
         is_demoted: bool,
     ) -> Classified {
         let told_encoding = self.told_encoding(key);
@@ -197,13 +196,15 @@ impl CacheRules {
         let underlying = form_of.as_ref().map_or(key, |(underlying, _)| underlying);
         let content_type = self.content_type(key, underlying, seen.first_bytes);
         let is_html = content_type.starts_with("text/html");
-        let may_be_immutable = is_fingerprinted && !is_demoted && !is_html && !is_service_worker(key);
-        let chosen = self.cache_control(key, may_be_immutable, why, is_demoted);
-        // However long a rule has it cached: pages that are open may ask for it after it left the build.
-        let class = if may_be_immutable {
-            ObjectClass::Fingerprinted
-        } else {
-            ObjectClass::of_lasting_name(key, is_html)
+        let may_change_name = !is_demoted && !is_html && !is_service_worker(key);
+        let naming = if may_change_name { verdict.naming } else { Naming::Lasting };
+        let may_be_immutable = naming == Naming::Hashed;
+        let chosen = self.cache_control(key, may_be_immutable, verdict.reason, is_demoted);
+        let class = match naming {
+            Naming::Hashed if chosen.text.contains("immutable") => ObjectClass::Fingerprinted,
+            // Open pages ask for a hashed name whatever header a rule gave it.
+            Naming::Hashed | Naming::HashLike => ObjectClass::HashLike,
+            Naming::Lasting => ObjectClass::of_lasting_name(key, is_html),
         };
         let mut headers = ObjectHeaders {
             cache_control: Some(chosen.text),
@@ -417,8 +418,13 @@ mod tests {
         }
     }
 
+    fn verdict(naming: Naming) -> Verdict {
+        Verdict { naming, reason: "" }
+    }
+
     fn control(rules: &CacheRules, name: &str, is_fingerprinted: bool, is_demoted: bool) -> String {
-        let classified = rules.classify(&key(name), Seen::default(), is_fingerprinted, "", is_demoted);
+        let naming = if is_fingerprinted { Naming::Hashed } else { Naming::Lasting };
+        let classified = rules.classify(&key(name), Seen::default(), verdict(naming), is_demoted);
         classified.headers.cache_control.expect("always given")
     }
 
@@ -429,6 +435,30 @@ mod tests {
         assert_eq!(control(&managed, "index.html", false, false), REVALIDATE_AT_BROWSER);
         let alone = rules(&[], "", EdgeCaching::Unmanaged);
         assert_eq!(control(&alone, "index.html", false, false), REVALIDATE);
+    }
+
+    #[test]
+    fn a_name_that_open_pages_may_ask_for_is_told_apart_from_one_that_may_be_cached_for_good() {
+        let class = |rules: &CacheRules, naming, is_demoted| {
+            let classified = rules.classify(
+                &key("assets/logo-Bpd14Z_1.png"),
+                Seen::default(),
+                verdict(naming),
+                is_demoted,
+            );
+            (classified.class, classified.headers.is_immutable())
+        };
+        let plain = rules(&[], "", EdgeCaching::Invalidated);
+        assert_eq!(class(&plain, Naming::Hashed, false), (ObjectClass::Fingerprinted, true));
+        assert_eq!(class(&plain, Naming::HashLike, false), (ObjectClass::HashLike, false));
+        assert_eq!(class(&plain, Naming::Lasting, false), (ObjectClass::Other, false));
+        assert_eq!(class(&plain, Naming::HashLike, true), (ObjectClass::Other, false), "its past tells");
+        let shorter = rules(&[cache_rule("assets/**", "max-age=60")], "", EdgeCaching::Invalidated);
+        assert_eq!(class(&shorter, Naming::Hashed, false), (ObjectClass::HashLike, false));
+        let broad = rules(&[cache_rule("**", "max-age=31536000, immutable")], "", EdgeCaching::Invalidated);
+        assert_eq!(class(&broad, Naming::HashLike, false), (ObjectClass::HashLike, false));
+        let page = plain.classify(&key("a.html"), Seen::default(), verdict(Naming::HashLike), false);
+        assert_eq!(page.class, ObjectClass::Page);
     }
 
     #[test]
@@ -444,7 +474,7 @@ mod tests {
     #[test]
     fn a_broad_rule_cannot_make_a_page_immutable_and_an_exact_one_can() {
         let broad = rules(&[cache_rule("**", "max-age=31536000, immutable")], "", EdgeCaching::Unmanaged);
-        let page = broad.classify(&key("index.html"), Seen::default(), false, "", false);
+        let page = broad.classify(&key("index.html"), Seen::default(), Verdict::default(), false);
         assert_eq!(page.headers.cache_control.as_deref(), Some(REVALIDATE));
         assert!(page.warning.is_some());
         let exact =
@@ -461,7 +491,7 @@ mod tests {
         );
         assert_eq!(control(&both, "a/x.png", false, false), "max-age=1");
         assert_eq!(control(&both, "a/b/x.png", false, false), "max-age=2");
-        let headers = both.classify(&key("a/x.png"), Seen::default(), false, "", false).headers;
+        let headers = both.classify(&key("a/x.png"), Seen::default(), Verdict::default(), false).headers;
         assert_eq!(headers.content_language.as_deref(), Some("en"));
     }
 
@@ -479,7 +509,7 @@ mod tests {
             ("sitemap.xml.gz", alone, "application/gzip", None),
             ("archive.tar.gz", beside, "application/gzip", None),
         ] {
-            let headers = plain.classify(&key(name), seen, false, "", false).headers;
+            let headers = plain.classify(&key(name), seen, Verdict::default(), false).headers;
             assert_eq!(headers.content_type.as_deref(), Some(content_type), "{name}");
             assert_eq!(headers.content_encoding.as_deref(), encoding, "{name}");
         }
@@ -494,7 +524,7 @@ mod tests {
         };
         let headers = |rules: &CacheRules, name: &str| {
             let seen = Seen { has_plain_sibling: true, ..Seen::default() };
-            let headers = rules.classify(&key(name), seen, false, "", false).headers;
+            let headers = rules.classify(&key(name), seen, Verdict::default(), false).headers;
             (headers.content_type.expect("always given"), headers.content_encoding)
         };
         let none = rules(&[encoded("identity")], "", EdgeCaching::Unmanaged);
@@ -528,7 +558,7 @@ mod tests {
         assert_eq!(gzip.packing(&key("a.css"), b""), Packing::Gzip);
         assert_eq!(gzip.packing(&key("a.png"), b""), Packing::AsIs);
         assert_eq!(gzip.packing(&key("a.css.br"), b""), Packing::AsIs);
-        let headers = gzip.classify(&key("a.css"), Seen::default(), false, "", false).headers;
+        let headers = gzip.classify(&key("a.css"), Seen::default(), Verdict::default(), false).headers;
         assert_eq!(headers.content_encoding.as_deref(), Some("gzip"));
     }
 

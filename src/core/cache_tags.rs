@@ -34,17 +34,17 @@ const MAX_VALUE_BYTES: usize = 1_024;
 /// What a tag of ours begins with: others are the user's, from `_headers` or a rule.
 const USES: &str = "uses:";
 
-/// The fingerprinted files of a build, found by their names in the text of a page.
+/// The files of a build whose names change with their content, or may, found by their names in the text of a page.
 pub struct References<'a> {
     by_name: HashMap<&'a str, Vec<&'a ObjectKey>>,
     prefix: &'a KeyPrefix,
 }
 
 impl<'a> References<'a> {
-    /// Of the build's fingerprinted files.
+    /// Of the build's fingerprinted files and those that look like them: a page changes when such a name does.
     pub fn new(files: &'a BTreeMap<ObjectKey, LocalFile>, prefix: &'a KeyPrefix) -> Self {
         let mut by_name: HashMap<&str, Vec<&ObjectKey>> = HashMap::new();
-        for (key, _) in files.iter().filter(|(_, file)| file.class == ObjectClass::Fingerprinted) {
+        for (key, _) in files.iter().filter(|(_, file)| file.class.outlives_the_build()) {
             by_name.entry(file_name(key.as_str())).or_default().push(key);
         }
         Self { by_name, prefix }

@@ -87,7 +87,7 @@ pub struct Change {
 /// How long objects stay after they left the build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetentionRules {
-    /// Fingerprinted files stay while one of this many newest releases refers to them...
+    /// Fingerprinted files, and those that look like them, stay while one of this many newest releases refers to them...
     pub keep_releases: usize,
     /// ...or while they have been out of the build for less than this.
     pub keep_days: u32,
@@ -100,7 +100,7 @@ impl Default for RetentionRules {
 }
 
 impl RetentionRules {
-    /// Whether a fingerprinted object that left the build stays. `newest` are the releases from the newest on,
+    /// Whether an object that open pages may ask for stays after it left the build. `newest` are the releases from the newest on,
     /// the one being made included.
     fn keeps(&self, stale: &StaleObject, newest: &[ReleaseId], now: Timestamp) -> bool {
         let days = SignedDuration::from_hours(24 * i64::from(self.keep_days));
@@ -296,9 +296,8 @@ impl Changes {
         reason: Reason,
         context: &DiffContext<'_>,
     ) {
-        let is_fingerprinted = stale.object.class == ObjectClass::Fingerprinted;
         stale.is_due = stale.is_due
-            || !is_fingerprinted
+            || !stale.object.class.outlives_the_build()
             || !context.retention.keeps(&stale, context.newest_releases, context.now);
         if stale.is_due {
             self.changes.push(deletion(key, reason, stale.object.class, stale.object.size_bytes));

@@ -25,11 +25,11 @@ pub struct EdgeSettings {
 pub enum TrailingSlash {
     /// `/about/` for `about/index.html`, `/about` for `about.html`: the address at which relative links work as they do
     /// in the build.
-    #[default]
     Auto,
     Add,
     Remove,
     /// Both answer.
+    #[default]
     Keep,
 }
 
@@ -37,10 +37,10 @@ impl TrailingSlash {
     /// The setting's value, or none for what the function does untold.
     fn value(self) -> Option<&'static str> {
         match self {
-            Self::Auto => None,
+            Self::Auto => Some("auto"),
             Self::Add => Some("add"),
             Self::Remove => Some("remove"),
-            Self::Keep => Some("keep"),
+            Self::Keep => None,
         }
     }
 }
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     const CLEAN: Routing =
-        Routing { url_style: UrlStyle::Clean, trailing_slash: TrailingSlash::Auto, is_single_page: false };
+        Routing { url_style: UrlStyle::Clean, trailing_slash: TrailingSlash::Keep, is_single_page: false };
 
     fn settings(names: &[&str], is_single_page: bool) -> Value {
         let keys: Vec<ObjectKey> = names.iter().map(|name| ObjectKey::new(*name).expect("a key")).collect();
@@ -186,8 +186,8 @@ mod tests {
             let keys = [ObjectKey::root_page()];
             derive(keys.iter(), &ViewerMapping::default(), routing)
         };
-        assert_eq!(told(TrailingSlash::Auto), r#"{"pages":"directory"}"#);
-        assert_eq!(told(TrailingSlash::Keep), r#"{"pages":"directory","slash":"keep"}"#);
+        assert_eq!(told(TrailingSlash::Auto), r#"{"pages":"directory","slash":"auto"}"#);
+        assert_eq!(told(TrailingSlash::Keep), r#"{"pages":"directory"}"#);
         assert_eq!(told(TrailingSlash::Add), r#"{"pages":"directory","slash":"add"}"#);
         assert_eq!(told(TrailingSlash::Remove), r#"{"pages":"directory","slash":"remove"}"#);
     }

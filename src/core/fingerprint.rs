@@ -13,18 +13,37 @@ mod known;
 mod name;
 mod never;
 mod shape;
+mod writing;
 
 use evidence::{Evidence, Scheme};
 use name::{FoundHash, Kind, Name, Position, split};
 use shape::Alphabet;
 
-/// Whether a file is fingerprinted, and why.
+/// How far a name may be trusted to change with the content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Naming {
+    /// It stays when the content changes.
+    #[default]
+    Lasting,
+    /// It has the shape of the hashed names beside it, but a person may have given it, too.
+    HashLike,
+    /// It changes whenever the content does.
+    Hashed,
+}
+
+/// What a name says of its file, and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// The name changes whenever the content does.
-    pub fingerprinted: bool,
+    pub naming: Naming,
     /// A phrase for people: no capital at the start, no period at the end.
     pub reason: &'static str,
+}
+
+impl Verdict {
+    /// Whether calling the file immutable is safe.
+    pub fn is_fingerprinted(self) -> bool {
+        self.naming == Naming::Hashed
+    }
 }
 
 /// Judges the names of a site in one another's company. The verdicts come in the order of `paths`, the keys of the site
@@ -42,31 +61,86 @@ struct SiteNames<'a> {
 
 impl SiteNames<'_> {
     fn classify(&self, name: &Name<'_>) -> Verdict {
-        if let Kind::Never(reason) = name.kind {
-            return Verdict { fingerprinted: false, reason };
-        }
-        if let Some(reason) = self.reason_by_gatsby_directory(name.path) {
-            return Verdict { fingerprinted: true, reason };
-        }
-        let (directory, file_name) = (name.directory, name.file_name);
-        if known::is_turbopack_name(directory, file_name) {
-            return Verdict { fingerprinted: true, reason: "a hash in Next's own directory (Turbopack)" };
-        }
-        let Kind::Hashed(found) = &name.kind else {
-            return Verdict { fingerprinted: false, reason: "no hash in the name" };
+        let (found, is_usual) = match &name.kind {
+            Kind::Never(reason) => return Verdict { naming: Naming::Lasting, reason },
+            Kind::Unusual(found) => (found.as_ref(), false),
+            Kind::Unhashed => (None, true),
+            Kind::Hashed(found) => (Some(found), true),
         };
-        let reason = known::reason(directory, file_name, found)
-            .or_else(|| self.reason_by_generator(name.path, found))
-            .or_else(|| self.reason_by_length(name, found))
-            .or_else(|| self.reason_by_company(name, found))
-            .or_else(|| self.reason_by_sizes(directory, found))
-            .or_else(|| self.reason_by_original(found));
-        match reason {
-            Some(reason) => Verdict { fingerprinted: true, reason },
-            None => {
-                Verdict { fingerprinted: false, reason: "a name like a hashed one, without others like it" }
+        let hashed = self.reason_to_trust(name, found);
+        let (naming, reason) = match hashed {
+            Some(reason) if is_usual => (Naming::Hashed, reason),
+            Some(_) => (
+                Naming::HashLike,
+                "a hashed name, but not on a kind of file that bundlers fingerprint as a rule",
+            ),
+            None if self.may_be_hashed(name) => {
+                (Naming::HashLike, "the shape of a hashed name, but it may be a person's")
             }
+            None if !is_usual => (Naming::Lasting, "a kind of file that bundlers do not fingerprint"),
+            None if found.is_some() => (Naming::Lasting, "a name like a hashed one, without others like it"),
+            None => (Naming::Lasting, "no hash in the name"),
+        };
+        Verdict { naming, reason }
+    }
+
+    /// Why the name is a bundler's, or none when that is not certain.
+    fn reason_to_trust(&self, name: &Name<'_>, found: Option<&FoundHash<'_>>) -> Option<&'static str> {
+        let (directory, file_name) = (name.directory, name.file_name);
+        let by_place = self.reason_by_gatsby_directory(name.path).or_else(|| {
+            let is_turbopack = known::is_turbopack_name(directory, file_name);
+            is_turbopack.then_some("a hash in Next's own directory (Turbopack)")
+        });
+        let by_hash = |found| {
+            known::reason(directory, file_name, found)
+                .or_else(|| self.reason_by_generator(name.path, found))
+                .or_else(|| self.reason_by_length(name, found))
+                .or_else(|| self.reason_by_company(name, found))
+                .or_else(|| self.reason_by_sizes(directory, found))
+                .or_else(|| self.reason_by_original(found))
+        };
+        by_place
+            .or_else(|| found.and_then(by_hash))
+            .or_else(|| known::reason_in_own_directory(name))
+            .or_else(|| self.reason_on_second_look(name))
+    }
+
+    /// Whether open pages may ask for the file by a hash in its name: a part of it has the position, the length and the
+    /// alphabet of a scheme that the neighbors show, and only looks like a word, a number or a size.
+    fn may_be_hashed(&self, name: &Name<'_>) -> bool {
+        let fits = |scheme: &Scheme| {
+            scheme.part_of(name.file_name).is_some() && self.evidence.may_hold(name.directory, *scheme)
+        };
+        !known::is_of_next(name.directory) && self.evidence.schemes().iter().any(fits)
+            || self.is_of_mdbook(name.path) && MDBOOK.part_of(name.file_name).is_some()
+    }
+
+    /// A second look at what a rule for lone names took for writing, in a directory that proves hashes in base64url. One in
+    /// a hundred of these has small letters and digits only, and as many read like words.
+    fn reason_on_second_look(&self, name: &Name<'_>) -> Option<&'static str> {
+        if known::is_of_next(name.directory) {
+            return None;
         }
+        let is_random = |part: &str| match shape::alphabet_but_for_words(part) {
+            Some(Alphabet::Mixed) if part.bytes().any(|b| b.is_ascii_uppercase()) => {
+                if name.is_code {
+                    writing::is_unlikely_on_code(part)
+                } else {
+                    writing::is_unlikely(part)
+                }
+            }
+            Some(Alphabet::Mixed | Alphabet::Lower) => {
+                writing::changes_often(part) || (name.is_code && writing::is_unlikely_in_lower_case(part))
+            }
+            _ => false,
+        };
+        let fits = |scheme: &Scheme| {
+            scheme.alphabet == Alphabet::Mixed
+                && scheme.part_of(name.file_name).is_some_and(is_random)
+                && self.evidence.is_anchor(name.directory, *scheme)
+        };
+        let is_found = self.evidence.schemes().iter().any(fits);
+        is_found.then_some("one of several names in the directory with a hash of the same kind")
     }
 
     /// Gatsby copies files to `static/<md5 of the content>/...` and serves `static/` as immutable (Gatsby docs,
@@ -83,12 +157,14 @@ impl SiteNames<'_> {
     /// mdBook writes `<name>-<sha256, first 8>.<ext>` for its own files and for the additional styles and scripts of
     /// `theme/`, of which there may be one.
     fn reason_by_generator(&self, path: &str, found: &FoundHash<'_>) -> Option<&'static str> {
-        let is_digest =
-            found.position == Position::AfterDash && found.alphabet == Alphabet::Hex && found.hash.len() == 8;
+        (Scheme::from(found) == MDBOOK && self.is_of_mdbook(path))
+            .then_some("an 8-character hash in a directory of mdBook's")
+    }
+
+    fn is_of_mdbook(&self, path: &str) -> bool {
         let is_own =
             |in_book: &str| ["css/", "fonts/", "theme/"].iter().any(|place| in_book.starts_with(place));
-        (is_digest && self.evidence.paths_in_mdbooks(path).any(is_own))
-            .then_some("an 8-character hash in a directory of mdBook's")
+        self.evidence.paths_in_mdbooks(path).any(is_own)
     }
 
     /// Long digests have no other source, given a name before them and some company.
@@ -123,7 +199,7 @@ impl SiteNames<'_> {
         let (directory, code) = (name.directory, name.is_code);
         let scheme = Scheme::from(found);
         // Turbopack's older names (`app_8df7605f.js`) keep company, too, but hash the path of the source.
-        if !may_be_judged_by_company(scheme) || known::is_of_next(directory) {
+        if !scheme.is_judged_by_company() || known::is_of_next(directory) || self.is_written(name, found) {
             return None;
         }
         if self.evidence.is_anchor(directory, scheme) {
@@ -156,6 +232,20 @@ impl SiteNames<'_> {
             .then_some("a hash of the same kind as in the directory above it")
     }
 
+    /// Whether a person may have named this picture, font or the like so: bundlers' directories hold public files, too.
+    fn is_written(&self, name: &Name<'_>, found: &FoundHash<'_>) -> bool {
+        if name.is_code || found.alphabet == Alphabet::Hex {
+            return false;
+        }
+        if found.alphabet == Alphabet::Lower {
+            return writing::holds_long_number(found.hash);
+        }
+        if self.evidence.is_base32(Scheme::from(found)) {
+            return !writing::is_base32(found.hash);
+        }
+        writing::is_likely(found.hash) || self.evidence.is_written_label(name.directory, found.label)
+    }
+
     /// eleventy-img: `<sha256 in base64url, first 10>-<width>.<format>`, each picture in several widths or formats.
     fn reason_by_sizes(&self, directory: &str, found: &FoundHash<'_>) -> Option<&'static str> {
         let digest = found.position == Position::WholeStem && found.sized && found.hash.len() == 10;
@@ -171,15 +261,8 @@ impl SiteNames<'_> {
     }
 }
 
-/// Below 8 characters only what is documented: webpack's `[contenthash:6]` and `:7` after a dot, and the 7 of
-/// Symfony's AssetMapper, in base64url.
-fn may_be_judged_by_company(scheme: Scheme) -> bool {
-    match scheme.alphabet {
-        Alphabet::Hex => scheme.length >= 8 || scheme.position == Position::AfterDot,
-        Alphabet::Mixed => scheme.length >= 7,
-        Alphabet::Lower => scheme.length >= 8,
-    }
-}
+/// How mdBook names its files.
+const MDBOOK: Scheme = Scheme { position: Position::AfterDash, alphabet: Alphabet::Hex, length: 8 };
 
 /// Capitals, small letters and a digit, changing often enough that nobody thought it up.
 fn is_unmistakable(hash: &str) -> bool {

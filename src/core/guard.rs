@@ -9,7 +9,6 @@ use super::digest::Sha256Digest;
 use super::inventory::Desired;
 use super::key::ObjectKey;
 use super::manifest::Manifest;
-use super::object_class::ObjectClass;
 use super::plan::{Plan, Purpose};
 use super::release::ReleaseId;
 
@@ -18,7 +17,7 @@ use super::release::ReleaseId;
 pub struct Limits {
     /// Objects deleted in one run.
     pub max_deletes: u64,
-    /// Share of the live objects other than fingerprinted ones that may leave in one push, in percent.
+    /// Share of the live objects under lasting names that may leave in one push, in percent.
     pub max_delete_percent: u8,
     /// Whether a build may be much smaller than the live release, or lack its root page.
     pub allow_shrink: bool,
@@ -146,9 +145,8 @@ fn check_build(
     if live.objects.contains_key("index.html") && !desired.keys().any(|key| key.as_str() == "index.html") {
         return Err(Refusal::RootPageMissing);
     }
-    check_fingerprinted(desired, live, limits)?;
-    let live_count =
-        live.objects.values().filter(|object| object.class != ObjectClass::Fingerprinted).count() as u64;
+    check_hashed_names(desired, live, limits)?;
+    let live_count = live.objects.values().filter(|object| !object.class.outlives_the_build()).count() as u64;
     let digests: HashSet<&Sha256Digest> = desired.values().map(|object| &object.sha256).collect();
     let clean_paths: HashSet<&str> = desired.keys().filter_map(|key| clean_path(key)).collect();
     let has_moved = |key: &ObjectKey| {
@@ -158,7 +156,7 @@ fn check_build(
     let leaving = plan
         .changes
         .iter()
-        .filter(|change| change.reason == Reason::LeftTheBuild && change.class != ObjectClass::Fingerprinted)
+        .filter(|change| change.reason == Reason::LeftTheBuild && !change.class.outlives_the_build())
         .filter(|change| !has_moved(&change.key))
         .count() as u64;
     if leaving * 100 > live_count * u64::from(limits.max_delete_percent) {
@@ -172,11 +170,11 @@ fn check_build(
 }
 
 /// Hashed names all change with a new bundle, so only their number tells whether they were built. A handful is no sign.
-fn check_fingerprinted(desired: &Desired<'_>, live: &Manifest, limits: &Limits) -> Result<(), Refusal> {
+/// Names that only look hashed count with them: a new hash may be of either kind.
+fn check_hashed_names(desired: &Desired<'_>, live: &Manifest, limits: &Limits) -> Result<(), Refusal> {
     const HANDFUL: u64 = 10;
-    let is_fingerprinted = |class: &ObjectClass| *class == ObjectClass::Fingerprinted;
-    let files = desired.values().filter(|object| is_fingerprinted(&object.class)).count() as u64;
-    let live = live.objects.values().filter(|object| is_fingerprinted(&object.class)).count() as u64;
+    let files = desired.values().filter(|object| object.class.outlives_the_build()).count() as u64;
+    let live = live.objects.values().filter(|object| object.class.outlives_the_build()).count() as u64;
     let limit_percent = limits.max_delete_percent;
     let missing = live.saturating_sub(files);
     if live < HANDFUL || missing * 100 <= live * u64::from(limit_percent) {

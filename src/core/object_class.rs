@@ -11,6 +11,10 @@ pub enum ObjectClass {
     /// Its name changes with its content: written first, kept after it left the build, and immutable unless a rule says
     /// otherwise.
     Fingerprinted,
+    /// Its name may change with its content, but calling that certain is not safe, or a rule wants another header:
+    /// cached and invalidated as the rest, written first when new and kept after it left the build, since open pages
+    /// may ask for it.
+    HashLike,
     /// Scripts, images, data and all the rest under a lasting name.
     Other,
     /// An HTML page: written after everything that it may refer to.
@@ -22,6 +26,11 @@ pub enum ObjectClass {
 }
 
 impl ObjectClass {
+    /// Whether pages that are still open may ask for an object of this class after it left the build.
+    pub fn outlives_the_build(self) -> bool {
+        matches!(self, Self::Fingerprinted | Self::HashLike)
+    }
+
     /// The class of a key that is not fingerprinted. `is_html` says that its content type is that of a page.
     pub fn of_lasting_name(key: &ObjectKey, is_html: bool) -> Self {
         match key.as_str() {
@@ -69,6 +78,9 @@ mod tests {
         assert_eq!(class("guide/myindex.html"), ObjectClass::Page);
         assert_eq!(class("index.html"), ObjectClass::RootPage);
         assert_eq!(class("sw.js"), ObjectClass::ServiceWorker);
+        assert!(
+            ObjectClass::Fingerprinted < ObjectClass::HashLike && ObjectClass::HashLike < class("app.css")
+        );
         assert!(class("app.css") < class("a.html") && class("a.html") < class("index.html"));
         assert!(class("index.html") < class("sw.js"));
     }

@@ -16,7 +16,7 @@ use super::release::{ReleaseId, ReleaseSummary};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// New fingerprinted files: no page knows them yet.
+    /// New fingerprinted files, and new ones that look like them: no page knows them yet.
     Fingerprinted,
     /// Everything else that is not a page.
     Files,
@@ -41,7 +41,8 @@ impl Phase {
             (Action::Delete, ObjectClass::Page | ObjectClass::RootPage) => Self::PrunePages,
             (Action::Delete, _) => Self::PruneFiles,
             (_, ObjectClass::Fingerprinted) => Self::Fingerprinted,
-            (_, ObjectClass::Other) => Self::Files,
+            (_, ObjectClass::HashLike) if change.reason == Reason::New => Self::Fingerprinted,
+            (_, ObjectClass::HashLike | ObjectClass::Other) => Self::Files,
             (_, ObjectClass::Page) => Self::Pages,
             (_, ObjectClass::RootPage | ObjectClass::ServiceWorker) => Self::Entrances,
         }

@@ -248,7 +248,7 @@ fn plan_invalidations(
 ) -> Vec<PlannedInvalidation> {
     let mut by_time: BTreeMap<DueAfter, BTreeMap<ObjectKey, ChangeKind>> = BTreeMap::new();
     for change in &changes.changes {
-        if let Some(kind) = change_kind(change, input.newly_demoted) {
+        if let Some(kind) = change_kind(change, input.newly_demoted, manifest) {
             by_time.entry(due_after(change)).or_default().insert(change.key.clone(), kind);
         }
     }
@@ -297,13 +297,19 @@ fn cacheable(manifest: &Manifest) -> impl Iterator<Item = (&ObjectKey, &ObjectHe
 }
 
 /// What a change means for cached copies; none when no cache can hold a stale one.
-fn change_kind(change: &Change, newly_demoted: &[ObjectKey]) -> Option<ChangeKind> {
+fn change_kind(
+    change: &Change,
+    newly_demoted: &[ObjectKey],
+    manifest: Option<&Manifest>,
+) -> Option<ChangeKind> {
     let is_fingerprinted = change.class == ObjectClass::Fingerprinted;
     match (&change.action, &change.reason) {
         // New to the bucket, not to the caches: it was there, immutable, with other bytes.
         (_, Reason::New) if newly_demoted.contains(&change.key) => Some(ChangeKind::Updated),
         // Not what was published, and so not right wherever it is cached.
         (Action::Delete, Reason::Drifted(_)) => Some(ChangeKind::Deleted),
+        // Kept until somebody else removed it: caches may hold what it was.
+        (_, Reason::New) if !is_fingerprinted && was_kept(&change.key, manifest) => Some(ChangeKind::Updated),
         // Nobody can have cached what was never there; an immutable object that goes is right wherever it is cached.
         (_, Reason::New) | (Action::Delete, _) if is_fingerprinted => None,
         // The invalidation is among the debts, as long as it was not made after the deletion.
@@ -313,6 +319,10 @@ fn change_kind(change: &Change, newly_demoted: &[ObjectKey]) -> Option<ChangeKin
         (Action::UpdateHeaders { .. }, _) => Some(ChangeKind::HeadersOnly),
         _ => Some(ChangeKind::Updated),
     }
+}
+
+fn was_kept(key: &ObjectKey, manifest: Option<&Manifest>) -> bool {
+    manifest.is_some_and(|manifest| manifest.stale.contains_key(key))
 }
 
 /// How many objects stay for open pages, and how many bytes they have.

@@ -45,7 +45,7 @@ pub struct SiteConfig {
     pub allow_secrets: Vec<String>,
     /// Whether `/about` and `/about/` stand for `about/index.html` or `about.html` at the edge.
     pub clean_urls: bool,
-    /// Which of `/about` and `/about/` answers itself, so that relative links work; the other redirects there.
+    /// Which of `/about` and `/about/` answers itself, for pages with relative links; the other redirects there.
     pub trailing_slash: TrailingSlashConfig,
     /// Whether the site is a single-page application: navigations to paths that are no file get `index.html`.
     pub single_page: bool,
@@ -59,7 +59,7 @@ impl Default for SiteConfig {
             ignore: Vec::new(),
             allow_secrets: Vec::new(),
             clean_urls: true,
-            trailing_slash: TrailingSlashConfig::Auto,
+            trailing_slash: TrailingSlashConfig::Keep,
             single_page: false,
         }
     }

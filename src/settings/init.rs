@@ -33,9 +33,9 @@ directory = {directory}
 # allow_secrets = ["docs/example-key.txt"]
 # Whether /about stands for about/index.html or about.html at the edge.
 # clean_urls = true
-# Which of /about and /about/ answers, the other one leading there: "auto" (as the file is about.html or
-# about/index.html), "add", "remove", or "keep" (both answer).
-# trailing_slash = "auto"
+# Both /about and /about/ answer. For pages with relative links, one can redirect to the other: "auto" (/about/ for
+# about/index.html, /about for about.html), "add" or "remove" (the same for every page).
+# trailing_slash = "keep"
 # Whether paths that are no file are answered with index.html, for applications that route in the browser.
 # single_page = false
 

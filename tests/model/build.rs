@@ -18,6 +18,9 @@ pub const PAGES: [&str; 6] = [
 /// Names that the unhashed style sheet takes in turn.
 pub const THEMES: [&str; 3] = ["theme.css", "theme-dark.css", "css/theme.css"];
 
+/// A name of a person's that might be hashed.
+pub const PICTURE: &str = "assets/model-RTX4090T.png";
+
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const AT_THE_EDGE: &str = "public, max-age=0, s-maxage=31536000, must-revalidate";
 
@@ -30,6 +33,8 @@ pub struct Build {
     pub style: u8,
     pub has_copy: bool,
     pub has_worker: bool,
+    /// What the picture shows whose name may be hashed, where there is one.
+    pub picture: Option<u8>,
     pub headers: Headers,
     /// Bundles whose bytes are not what their names promise.
     pub altered: BTreeSet<usize>,
@@ -54,6 +59,8 @@ pub struct File {
     pub language: Option<&'static str>,
     /// Whether its name carries a hash of its content.
     pub is_hashed: bool,
+    /// Whether its name only looks so: it is kept for open pages, and else like any other.
+    pub is_hash_like: bool,
     /// Whether it was found that its name promises too much.
     pub is_demoted: bool,
 }
@@ -69,6 +76,7 @@ impl Build {
             style: 0,
             has_copy: false,
             has_worker: false,
+            picture: None,
             headers: Headers::None,
             altered: BTreeSet::new(),
         }
@@ -92,6 +100,9 @@ impl Build {
         if self.has_copy {
             add("copy.css", self.style_sheet());
         }
+        if let Some(text) = self.picture {
+            add(PICTURE, format!("picture {text}"));
+        }
         if self.has_worker {
             add("sw.js", format!("worker of style {}", self.style));
         }
@@ -110,7 +121,8 @@ impl Build {
     }
 
     fn file(&self, key: &str, text: String) -> File {
-        let is_hashed = key.starts_with("assets/");
+        let is_hash_like = key == PICTURE;
+        let is_hashed = key.starts_with("assets/") && !is_hash_like;
         let cache_control = match (self.headers, key) {
             (Headers::Caching, "style.css") => "public, max-age=60",
             (Headers::Caching, "about/index.html") => "no-store",
@@ -118,7 +130,7 @@ impl Build {
             _ => AT_THE_EDGE,
         };
         let language = (self.headers == Headers::Language).then_some("en");
-        File { bytes: text.into_bytes(), cache_control, language, is_hashed, is_demoted: false }
+        File { bytes: text.into_bytes(), cache_control, language, is_hashed, is_hash_like, is_demoted: false }
     }
 
     fn page(&self, number: usize, text: u8, bundle: usize) -> String {
@@ -140,6 +152,11 @@ impl Build {
 }
 
 impl File {
+    /// Whether open pages may ask for it after it left the build.
+    pub fn outlives_the_build(&self) -> bool {
+        self.is_hash_like || (self.is_hashed && !self.is_demoted)
+    }
+
     /// Whether this header fits the file.
     pub fn allows(&self, cache_control: &str) -> bool {
         if self.is_hashed && self.is_demoted {

@@ -25,7 +25,7 @@ struct Release {
     files: Files,
 }
 
-/// A fingerprinted file that left the build.
+/// A file that left the build and that open pages may ask for.
 struct Kept {
     /// The last release that had it.
     release: String,
@@ -134,6 +134,7 @@ impl Machine {
             Edit::Style(style) => build.style = style,
             Edit::Copy => build.has_copy ^= true,
             Edit::Worker => build.has_worker ^= true,
+            Edit::Picture(picture) => build.picture = picture,
             Edit::Headers(headers) => build.headers = headers,
             Edit::Alter { bundle } => {
                 if !build.altered.remove(&bundle) {
@@ -334,7 +335,7 @@ impl Machine {
         Err(format!("it ended with {:?}:\n{}", ran.code, ran.stderr))
     }
 
-    /// What must be there at every instant: fingerprinted files of the live release, and those kept by the rule.
+    /// What must be there at every instant: what open pages may ask for of the live release, and what the rule keeps.
     fn protected(&self, order: &Order<'_>) -> BTreeSet<String> {
         // A release that is being made takes one of the places.
         let places = match order.keep {
@@ -346,7 +347,7 @@ impl Machine {
             self.releases.iter().take(places).map(|release| release.id.as_str()).collect();
         let kept = self.kept.iter().filter(|(_, kept)| newest.contains(kept.release.as_str()));
         let live = self.releases.iter().take(places.min(1)).flat_map(|release| &release.files);
-        let live = live.filter(|(_, file)| file.is_hashed && !file.is_demoted);
+        let live = live.filter(|(_, file)| file.outlives_the_build());
         let all = kept.map(|(key, _)| key).chain(live.map(|(key, _)| key));
         all.filter(|key| !self.doubtful.contains(*key)).cloned().collect()
     }
@@ -397,7 +398,7 @@ impl Machine {
         }
         if let Some(before) = self.releases.first() {
             for (key, file) in &before.files {
-                if file.is_hashed && !file.is_demoted {
+                if file.outlives_the_build() {
                     let kept = Kept { release: before.id.clone(), bytes: file.bytes.clone() };
                     self.kept.insert(key.clone(), kept);
                 }
@@ -472,7 +473,7 @@ impl Machine {
         if unknown.is_empty() { Ok(()) } else { Err(format!("left behind: {unknown:?}")) }
     }
 
-    /// Fingerprinted files that left the build stay as long as the rule says, and no longer where it was applied.
+    /// What open pages may ask for stays after it left the build as long as the rule says, and no longer where it was applied.
     fn check_kept(&mut self, there: &BTreeMap<&str, &[u8]>, keep: Keep, prunes: bool) -> Verdict {
         let places = match keep {
             Keep::Default => usize::MAX,
@@ -510,7 +511,7 @@ impl Machine {
                     Some(_) if status == 404 => self.missed().contains(&path),
                     Some(file) => status == 200 && body.as_bytes() == file.bytes,
                     // What a hashed name promised is right for as long as anybody keeps it.
-                    None => status == 404 || key.starts_with("assets/"),
+                    None => status == 404 || (key.starts_with("assets/") && key != build::PICTURE),
                 };
                 if status == 404 && !live.contains_key(&key) {
                     self.missed().insert(path.clone());

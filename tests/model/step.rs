@@ -62,6 +62,8 @@ pub enum Edit {
     /// A second file with the style sheet's bytes comes or goes.
     Copy,
     Worker,
+    /// The picture whose name may be hashed comes, goes or shows something else.
+    Picture(Option<u8>),
     Headers(Headers),
     /// A bundle comes out with other bytes under the same name, or with the first ones again.
     Alter {
@@ -206,6 +208,7 @@ fn edits() -> impl Strategy<Value = Edit> {
         2 => (0..3_u8).prop_map(Edit::Style),
         1 => Just(Edit::Copy),
         1 => Just(Edit::Worker),
+        2 => proptest::option::weighted(0.7, 0..3_u8).prop_map(Edit::Picture),
         2 => prop_oneof![Just(Headers::None), Just(Headers::Language), Just(Headers::Caching)]
             .prop_map(Edit::Headers),
         1 => bundle().prop_map(|bundle| Edit::Alter { bundle }),

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 use sitepush::core::cache_rules::{CacheRules, EdgeCaching, Seen};
+use sitepush::core::fingerprint::{Naming, Verdict};
 use sitepush::core::key::ObjectKey;
 use sitepush::error::Class;
 use sitepush::settings::config::Config;
@@ -91,9 +92,10 @@ fn is_usable(config: &Config) -> TestCaseResult {
     let Ok((rules, _)) = CacheRules::new(&config.rules(), None, EdgeCaching::Invalidated) else {
         return Ok(());
     };
+    let hashed = Verdict { naming: Naming::Hashed, ..Verdict::default() };
     for name in ["index.html", "downloads/a.pdf", "assets/app-DRXg7gsA.js"] {
         let key = ObjectKey::new(name).expect("a key");
-        let headers = rules.classify(&key, Seen::default(), true, "", false).headers;
+        let headers = rules.classify(&key, Seen::default(), hashed, false).headers;
         for value in [&headers.cache_control, &headers.content_type, &headers.content_disposition] {
             let can_be_sent = value.as_deref().is_none_or(|value| http::HeaderValue::from_str(value).is_ok());
             prop_assert!(can_be_sent, "{headers:?}");

@@ -2,7 +2,7 @@
 //!
 //! Every rule names the bundler and the file-name pattern that it documents or is built with. Decides from one path.
 
-use super::name::{FoundHash, Position};
+use super::name::{FoundHash, Name, Position, part_at, readings};
 use super::never::without_compression;
 use super::shape::Alphabet;
 
@@ -87,6 +87,47 @@ fn by_directory(directory: &str, found: &FoundHash<'_>) -> Option<&'static str> 
         return (dotted && hex && length == 8).then_some("a hash in Observable Framework's own directory");
     }
     None
+}
+
+/// Whether a part of the name stands where the owner of the directory puts its hashes, has their length and is of their
+/// alphabet, whatever else it looks like.
+///
+/// Only for directories into which the generator writes nothing else, and which it tells servers to cache for good:
+/// SvelteKit's adapters serve `_app/immutable`, Astro's `_astro`, Nuxt `_nuxt` and Next `_next/static` as immutable, and
+/// rustdoc documents `static.files` for it. Turbopack's older names, which hash a path, stand after an underscore.
+pub(super) fn reason_in_own_directory(name: &Name<'_>) -> Option<&'static str> {
+    use Position::{AfterDash, AfterDot, WholeStem};
+    if !name.directory.contains(['_', '.']) {
+        return None;
+    }
+    let has = |alphabet: Alphabet, length: usize, positions: &[Position]| {
+        readings(name.file_name).any(|stem| {
+            let part = |position: &Position| part_at(stem, *position, length);
+            positions.iter().filter_map(part).any(|part| alphabet.holds(part))
+        })
+    };
+    let inside = |place: &str| holds(name.directory, place);
+    let is_hashed_whole = || has(Alphabet::Mixed, 8, &[WholeStem]) && !has(Alphabet::Hex, 8, &[WholeStem]);
+    if inside("_app/immutable") && has(Alphabet::Mixed, 8, &[AfterDot, AfterDash, WholeStem]) {
+        return Some("a hash in SvelteKit's own directory");
+    }
+    if inside("_astro") && has(Alphabet::Mixed, 8, &[AfterDot]) {
+        return Some("a hash in Astro's own directory");
+    }
+    if inside("_nuxt")
+        && !inside("_nuxt/static")
+        && (has(Alphabet::Mixed, 8, &[AfterDot]) || is_hashed_whole())
+    {
+        return Some("a hash in Nuxt's own directory");
+    }
+    let is_of_next = (inside("_next/static/media") && has(Alphabet::Hex, 8, &[AfterDot]))
+        || (["_next/static/chunks", "_next/static/css"].into_iter().any(inside)
+            && [16, 20].iter().any(|length| has(Alphabet::Hex, *length, &[AfterDot, AfterDash, WholeStem])));
+    if is_of_next {
+        return Some("a hash in Next's own directory");
+    }
+    (inside("static.files") && has(Alphabet::Hex, 8, &[AfterDash]))
+        .then_some("a hash in rustdoc's own directory")
 }
 
 /// Names with a part that only one tool writes.

@@ -22,6 +22,8 @@ pub(super) struct Name<'a> {
 pub(super) enum Kind<'a> {
     /// Never immutable, and why; no hash was looked for.
     Never(&'static str),
+    /// Never called immutable, since few files of this kind are hashed; but some are: a PDF that a script imports.
+    Unusual(Option<FoundHash<'a>>),
     Unhashed,
     Hashed(FoundHash<'a>),
 }
@@ -31,6 +33,7 @@ impl<'a> Name<'a> {
         let (directory, file_name) = split(path);
         let kind = match never::reason(path) {
             Some(reason) => Kind::Never(reason),
+            None if !never::is_asset(file_name) => Kind::Unusual(find_hash(file_name)),
             None => find_hash(file_name).map_or(Kind::Unhashed, Kind::Hashed),
         };
         Self { path, directory, file_name, is_code: is_code(file_name), kind }
@@ -104,6 +107,9 @@ fn find_hash(file_name: &str) -> Option<FoundHash<'_>> {
     let plain = without_suffixes(stem);
     let unsized_stem = if is_image { without_size(plain) } else { plain };
     let sized = unsized_stem.len() != plain.len();
+    if let Some(found) = ends_like_a_size(plain, unsized_stem) {
+        return Some(found);
+    }
     let found = whole_stem(unsized_stem, sized)
         .or_else(|| is_image.then(|| before_a_variant(unsized_stem)).flatten())
         .or_else(|| after_a_separator(unsized_stem))
@@ -119,6 +125,32 @@ pub(super) fn without_hash(file_name: &str, found: &FoundHash<'_>) -> Option<Str
     }
     let rest = file_name.get(found.label.len() + 1 + found.hash.len()..)?;
     Some(format!("{}{rest}", found.label))
+}
+
+/// The readings of a file name in which a hash may end: whole, without an image's size, without Astro's variant.
+pub(super) fn readings(file_name: &str) -> impl Iterator<Item = &str> {
+    let (stem, extension) = without_compression(file_name).rsplit_once('.').unwrap_or_default();
+    let plain = without_suffixes(stem);
+    let is_image = IMAGE_EXTENSIONS.iter().any(|image| extension.eq_ignore_ascii_case(image));
+    let unsized_stem = is_image.then(|| without_size(plain)).filter(|shorter| *shorter != plain);
+    let original = is_image.then(|| without_variant(plain)).flatten();
+    [Some(plain), unsized_stem, original].into_iter().flatten()
+}
+
+/// What stands in `stem` where a hash of this length would, whatever it is: none where there is no room for it.
+pub(super) fn part_at(stem: &str, position: Position, length: usize) -> Option<&str> {
+    let separator = match position {
+        Position::AfterDot => b'.',
+        Position::AfterDash => b'-',
+        Position::AfterUnderscore => b'_',
+        Position::WholeStem => return (stem.len() == length).then_some(stem),
+        Position::First => {
+            let is_followed = matches!(stem.as_bytes().get(length), Some(b'.' | b'-'));
+            return stem.get(..length).filter(|_| is_followed);
+        }
+    };
+    let at = stem.len().checked_sub(length + 1).filter(|at| *at > 0)?;
+    stem.get(at + 1..).filter(|_| stem.as_bytes()[at] == separator)
 }
 
 fn without_suffixes(mut stem: &str) -> &str {
@@ -141,6 +173,18 @@ fn without_size(stem: &str) -> &str {
     let is_size =
         is_number(number) || number.split_once('x').is_some_and(|(w, h)| is_number(w) && is_number(h));
     if is_size { shorter } else { stem }
+}
+
+/// `logo-Bpd14Z_1`: a hash whose end reads like an image's size. It is one when what stands before that end is no
+/// word: `photo-Beach2_1` is a photo.
+fn ends_like_a_size<'a>(plain: &'a str, unsized_stem: &str) -> Option<FoundHash<'a>> {
+    if plain.len() == unsized_stem.len() {
+        return None;
+    }
+    let found = split_before(plain, plain.len().checked_sub(ROLLUP_LENGTH + 1)?)?;
+    let before_the_size =
+        found.hash.get(..found.hash.len().checked_sub(plain.len() - unsized_stem.len())?)?;
+    shape::alphabet_of_hash(before_the_size).map(|_| found)
 }
 
 /// `label.HASH`, `label-HASH`, `label_HASH`.
@@ -168,13 +212,15 @@ fn split_before(stem: &str, at: usize) -> Option<FoundHash<'_>> {
 
 /// `label.HASH_variant`: Astro appends a short hash of the transformation to the file's own.
 fn before_a_variant(stem: &str) -> Option<FoundHash<'_>> {
-    let (rest, variant) = stem.rsplit_once('_')?;
-    let is_variant = (4..=7).contains(&variant.len()) && variant.bytes().all(|b| b.is_ascii_alphanumeric());
-    if !is_variant {
-        return None;
-    }
+    let rest = without_variant(stem)?;
     split_before(rest, rest.len().checked_sub(ROLLUP_LENGTH + 1)?)
         .filter(|found| found.position == Position::AfterDot)
+}
+
+fn without_variant(stem: &str) -> Option<&str> {
+    let (rest, variant) = stem.rsplit_once('_')?;
+    let is_variant = (4..=7).contains(&variant.len()) && variant.bytes().all(|b| b.is_ascii_alphanumeric());
+    is_variant.then_some(rest)
 }
 
 fn whole_stem(stem: &str, sized: bool) -> Option<FoundHash<'_>> {

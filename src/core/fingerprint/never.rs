@@ -3,7 +3,7 @@
 //! Decides from the key alone, before any hash is looked for. Errs on the side of saying "never": that costs the
 //! viewer a revalidation, and nothing else.
 
-/// File endings that bundlers emit under hashed names. What is not here is not immutable.
+/// File endings that bundlers emit under hashed names. What is not here is not called immutable.
 const ASSET_EXTENSIONS: [&str; 48] = [
     "js", "mjs", "cjs", "css", "wasm", "json", // code and data
     "png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "ico", "bmp", "jxl", "tiff", "heic", // images
@@ -68,14 +68,15 @@ pub(super) fn reason(path: &str) -> Option<&'static str> {
         // mdBook hashes its search script before it writes the index's name into it, so the bytes change under it.
         return Some("a name that mdBook keeps over other content");
     }
-    if directory
-        .split('/')
-        .any(|segment| UNHASHED_DIRECTORIES.iter().any(|name| segment.eq_ignore_ascii_case(name)))
-    {
-        return Some("a directory whose names are not content hashes");
-    }
-    let ending = without_compression(&name).rsplit_once('.').map_or("", |(_, ending)| ending);
-    (!ASSET_EXTENSIONS.contains(&ending)).then_some("a kind of file that bundlers do not fingerprint")
+    let is_unhashed =
+        |segment: &str| UNHASHED_DIRECTORIES.iter().any(|name| segment.eq_ignore_ascii_case(name));
+    directory.split('/').any(is_unhashed).then_some("a directory whose names are not content hashes")
+}
+
+/// Whether bundlers fingerprint files of this kind as a rule. The others are not called immutable.
+pub(super) fn is_asset(file_name: &str) -> bool {
+    let ending = without_compression(file_name).rsplit_once('.').map_or("", |(_, ending)| ending);
+    ASSET_EXTENSIONS.iter().any(|asset| ending.eq_ignore_ascii_case(asset))
 }
 
 /// `app.js.br` and `app.js.gz` are as immutable as `app.js`.

@@ -15,6 +15,17 @@ pub(super) enum Alphabet {
     Mixed,
 }
 
+impl Alphabet {
+    /// Whether every character of `part` is of the alphabet.
+    pub fn holds(self, part: &str) -> bool {
+        part.bytes().all(|byte| match self {
+            Self::Hex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+            Self::Lower => matches!(byte, b'0'..=b'9' | b'a'..=b'z'),
+            Self::Mixed => is_base64url(byte),
+        })
+    }
+}
+
 /// Shorter parts are never taken for a hash: too many words, sizes and versions fit.
 const MIN_LENGTH: usize = 6;
 
@@ -24,6 +35,11 @@ const MAX_LENGTH: usize = 128;
 /// The alphabet of `part` when it looks like a hash, or none when it is too short, too long, or something that
 /// people write: a word, a number, a date, a size, a keyboard pattern.
 pub(super) fn alphabet_of_hash(part: &str) -> Option<Alphabet> {
+    alphabet_but_for_words(part).filter(|_| !is_word_like(part))
+}
+
+/// The same, but words are let pass.
+pub(super) fn alphabet_but_for_words(part: &str) -> Option<Alphabet> {
     if !(MIN_LENGTH..=MAX_LENGTH).contains(&part.len()) || !part.bytes().all(is_base64url) {
         return None;
     }
@@ -36,8 +52,7 @@ pub(super) fn alphabet_of_hash(part: &str) -> Option<Alphabet> {
         || (needs_digit && !has_digit)
         || is_size(part)
         || starts_with_date(part)
-        || is_hand_typed(part)
-        || is_word_like(part);
+        || is_hand_typed(part);
     (!written).then_some(alphabet)
 }
 
@@ -57,14 +72,8 @@ fn is_base64url(byte: u8) -> bool {
 }
 
 fn smallest_alphabet(part: &str) -> Alphabet {
-    let only = |test: fn(u8) -> bool| part.bytes().all(test);
-    if only(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-        Alphabet::Hex
-    } else if only(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z')) {
-        Alphabet::Lower
-    } else {
-        Alphabet::Mixed
-    }
+    let held = [Alphabet::Hex, Alphabet::Lower].into_iter().find(|alphabet| alphabet.holds(part));
+    held.unwrap_or(Alphabet::Mixed)
 }
 
 /// `1920x1080`.
@@ -145,7 +154,7 @@ fn is_word_like(part: &str) -> bool {
     letters <= 3 && smallest_alphabet(part) != Alphabet::Hex && is_at_an_edge(part, &words) && pronounceable()
 }
 
-fn has_vowel(word: &str) -> bool {
+pub(super) fn has_vowel(word: &str) -> bool {
     word.contains(['a', 'e', 'i', 'o', 'u', 'y'])
 }
 
@@ -189,7 +198,7 @@ fn words_of(part: &str) -> Vec<String> {
 }
 
 /// Whether every two neighboring letters are a pair that English has.
-fn is_pronounceable(word: &str) -> bool {
+pub(super) fn is_pronounceable(word: &str) -> bool {
     is_short_word(word)
         || word.as_bytes().windows(2).all(|pair| {
             let row = usize::from(pair[0] - b'a');

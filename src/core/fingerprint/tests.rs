@@ -1,4 +1,4 @@
-//! Tables: each text is one site, a key a line. `+` must be fingerprinted, `-` must not.
+//! Tables: each text is one site, a key a line. `+` must be fingerprinted, `-` must not; `~` must look like it.
 
 use proptest::prelude::*;
 
@@ -6,17 +6,22 @@ use super::*;
 
 /// Judges every line of the table and panics with all that went wrong.
 fn check(site: &str) {
-    let lines: Vec<(bool, &str)> = site
+    let lines: Vec<(&str, &str)> = site
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())
-        .map(|line| (line.starts_with('+'), line[1..].trim()))
+        .map(|line| (&line[..1], line[1..].trim()))
         .collect();
     let verdicts = classify(lines.iter().map(|(_, path)| *path));
+    let is_right = |wanted: &str, naming: Naming| match wanted {
+        "+" => naming == Naming::Hashed,
+        "~" => naming == Naming::HashLike,
+        _ => naming != Naming::Hashed,
+    };
     let wrong: Vec<String> = lines
         .iter()
         .zip(verdicts)
-        .filter(|((wanted, _), verdict)| *wanted != verdict.fingerprinted)
+        .filter(|((wanted, _), verdict)| !is_right(wanted, verdict.naming))
         .map(|((_, path), verdict)| format!("{path}: {verdict:?}"))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -75,6 +80,75 @@ fn vite_names_are_found() {
          - assets/icon-facebook.svg
          - assets/logo.svg
          - .vite/manifest.json",
+    );
+}
+
+#[test]
+fn names_of_people_among_vites_are_not_immutable_and_stay_for_open_pages() {
+    check_with_public(
+        "+ assets/index-DYJeH9Fh.js
+         + assets/index-CTy32RZ2.css
+         + assets/logo-Bpd14Z_1.png
+         + assets/page-n2fwxwd5.js
+         + assets/react-CHdo91hT.svg
+         ~ assets/model-RTX4090T.png
+         ~ assets/model-XPS13Pro.jpg
+         ~ assets/SKU-ZX98YW76.jpg
+         ~ assets/icon-facebook.svg
+         ~ assets/photo-Beach2_1.jpg
+         ~ assets/guide-BnF7F3vr.pdf
+         - assets/xml2json.js
+         - assets/lib-win32x64.js",
+    );
+    check(
+        "+ assets/index-DYJeH9Fh.js
+         + assets/index-CTy32RZ2.css
+         ~ assets/car-ModelS3P.jpg
+         ~ assets/car-GLC300e4.jpg
+         ~ assets/car-Ioniq5LR.jpg",
+    );
+}
+
+#[test]
+fn a_lasting_name_is_told_from_one_that_open_pages_may_ask_for() {
+    let naming = |path: &str| classify(["assets/index-DYJeH9Fh.js", "assets/a-CTy32RZ2.css", path])[2].naming;
+    for path in ["logo.png", "assets/logo.png", "assets/sw-BnF7F3vr.js", "assets/a-BnF7F3vr.html"] {
+        assert_eq!(naming(path), Naming::Lasting, "{path}");
+    }
+    for path in ["photos/icon-facebook.svg", "assets/index-DYJeH9Fh.js.map", "assets/icon-facebooks.svg"] {
+        assert_eq!(naming(path), Naming::Lasting, "{path}");
+    }
+    let parcel = ["index.0c1488b7.js", "about.771eb8f2.js", "index.fc8a6b27.css", "logo.40040736.png"];
+    assert_eq!(classify(parcel)[3].naming, Naming::HashLike);
+}
+
+#[test]
+fn in_a_generators_own_directory_a_hash_may_look_like_a_word_or_a_number() {
+    check_with_public(
+        "+ _app/immutable/chunks/YwlglEya.js
+         + _app/immutable/assets/logo.40040736.png
+         ~ _app/immutable/assets/guide.BnF7F3vr.pdf
+         - _app/immutable/assets/logo.png
+         + _astro/hero.Carousel.webp
+         - _astro/Carousel.js
+         + _nuxt/facebook.js
+         - _nuxt/builds/facebook.js
+         + _next/static/media/logo.40040736.png
+         - _next/static/chunks/src_app_40040736.js
+         + static.files/main-40040736.js",
+    );
+}
+
+#[test]
+fn in_esbuilds_output_only_its_own_alphabet_will_do_for_pictures() {
+    check_with_public(
+        "+ main-JTDBO5HT.js
+         + polyfills-5CFQRCPP.js
+         + styles-RMY4KNVY.css
+         + media/hero-NYIXXO5S.png
+         + media/logo-55WT6UWF.png
+         - media/model-RTX4090T.png
+         - media/model-XPS13Pro.jpg",
     );
 }
 
@@ -575,7 +649,7 @@ proptest! {
         let verdicts = classify(paths.iter().map(String::as_str));
         for (path, verdict) in paths.iter().zip(verdicts) {
             if ["html", "map", "txt", "xml"].iter().any(|ending| path.ends_with(ending)) {
-                prop_assert!(!verdict.fingerprinted, "{}", path);
+                prop_assert!(!verdict.is_fingerprinted(), "{}", path);
             }
         }
     }
@@ -585,7 +659,7 @@ proptest! {
         for name in ["sw", "service-worker", "serviceWorker", "firebase-messaging-sw", "ngsw-worker"] {
             let paths = [1, 2, 3].map(|n| format!("assets/{name}{separator}{hash}{n}.js"));
             let verdicts = classify(paths.iter().map(String::as_str));
-            prop_assert!(verdicts.iter().all(|verdict| !verdict.fingerprinted));
+            prop_assert!(verdicts.iter().all(|verdict| !verdict.is_fingerprinted()));
         }
     }
 

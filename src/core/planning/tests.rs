@@ -24,6 +24,7 @@ pub(super) fn sites() -> impl Strategy<Value = Site> {
         "(a|b|docs/a|docs/b|docs/c)(\\.html|/index\\.html)",
         Just("index.html".to_owned()),
         "assets/(app|more|photo)-(DRXg7gsA|CzQAN4l5|B7bbbQ2x|e3x9OWoK)\\.(js|png)",
+        "assets/model-(RTX4090T|XPS13Pro)\\.png",
         "(style|theme)\\.css",
         Just("sw.js".to_owned()),
     ];
@@ -173,7 +174,21 @@ proptest! {
         let plan = planned(&second, &demoted, Some(&live), true, 60).plan;
         for change in plan.changes.iter().filter(|change| change.action == Action::Delete) {
             prop_assert!(live.objects.contains_key(&change.key) && !second.files.contains_key(&change.key));
-            prop_assert!(change.class != ObjectClass::Fingerprinted, "its grace has just begun");
+            prop_assert!(!change.class.outlives_the_build(), "its grace has just begun");
+        }
+    }
+
+    #[test]
+    fn what_may_be_hashed_is_written_first_when_new_and_with_the_files_when_changed(
+        before in sites(), after in sites()
+    ) {
+        let (first, _) = inventory(&before, None);
+        let live = applied(&first, &[], None, &planned(&first, &[], None, false, 0));
+        let (second, demoted) = inventory(&after, Some(&live));
+        let plan = planned(&second, &demoted, Some(&live), true, 60).plan;
+        for change in plan.changes.iter().filter(|change| change.class == ObjectClass::HashLike) {
+            let wanted = if live.objects.contains_key(&change.key) { Phase::Files } else { Phase::Fingerprinted };
+            prop_assert_eq!(Phase::of(change), wanted);
         }
     }
 
