@@ -36,7 +36,7 @@ impl Scheme {
 
     /// What stands in the file's name where the scheme puts its hash, in the scheme's alphabet: a hash, or something
     /// that only looks like one.
-    pub fn part_of<'a>(self, file_name: &'a str) -> Option<&'a str> {
+    pub fn part_of(self, file_name: &str) -> Option<&str> {
         let part = |stem| name::part_at(stem, self.position, self.length);
         name::readings(file_name).filter_map(part).find(|part| self.alphabet.holds(part))
     }
