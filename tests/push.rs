@@ -101,7 +101,7 @@ fn a_name_that_may_be_hashed_stays_for_open_pages_but_is_invalidated_when_it_cha
     cloud.push(&site, &[]).success();
     assert!(cloud.site_keys().contains(&"assets/logo-RTX4090T.png".to_owned()));
     assert!(!cloud.site_keys().contains(&"assets/icon.png".to_owned()), "it is no hashed name");
-    assert_eq!(cloud.invalidated(), [["/assets/icon.png"]], "what stays is not invalidated");
+    assert_eq!(cloud.invalidated()[1..], [["/assets/icon.png"]], "what stays is not invalidated");
 }
 
 #[test]

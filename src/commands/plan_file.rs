@@ -15,7 +15,7 @@ use crate::settings::{PlanSource, PushSettings};
 use super::prepare::PreparedPush;
 
 /// The version of the file's format.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 1;
 
 /// A saved plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

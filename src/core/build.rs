@@ -103,8 +103,9 @@ fn has_other_bytes(file: &UnclassifiedFile, manifest: Option<&Manifest>) -> bool
     let published =
         manifest.objects.get(&file.key).or_else(|| manifest.stale.get(&file.key).map(|stale| &stale.object));
     published.is_some_and(|object| {
-        let is_lasting = object.headers.is_immutable() || object.class == ObjectClass::Fingerprinted;
-        is_lasting && object.sha256 != file.sha256
+        let was_lasting = object.headers.is_immutable() || object.class == ObjectClass::Fingerprinted;
+        // A name that would be immutable but for a rule lies all the same.
+        (was_lasting || file.verdict.is_fingerprinted()) && object.sha256 != file.sha256
     })
 }
 

@@ -18,9 +18,7 @@ use super::object_class::ObjectClass;
 use super::release::{ReleaseId, ReleaseSummary};
 
 /// The version of the format that this program writes and the newest that it reads.
-///
-/// Format 2 has a class of objects that programs of format 1 do not know.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 1;
 
 /// Releases whose summaries a manifest carries, the live one included. Older records are removed from the bucket.
 pub const HISTORY_LENGTH: usize = 50;

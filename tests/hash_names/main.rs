@@ -40,7 +40,7 @@ fn few_random_hashes_are_taken_for_writing() {
 fn next_to_no_hashed_file_is_deleted_while_open_pages_may_ask_for_it() {
     for tool in &TOOLS {
         let missed = share(tool, &[Naming::Lasting]);
-        assert!(missed < 100, "{}: {missed} of 100,000 are not kept", tool.name);
+        assert!(missed < 200, "{}: {missed} of 100,000 are not kept", tool.name);
     }
 }
 
@@ -60,7 +60,8 @@ fn taken_beside(tool: &Tool) -> Vec<String> {
 
 #[test]
 fn few_names_by_people_are_called_immutable() {
-    for tool in &TOOLS {
+    // Into a directory of a tool's own nobody else puts a file.
+    for tool in TOOLS.iter().filter(|tool| !tool.has_own_directory()) {
         let taken = taken_beside(tool);
         // Of 223. Those that are left have nothing that tells them from a hash: `4uLU6hMC`.
         let most = if tool.has_capitals() { 14 } else { 0 };

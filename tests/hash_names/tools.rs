@@ -154,6 +154,11 @@ impl Tool {
         self.alphabet.contains('A')
     }
 
+    /// Whether all its files lie where nothing else does: `_astro/`, `_nuxt/`.
+    pub fn has_own_directory(&self) -> bool {
+        self.patterns.iter().all(|(_, pattern)| pattern.starts_with('_'))
+    }
+
     /// The files of one build.
     pub fn build(&self, random: &mut Random) -> Vec<String> {
         let kinds = self.patterns.iter().flat_map(|(count, pattern)| std::iter::repeat_n(pattern, *count));

@@ -8,14 +8,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything that is waited for may take on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const POLL: Duration = Duration::from_millis(20);
 
 /// Waits until `done` gives a value.
 ///
 /// # Panics
-/// When it gives none for half a minute; `what` says what was waited for.
+/// When it gives none for a minute; `what` says what was waited for.
 pub fn wait_until<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -71,7 +71,7 @@ async fn an_empty_store_serves_an_ordinary_site() {
         SCRIPT,
         &[
             ("/", "/index.html"),
-            ("/about", "301 /about/"),
+            ("/about", "/about/index.html"),
             ("/about/", "/about/index.html"),
             ("/about/index.html", "/about/index.html"),
             ("/app.3f9c2e.js", "/app.3f9c2e.js"),
@@ -312,7 +312,7 @@ async fn a_preview_has_a_host_of_its_own() {
         ("nobody.preview.example.com", "404"),
         ("a.pr-7.preview.example.com", "404"),
         (".preview.example.com", "404"),
-        ("www.example.com", "301 /about/"),
+        ("www.example.com", "/_releases/R1/about/index.html"),
     ];
     for (host, expected) in cases {
         check(&function, &[("Host", host)], &[("/about", expected)]).await;
@@ -355,8 +355,8 @@ async fn a_preview_cookie_that_outlives_its_preview_shows_the_live_site() {
     let function = with_preview();
     for (cookie, expected) in [
         ("a=b; sitepush-preview=pr-7", "/_releases/R2/about.html"),
-        ("sitepush-preview=stale", "301 /about/"),
-        ("sitepush-preview=../release", "301 /about/"),
+        ("sitepush-preview=stale", "/_releases/R1/about/index.html"),
+        ("sitepush-preview=../release", "/_releases/R1/about/index.html"),
     ] {
         check(&function, &[("Cookie", cookie)], &[("/about", expected)]).await;
     }
