@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use http::Method;
+use sitepush::core::manifest::Manifest;
 use sitepush::local::faults::{Effect, Rule};
 use support::{Answer, BUCKET, Cloud, Site};
 
@@ -85,6 +86,28 @@ fn the_owner_of_a_lock_is_named_where_the_environment_does_not() {
 }
 
 #[test]
+fn a_commit_that_comes_late_does_not_overwrite_another() {
+    const RECORD: &str = ".sitepush/manifest.json.gz";
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    let live = cloud.store().object(BUCKET, RECORD).expect("it is there");
+    let mut theirs = Manifest::decode(&live.bytes).expect("a record");
+    theirs.release.message = Some("theirs".to_owned());
+    site.write("style.css", "mine");
+    // It asked whether the lock is its own, and its commit is on the way.
+    cloud.faults().add(slow(3000).key(RECORD));
+    let child = start(&cloud, &site);
+    wait_until("all is in place but the commit", || cloud.body("style.css") == "mine");
+    std::thread::sleep(Duration::from_millis(1000));
+    cloud.put_foreign(RECORD, theirs.encode());
+    let answer = end(child);
+    assert_ne!(answer.code, 0, "{}", answer.stderr);
+    let kept = Manifest::decode(&cloud.store().object(BUCKET, RECORD).expect("it is there").bytes);
+    assert_eq!(kept.expect("a record").release.message.as_deref(), Some("theirs"));
+}
+
+#[test]
 fn ctrl_c_finishes_what_is_in_flight_and_gives_the_lock_back() {
     for name in ["-INT", "-TERM"] {
         let cloud = Cloud::new();
@@ -121,23 +144,6 @@ fn ctrl_c_finishes_what_is_in_flight_and_gives_the_lock_back() {
         assert_eq!(cloud.site_keys().len(), 45);
         assert_eq!(lock_state(&cloud), "free");
     }
-}
-
-#[test]
-fn whoever_is_at_work_is_named_where_the_environment_does_not_say() {
-    let cloud = Cloud::new();
-    let site = Site::small();
-    cloud.push(&site, &[]).success();
-    site.write("new.css", "slow");
-    cloud.faults().add(slow(2_000).key_prefix("new"));
-    // The program is run without `USER`.
-    let child = start(&cloud, &site);
-    wait_until("the lock is held", || lock_state(&cloud) == "held");
-    let status = cloud.on_target("status", &[]).success().stdout;
-    let user = Command::new("id").arg("-un").output().expect("there is `id`").stdout;
-    let user = String::from_utf8(user).expect("text");
-    assert!(status.contains(&format!("held ({}@", user.trim())), "{status}");
-    end(child).success();
 }
 
 #[test]
