@@ -40,7 +40,9 @@ fn few_random_hashes_are_taken_for_writing() {
 fn next_to_no_hashed_file_is_deleted_while_open_pages_may_ask_for_it() {
     for tool in &TOOLS {
         let missed = share(tool, &[Naming::Lasting]);
-        assert!(missed < 200, "{}: {missed} of 100,000 are not kept", tool.name);
+        // Where a build has five files, there is little company to tell a hash by.
+        let most = if tool.name == "vite, small" { 120 } else { 99 };
+        assert!(missed <= most, "{}: {missed} of 100,000 are not kept", tool.name);
     }
 }
 
