@@ -7,28 +7,13 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
 
-mod bench;
-mod browser;
-mod demo;
-mod edited;
-mod emulators;
-mod frontend;
-mod http;
-mod infra;
-mod parts;
-mod preview;
-mod project;
-mod services;
-mod test;
-mod tidy;
-mod tools;
-
 use std::process::ExitCode;
 
 use anyhow::Result;
 use lexopt::Arg;
 
-use crate::project::Project;
+use xtask::project::Project;
+use xtask::{bench, demo, system, test, tidy};
 
 const USAGE: &str = "\
 usage: cargo xtask <task>
@@ -37,6 +22,8 @@ usage: cargo xtask <task>
   test [--list] [--only PART]... [--thorough]   run every check there is, part by part
   bench [--only PART]... [--pages N] [--runs N] [--without-peers] [--with-aws-cli] [--keep]
                                                 measure beside the peers and the machine's own limit
+  image | dev | plan | deploy | rollback | status | destroy
+                                                the whole application; `cargo xtask TASK --help` says how
   tidy                                          check who imports whom, and the shape of the files
 ";
 
@@ -62,6 +49,7 @@ fn run() -> Result<ExitCode> {
         "demo" => demo::run(&project, arguments),
         "test" => test::run(project, arguments),
         "tidy" => tidy::run(&project, arguments),
+        task if system::TASKS.contains(&task) => system::run(&project, task, arguments),
         other => {
             eprint!("error: there is no task `{other}`\n\n{USAGE}");
             Ok(ExitCode::from(64))

@@ -14,13 +14,15 @@ pub struct Project {
 }
 
 impl Project {
-    /// Finds the repository: the folder above this package, which Cargo names when it runs a binary.
+    /// Finds the repository: the folder above this package, which Cargo names when it runs a binary. `system` lies in
+    /// this package's folder.
     ///
     /// # Errors
     /// When Cargo did not start this process.
     pub fn find() -> Result<Self> {
         let package = env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
-        let root = Path::new(&package).parent().context("the package `xtask` lies in no workspace")?;
+        let package = Path::new(&package).ancestors().find(|folder| folder.ends_with("xtask"));
+        let root = package.and_then(Path::parent).context("the package `xtask` lies in no workspace")?;
         Ok(Self { root: root.to_owned() })
     }
 

@@ -1,0 +1,47 @@
+//! `cargo xtask image | dev | plan | deploy | rollback | status | destroy`: the whole application. Parses and dispatches,
+//! nothing else; each task has a module.
+
+#![expect(clippy::print_stderr, reason = "a task runner talks to the person who started it")]
+#![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::project::Project;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The whole application: on this machine, and on AWS")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// One variant a task, with the arguments type of its module.
+#[derive(Debug, Subcommand)]
+enum Task {}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help is an answer; anything else is a usage error, which has a code of its own here.
+        Err(error) => {
+            let code = if error.use_stderr() { 64 } else { 0 };
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    match run(arguments.task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a task takes its arguments")]
+fn run(task: Task) -> Result<ExitCode> {
+    let _project = Project::find()?;
+    match task {}
+}
