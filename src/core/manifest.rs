@@ -6,7 +6,6 @@ mod reading;
 mod writing;
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -18,8 +17,6 @@ use super::headers::ObjectHeaders;
 use super::key::ObjectKey;
 use super::object_class::ObjectClass;
 use super::release::{ReleaseId, ReleaseSummary};
-
-use reading::Document;
 
 /// The version of the format that this program writes and the newest that it reads.
 pub const SCHEMA: u32 = 1;
@@ -142,7 +139,7 @@ pub enum ManifestError {
     #[error("the manifest unpacks to more than {limit_bytes} bytes")]
     TooLarge { limit_bytes: u64 },
     #[error("the manifest cannot be read")]
-    Json(#[source] serde_json::Error),
+    Json(#[source] LineError),
 }
 
 impl ManifestError {
@@ -165,7 +162,7 @@ impl Manifest {
             || self.stale.get(key).is_some_and(|stale| !(is_pruned && stale.is_due))
     }
 
-    /// Gzipped JSON; equal manifests give equal bytes.
+    /// Gzipped lines of JSON; equal manifests give equal bytes.
     pub fn encode(&self) -> Vec<u8> {
         writing::encode(self)
     }
@@ -173,40 +170,31 @@ impl Manifest {
     /// Reads what [`Manifest::encode`] wrote.
     ///
     /// # Errors
-    /// When the bytes are not gzipped JSON of a known format.
+    /// When the bytes are not gzipped lines of JSON of a known format.
     pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let json = unpack(bytes, MAX_JSON_BYTES)?;
-        match serde_json::from_slice::<Document>(&json) {
-            Ok(document) if document.schema <= SCHEMA => Ok(document.manifest),
-            other => Err(unreadable(&json, other.err())),
-        }
+        reading::decode(bytes, MAX_JSON_BYTES)
     }
 }
 
-/// The bytes that were packed, if they are not more than `limit_bytes`.
-fn unpack(bytes: &[u8], limit_bytes: u64) -> Result<Vec<u8>, ManifestError> {
-    let mut json = Vec::new();
-    let mut decoder = flate2::read::GzDecoder::new(bytes).take(limit_bytes + 1);
-    decoder.read_to_end(&mut json).map_err(ManifestError::Gzip)?;
-    if json.len() as u64 > limit_bytes {
-        return Err(ManifestError::TooLarge { limit_bytes });
-    }
-    Ok(json)
+/// What is wrong with a line of a manifest, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{message} at line {line} column {column}")]
+pub struct LineError {
+    message: String,
+    /// From 1.
+    line: usize,
+    /// From 1; 0 where it is the line itself.
+    column: usize,
 }
 
-/// Why a document is not one that this version reads: first of all because it is from a newer one.
-fn unreadable(json: &[u8], error: Option<serde_json::Error>) -> ManifestError {
-    let schema = serde_json::from_slice(json).map(|Schema { schema }| schema);
-    match (schema, error) {
-        (Ok(found), _) if found > SCHEMA => ManifestError::TooNew { found },
-        (_, Some(error)) | (Err(error), None) => ManifestError::Json(error),
-        (Ok(found), None) => ManifestError::TooNew { found },
+impl LineError {
+    /// What was wrong with the text of the line `line`, which was read by itself.
+    fn of(error: &serde_json::Error, line: usize) -> Self {
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let text = error.to_string();
+        let message = text.strip_suffix(&place).unwrap_or(&text).to_owned();
+        Self { message, line, column: error.column() }
     }
-}
-
-#[derive(Deserialize)]
-struct Schema {
-    schema: u32,
 }
 
 #[cfg(test)]
@@ -221,8 +209,9 @@ mod tests {
         encoder.write_all(&vec![b' '; 8 << 20]).expect("writing to memory does not fail");
         let bomb = encoder.finish().expect("writing to memory does not fail");
         assert!(bomb.len() < 100_000, "{} bytes", bomb.len());
-        let refused = unpack(&bomb, 1000).expect_err("it is far more");
+        let refused = reading::decode(&bomb, 1000).expect_err("it is far more");
         assert_eq!(refused.to_string(), "the manifest unpacks to more than 1000 bytes");
-        assert!(unpack(&bomb, 8 << 20).is_ok(), "the limit itself is allowed");
+        let within = reading::decode(&bomb, 8 << 20).expect_err("it is no manifest");
+        assert_eq!(within.to_string(), "the manifest cannot be read", "the limit itself is allowed");
     }
 }

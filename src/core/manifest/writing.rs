@@ -1,9 +1,10 @@
-//! The record as it is written: gzipped JSON, made without a copy of the objects.
+//! The record as it is written: gzipped lines of JSON. The first says everything but the objects; each of the others has
+//! some of them, so that no more than those need be held as text.
 //!
-//! [`super::reading`] reads the same document.
+//! [`super::reading`] reads the same lines.
 
 use std::collections::BTreeMap;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -24,11 +25,14 @@ const LEVEL: u32 = 2;
 /// Given to the compressor at a time.
 const PIECE_BYTES: usize = 32 << 10;
 
+/// Objects in a line: some 50 kB of text.
+const LINE_ENTRIES: usize = 256;
+
 /// Equal manifests give equal bytes.
 pub(super) fn encode<'a>(manifest: &'a Manifest) -> Vec<u8> {
     let stored = manifest.objects.values().chain(manifest.stale.values().map(|stale| &stale.object));
     let header_sets = HeaderSets::of(stored);
-    let document = WrittenDocument {
+    let document = FirstLine {
         schema: SCHEMA,
         tool: concat!("sitepush ", env!("CARGO_PKG_VERSION")),
         layout: "in-place",
@@ -41,32 +45,52 @@ pub(super) fn encode<'a>(manifest: &'a Manifest) -> Vec<u8> {
         history: &manifest.history,
         demoted: &manifest.demoted,
         header_sets: &header_sets.sets,
-        objects: PackedMap {
-            entries: &manifest.objects,
-            pack: |object: &'a Arc<StoredObject>| header_sets.pack(object),
-        },
-        stale: PackedMap {
-            entries: &manifest.stale,
-            pack: |stale: &'a StaleObject| PackedStale {
-                object: header_sets.pack(&stale.object),
-                last_release: &stale.last_release,
-                left_at: stale.left_at,
-                is_due: stale.is_due,
-                has_drifted: stale.has_drifted,
-            },
-        },
+        object_count: manifest.objects.len(),
+        stale_count: manifest.stale.len(),
     };
     let encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(LEVEL));
     // JSON comes in pieces of a few bytes, and each that reaches the compressor costs as much as a thousand.
     let mut writer = BufWriter::with_capacity(PIECE_BYTES, encoder);
-    serde_json::to_writer(&mut writer, &document).expect("a manifest has only string keys");
+    write_line(&mut writer, &document);
+    let objects = |objects: Vec<_>| ObjectLine { objects: Entries(objects) };
+    write_lines(&mut writer, &manifest.objects, |object| header_sets.pack(object), objects);
+    let pack_stale = |stale: &'a StaleObject| PackedStale {
+        object: header_sets.pack(&stale.object),
+        last_release: &stale.last_release,
+        left_at: stale.left_at,
+        is_due: stale.is_due,
+        has_drifted: stale.has_drifted,
+    };
+    let stale = |stale: Vec<_>| StaleLine { stale: Entries(stale) };
+    write_lines(&mut writer, &manifest.stale, pack_stale, stale);
     let encoder = writer.into_inner().expect("writing to memory does not fail");
     encoder.finish().expect("writing to memory does not fail")
 }
 
-/// What is written, without a copy of the objects: a site may have a million.
+/// The entries as lines of at most [`LINE_ENTRIES`].
+fn write_lines<'a, V, P, L: Serialize>(
+    writer: &mut impl Write,
+    entries: &'a BTreeMap<ObjectKey, V>,
+    pack: impl Fn(&'a V) -> P,
+    line: impl Fn(Vec<(&'a ObjectKey, P)>) -> L,
+) {
+    let mut packed = entries.iter().map(|(key, value)| (key, pack(value)));
+    loop {
+        let some: Vec<_> = packed.by_ref().take(LINE_ENTRIES).collect();
+        if some.is_empty() {
+            return;
+        }
+        write_line(writer, &line(some));
+    }
+}
+
+fn write_line(writer: &mut impl Write, line: &impl Serialize) {
+    serde_json::to_writer(&mut *writer, line).expect("a manifest has only string keys");
+    writer.write_all(b"\n").expect("writing to memory does not fail");
+}
+
 #[derive(Serialize)]
-struct WrittenDocument<'a, O: Serialize, S: Serialize> {
+struct FirstLine<'a> {
     schema: u32,
     tool: &'static str,
     layout: &'static str,
@@ -81,19 +105,25 @@ struct WrittenDocument<'a, O: Serialize, S: Serialize> {
     history: &'a [ReleaseSummary],
     demoted: &'a BTreeMap<ObjectKey, ReleaseId>,
     header_sets: &'a [Arc<ObjectHeaders>],
-    objects: O,
-    stale: S,
+    object_count: usize,
+    stale_count: usize,
 }
 
-/// A map whose values are packed one by one as they are written.
-struct PackedMap<'a, V, F> {
-    entries: &'a BTreeMap<ObjectKey, V>,
-    pack: F,
+#[derive(Serialize)]
+struct ObjectLine<'a> {
+    objects: Entries<'a, PackedObject<'a>>,
 }
 
-impl<'a, V, P: Serialize, F: Fn(&'a V) -> P> Serialize for PackedMap<'a, V, F> {
+#[derive(Serialize)]
+struct StaleLine<'a> {
+    stale: Entries<'a, PackedStale<'a>>,
+}
+
+struct Entries<'a, P>(Vec<(&'a ObjectKey, P)>);
+
+impl<P: Serialize> Serialize for Entries<'_, P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.entries.iter().map(|(key, value)| (key, (self.pack)(value))))
+        serializer.collect_map(self.0.iter().map(|(key, packed)| (key, packed)))
     }
 }
 
