@@ -57,7 +57,10 @@ fn the_services_start_from_their_images_and_end_when_told() {
             .env("DRAIN_DELAY_SECONDS", "0")
             .envs(settings.iter().copied());
         let mut process = command.stdout(Stdio::piped()).spawn().expect("it can be run");
-        let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let lines = BufReader::new(process.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let is_whole =
+            |line: &String| assert!(!line.contains("CA bundle"), "a certificate is of no use: {line}");
+        let mut lines = lines.inspect(is_whole);
         let listens = lines.find(|line| line.contains("listening"));
         assert!(listens.is_some(), "{service} ended: {:?}", process.wait());
         let answer = xtask::http::get(&format!("http://{address}"), "/healthz").expect("an answer");
