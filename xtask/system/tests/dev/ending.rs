@@ -25,9 +25,9 @@ fn an_interrupt_ends_everything_and_what_was_written_is_there_the_next_time() {
     let mut serving = Serving::start(folder.path());
     let site = serving.document["address"].as_str().unwrap().to_owned();
     let processes = serving.processes();
-    let mut names: Vec<_> = processes.iter().map(|(name, _)| name.as_str()).collect();
-    names.sort_unstable();
-    assert_eq!(names, ["counter", "guestbook", "postgres", "redis", "site"]);
+    for part in ["counter", "guestbook", "postgres", "redis", "site"] {
+        assert!(processes.iter().any(|(name, _)| name == part), "{part}: {processes:?}");
+    }
     let entries = "/api/guestbook/entries";
     let entry = json!({"name": "Ada", "message": "I was here."}).to_string();
     let signed = agent()
