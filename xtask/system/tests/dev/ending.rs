@@ -80,3 +80,20 @@ async fn what_a_killed_run_leaves_is_ended_by_the_next() {
         wait_until(&format!("{name} is gone"), async || !is_alive(process)).await;
     }
 }
+
+#[tokio::test]
+async fn a_second_interrupt_waits_for_nobody() {
+    let folder = folder();
+    let mut serving = Serving::start(folder.path());
+    let processes = serving.processes();
+    let of = |wanted: &str| processes.iter().find(|(name, _)| name == wanted).expect("it runs").1;
+    // It does not end when it is asked to.
+    signal(of("guestbook"), "STOP");
+    signal(serving.child.id(), "INT");
+    wait_until("the end has begun", async || !is_alive(of("site"))).await;
+    assert!(is_alive(of("guestbook")));
+    assert_eq!(serving.end("INT"), Some(130));
+    for (name, process) in &processes {
+        wait_until(&format!("{name} is gone"), async || !is_alive(*process)).await;
+    }
+}
