@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, demo, emulators, frontend, images, infra, services, tidy};
+use crate::{browser, demo, dev, emulators, frontend, images, infra, services, tidy};
 
 /// What a part is run with.
 pub struct Run {
@@ -48,6 +48,11 @@ pub const PARTS: &[Part] = &[
         name: "images",
         about: "the images of the services in a real registry, pulled and run",
         run: images,
+    },
+    Part {
+        name: "dev",
+        about: "the whole application on this machine, hurt and replaced while it runs",
+        run: dev,
     },
     Part { name: "demo", about: "`cargo xtask demo`, to its end", run: demo },
     Part { name: "browser", about: "the published application in a headless Chromium", run: browser },
@@ -117,6 +122,10 @@ fn services(run: &Run) -> Result<Option<Missing>> {
 
 fn images(run: &Run) -> Result<Option<Missing>> {
     images::test(&run.project)
+}
+
+fn dev(run: &Run) -> Result<Option<Missing>> {
+    dev::test(&run.project)
 }
 
 fn demo(run: &Run) -> Result<Option<Missing>> {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use system::image;
+use system::{dev, image};
 use xtask::project::Project;
 
 #[derive(Debug, Parser)]
@@ -27,6 +27,7 @@ struct Arguments {
 enum Task {
     /// Build the images of the services, and push them
     Image(image::Arguments),
+    Dev(dev::DevArgs),
 }
 
 fn main() -> ExitCode {
@@ -52,5 +53,6 @@ fn run(task: Task) -> Result<ExitCode> {
     let project = Project::find()?;
     match task {
         Task::Image(arguments) => image::run(&project, &arguments),
+        Task::Dev(args) => dev::run(&project, &args),
     }
 }
