@@ -1,0 +1,10 @@
+//! The whole application: on this machine, and on AWS. One module a task, and what the tasks share.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a task runner talks to the person who started it"
+)]
+#![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
+
+pub mod router;
