@@ -7,4 +7,5 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
 
+pub mod rollout;
 pub mod router;
