@@ -1,0 +1,1 @@
+//! The scheduler: tables of services and tasks.
