@@ -2,6 +2,8 @@
 //! earlier version running.
 
 mod stage;
+#[cfg(feature = "terraform")]
+mod terraform;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -73,6 +73,7 @@ impl Stage {
     /// Two tasks of version `one`, up and healthy.
     pub async fn with_version_one() -> (Self, Expected) {
         let stage = Self::empty().await;
+        stage.ecs.create_cluster().cluster_name(CLUSTER).send().await.expect("a cluster is made");
         let expected = stage.register(&Version::healthy("one")).await;
         stage.create_service(&expected).await;
         let (outcome, _) = stage.watch(&expected, &options()).await;
@@ -90,7 +91,6 @@ impl Stage {
         let cluster = cluster::serve(cluster_options(&folder, &router)).await.expect("a cluster");
         let config = config(&cluster.url()).await;
         let ecs = aws_sdk_ecs::Client::new(&config);
-        ecs.create_cluster().cluster_name(CLUSTER).send().await.expect("a cluster is made");
         Self { aws: Aws::new(&config), ecs, cluster, router, folder }
     }
 
