@@ -240,14 +240,18 @@ async fn what_a_task_started_ends_with_it() {
     let logs: String = logs.collect();
     let started = logs.lines().filter_map(|line| line.strip_prefix("started process "));
     let started: Vec<&str> = started.collect();
-    let runs = |pid: &&str| {
+    let runs = |pid: &str| {
         let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         command.starts_with("sleep")
     };
     assert_eq!(started.iter().filter(|pid| runs(pid)).count(), 2, "{logs}");
     cluster.stop().await;
     // The kernel may take a moment to bury them.
-    while started.iter().any(|pid| runs(&pid)) {
+    for _ in 0..200 {
+        if !started.iter().any(|pid| runs(pid)) {
+            return;
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    panic!("{started:?} still run");
 }

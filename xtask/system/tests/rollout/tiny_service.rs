@@ -19,8 +19,9 @@ fn main() -> ExitCode {
         return ExitCode::from(42);
     }
     if behavior == "starts another" {
-        let other = Command::new("sleep").arg("600").spawn().expect("there is a sleep");
+        let mut other = Command::new("sleep").arg("600").spawn().expect("there is a sleep");
         println!("started process {}", other.id());
+        thread::spawn(move || other.wait());
     }
     let listener = TcpListener::bind(variable("LISTEN_ADDRESS")).expect("the address is free");
     for stream in listener.incoming().flatten() {
