@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, demo, dev, emulators, frontend, images, infra, services, tidy};
+use crate::{browser, cluster, demo, dev, emulators, frontend, images, infra, services, tidy};
 
 /// What a part is run with.
 pub struct Run {
@@ -53,6 +53,11 @@ pub const PARTS: &[Part] = &[
         name: "dev",
         about: "the whole application on this machine, hurt and replaced while it runs",
         run: dev,
+    },
+    Part {
+        name: "cluster",
+        about: "the local stand-in for ECS, asked by Terraform's own provider",
+        run: cluster,
     },
     Part { name: "demo", about: "`cargo xtask demo`, to its end", run: demo },
     Part { name: "browser", about: "the published application in a headless Chromium", run: browser },
@@ -126,6 +131,13 @@ fn images(run: &Run) -> Result<Option<Missing>> {
 
 fn dev(run: &Run) -> Result<Option<Missing>> {
     dev::test(&run.project)
+}
+
+fn cluster(run: &Run) -> Result<Option<Missing>> {
+    if let Err(missing) = tools::need_terraform() {
+        return Ok(Some(missing));
+    }
+    cluster::test(&run.project)
 }
 
 fn demo(run: &Run) -> Result<Option<Missing>> {

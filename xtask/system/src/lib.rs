@@ -7,7 +7,9 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
 
+pub mod cluster;
 pub mod dev;
 pub mod image;
+pub mod rollout;
 pub mod router;
 pub mod stores;
