@@ -1,5 +1,12 @@
-//! The tasks of the whole application, as modules: what `cargo xtask deploy` and its like are made of.
+//! The whole application: on this machine, and on AWS. One module a task, and what the tasks share.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a task runner talks to the person who started it"
+)]
 #![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
 
 pub mod deploy;
+pub mod rollout;
+pub mod router;
