@@ -7,10 +7,13 @@
 
 pub mod changes;
 pub mod failure;
+pub mod held;
+pub mod lock;
 pub mod plan;
 pub mod process;
 pub mod record;
 pub mod settings;
+pub mod state;
 pub mod terraform;
 
 /// The environment that stands on this machine.
