@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use system::image;
 use xtask::project::Project;
 
 #[derive(Debug, Parser)]
@@ -19,7 +20,10 @@ struct Arguments {
 
 /// One variant a task, with the arguments type of its module.
 #[derive(Debug, Subcommand)]
-enum Task {}
+enum Task {
+    /// Build the images of the services, and push them
+    Image(image::Arguments),
+}
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -40,8 +44,9 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a task takes its arguments")]
 fn run(task: Task) -> Result<ExitCode> {
-    let _project = Project::find()?;
-    match task {}
+    let project = Project::find()?;
+    match task {
+        Task::Image(arguments) => image::run(&project, &arguments),
+    }
 }
