@@ -8,3 +8,4 @@
 #![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
 
 pub mod router;
+pub mod stores;
