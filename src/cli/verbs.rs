@@ -3,6 +3,7 @@
 //! A command's own flags stand before the groups that it shares with others: a group's heading holds for all that
 //! follows it.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -263,9 +264,43 @@ pub struct PreviewArgs {
     /// Keep the bucket in this folder (default: in memory)
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Lead requests for these paths to another server on this machine, such as `/api/*=127.0.0.1:8080`; repeatable
+    #[arg(long, value_name = "PATTERN=ADDRESS", value_parser = upstream)]
+    pub upstream: Vec<UpstreamArg>,
     /// The configuration file (default: sitepush.toml here or in a parent folder)
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Where a preview leads requests that are not for the site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamArg {
+    /// Of the path, as in a cache behavior.
+    pub pattern: String,
+    pub address: SocketAddr,
+}
+
+fn upstream(text: &str) -> Result<UpstreamArg, &'static str> {
+    let (pattern, address) = text.split_once('=').ok_or("a pattern, `=` and an address are wanted")?;
+    if !pattern.starts_with('/') {
+        return Err("the pattern starts with no `/`");
+    }
+    let address = address.parse().map_err(|_| "the address is not of the form 127.0.0.1:8080")?;
+    Ok(UpstreamArg { pattern: pattern.to_owned(), address })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_is_a_pattern_and_an_address() {
+        let parsed = upstream("/api/*=127.0.0.1:8080").expect("it is one");
+        assert_eq!((parsed.pattern.as_str(), parsed.address.port()), ("/api/*", 8080));
+        for bad in ["/api/*", "api=127.0.0.1:1", "/api/*=localhost:1", "/api/*=http://127.0.0.1:1", "=127.0.0.1:1"] {
+            assert!(upstream(bad).is_err(), "{bad}");
+        }
+    }
 }

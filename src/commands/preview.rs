@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::cli::PreviewArgs;
+use crate::cli::{PreviewArgs, UpstreamArg};
 use crate::core::guard::Refusal;
 use crate::core::key::KeyPrefix;
 use crate::edges::folder_watch::{FolderState, FolderWatch, WatchError};
 use crate::error::{Class, Error};
 use crate::exit_code::ExitCode;
 use crate::local::control::ControlPlane;
-use crate::local::edge::{EdgeLogEntry, EdgeOptions};
+use crate::local::edge::{EdgeLogEntry, EdgeOptions, UpstreamRoute};
 use crate::local::s3::{RequestLogging, Store, StoreOptions};
 use crate::local::target::{Target, TargetOptions, store_options};
 use crate::settings::{PushSettings, TargetSettings};
@@ -52,7 +52,14 @@ pub async fn run(args: &PreviewArgs) -> Result<ExitCode, Error> {
     };
     let mut options = TargetOptions::new(BUCKET, DISTRIBUTION_ID);
     options.site_port = args.port;
-    options.edge = EdgeOptions { on_request: Some(Arc::new(show_request)), ..EdgeOptions::default() };
+    let route = |upstream: &UpstreamArg| {
+        UpstreamRoute { pattern: upstream.pattern.clone(), address: upstream.address }
+    };
+    options.edge = EdgeOptions {
+        upstreams: args.upstream.iter().map(route).collect(),
+        on_request: Some(Arc::new(show_request)),
+        ..EdgeOptions::default()
+    };
     let target = Target::start(&store, options).await.map_err(|error| {
         Error::new(Class::Usage, "cannot start the preview")
             .with_hint("choose another port with `--port`; 0 takes a free one")

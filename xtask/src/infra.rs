@@ -15,8 +15,9 @@ use anyhow::{Context, Result, bail};
 use crate::project::Project;
 use crate::tools::{self, Missing};
 
-/// What is copied: the modules, and the one file outside of them that they deploy.
+/// What is copied: the modules, the one file outside of them that they deploy, and what the services say of themselves.
 const SOURCES: &[&str] = &["infra/", "src/edge_function.js"];
+const DESCRIPTION: &str = "/service.json";
 
 /// A folder with this file is a root or a child module.
 const MODULE: &str = "/terraform.tf";
@@ -122,7 +123,11 @@ fn copy(project: &Project, files: &[String]) -> Result<PathBuf> {
     if copy.exists() {
         fs::remove_dir_all(&copy).with_context(|| format!("cannot clear {}", copy.display()))?;
     }
-    for file in files.iter().filter(|file| SOURCES.iter().any(|source| file.starts_with(source))) {
+    let is_read = |file: &&String| {
+        SOURCES.iter().any(|source| file.starts_with(source))
+            || (file.starts_with("services/") && file.ends_with(DESCRIPTION))
+    };
+    for file in files.iter().filter(is_read) {
         let to = copy.join(file);
         fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
         fs::copy(project.path(file), &to).with_context(|| format!("cannot copy `{file}`"))?;

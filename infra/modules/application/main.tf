@@ -81,7 +81,7 @@ module "database" {
   name                      = var.name
   vpc_id                    = module.network.vpc_id
   subnet_ids                = module.network.database_subnet_ids
-  client_security_group_ids = { guestbook = module.services.security_group_ids["guestbook"] }
+  client_security_group_ids = { for name, service in local.services : name => module.services.security_group_ids[name] if contains(service.stores, "database") }
   instance_class            = var.database.instance_class
   multi_az                  = var.database.multi_az
   backup_retention_days     = var.database.backup_retention_days
@@ -96,7 +96,7 @@ module "cache" {
   name                      = var.name
   vpc_id                    = module.network.vpc_id
   subnet_ids                = module.network.database_subnet_ids
-  client_security_group_ids = { counter = module.services.security_group_ids["counter"] }
+  client_security_group_ids = { for name, service in local.services : name => module.services.security_group_ids[name] if contains(service.stores, "cache") }
   node_type                 = var.cache.node_type
   replica_count             = var.cache.replica_count
   tags                      = var.tags

@@ -49,7 +49,7 @@ output "nat_public_ips" {
 
 output "moderation_token_secret_arn" {
   description = "The secret that lets its bearer moderate the guestbook."
-  value       = aws_secretsmanager_secret.moderation_token.arn
+  value       = aws_secretsmanager_secret.generated["guestbook/MODERATION_TOKEN"].arn
 }
 
 output "dashboard_name" {

@@ -1,26 +1,26 @@
-# The services: add an entry, and there is one more, with a repository, a log group, a rule, a role and alarms.
+# The services: each folder of `services/` with a `service.json` is one, and has a repository, a log group, a rule, a role and
+# alarms. `docs/development.md` says what such a file holds; the application on one machine reads the same ones.
 
 locals {
+  services_folder = "${path.module}/../../../services"
+
+  descriptions = {
+    for file in fileset(local.services_folder, "*/service.json") :
+    dirname(file) => jsondecode(file("${local.services_folder}/${file}"))
+  }
+
   services = {
-    guestbook = {
-      port       = 8080
-      priority   = 10
-      paths      = ["/api/guestbook", "/api/guestbook/*"]
-      hosts      = []
-      cpu        = 256
-      memory_mib = 512
-      min_count  = var.containers.min
-      max_count  = var.containers.max
-    }
-    counter = {
-      port       = 8080
-      priority   = 20
-      paths      = ["/api/counter", "/api/counter/*"]
-      hosts      = []
-      cpu        = 256
-      memory_mib = 512
-      min_count  = var.containers.min
-      max_count  = var.containers.max
+    for name, description in local.descriptions : name => {
+      port        = description.port
+      priority    = description.priority
+      paths       = try(description.paths, [])
+      hosts       = try(description.hosts, [])
+      health_path = try(description.health_path, "/healthz")
+      cpu         = description.cpu
+      memory_mib  = description.memory_mib
+      stores      = try(description.stores, [])
+      min_count   = var.containers.min
+      max_count   = var.containers.max
     }
   }
 
@@ -30,9 +30,9 @@ locals {
     METRICS_NAMESPACE = var.name
   }
 
-  # What one service is told besides: where its store is.
-  environment = {
-    guestbook = {
+  # What a service is told besides of each store that it uses: where it is.
+  store_environment = {
+    database = {
       DATABASE_HOST = module.database.host
       DATABASE_PORT = tostring(module.database.port)
       DATABASE_NAME = module.database.database_name
@@ -41,47 +41,79 @@ locals {
       # RDS's own certificate authority, which the image brings.
       DATABASE_CA_FILE = "/etc/ssl/certs/rds.pem"
     }
-    counter = {
+    cache = {
       REDIS_HOST = module.cache.host
       REDIS_PORT = tostring(module.cache.port)
     }
   }
 
   # What is read from Secrets Manager when a container starts; `:key::` picks one out of a JSON secret.
-  secrets = {
-    guestbook = {
+  store_secrets = {
+    database = {
       DATABASE_PASSWORD = "${module.database.secret_arn}:password::"
-      MODERATION_TOKEN  = aws_secretsmanager_secret.moderation_token.arn
     }
-    counter = {
+    cache = {
       REDIS_PASSWORD = module.cache.secret_arn
     }
   }
+
+  environment = {
+    for name, service in local.services : name => merge([for store in service.stores : local.store_environment[store]]...)
+  }
+
+  secrets = {
+    for name, service in local.services : name => merge(concat(
+      [for store in service.stores : local.store_secrets[store]],
+      [for key, secret in local.generated_secrets : { (secret.variable) = aws_secretsmanager_secret.generated[key].arn } if secret.service == name],
+    )...)
+  }
+
+  # Secrets that nobody but a service and those who use it have to know, such as the guestbook's moderation token.
+  generated_secrets = merge([
+    for name, description in local.descriptions : {
+      for variable in try(description.generated_secrets, []) : "${name}/${variable}" => { service = name, variable = variable }
+    }
+  ]...)
 }
 
-# Whoever knows it may remove entries from the guestbook.
-data "aws_secretsmanager_random_password" "moderation_token" {
+data "aws_secretsmanager_random_password" "generated" {
+  for_each = local.generated_secrets
+
   password_length     = 48
   exclude_punctuation = true
 }
 
-resource "aws_secretsmanager_secret" "moderation_token" {
+resource "aws_secretsmanager_secret" "generated" {
   #checkov:skip=CKV_AWS_149:Secrets Manager encrypts with the account's own key; nobody outside of the account may read it
-  #checkov:skip=CKV2_AWS_57:a new token locks moderators out until they are told: it is changed by hand, by replacing its version
+  #checkov:skip=CKV2_AWS_57:a new secret locks out those who know it until they are told: it is changed by hand, by replacing its version
+  for_each = local.generated_secrets
+
   # A deleted secret keeps its name for a week, so each has a name of its own.
-  name_prefix             = "${var.name}/moderation-token-"
-  description             = "Lets its bearer moderate the guestbook of ${var.name}"
+  name_prefix             = "${var.name}/${replace(lower(each.value.variable), "_", "-")}-"
+  description             = "${each.value.variable} of the service ${each.value.service} of ${var.name}"
   recovery_window_in_days = 7
 
-  tags = merge(var.tags, { Name = "${var.name}-moderation-token" })
+  tags = merge(var.tags, { Name = "${var.name}-${replace(lower(each.value.variable), "_", "-")}" })
 }
 
 # Another password is read at every plan; the one that was written first stays until this is replaced.
-resource "aws_secretsmanager_secret_version" "moderation_token" {
-  secret_id     = aws_secretsmanager_secret.moderation_token.id
-  secret_string = data.aws_secretsmanager_random_password.moderation_token.random_password
+resource "aws_secretsmanager_secret_version" "generated" {
+  for_each = local.generated_secrets
+
+  secret_id     = aws_secretsmanager_secret.generated[each.key].id
+  secret_string = data.aws_secretsmanager_random_password.generated[each.key].random_password
 
   lifecycle {
     ignore_changes = [secret_string]
   }
+}
+
+moved {
+  from = aws_secretsmanager_secret.moderation_token
+  to   = aws_secretsmanager_secret.generated["guestbook/MODERATION_TOKEN"]
+}
+
+moved {
+  from = aws_secretsmanager_secret_version.moderation_token
+  to   = aws_secretsmanager_secret_version.generated["guestbook/MODERATION_TOKEN"]
 }

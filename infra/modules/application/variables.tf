@@ -14,7 +14,7 @@ variable "images" {
 
   validation {
     condition     = alltrue([for name in keys(var.images) : contains(keys(local.services), name)])
-    error_message = "images names a service that is not in services.tf."
+    error_message = "images names a service that has no service.json."
   }
 }
 

@@ -2,15 +2,15 @@
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything that is waited for may take on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-const POLL: Duration = Duration::from_millis(20);
+pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// Waits until `done` gives a value.
 ///
@@ -55,14 +55,27 @@ pub(crate) struct Process(Child);
 
 impl Process {
     pub fn spawn(command: &mut Command) -> Self {
-        let child = command.spawn();
-        Self(child.unwrap_or_else(|error| panic!("cannot run {:?}: {error}", command.get_program())))
+        let spawned = Self::try_spawn(command);
+        spawned.unwrap_or_else(|error| panic!("cannot run {:?}: {error}", command.get_program()))
+    }
+
+    pub fn try_spawn(command: &mut Command) -> io::Result<Self> {
+        command.spawn().map(Self)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// Sends a signal such as `TERM`.
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([format!("-{signal}"), self.0.id().to_string()]).status();
-        assert!(sent.expect("`kill` is there").success(), "the process {} is gone", self.0.id());
+        let sent = self.try_signal(signal).expect("`kill` is there");
+        assert!(sent.success(), "the process {} is gone", self.0.id());
+    }
+
+    pub fn try_signal(&self, signal: &str) -> io::Result<ExitStatus> {
+        let mut kill = Command::new("kill");
+        kill.args([format!("-{signal}"), self.0.id().to_string()]).stderr(Stdio::null()).status()
     }
 
     pub fn child(&mut self) -> &mut Child {

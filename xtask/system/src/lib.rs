@@ -8,6 +8,8 @@
 #![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
 
 pub mod deploy;
+pub mod emulated;
 pub mod image;
 pub mod rollout;
 pub mod router;
+pub mod stores;

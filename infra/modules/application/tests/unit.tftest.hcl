@@ -37,7 +37,7 @@ run "the_first_deploy_makes_everything_but_containers" {
   }
 
   assert {
-    condition     = keys(output.repository_urls) == ["counter", "guestbook"]
+    condition     = keys(output.repository_urls) == keys(local.services) && alltrue([for name in ["counter", "guestbook"] : contains(keys(local.services), name)])
     error_message = "The images have somewhere to go."
   }
 }
@@ -67,12 +67,26 @@ run "every_service_has_a_rule_of_its_own" {
   }
 }
 
-run "settings_are_for_services_that_exist" {
+run "a_service_is_told_of_the_stores_that_it_uses_and_of_no_others" {
   command = plan
 
   assert {
-    condition     = length(setsubtract(setunion(keys(local.environment), keys(local.secrets)), keys(local.services))) == 0
-    error_message = "A name in `environment` or `secrets` is none of a service."
+    condition     = contains(keys(local.environment["guestbook"]), "DATABASE_HOST") && !contains(keys(local.environment["guestbook"]), "REDIS_HOST") && toset(keys(local.secrets["guestbook"])) == toset(["DATABASE_PASSWORD", "MODERATION_TOKEN"])
+    error_message = "The guestbook knows the database and its token."
+  }
+
+  assert {
+    condition     = contains(keys(local.environment["counter"]), "REDIS_HOST") && toset(keys(local.secrets["counter"])) == toset(["REDIS_PASSWORD"])
+    error_message = "The counter knows the cache, and nobody's token."
+  }
+}
+
+run "what_a_service_says_of_itself_is_understood" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for description in values(local.descriptions) : length(setsubtract(keys(description), ["port", "priority", "paths", "hosts", "health_path", "cpu", "memory_mib", "stores", "generated_secrets"])) == 0])
+    error_message = "A member of a service.json is not known."
   }
 }
 

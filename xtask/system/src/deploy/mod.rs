@@ -5,16 +5,33 @@
 //!   -> Outcome -> report, exit code
 //! ```
 
+mod arguments;
 pub mod changes;
+mod deploy;
+mod destroy;
 pub mod failure;
-pub mod held;
+mod held;
+mod live;
 pub mod lock;
-pub mod plan;
-pub mod process;
+mod outcome;
+mod plan;
+mod process;
 pub mod record;
+mod roll_out;
+mod rollback;
+mod session;
 pub mod settings;
+mod site;
 pub mod state;
-pub mod terraform;
+mod status;
+mod task;
+mod terraform;
+mod ui;
+mod view;
+
+pub use arguments::{DeployArguments, DestroyArguments, PlanArguments, RollbackArguments, StatusArguments};
+pub use plan::Presence;
+pub use task::{Task, run};
 
 /// The environment that stands on this machine.
 pub const EMULATED: &str = "emulated";

@@ -290,6 +290,14 @@ impl State {
         self.delete(&format!("{RELEASES}/{id}.json")).await
     }
 
+    /// Deletes the pointer: there is no current release any more.
+    ///
+    /// # Errors
+    /// When S3 refuses.
+    pub async fn forget_pointer(&self) -> Result<()> {
+        self.delete(POINTER).await
+    }
+
     /// The document of Terraform's own lock, as it lies beside the state; none when there is none.
     ///
     /// # Errors

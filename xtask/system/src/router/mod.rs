@@ -19,5 +19,5 @@ mod targets;
 pub use forward::Entry;
 pub use health::{HealthCheck, TargetHealth, TargetState};
 pub use rules::{Rule, RuleError};
-pub use server::{Options, Router, StartError};
+pub use server::{OnRequest, Options, Router, StartError};
 pub use targets::Drained;

@@ -24,6 +24,9 @@ use super::targets::{Drained, Groups};
 /// How long requests under way may take once the router is stopped.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
+/// What is told of each answer.
+pub type OnRequest = Arc<dyn Fn(&Entry) + Send + Sync>;
+
 /// How a router is set up, beside its rules.
 #[derive(Clone)]
 pub struct Options {
@@ -38,7 +41,7 @@ pub struct Options {
     /// How long a target that is deregistered goes on with what it was asked.
     pub drain_limit: Duration,
     /// Called for each answer, when its head is there.
-    pub on_request: Option<Arc<dyn Fn(&Entry) + Send + Sync>>,
+    pub on_request: Option<OnRequest>,
 }
 
 impl Default for Options {
@@ -83,7 +86,7 @@ pub(super) struct Shared {
     pub(super) groups: Groups,
     pub(super) listener: SocketAddr,
     pub(super) answer_limit: Duration,
-    pub(super) on_request: Option<Arc<dyn Fn(&Entry) + Send + Sync>>,
+    pub(super) on_request: Option<OnRequest>,
 }
 
 impl std::fmt::Debug for Shared {

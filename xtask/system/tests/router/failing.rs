@@ -20,13 +20,13 @@ fn checked_once() -> Options {
 /// A server that closes each connection when its second request comes, without an answer, and at once for a POST;
 /// counts what it read.
 async fn closing() -> (SocketAddr, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("it works");
+    let address = listener.local_addr().expect("it works");
     let count = Arc::new(AtomicUsize::new(0));
     let read = Arc::clone(&count);
     tokio::spawn(async move {
         loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut stream, _) = listener.accept().await.expect("it works");
             let read = Arc::clone(&read);
             tokio::spawn(async move {
                 let mut buffer = [0; 4096];
@@ -167,5 +167,5 @@ async fn an_answer_that_is_no_http_is_502() {
 }
 
 async fn listener() -> TcpListener {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("it works")
 }

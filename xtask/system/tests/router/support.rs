@@ -59,10 +59,10 @@ impl Backend {
                     async move {
                         if request.uri().path() == "/healthz" {
                             let mut response = Response::new(text(""));
-                            *response.status_mut() = *status.lock().unwrap();
+                            *response.status_mut() = *status.lock().expect("nobody panicked");
                             return Ok(response);
                         }
-                        record.lock().unwrap().push(Seen {
+                        record.lock().expect("nobody panicked").push(Seen {
                             method: request.method().to_string(),
                             path: request.uri().to_string(),
                             headers: request.headers().clone(),
@@ -87,11 +87,11 @@ impl Backend {
 
     /// What health checks are answered with from now on.
     pub fn set_health(&self, status: u16) {
-        *self.health.lock().unwrap() = StatusCode::from_u16(status).expect("it is a status");
+        *self.health.lock().expect("nobody panicked") = StatusCode::from_u16(status).expect("it is a status");
     }
 
     pub fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().expect("nobody panicked").clone()
     }
 }
 
