@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
 
+pub mod cluster;
 pub mod deploy;
 pub mod emulated;
 pub mod image;

@@ -149,14 +149,11 @@ pub async fn back(
     let reads = aws.read(cluster, std::slice::from_ref(service)).await?;
     let read = reads.first().context("one service was asked for")?;
     events(Event::GoingBack { service: service.clone(), task_definition_arn: task_definition_arn.clone() });
-    let judge = Judge::new(task_definition_arn, options.limits, Timestamp::now());
-    let judge = if &read.task_definition == task_definition_arn {
-        // What became of its tasks in earlier days says nothing.
-        judge.ignoring_earlier()
-    } else {
+    if &read.task_definition != task_definition_arn {
         aws.update_service(cluster, service, task_definition_arn).await?;
-        judge
-    };
+    }
+    // ECS may go on with the earlier deployment: what became of its tasks in earlier days says nothing.
+    let judge = Judge::new(task_definition_arn, options.limits, Timestamp::now()).ignoring_earlier();
     let watched = Watched { service: service.clone(), judge, outcome: None, shown: None, warned: None };
     let mut outcomes = watch_all(aws, cluster, vec![watched], options, stop, events).await?;
     Ok(outcomes.remove(0).outcome)

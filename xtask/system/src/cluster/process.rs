@@ -1,0 +1,129 @@
+//! A task's process: started within its image, asked to end, and ended.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::process::{Child, Command};
+
+use super::image::UnpackedImage;
+use super::state::ProcessId;
+
+/// The variable that tells a service where to listen. Source: `service_common::settings`.
+const LISTEN_ADDRESS: &str = "LISTEN_ADDRESS";
+
+/// Starts the image's program with `environment`, listening at `address`, in a process group of its own: Ctrl-C in the
+/// terminal that the cluster was started from is not meant for it.
+///
+/// # Errors
+/// When there is no such program, or it may not be run.
+pub(super) fn start(
+    image: &UnpackedImage,
+    command: &[String],
+    environment: &BTreeMap<String, String>,
+    address: SocketAddr,
+) -> io::Result<Child> {
+    let mut program = match (&image.root, rustix::process::geteuid().is_root()) {
+        // As a container: nothing of the machine's files, and not as root.
+        (Some(root), true) => {
+            let mut chroot = Command::new("chroot");
+            if let Some((user, group)) = image.user {
+                chroot.arg(format!("--userspec={user}:{group}"));
+                // Without this the supplementary groups of root would stay.
+                chroot.arg("--groups=");
+            }
+            chroot.arg(root).args(command);
+            chroot
+        }
+        // Without the right to change the root: the program alone, with the machine's files.
+        (Some(root), false) => {
+            let mut direct = Command::new(root.join(command[0].trim_start_matches('/')));
+            direct.args(&command[1..]);
+            direct
+        }
+        (None, _) => {
+            let mut direct = Command::new(&command[0]);
+            direct.args(&command[1..]);
+            direct
+        }
+    };
+    program
+        .env_clear()
+        // `chroot` is looked for, and programs in images expect one.
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .envs(image.environment.iter().map(|(name, value)| (name, value)))
+        .envs(environment)
+        .env(LISTEN_ADDRESS, address.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    program.spawn()
+}
+
+/// A port of loopback that nobody has at this moment.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+/// Which process this is, or none when it ended.
+pub(super) fn identify(pid: i32) -> Option<ProcessId> {
+    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name, in parentheses, may hold anything. Source: proc_pid_stat(5): `starttime` is field 22.
+    let after_name = &line[line.rfind(')')? + 1..];
+    let mut fields = after_name.split_whitespace();
+    let is_zombie = fields.next()? == "Z";
+    let started = fields.nth(18)?.parse().ok()?;
+    (!is_zombie).then_some(ProcessId { pid, started })
+}
+
+/// Asks a process to end. One that has ended is fine.
+pub(super) fn terminate(process: ProcessId) {
+    if let Some(pid) = still_there(process) {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+/// Ends a process and all that it started.
+pub(super) fn kill(process: ProcessId) {
+    if let Some(pid) = still_there(process) {
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+}
+
+fn still_there(process: ProcessId) -> Option<Pid> {
+    if identify(process.pid) == Some(process) { Pid::from_raw(process.pid) } else { None }
+}
+
+/// As a container's runtime gives it: 128 and the signal for a process that was ended by one.
+pub(super) fn exit_code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_when_it_started_too() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let own = identify(pid).unwrap();
+        assert_eq!(identify(pid), Some(own));
+        assert!(still_there(own).is_some());
+        assert!(still_there(ProcessId { started: own.started + 1, ..own }).is_none());
+    }
+
+    #[test]
+    fn a_signal_gives_the_code_that_containers_have() {
+        assert_eq!(exit_code(ExitStatus::from_raw(3 << 8)), 3);
+        assert_eq!(exit_code(ExitStatus::from_raw(9)), 137);
+    }
+}
