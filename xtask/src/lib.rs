@@ -15,6 +15,7 @@ pub mod edited;
 pub mod emulators;
 pub mod frontend;
 pub mod http;
+pub mod images;
 pub mod infra;
 pub mod parts;
 pub mod preview;

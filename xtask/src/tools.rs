@@ -203,6 +203,26 @@ pub fn need_redis() -> Result<PathBuf, Missing> {
     here().or_else(|| apt_install("redis-server").then(here).flatten()).ok_or(MISSING)
 }
 
+/// The program of a container registry. None is installed here, because Debian's package starts one on a port that all may reach.
+///
+/// # Errors
+/// When there is none.
+pub fn need_docker_registry() -> Result<PathBuf, Missing> {
+    const MISSING: Missing =
+        Missing { tool: "docker-registry", how: "install it (`apt-get install docker-registry`)" };
+    find("docker-registry").ok_or(MISSING)
+}
+
+/// The program that looks into registries; asks apt for it where that needs no questions.
+///
+/// # Errors
+/// When there is none and none can be installed.
+pub fn need_skopeo() -> Result<PathBuf, Missing> {
+    const MISSING: Missing = Missing { tool: "skopeo", how: "install it (`apt-get install skopeo`)" };
+    let here = || find("skopeo");
+    here().or_else(|| apt_install("skopeo").then(here).flatten()).ok_or(MISSING)
+}
+
 /// Installs a Debian package when this process may; says whether it worked.
 fn apt_install(package: &str) -> bool {
     if find("apt-get").is_none() || !is_root() {

@@ -1,6 +1,7 @@
 //! Which environment is meant and where its things are: arguments, the environment's `terraform.tfvars`, and variables,
 //! validated once. The only place that knows who wins.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,8 @@ pub struct StandingIn {
     pub registry_url: String,
     /// The edge that stands in for CloudFront's, no closing slash.
     pub site_url: String,
+    /// What Terraform is told beside what this program was told.
+    pub terraform_variables: BTreeMap<String, String>,
     /// What the emulators do not keep.
     pub gaps: Vec<Gap>,
 }

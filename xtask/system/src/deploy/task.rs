@@ -16,7 +16,7 @@ use super::plan::Scope;
 use super::session::Session;
 use super::ui::Ui;
 use super::{EMULATED, destroy, failure, rollback, status, view};
-use crate::emulated;
+use crate::emulated::{self, Need};
 
 /// One of the tasks, with its flags.
 #[derive(Clone, Debug)]
@@ -81,7 +81,12 @@ pub fn run(project: &Project, task: &Task) -> Result<ExitCode> {
 async fn enter(project: &Project, task: &Task) -> Result<ExitCode> {
     // An environment on this machine has this program run again, with what stands in for AWS in its variables.
     if task.common().env == EMULATED && std::env::var_os(super::settings::STANDING_IN).is_none() {
-        return emulated::run(project, matches!(task, Task::Deploy(_) | Task::Plan(_)), matches!(task, Task::Destroy(_))).await;
+        let need = match task {
+            Task::Plan(_) | Task::Deploy(_) => Need::Start,
+            Task::Rollback(_) | Task::Status(_) => Need::Present,
+            Task::Destroy(_) => Need::End,
+        };
+        return emulated::run(project, need).await;
     }
     let ui = Ui::default();
     let session = Session::open(project, &task.common().env, ui).await?;

@@ -30,6 +30,7 @@ pub struct Terraform {
     scratch: PathBuf,
     var_file: Option<PathBuf>,
     backend: Vec<String>,
+    variables: BTreeMap<String, String>,
 }
 
 /// What other steps need to know of what Terraform made.
@@ -73,6 +74,7 @@ impl Terraform {
             scratch: settings.scratch.clone(),
             var_file: settings.var_file.clone(),
             backend: backend.iter().map(|(name, value)| format!("-backend-config={name}={value}")).collect(),
+            variables: settings.standing_in.iter().flat_map(|own| own.terraform_variables.clone()).collect(),
         }
     }
 
@@ -83,6 +85,7 @@ impl Terraform {
             ("TF_IN_AUTOMATION", "1"),
             ("TF_INPUT", "0"),
         ]);
+        command.envs(&self.variables);
         command
     }
 
@@ -126,7 +129,8 @@ impl Terraform {
         self.expect(name, &output, "cannot plan the infrastructure", stop)?;
         let text_file = self.scratch.join(format!("{name}.txt"));
         let mut show = self.command("show");
-        let text = self.run({ show.arg(&file); show }, stop).await?;
+        show.arg(&file);
+        let text = self.run(show, stop).await?;
         fs::write(&text_file, &text.stdout).with_context(|| format!("cannot write {}", text_file.display()))?;
         let mut show = self.command("show");
         show.arg("-json").arg(&file);
@@ -192,7 +196,7 @@ impl Terraform {
     /// When the state cannot be read.
     pub async fn serial(&self, stop: &CancellationToken) -> Result<u64> {
         let mut command = Command::new("terraform");
-        command.current_dir(&self.folder).args(["state", "pull"]).env("CHECKPOINT_DISABLE", "1");
+        command.current_dir(&self.folder).args(["state", "pull"]).env("CHECKPOINT_DISABLE", "1").envs(&self.variables);
         let output = self.run(command, stop).await?;
         self.expect("state", &output, "cannot read Terraform's state", stop)?;
         let state: Value = serde_json::from_str(output.stdout.trim()).unwrap_or_default();

@@ -14,7 +14,7 @@ const NAMED: usize = 20;
 pub fn plan(plan: &DeployPlan) -> String {
     let mut text = format!("deploy {} to {}", short(&plan.commit), plan.environment);
     match &plan.from_commit {
-        Some(from) => drop(write!(text, " (now {})\n\n", short(from))),
+        Some(from) => text.push_str(&format!(" (now {})\n\n", short(from))),
         None => text.push_str(", first release\n\n"),
     }
     if plan.is_empty() {
@@ -110,7 +110,7 @@ pub fn markdown(outcome: &Outcome) -> String {
         return format!("### {}: nothing to do\n\nIt runs `{}`.\n", outcome.environment, short(&outcome.commit));
     };
     let mut text = format!("### {} runs `{}`\n\n| | |\n|---|---|\n", outcome.environment, short(&record.commit));
-    let mut row = |name: &str, value: &str| drop(writeln!(text, "| {name} | {value} |"));
+    let mut row = |name: &str, value: &str| text.push_str(&format!("| {name} | {value} |\n"));
     row("address", &outcome.url);
     row("release", &format!("`{}`", record.id));
     if let Some(to) = &record.back_to {

@@ -80,7 +80,7 @@ pub async fn start(project: &Project, folder: &Path) -> Result<Environment> {
         anyhow::Error::from(Failure::environment(format!("`{}` is missing", missing.tool)).hint(missing.how))
     };
     tools::need_python().map_err(missing)?;
-    tools::need_registry().map_err(missing)?;
+    tools::need_docker_registry().map_err(missing)?;
     Programs::find().map_err(missing)?;
     let programs = emulators::install(project)?.map_err(missing)?;
     // What an earlier one left: its emulators kept everything in memory, so nothing of it is of use.

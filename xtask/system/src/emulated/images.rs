@@ -39,7 +39,12 @@ impl ImageSource for Unpacked {
         let _ = std::fs::remove_dir_all(&folder);
         let host = self.registry_url.trim_start_matches("http://");
         let from = format!("{host}/{name}@{digest}");
-        let unpacked_config = image::unpack(&from, &root).await.map_err(|error| format!("{reference}: {error:#}"))?;
+        let (to, runtime) = (root.clone(), tokio::runtime::Handle::current());
+        // It unpacks files one after another, which blocks.
+        let unpacking = tokio::task::spawn_blocking(move || runtime.block_on(image::unpack(&from, &to))).await;
+        let unpacked_config = unpacking
+            .map_err(|error| error.to_string())?
+            .map_err(|error| format!("{reference}: {error:#}"))?;
         let text = serde_json::to_vec(&unpacked_config).map_err(|error| error.to_string())?;
         std::fs::write(&config, text).map_err(|error| error.to_string())?;
         unpacked(root, &unpacked_config)

@@ -95,7 +95,7 @@ pub fn ministack(emulators: &Path, folder: &Path) -> Result<Server> {
 /// # Errors
 /// When it is missing or does not come up.
 pub fn registry(folder: &Path) -> Result<Server> {
-    let program = tools::need_registry().map_err(|missing| crate::stores::missing_tool(&missing))?;
+    let program = tools::need_docker_registry().map_err(|missing| crate::stores::missing_tool(&missing))?;
     let storage = folder.join("registry-data");
     start("registry", folder, |port| {
         let config = folder.join("registry.yml");

@@ -187,7 +187,13 @@ impl Connection {
         let reference = Reference::with_digest(self.host.clone(), self.repository.clone(), wanted.to_owned());
         let accepted = [MANIFEST, DOCKER_MANIFEST];
         let call = async || self.client.pull_manifest_raw(&reference, &self.auth, &accepted).await;
-        let (bytes, _) = self.call(&format!("a request for `{}@{wanted}`", self.repository), call).await?;
+        let answer = self.call(&format!("a request for `{}@{wanted}`", self.repository), call).await;
+        let (bytes, _) = answer.map_err(|error| match error.downcast_ref() {
+            Some(ImageError::NotThere { what }) => {
+                ImageError::NotThere { what: format!("{what}@{wanted}") }.into()
+            }
+            _ => error,
+        })?;
         ensure!(digest(&bytes) == wanted, "`{}` sent another manifest than {wanted}", self.host);
         Ok(bytes.to_vec())
     }

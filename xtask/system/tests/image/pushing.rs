@@ -1,0 +1,104 @@
+//! Images in a real registry, and what others see of them.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::checkout::{Checkout, blob, text};
+use crate::registry::Registry;
+
+#[test]
+fn what_is_pushed_is_what_others_pull() {
+    let (registry, checkout) = (Registry::start(), Checkout::make("app"));
+    let image = checkout.push(&registry.address());
+    let digest = text(&image, "digest");
+    let pinned = format!("127.0.0.1:{}/example/app@{digest}", registry.port);
+    assert_eq!((text(&image, "reference"), &image["pushed"]), (pinned.as_str(), &json!(true)));
+    let seen =
+        registry.inspect(&format!("example/app:{}", checkout.head())).expect("it is there under its commit");
+    assert_eq!(text(&seen, "Digest"), digest);
+    assert_eq!(seen["RepoTags"], json!([checkout.head()]));
+    assert_eq!(seen["Labels"]["org.opencontainers.image.title"], "app");
+    assert_eq!((text(&seen, "Architecture"), text(&seen, "Os")), ("amd64", "linux"));
+    let pulled = tempfile::tempdir().expect("a folder");
+    let layout = pulled.path().join("app");
+    registry.copy(&format!("docker://{pinned}"), &format!("oci:{}", layout.display()));
+    let layout = layout.to_str().expect("UTF-8");
+    let manifest = blob(layout, digest);
+    assert_eq!(manifest, blob(text(&image, "layout"), digest));
+    let layer = text(&manifest["layers"][0], "digest").replace(':', "/");
+    let layers = [layout, text(&image, "layout")].map(|layout| Path::new(layout).join("blobs").join(&layer));
+    assert_eq!(std::fs::read(&layers[0]).expect("pulled"), std::fs::read(&layers[1]).expect("pushed"));
+}
+
+/// The layout on this machine is one that others read too.
+#[test]
+fn the_layout_is_taken_by_other_tools() {
+    let (registry, checkout) = (Registry::start(), Checkout::make("app"));
+    let image = checkout.build();
+    let to = format!("docker://127.0.0.1:{}/example/app:copied", registry.port);
+    registry.copy(&format!("oci:{}:{}", text(&image, "layout"), checkout.head()), &to);
+    let seen = registry.inspect("example/app:copied").expect("it is there");
+    assert_eq!(text(&seen, "Digest"), text(&image, "digest"));
+}
+
+#[test]
+fn a_second_push_sends_nothing() {
+    let (registry, checkout) = (Registry::start(), Checkout::make("app"));
+    let first = checkout.push(&registry.address());
+    assert_eq!(registry.uploads(), (2, 1), "a configuration and a layer, and the manifest");
+    let second = checkout.push(&registry.address());
+    assert_eq!(second["pushed"], false);
+    assert_eq!(text(&first, "reference"), text(&second, "reference"));
+    assert_eq!(registry.uploads(), (2, 1));
+    let table = checkout.image(&["--push", "--registry", &registry.address()]).stdout;
+    assert!(table.contains(&format!("already there: {}", text(&first, "reference"))), "{table}");
+}
+
+#[test]
+fn a_commit_that_leaves_the_program_as_it_was_sends_no_layer() {
+    let (registry, checkout) = (Registry::start(), Checkout::make("app"));
+    let first = checkout.push(&registry.address());
+    checkout.write("README.md", "");
+    checkout.git(&["add", "README.md"]);
+    checkout.commit("The second");
+    let second = checkout.push(&registry.address());
+    assert_ne!(text(&first, "digest"), text(&second, "digest"));
+    assert_eq!(registry.uploads(), (3, 2), "one configuration and one manifest more");
+}
+
+#[test]
+fn a_tag_that_is_another_images_is_left_alone() {
+    let (registry, checkout) = (Registry::start(), Checkout::make("app"));
+    let first = checkout.push(&registry.address());
+    let earlier = checkout.head();
+    checkout.commit("The second");
+    // Somebody else was here first, with another image.
+    let repository = format!("docker://127.0.0.1:{}/example/app", registry.port);
+    registry.copy(&format!("{repository}:{earlier}"), &format!("{repository}:{}", checkout.head()));
+    let answer = checkout.image(&["--push", "--registry", &registry.address(), "--json"]);
+    assert_eq!(answer.code, Some(3), "{}", answer.stderr);
+    let there = text(&first, "digest");
+    let part =
+        format!("caused by: `example/app:{}` is there already, with the digest {there},", checkout.head());
+    assert!(answer.stderr.contains(&part), "{}", answer.stderr);
+    let document: serde_json::Value = serde_json::from_str(&answer.stdout).expect("stdout is one document");
+    assert_eq!((&document["exit_code"], &document["error"]["class"]), (&json!(3), &json!("refused")));
+    let seen = registry.inspect(&format!("example/app:{}", checkout.head())).expect("it is still there");
+    assert_eq!(text(&seen, "Digest"), there);
+}
+
+#[test]
+fn a_tree_that_differs_from_its_commit_is_not_pushed() {
+    let (registry, checkout) = (Registry::start(), Checkout::make("app"));
+    checkout.write("services/app/image/etc/ssl/certs/rds.pem", "others\n");
+    let answer = checkout.image(&["--push", "--registry", &registry.address()]);
+    assert_eq!(answer.code, Some(3), "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("hint: commit or stash `services/app/image/etc/ssl/certs/rds.pem`"),
+        "{}",
+        answer.stderr
+    );
+    assert!(!checkout.root.join("target").exists(), "it was refused before the build");
+    assert_eq!(registry.uploads(), (0, 0));
+}

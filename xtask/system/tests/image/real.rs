@@ -1,0 +1,100 @@
+//! The images of this repository's own services, which `cargo xtask test --only images` builds before the tests.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use service_testkit::free_port;
+
+use crate::checkout::{read, text};
+use crate::container::{command, unpacked};
+use crate::registry::Registry;
+
+/// The folder with the images.
+const IMAGES: &str = "SITEPUSH_IMAGES";
+
+/// The layout of a service's image.
+fn layout(service: &str) -> PathBuf {
+    let folder = std::env::var_os(IMAGES).expect("run this as `cargo xtask test --only images`");
+    Path::new(&folder).join(service)
+}
+
+/// What a service has to be told, besides where to listen.
+const SERVICES: &[(&str, &[(&str, &str)])] = &[
+    ("counter", &[("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", "1")]),
+    (
+        "guestbook",
+        &[
+            ("DATABASE_HOST", "127.0.0.1"),
+            ("DATABASE_PORT", "1"),
+            ("DATABASE_NAME", "guestbook"),
+            ("DATABASE_USER", "app"),
+            ("DATABASE_PASSWORD", "secret"),
+            // Read at start: without the bundle in the image, it would not get as far as this test wants.
+            ("DATABASE_CA_FILE", "/etc/ssl/certs/rds.pem"),
+        ],
+    ),
+];
+
+/// Each is pushed with other people's tools, pulled, and run as ECS would; the store is not there, which a service bears.
+#[test]
+fn the_services_start_from_their_images_and_end_when_told() {
+    let registry = Registry::start();
+    for (service, settings) in SERVICES {
+        let folder = layout(service);
+        let index = read(&folder.join("index.json"));
+        let entry = &index["manifests"][0];
+        let tag = text(&entry["annotations"], "org.opencontainers.image.ref.name");
+        let to = format!("docker://127.0.0.1:{}/example/{service}:{tag}", registry.port);
+        registry.copy(&format!("oci:{}:{tag}", folder.display()), &to);
+        let image = format!("127.0.0.1:{}/example/{service}@{}", registry.port, text(entry, "digest"));
+        let root = tempfile::tempdir().expect("a folder");
+        let config = unpacked(&image, root.path()).expect("it is there");
+        let Some(mut command) = command(&config, root.path()) else { return };
+        let address = format!("127.0.0.1:{}", free_port());
+        command
+            .env("LISTEN_ADDRESS", &address)
+            .env("DRAIN_DELAY_SECONDS", "0")
+            .envs(settings.iter().copied());
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("it can be run");
+        let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let listens = lines.find(|line| line.contains("listening"));
+        assert!(listens.is_some(), "{service} ended: {:?}", process.wait());
+        let answer = xtask::http::get(&format!("http://{address}"), "/healthz").expect("an answer");
+        let health: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert_eq!((answer.status, &health["commit"]), (200, &serde_json::json!(tag)), "{health}");
+        // Its first process is the program itself: no shell stands between it and ECS's signal.
+        let told = Command::new("kill").arg(process.id().to_string()).status().expect("it can be run");
+        assert!(told.success());
+        for line in lines {
+            println!("{line}");
+        }
+        assert_eq!(process.wait().expect("it ends").code(), Some(0), "{service} did not end well");
+    }
+}
+
+#[test]
+fn the_guestbook_brings_the_authorities_of_rds_and_neither_has_anything_that_is_not_needed() {
+    let files = |service: &str| {
+        let root = tempfile::tempdir().expect("a folder");
+        let config = unpacked(layout(service).to_str().expect("UTF-8"), root.path()).expect("it is there");
+        assert_eq!(config.user_ids(), Some((65532, 65532)));
+        let mut files = Vec::new();
+        list(root.path(), root.path(), &mut files);
+        files.sort();
+        files
+    };
+    assert_eq!(files("counter"), ["counter", "etc/group", "etc/passwd"]);
+    assert_eq!(files("guestbook"), ["etc/group", "etc/passwd", "etc/ssl/certs/rds.pem", "guestbook"]);
+}
+
+fn list(root: &Path, folder: &Path, files: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            list(root, &path, files);
+        } else {
+            files.push(path.strip_prefix(root).expect("it is inside").display().to_string());
+        }
+    }
+}
