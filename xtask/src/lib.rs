@@ -25,3 +25,4 @@ pub mod system;
 pub mod test;
 pub mod tidy;
 pub mod tools;
+pub mod workflows;

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, demo, emulators, frontend, images, infra, services, tidy};
+use crate::{browser, demo, emulators, frontend, images, infra, services, tidy, workflows};
 
 /// What a part is run with.
 pub struct Run {
@@ -33,6 +33,7 @@ pub const PARTS: &[Part] = &[
         about: "types, tests and a repeatable build of the web application",
         run: frontend,
     },
+    Part { name: "workflows", about: "the workflows of GitHub Actions, by a linter", run: workflows },
     Part { name: "infra", about: "the Terraform modules: layout, validity, promises, checkov", run: infra },
     Part {
         name: "emulators",
@@ -94,6 +95,14 @@ fn frontend(run: &Run) -> Result<Option<Missing>> {
     frontend::npm_run(&run.project, "check")?;
     frontend::npm_run(&run.project, "test")?;
     frontend::build_is_repeatable(&run.project)?;
+    Ok(None)
+}
+
+fn workflows(run: &Run) -> Result<Option<Missing>> {
+    if let Err(missing) = tools::need_node() {
+        return Ok(Some(missing));
+    }
+    workflows::lint(&run.project)?;
     Ok(None)
 }
 

@@ -120,8 +120,12 @@ impl Changes {
 
     /// The resources that have nothing to do with containers.
     pub fn beyond_services(&self) -> Vec<&str> {
-        const OF_SERVICES: &[&str] =
-            &["aws_ecs_task_definition", "aws_ecs_service", "aws_appautoscaling_target", "aws_appautoscaling_policy"];
+        const OF_SERVICES: &[&str] = &[
+            "aws_ecs_task_definition",
+            "aws_ecs_service",
+            "aws_appautoscaling_target",
+            "aws_appautoscaling_policy",
+        ];
         let beyond = self.resources.iter().filter(|change| !OF_SERVICES.contains(&change.kind.as_str()));
         beyond.map(|change| change.address.as_str()).collect()
     }
@@ -136,7 +140,8 @@ impl Changes {
             "aws_route53_zone",
         ];
         let lost = |change: &&Change| {
-            matches!(change.action, Action::Delete | Action::Replace) && WITH_DATA.contains(&change.kind.as_str())
+            matches!(change.action, Action::Delete | Action::Replace)
+                && WITH_DATA.contains(&change.kind.as_str())
         };
         self.resources.iter().filter(lost).map(|change| change.address.as_str()).collect()
     }
@@ -154,7 +159,8 @@ fn change(resource: &Value) -> Option<Change> {
     if resource["mode"] != "managed" {
         return None;
     }
-    let actions: Vec<&str> = resource["change"]["actions"].as_array()?.iter().filter_map(Value::as_str).collect();
+    let actions: Vec<&str> =
+        resource["change"]["actions"].as_array()?.iter().filter_map(Value::as_str).collect();
     let action = Action::parse(&actions)?;
     let text = |name: &str| resource[name].as_str().map(str::to_owned);
     Some(Change {
@@ -171,7 +177,8 @@ fn arguments(change: &Value) -> Vec<String> {
         return Vec::new();
     };
     let unknown = change["after_unknown"].as_object();
-    let is_unknown = |name: &String| unknown.is_some_and(|unknown| unknown.get(name) == Some(&Value::Bool(true)));
+    let is_unknown =
+        |name: &String| unknown.is_some_and(|unknown| unknown.get(name) == Some(&Value::Bool(true)));
     let differs = |name: &&String| before.get(*name) != after.get(*name) || is_unknown(name);
     let names = before.keys().chain(unknown.into_iter().flat_map(|unknown| unknown.keys()));
     let mut names: Vec<String> = names.filter(differs).cloned().collect();

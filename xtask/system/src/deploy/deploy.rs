@@ -136,7 +136,8 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
     let Session { terraform, stop, ui, settings, .. } = session;
     let services = service_names(session)?;
     let outputs = terraform.outputs(stop).await?;
-    let has_all = |outputs: &Outputs| services.iter().all(|service| outputs.repository_urls.contains_key(service));
+    let has_all =
+        |outputs: &Outputs| services.iter().all(|service| outputs.repository_urls.contains_key(service));
     if outputs.as_ref().is_some_and(has_all) {
         return Ok(());
     }
@@ -155,7 +156,11 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
     ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
     data_is_safe(&saved.changes, permissions)?;
     if !permissions.is_agreed {
-        ui.ask("Apply this? Then images are pushed, and containers, site and record follow. (yes)", "yes", "--yes")?;
+        ui.ask(
+            "Apply this? Then images are pushed, and containers, site and record follow. (yes)",
+            "yes",
+            "--yes",
+        )?;
     }
     apply(session, &saved).await
 }
@@ -244,8 +249,11 @@ fn guard(prepared: &Prepared, permissions: Permissions) -> Result<()> {
         data_is_safe(changes, permissions)?;
         let beyond = changes.beyond_services();
         if permissions.scope == Scope::Services && !beyond.is_empty() {
-            let failure = Failure::refused(format!("the infrastructure would change too: {}", beyond.join(", ")));
-            return Err(failure.hint("deploy without `--only services`, or look at `--only infra` first").into());
+            let failure =
+                Failure::refused(format!("the infrastructure would change too: {}", beyond.join(", ")));
+            return Err(failure
+                .hint("deploy without `--only services`, or look at `--only infra` first")
+                .into());
         }
     }
     Ok(())
@@ -256,7 +264,8 @@ fn data_is_safe(changes: &Changes, permissions: Permissions) -> Result<()> {
     if lost.is_empty() || permissions.may_lose_data {
         return Ok(());
     }
-    let failure = Failure::refused(format!("this plan deletes or replaces what holds data: {}", lost.join(", ")));
+    let failure =
+        Failure::refused(format!("this plan deletes or replaces what holds data: {}", lost.join(", ")));
     Err(failure.hint("if that is meant, say `--allow-data-loss`").into())
 }
 
@@ -372,12 +381,16 @@ async fn try_to_forget(session: &Session, current: &Record) -> Result<()> {
     let forgotten = record::forget(&session.state.records().await?, &current.id);
     let ecr = aws_sdk_ecr::Client::new(&session.config);
     for image in forgotten.images.values().flatten() {
-        let Some((repository, digest)) = image.split_once('/').and_then(|(_, rest)| rest.split_once('@')) else {
+        let Some((repository, digest)) = image.split_once('/').and_then(|(_, rest)| rest.split_once('@'))
+        else {
             continue;
         };
         let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_digest(digest).build();
         let request = ecr.batch_delete_image().repository_name(repository).image_ids(id);
-        request.send().await.map_err(|error| Failure::aws(format!("cannot delete the image `{image}`"), error))?;
+        request
+            .send()
+            .await
+            .map_err(|error| Failure::aws(format!("cannot delete the image `{image}`"), error))?;
     }
     // Last: a record is what says which images to delete.
     for id in &forgotten.record_ids {

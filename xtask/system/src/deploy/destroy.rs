@@ -38,7 +38,8 @@ fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
     match confirmed {
         Some(given) if given == name => Ok(()),
         Some(given) => {
-            let failure = Failure::refused(format!("`--confirm {given}` is not the name of the environment, `{name}`"));
+            let failure =
+                Failure::refused(format!("`--confirm {given}` is not the name of the environment, `{name}`"));
             Err(failure.hint("nothing was changed").into())
         }
         None => {
@@ -96,9 +97,11 @@ async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
 async fn buckets(session: &Session) -> Result<Vec<String>> {
     let (name, account) = (&session.settings.name, &session.settings.account_id);
     let client = aws_sdk_s3::Client::new(&session.config);
-    let answer = client.list_buckets().send().await.map_err(|error| Failure::aws("cannot list the buckets", error))?;
+    let answer =
+        client.list_buckets().send().await.map_err(|error| Failure::aws("cannot list the buckets", error))?;
     let names = answer.buckets().iter().filter_map(|bucket| bucket.name());
-    let own = names.filter(|bucket| is_own(bucket, name, account) && *bucket != session.settings.state_bucket);
+    let own =
+        names.filter(|bucket| is_own(bucket, name, account) && *bucket != session.settings.state_bucket);
     Ok(own.map(str::to_owned).collect())
 }
 
@@ -129,7 +132,8 @@ async fn empty_bucket(session: &Session, bucket: &str) -> Result<()> {
             break;
         }
         count += objects.len();
-        let delete = s3::Delete::builder().set_objects(Some(objects)).quiet(true).build().with_context(doing)?;
+        let delete =
+            s3::Delete::builder().set_objects(Some(objects)).quiet(true).build().with_context(doing)?;
         let answer = client.delete_objects().bucket(bucket).delete(delete).send().await;
         let answer = answer.map_err(|error| Failure::aws(doing(), error))?;
         if let Some(error) = answer.errors().first() {
@@ -150,14 +154,19 @@ async fn empty_repository(session: &Session, repository_url: &str) -> Result<()>
         let page = match page {
             Ok(page) => page,
             // An earlier run has come further.
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_repository_not_found_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_repository_not_found_exception()) =>
+            {
                 return Ok(());
             }
             Err(error) => return Err(Failure::aws(doing(), error)),
         };
         // BatchDeleteImage takes at most 100 images. Source: the ECR API reference.
         for ids in page.image_ids().chunks(100) {
-            let request = ecr.batch_delete_image().repository_name(repository).set_image_ids(Some(ids.to_vec()));
+            let request =
+                ecr.batch_delete_image().repository_name(repository).set_image_ids(Some(ids.to_vec()));
             request.send().await.map_err(|error| Failure::aws(doing(), error))?;
         }
     }

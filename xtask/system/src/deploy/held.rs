@@ -32,7 +32,9 @@ pub async fn take(state: &State, task: &str, commit: &str, lost: &CancellationTo
     let id = std::process::id();
     let own = Lock {
         schema: SCHEMA,
-        owner: std::env::var("GITHUB_ACTOR").or_else(|_| std::env::var("USER")).unwrap_or_else(|_| "unknown".to_owned()),
+        owner: std::env::var("GITHUB_ACTOR")
+            .or_else(|_| std::env::var("USER"))
+            .unwrap_or_else(|_| "unknown".to_owned()),
         host: lock::host(),
         process_id: id,
         process_start: lock::process_start(id),

@@ -33,7 +33,8 @@ pub fn service_paths(project: &Project, services: &[String]) -> Result<Vec<Strin
     for service in services {
         let file = project.path(&format!("services/{service}/openapi.json"));
         let Ok(text) = fs::read(&file) else { continue };
-        let document = serde_json::from_slice(&text).with_context(|| format!("cannot use {}", file.display()))?;
+        let document =
+            serde_json::from_slice(&text).with_context(|| format!("cannot use {}", file.display()))?;
         paths.extend(path_of(&document));
     }
     Ok(paths)
@@ -63,7 +64,9 @@ pub fn check(site_url: &str, expected: &Expected) -> Result<()> {
             Ok(()) => return Ok(()),
             Err(error) if Instant::now() > deadline => {
                 let failure = Failure::service(format!("{site_url} is not what was deployed"));
-                return Err(error.context(failure.hint("everything is in place; look at `cargo xtask status`")));
+                return Err(
+                    error.context(failure.hint("everything is in place; look at `cargo xtask status`"))
+                );
             }
             Err(_) => std::thread::sleep(BETWEEN),
         }
@@ -75,12 +78,20 @@ fn look(site_url: &str, expected: &Expected) -> Result<()> {
     ensure!(status == 200, "/version.json is answered with {status}");
     let version: Value = serde_json::from_str(&version).context("/version.json is not JSON")?;
     let commit = version["commit"].as_str().unwrap_or_default();
-    ensure!(commit == expected.commit, "/version.json names the commit `{commit}`, not `{}`", expected.commit);
+    ensure!(
+        commit == expected.commit,
+        "/version.json names the commit `{commit}`, not `{}`",
+        expected.commit
+    );
     let (status, page) = get(site_url, "/")?;
     ensure!(status == 200 && page.contains("<html"), "/ is answered with {status}, and is no page");
     for path in &expected.service_paths {
         let (status, body) = get(site_url, path)?;
-        ensure!(status == 200, "{path} is answered with {status}: {}", body.lines().next().unwrap_or_default());
+        ensure!(
+            status == 200,
+            "{path} is answered with {status}: {}",
+            body.lines().next().unwrap_or_default()
+        );
     }
     Ok(())
 }
@@ -103,6 +114,9 @@ mod tests {
     fn every_service_of_this_repository_has_a_path_to_ask() {
         let project = Project::find().expect("cargo runs the tests");
         let services = ["counter".to_owned(), "guestbook".to_owned()];
-        assert_eq!(service_paths(&project, &services).expect("they are read"), ["/api/counter/summary", "/api/guestbook/entries"]);
+        assert_eq!(
+            service_paths(&project, &services).expect("they are read"),
+            ["/api/counter/summary", "/api/guestbook/entries"]
+        );
     }
 }

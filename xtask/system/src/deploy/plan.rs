@@ -164,7 +164,10 @@ pub fn build(wanted: &Wanted, found: &Found) -> DeployPlan {
 
 fn rollouts(wanted: &Wanted, found: &Found) -> Vec<Step> {
     let is_done = |service: &String, image: &String| {
-        found.running.get(service).is_some_and(|running| running.is_stable && running.image.as_ref() == Some(image))
+        found
+            .running
+            .get(service)
+            .is_some_and(|running| running.is_stable && running.image.as_ref() == Some(image))
     };
     let waiting = wanted.images.iter().filter(|(service, image)| !is_done(service, image));
     let step = |(service, image): (&String, &String)| Step::RollOut {

@@ -88,10 +88,8 @@ pub fn find<'a>(records: &'a [Record], current: &Record, wanted: Option<&str>) -
 pub fn forget(records: &[Record], current_id: &str) -> Forgotten {
     let mut by_age: Vec<&Record> = records.iter().collect();
     by_age.sort_by(|one, other| other.id.cmp(&one.id));
-    let (kept, old): (Vec<_>, Vec<_>) = by_age
-        .into_iter()
-        .enumerate()
-        .partition(|(index, record)| *index < KEPT || record.id == current_id);
+    let (kept, old): (Vec<_>, Vec<_>) =
+        by_age.into_iter().enumerate().partition(|(index, record)| *index < KEPT || record.id == current_id);
     let mut images: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (_, record) in &old {
         for (service, image) in &record.images {

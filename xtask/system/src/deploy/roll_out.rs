@@ -37,10 +37,12 @@ pub async fn forward(session: &Session, outputs: &Outputs, before: &[ServiceStat
     let names = wanted.iter().map(|one| one.service.as_str()).collect::<Vec<_>>().join(", ");
     session.ui.step(&format!("services: rolling out {names}; the first new task migrates its database"));
     let ui = session.ui;
-    let mut events = move |event: Event| ui.step(&format!("services: {}", rollout::render_event(&event).trim_end()));
+    let mut events =
+        move |event: Event| ui.step(&format!("services: {}", rollout::render_event(&event).trim_end()));
     let aws = session.rollout();
     let outcomes =
-        rollout::watch(&aws, &outputs.cluster_name, &wanted, &Options::default(), &session.stop, &mut events).await?;
+        rollout::watch(&aws, &outputs.cluster_name, &wanted, &Options::default(), &session.stop, &mut events)
+            .await?;
     let failed: Vec<String> = outcomes
         .iter()
         .filter_map(|outcome| match &outcome.outcome {
@@ -60,10 +62,12 @@ pub async fn forward(session: &Session, outputs: &Outputs, before: &[ServiceStat
         (Err(_), _) => "going back failed too: look at `cargo xtask status`",
     };
     if failed.is_empty() {
-        let failure = Failure::new(Class::Interrupted, "stopped while the services were rolled out").hint(hint);
+        let failure =
+            Failure::new(Class::Interrupted, "stopped while the services were rolled out").hint(hint);
         return Err(went_back.err().map_or_else(|| failure.into(), |error| error.context("cannot go back")));
     }
-    Err(anyhow::anyhow!(failed.join("\n")).context(Failure::service("the services do not run this commit").hint(hint)))
+    Err(anyhow::anyhow!(failed.join("\n"))
+        .context(Failure::service("the services do not run this commit").hint(hint)))
 }
 
 /// Takes services to earlier revisions, and watches until they run nothing else.
@@ -79,7 +83,8 @@ pub async fn back(
     let aws = session.rollout();
     for one in expected(earlier) {
         let ui = session.ui;
-        let mut events = move |event: Event| ui.step(&format!("services: {}", rollout::render_event(&event).trim_end()));
+        let mut events =
+            move |event: Event| ui.step(&format!("services: {}", rollout::render_event(&event).trim_end()));
         let outcome = rollout::back(&aws, cluster, &one, &Options::default(), stop, &mut events)
             .await
             .with_context(|| format!("cannot take `{}` back", one.service))?;
@@ -87,12 +92,14 @@ pub async fn back(
             Outcome::Done { .. } => {}
             Outcome::Failed(failure) => {
                 let text = rollout::render_failure(&one.service, &failure);
-                let hint = "the site is back already; look at `cargo xtask status` and run the same command again";
+                let hint =
+                    "the site is back already; look at `cargo xtask status` and run the same command again";
                 return Err(anyhow::anyhow!(text)
                     .context(Failure::service(format!("`{}` did not get back", one.service)).hint(hint)));
             }
             Outcome::Unfinished => {
-                let failure = Failure::new(Class::Interrupted, format!("stopped while `{}` went back", one.service));
+                let failure =
+                    Failure::new(Class::Interrupted, format!("stopped while `{}` went back", one.service));
                 return Err(failure.hint("run the same command again to go on").into());
             }
         }

@@ -39,22 +39,33 @@ impl RollbackPlan {
 
 /// Plans a rollback to `to`, from what runs. Pure.
 pub fn plan(to: &Record, live: Option<&Live>, running: &BTreeMap<String, String>) -> RollbackPlan {
-    let is_live =
-        |release: &String| live.is_some_and(|live| &live.id == release || live.back_to.as_ref() == Some(release));
-    let differs = |(service, arn): &(&String, &String)| running.contains_key(*service) && running.get(*service) != Some(arn);
+    let is_live = |release: &String| {
+        live.is_some_and(|live| &live.id == release || live.back_to.as_ref() == Some(release))
+    };
+    let differs = |(service, arn): &(&String, &String)| {
+        running.contains_key(*service) && running.get(*service) != Some(arn)
+    };
     let services = to.task_definitions.iter().filter(differs).map(|(name, arn)| (name.clone(), arn.clone()));
     RollbackPlan {
         environment: to.environment.clone(),
         site: to.site_release.clone().filter(|release| !is_live(release)),
         services: services.collect(),
-        unknown_services: running.keys().filter(|name| !to.task_definitions.contains_key(*name)).cloned().collect(),
+        unknown_services: running
+            .keys()
+            .filter(|name| !to.task_definitions.contains_key(*name))
+            .cloned()
+            .collect(),
         to: to.clone(),
     }
 }
 
 fn render(plan: &RollbackPlan, current: &Record) -> String {
     let (to, from) = (view::short(&plan.to.commit), view::short(&current.commit));
-    let mut text = format!("roll {} back to {to}, of {} (now {from})\n\n", plan.environment, plan.to.time.strftime("%Y-%m-%d %H:%M UTC"));
+    let mut text = format!(
+        "roll {} back to {to}, of {} (now {from})\n\n",
+        plan.environment,
+        plan.to.time.strftime("%Y-%m-%d %H:%M UTC")
+    );
     if let Some(site) = &plan.site {
         let _ = writeln!(text, "  site: make {site} live again");
     }
@@ -77,7 +88,8 @@ fn render(plan: &RollbackPlan, current: &Record) -> String {
 pub async fn rollback(session: &Session, to: Option<&str>, is_agreed: bool) -> Result<Outcome> {
     let started = Instant::now();
     let current = session.state.current().await?;
-    let current = current.with_context(|| Failure::usage(format!("`{}` was never deployed", session.settings.environment)))?;
+    let current = current
+        .with_context(|| Failure::usage(format!("`{}` was never deployed", session.settings.environment)))?;
     let held = session.lock("rollback", &current.value.commit).await?;
     let done = under_lock(session, &current, to, is_agreed).await;
     let given_back = held.give_back().await;
@@ -103,12 +115,17 @@ async fn under_lock(
     let Session { state, terraform, stop, ui, .. } = session;
     let records = state.records().await?;
     let Some(to) = record::find(&records, &current.value, to) else {
-        let known: Vec<&str> = records.iter().rev().take(8).map(|record| view::short(&record.commit)).collect();
-        let what = to.map_or_else(|| "there is no earlier release".to_owned(), |to| format!("there is no release `{to}`"));
+        let known: Vec<&str> =
+            records.iter().rev().take(8).map(|record| view::short(&record.commit)).collect();
+        let what = to.map_or_else(
+            || "there is no earlier release".to_owned(),
+            |to| format!("there is no release `{to}`"),
+        );
         return Err(Failure::usage(what).hint(format!("there are releases of {}", known.join(", "))).into());
     };
     terraform.init(stop).await?;
-    let outputs = terraform.outputs(stop).await?.context("there is a record, and Terraform has no outputs")?;
+    let outputs =
+        terraform.outputs(stop).await?.context("there is a record, and Terraform has no outputs")?;
     let site = session.site(&outputs).await?;
     let running = roll_out::task_definitions(&session.running(&outputs).await?);
     let plan = plan(to, site.live(stop).await?.as_ref(), &running);

@@ -45,7 +45,9 @@ impl Session {
         let account = account(&config).await?;
         if account != settings.account_id {
             let Settings { account_id, environment, .. } = &settings;
-            let failure = Failure::refused(format!("these credentials are for the account {account}, and `{environment}` is in {account_id}"));
+            let failure = Failure::refused(format!(
+                "these credentials are for the account {account}, and `{environment}` is in {account_id}"
+            ));
             return Err(failure.hint("choose the other account's profile (AWS_PROFILE)").into());
         }
         Ok(Self {
@@ -156,12 +158,15 @@ fn terraform_runs(settings: &Settings) -> bool {
 /// # Errors
 /// With the way to get it.
 pub fn needed<T>(found: Result<T, Missing>) -> Result<T> {
-    found.map_err(|Missing { tool, how }| Failure::environment(format!("`{tool}` is missing")).hint(how).into())
+    found.map_err(|Missing { tool, how }| {
+        Failure::environment(format!("`{tool}` is missing")).hint(how).into()
+    })
 }
 
 async fn account(config: &SdkConfig) -> Result<String> {
     let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
-    let answer = answer.map_err(|error| Failure::aws("cannot find out whose credentials these are", error))?;
+    let answer =
+        answer.map_err(|error| Failure::aws("cannot find out whose credentials these are", error))?;
     Ok(answer.account().context("STS names no account")?.to_owned())
 }
 

@@ -79,12 +79,16 @@ impl Settings {
             let failure = Failure::usage(format!("there is no environment `{environment}`"));
             return Err(failure.hint(format!("infra/environments has {}", known.join(", "))).into());
         }
-        let file = standing_in.as_ref().map_or_else(|| folder.join("terraform.tfvars"), |own| own.var_file.clone());
+        let file =
+            standing_in.as_ref().map_or_else(|| folder.join("terraform.tfvars"), |own| own.var_file.clone());
         let text = fs::read_to_string(&file).map_err(|error| {
-            let failure = Failure::usage(format!("cannot read the variables of `{environment}`, {}", file.display()));
-            anyhow::Error::from(error).context(failure.hint("copy terraform.tfvars.example beside it and fill it in"))
+            let failure =
+                Failure::usage(format!("cannot read the variables of `{environment}`, {}", file.display()));
+            anyhow::Error::from(error)
+                .context(failure.hint("copy terraform.tfvars.example beside it and fill it in"))
         })?;
-        let values = parse(&text).with_context(|| Failure::usage(format!("cannot use {}", file.display())))?;
+        let values =
+            parse(&text).with_context(|| Failure::usage(format!("cannot use {}", file.display())))?;
         let terraform = fs::read_to_string(folder.join("terraform.tf"))?;
         let name = state_folder(&terraform).with_context(|| {
             Failure::usage(format!("{} has no key of the state", folder.join("terraform.tf").display()))
@@ -110,14 +114,18 @@ impl Settings {
     /// # Errors
     /// When the document cannot be read.
     pub fn standing_in() -> Result<Option<StandingIn>> {
-        let Some(file) = std::env::var_os(STANDING_IN).filter(|file| !file.is_empty()) else { return Ok(None) };
+        let Some(file) = std::env::var_os(STANDING_IN).filter(|file| !file.is_empty()) else {
+            return Ok(None);
+        };
         let text = fs::read(&file).with_context(|| format!("cannot read {}", Path::new(&file).display()))?;
         Ok(Some(serde_json::from_slice(&text).context("what stands in for AWS")?))
     }
 
     /// Where visitors are, no closing slash.
     pub fn site_url(&self) -> String {
-        self.standing_in.as_ref().map_or_else(|| format!("https://{}", self.domain_name), |own| own.site_url.clone())
+        self.standing_in
+            .as_ref()
+            .map_or_else(|| format!("https://{}", self.domain_name), |own| own.site_url.clone())
     }
 
     /// Where to push an image that Terraform has under `repository_url`.
@@ -141,7 +149,8 @@ impl Settings {
 fn environments(root: &Path) -> Vec<String> {
     let entries = fs::read_dir(root).into_iter().flatten().filter_map(Result::ok);
     let names = entries.filter(|entry| entry.path().join("terraform.tf").is_file());
-    let mut names: Vec<String> = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.push(super::EMULATED.to_owned());
     names.sort();
     names
@@ -168,10 +177,10 @@ fn parse(text: &str) -> Result<(String, String, String, String)> {
 
 /// `sitepush-staging` of `key = "sitepush-staging/terraform.tfstate"`.
 fn state_folder(terraform: &str) -> Option<&str> {
-    let line = terraform.lines().map(str::trim).find(|line| line.starts_with("key ") || line.starts_with("key="))?;
+    let line =
+        terraform.lines().map(str::trim).find(|line| line.starts_with("key ") || line.starts_with("key="))?;
     line.split('"').nth(1)?.strip_suffix("/terraform.tfstate")
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -180,7 +189,8 @@ mod tests {
     #[test]
     fn the_examples_can_be_used_once_the_names_are_ones_own() {
         for environment in ["staging", "production"] {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/environments").join(environment);
+            let folder =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/environments").join(environment);
             let text = fs::read_to_string(folder.join("terraform.tfvars.example")).expect("it is there");
             let (account, region, bucket, domain) = parse(&text).expect("it is whole");
             assert_eq!((account.as_str(), region.as_str()), ("111122223333", "eu-central-1"));

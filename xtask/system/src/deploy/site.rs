@@ -40,7 +40,16 @@ impl Site {
         let building = project.clone();
         let program = tokio::task::spawn_blocking(move || preview::build_program(&building)).await??;
         let SiteOutput { bucket, distribution, key_value_store } = output;
-        let target = ["--bucket", bucket, "--distribution", distribution, "--region", region, "--key-value-store", key_value_store];
+        let target = [
+            "--bucket",
+            bucket,
+            "--distribution",
+            distribution,
+            "--region",
+            region,
+            "--key-value-store",
+            key_value_store,
+        ];
         Ok(Self { project: project.clone(), program, target: target.map(str::to_owned).to_vec() })
     }
 

@@ -44,7 +44,9 @@ pub enum Condition<'a> {
 /// Whether a conditional write was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
-    Done { e_tag: String },
+    Done {
+        e_tag: String,
+    },
     /// Somebody else was quicker.
     Lost,
 }
@@ -70,8 +72,12 @@ impl State {
     pub async fn presence(&self) -> Result<Presence> {
         match self.client.head_bucket().bucket(&self.bucket).send().await {
             Ok(_) => Ok(Presence::Present),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(Presence::Missing),
-            Err(error) => Err(Failure::aws(format!("cannot look at the state's bucket `{}`", self.bucket), error)),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => {
+                Ok(Presence::Missing)
+            }
+            Err(error) => {
+                Err(Failure::aws(format!("cannot look at the state's bucket `{}`", self.bucket), error))
+            }
         }
     }
 
@@ -98,7 +104,8 @@ impl State {
             .ignore_public_acls(true)
             .restrict_public_buckets(true)
             .build();
-        let request = self.client.put_public_access_block().bucket(bucket).public_access_block_configuration(block);
+        let request =
+            self.client.put_public_access_block().bucket(bucket).public_access_block_configuration(block);
         request.send().await.map_err(|error| Failure::aws(doing("close"), error))?;
         let versioning =
             s3::VersioningConfiguration::builder().status(s3::BucketVersioningStatus::Enabled).build();
@@ -108,11 +115,16 @@ impl State {
             .sse_algorithm(s3::ServerSideEncryption::Aes256)
             .build()
             .context("all is given")?;
-        let rule = s3::ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default).build();
+        let rule = s3::ServerSideEncryptionRule::builder()
+            .apply_server_side_encryption_by_default(by_default)
+            .build();
         let encryption =
             s3::ServerSideEncryptionConfiguration::builder().rules(rule).build().context("all is given")?;
-        let request =
-            self.client.put_bucket_encryption().bucket(bucket).server_side_encryption_configuration(encryption);
+        let request = self
+            .client
+            .put_bucket_encryption()
+            .bucket(bucket)
+            .server_side_encryption_configuration(encryption);
         request.send().await.map_err(|error| Failure::aws(doing("encrypt"), error))?;
         let request = self.client.put_bucket_policy().bucket(bucket).policy(tls_only(bucket));
         request.send().await.map_err(|error| Failure::aws(doing("protect"), error))?;
@@ -125,10 +137,9 @@ impl State {
     /// When the bucket cannot be asked.
     pub async fn is_versioned(&self) -> Result<bool> {
         let request = self.client.get_bucket_versioning().bucket(&self.bucket);
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| Failure::aws(format!("cannot look at the state's bucket `{}`", self.bucket), error))?;
+        let answer = request.send().await.map_err(|error| {
+            Failure::aws(format!("cannot look at the state's bucket `{}`", self.bucket), error)
+        })?;
         Ok(answer.status() == Some(&s3::BucketVersioningStatus::Enabled))
     }
 
@@ -149,7 +160,8 @@ impl State {
     async fn put<T: Serialize>(&self, name: &str, value: &T, condition: Condition<'_>) -> Result<Written> {
         let key = self.key(name);
         let body = serde_json::to_vec_pretty(value).with_context(|| format!("cannot write `{key}`"))?;
-        let request = self.client.put_object().bucket(&self.bucket).key(&key).content_type("application/json");
+        let request =
+            self.client.put_object().bucket(&self.bucket).key(&key).content_type("application/json");
         let request = request.body(body.into());
         let request = match condition {
             Condition::Absent => request.if_none_match("*"),
@@ -264,7 +276,8 @@ impl State {
     pub async fn commit(&self, record: &Record, replaces: Option<&str>) -> Result<()> {
         let name = format!("{RELEASES}/{}.json", record.id);
         let lost = || {
-            let failure = Failure::conflict(format!("somebody else released `{}` in the meantime", self.name));
+            let failure =
+                Failure::conflict(format!("somebody else released `{}` in the meantime", self.name));
             anyhow::Error::from(failure.hint("look at `cargo xtask status` before you deploy again"))
         };
         if self.put(&name, record, Condition::Absent).await? == Written::Lost {

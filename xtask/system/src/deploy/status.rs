@@ -75,14 +75,22 @@ fn differences(status: &Status) -> Vec<String> {
     let live = status.site.as_ref().map(|site| &site.release);
     if live != record.site_release.as_ref() {
         let name = |release: Option<&String>| release.map_or("nothing", String::as_str).to_owned();
-        found.push(format!("the site is {}, and the record has {}", name(live), name(record.site_release.as_ref())));
+        found.push(format!(
+            "the site is {}, and the record has {}",
+            name(live),
+            name(record.site_release.as_ref())
+        ));
     }
     for service in &status.services {
         let recorded = record.task_definitions.get(&service.service);
         if recorded != Some(&service.task_definition_arn) {
             let short = |arn: &str| arn.rsplit('/').next().unwrap_or(arn).to_owned();
             let has = recorded.map_or_else(|| "nothing".to_owned(), |arn| short(arn));
-            found.push(format!("{} is to run {}, and the record has {has}", service.service, short(&service.task_definition_arn)));
+            found.push(format!(
+                "{} is to run {}, and the record has {has}",
+                service.service,
+                short(&service.task_definition_arn)
+            ));
         }
     }
     for service in record.task_definitions.keys() {
@@ -103,7 +111,8 @@ pub fn render(status: &Status) -> String {
     };
     let health = if status.is_healthy { "healthy" } else { "not healthy" };
     let since = record.time.strftime("%Y-%m-%d %H:%M UTC");
-    let _ = writeln!(text, "{} runs {} since {since}, {health}", status.environment, view::short(&record.commit));
+    let _ =
+        writeln!(text, "{} runs {} since {since}, {health}", status.environment, view::short(&record.commit));
     let _ = writeln!(text, "  url       {}", status.url);
     let _ = writeln!(text, "  release   {}", record.id);
     if let Some(site) = &status.site {
@@ -162,10 +171,7 @@ mod tests {
         assert_eq!(differences(&status("arn:task/a", "site-a")), [""; 0]);
         assert_eq!(
             differences(&status("arn:task/b", "site-b")),
-            [
-                "the site is site-b, and the record has site-a",
-                "guestbook is to run b, and the record has a",
-            ]
+            ["the site is site-b, and the record has site-a", "guestbook is to run b, and the record has a",]
         );
         let gone = Status { services: Vec::new(), ..status("arn:task/a", "site-a") };
         assert_eq!(differences(&gone), ["guestbook is in the record, and not there"]);

@@ -71,7 +71,8 @@ pub fn run(project: &Project, task: &Task) -> Result<ExitCode> {
     }
     if task.common().json {
         let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
-        let error = json!({"class": class.name(), "message": error.to_string(), "causes": causes, "hint": hint});
+        let error =
+            json!({"class": class.name(), "message": error.to_string(), "causes": causes, "hint": hint});
         println!("{}", json!({"error": error, "exit_code": class.code()}));
     }
     tell_ci(&view::markdown_failure(task.name(), &format!("{error:#}"), hint));

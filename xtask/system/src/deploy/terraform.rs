@@ -131,7 +131,8 @@ impl Terraform {
         let mut show = self.command("show");
         show.arg(&file);
         let text = self.run(show, stop).await?;
-        fs::write(&text_file, &text.stdout).with_context(|| format!("cannot write {}", text_file.display()))?;
+        fs::write(&text_file, &text.stdout)
+            .with_context(|| format!("cannot write {}", text_file.display()))?;
         let mut show = self.command("show");
         show.arg("-json").arg(&file);
         let json = self.run(show, stop).await?;
@@ -174,7 +175,10 @@ impl Terraform {
         }
         process::unless_stopped(stop)?;
         let said = if errors.is_empty() { output.complaint(20) } else { errors.join("\n") };
-        let hint = format!("run the same command again to go on; all that Terraform said is in {}", self.log("apply"));
+        let hint = format!(
+            "run the same command again to go on; all that Terraform said is in {}",
+            self.log("apply")
+        );
         Err(anyhow::anyhow!(said).context(Failure::service("cannot apply the infrastructure").hint(hint)))
     }
 
@@ -196,7 +200,11 @@ impl Terraform {
     /// When the state cannot be read.
     pub async fn serial(&self, stop: &CancellationToken) -> Result<u64> {
         let mut command = Command::new("terraform");
-        command.current_dir(&self.folder).args(["state", "pull"]).env("CHECKPOINT_DISABLE", "1").envs(&self.variables);
+        command
+            .current_dir(&self.folder)
+            .args(["state", "pull"])
+            .env("CHECKPOINT_DISABLE", "1")
+            .envs(&self.variables);
         let output = self.run(command, stop).await?;
         self.expect("state", &output, "cannot read Terraform's state", stop)?;
         let state: Value = serde_json::from_str(output.stdout.trim()).unwrap_or_default();
@@ -235,7 +243,9 @@ impl Terraform {
         let said = output.complaint(20);
         let failure = if said.contains("Error acquiring the state lock") {
             Failure::conflict("somebody else's Terraform holds the lock of the state")
-        } else if said.contains("No valid credential sources") || said.contains("error configuring S3 Backend") {
+        } else if said.contains("No valid credential sources")
+            || said.contains("error configuring S3 Backend")
+        {
             Failure::environment(doing)
         } else {
             Failure::service(doing)

@@ -47,7 +47,11 @@ impl Ui {
         std::io::stderr().flush().context("cannot ask")?;
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
-        if answer.trim() == expected { Ok(()) } else { Err(Failure::refused("not agreed to; nothing was changed").into()) }
+        if answer.trim() == expected {
+            Ok(())
+        } else {
+            Err(Failure::refused("not agreed to; nothing was changed").into())
+        }
     }
 }
 

@@ -58,7 +58,8 @@ pub fn counted(changes: &Changes) -> String {
         (Action::Delete, "to delete"),
         (Action::Forget, "to forget"),
     ];
-    let parts = words.iter().map(|(action, word)| (changes.count(*action), word)).filter(|(count, _)| *count > 0);
+    let parts =
+        words.iter().map(|(action, word)| (changes.count(*action), word)).filter(|(count, _)| *count > 0);
     parts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
 }
 
@@ -71,8 +72,11 @@ fn named(changes: &Changes) -> String {
     let mut resources: Vec<_> = changes.resources.iter().collect();
     resources.sort_by_key(|change| !matches!(change.action, Action::Replace | Action::Delete));
     for change in resources.iter().take(NAMED) {
-        let arguments =
-            if change.arguments.is_empty() { String::new() } else { format!("  {}", change.arguments.join(", ")) };
+        let arguments = if change.arguments.is_empty() {
+            String::new()
+        } else {
+            format!("  {}", change.arguments.join(", "))
+        };
         let _ = writeln!(text, "    {} {}{arguments}", change.action.sign(), change.address);
     }
     if resources.len() > NAMED {
@@ -107,9 +111,14 @@ pub fn summary(outcome: &Outcome) -> String {
 /// The same for the summary of a job on GitHub.
 pub fn markdown(outcome: &Outcome) -> String {
     let Some(record) = &outcome.record else {
-        return format!("### {}: nothing to do\n\nIt runs `{}`.\n", outcome.environment, short(&outcome.commit));
+        return format!(
+            "### {}: nothing to do\n\nIt runs `{}`.\n",
+            outcome.environment,
+            short(&outcome.commit)
+        );
     };
-    let mut text = format!("### {} runs `{}`\n\n| | |\n|---|---|\n", outcome.environment, short(&record.commit));
+    let mut text =
+        format!("### {} runs `{}`\n\n| | |\n|---|---|\n", outcome.environment, short(&record.commit));
     let mut row = |name: &str, value: &str| text.push_str(&format!("| {name} | {value} |\n"));
     row("address", &outcome.url);
     row("release", &format!("`{}`", record.id));

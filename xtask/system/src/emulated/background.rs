@@ -117,7 +117,9 @@ async fn hold(project: &Project, arguments: &BackgroundArguments) -> Result<Exit
     all.edge.stop().await;
     drop(all.router);
     // The stores take a while, and block.
-    tokio::task::spawn_blocking(move || drop((all.stores, all.servers))).await.context("cannot end the stores")?;
+    tokio::task::spawn_blocking(move || drop((all.stores, all.servers)))
+        .await
+        .context("cannot end the stores")?;
     match ended {
         None => Ok(ExitCode::SUCCESS),
         Some(name) => bail!("{name} ended by itself"),
@@ -127,7 +129,9 @@ async fn hold(project: &Project, arguments: &BackgroundArguments) -> Result<Exit
 async fn first_to_die(all: &mut All) -> String {
     loop {
         tokio::time::sleep(WATCH).await;
-        if let Some(server) = all.servers.iter_mut().find_map(|server| server.has_ended().then_some(server.name)) {
+        if let Some(server) =
+            all.servers.iter_mut().find_map(|server| server.has_ended().then_some(server.name))
+        {
             return server.to_owned();
         }
         if !all.stores.postgres.is_running() {
@@ -149,7 +153,8 @@ fn remember(folder: &Path, servers: &[Server], stores: Option<&Stores>) -> Resul
 
 /// Whole or not at all: others read it while this writes.
 fn write(file: &Path, value: &impl serde::Serialize) -> Result<()> {
-    let text = serde_json::to_vec_pretty(value).with_context(|| format!("cannot write {}", file.display()))?;
+    let text =
+        serde_json::to_vec_pretty(value).with_context(|| format!("cannot write {}", file.display()))?;
     let unfinished = file.with_extension("unfinished");
     fs::write(&unfinished, text)
         .and_then(|()| fs::rename(&unfinished, file))
@@ -170,7 +175,8 @@ fn rules(project: &Project) -> Result<Vec<Rule>> {
     let mut rules = Vec::new();
     for file in files.iter().filter(|file| file.starts_with("services/") && file.ends_with("/service.json")) {
         let text = fs::read(project.path(file)).with_context(|| format!("cannot read {file}"))?;
-        let description: Description = serde_json::from_slice(&text).with_context(|| format!("cannot use {file}"))?;
+        let description: Description =
+            serde_json::from_slice(&text).with_context(|| format!("cannot use {file}"))?;
         let Description { priority, paths, hosts } = description;
         let group = file.split('/').nth(1).unwrap_or_default().to_owned();
         rules.push(Rule { priority, paths, hosts, group });
@@ -213,8 +219,10 @@ async fn serve_edge(moto: &str, ministack: &str, router: SocketAddr) -> Result<R
         upstreams: vec![UpstreamRoute { pattern: "/api/*".to_owned(), address: router }],
         ..EdgeOptions::default()
     };
-    let edge = Edge::new(Arc::new(bucket), options, Clock::default()).context("cannot run the edge function")?;
-    let running = edge.serve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.context("cannot serve the site")?;
+    let edge =
+        Edge::new(Arc::new(bucket), options, Clock::default()).context("cannot run the edge function")?;
+    let running =
+        edge.serve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.context("cannot serve the site")?;
     let client = aws_sdk_cloudfront::Client::new(&client_config(ministack).await);
     tokio::spawn(cloudfront::follow(client, ministack.to_owned(), edge, store));
     Ok(running)
@@ -222,7 +230,8 @@ async fn serve_edge(moto: &str, ministack: &str, router: SocketAddr) -> Result<R
 
 async fn client_config(endpoint: &str) -> SdkConfig {
     let keys = aws_credential_types::Credentials::new("emulated", "emulated", None, None, "emulated");
-    let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(REGION)).endpoint_url(endpoint);
+    let loader =
+        aws_config::defaults(BehaviorVersion::latest()).region(Region::new(REGION)).endpoint_url(endpoint);
     loader.credentials_provider(keys).load().await
 }
 

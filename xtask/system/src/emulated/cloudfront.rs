@@ -49,7 +49,8 @@ async fn step(
         let wanted = tokio::task::spawn_blocking(move || entries(&endpoint, &arn)).await??;
         mirror(store, &wanted)?;
     }
-    let listed = client.list_invalidations().distribution_id(&id).send().await.context("cannot list invalidations")?;
+    let listed =
+        client.list_invalidations().distribution_id(&id).send().await.context("cannot list invalidations")?;
     let ids = listed.invalidation_list().map_or(&[][..], |list| list.items());
     for summary in ids.iter().rev().filter(|summary| !done.contains(summary.id())).collect::<Vec<_>>() {
         let got = client.get_invalidation().distribution_id(&id).id(summary.id()).send().await;
@@ -70,7 +71,9 @@ async fn find(client: &Client) -> Result<Option<(String, Option<String>)>> {
     let is_site = |aliases: Option<&aws_sdk_cloudfront::types::Aliases>| {
         aliases.is_some_and(|aliases| aliases.items().iter().any(|name| name == DOMAIN))
     };
-    let Some(found) = items.iter().find(|distribution| is_site(distribution.aliases())) else { return Ok(None) };
+    let Some(found) = items.iter().find(|distribution| is_site(distribution.aliases())) else {
+        return Ok(None);
+    };
     let stores = client.list_key_value_stores().send().await.context("cannot list the key value stores")?;
     let stores = stores.key_value_store_list().map_or(&[][..], |list| list.items());
     Ok(Some((found.id().to_owned(), stores.first().map(|store| store.arn().to_owned()))))
@@ -80,9 +83,11 @@ async fn find(client: &Client) -> Result<Option<(String, Option<String>)>> {
 fn entries(endpoint: &str, arn: &str) -> Result<Vec<(String, String)>> {
     let arn = arn.replace(':', "%3A").replace('/', "%2F");
     let scope = "AWS4-HMAC-SHA256 Credential=emulated/20260101/us-east-1/cloudfront-keyvaluestore/aws4_request, SignedHeaders=host, Signature=none";
-    let answer = ureq::get(format!("{endpoint}/key-value-stores/{arn}/keys")).header("authorization", scope).call();
+    let answer =
+        ureq::get(format!("{endpoint}/key-value-stores/{arn}/keys")).header("authorization", scope).call();
     let text = answer.context("cannot read the key value store")?.body_mut().read_to_string()?;
-    let document: Value = serde_json::from_str(&text).context("the key value store's entries are not JSON")?;
+    let document: Value =
+        serde_json::from_str(&text).context("the key value store's entries are not JSON")?;
     let items = document["Items"].as_array().map_or(&[][..], Vec::as_slice);
     let text = |item: &Value, name: &str| item[name].as_str().map(str::to_owned);
     Ok(items.iter().filter_map(|item| Some((text(item, "Key")?, text(item, "Value")?))).collect())

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use xtask::project::Project;
 use xtask::{emulators, tools};
 
-use super::tree;
 use crate::deploy::failure::Failure;
 use crate::deploy::lock::process_start;
 use crate::stores::Programs;
@@ -51,7 +50,10 @@ impl ProcessMark {
     /// Sends a signal, such as `TERM`, to the process and to no other that was given its id.
     pub fn signal(self, name: &str) {
         if self.is_alive() {
-            let _ = Command::new("kill").args([format!("-{name}"), self.id.to_string()]).stderr(Stdio::null()).status();
+            let _ = Command::new("kill")
+                .args([format!("-{name}"), self.id.to_string()])
+                .stderr(Stdio::null())
+                .status();
         }
     }
 }
@@ -86,7 +88,6 @@ pub async fn start(project: &Project, folder: &Path) -> Result<Environment> {
     // What an earlier one left: its emulators kept everything in memory, so nothing of it is of use.
     clear(folder)?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    tree::copy(project, folder)?;
     eprintln!("starting the emulated environment in {}", folder.display());
     let log = File::create(folder.join(LOG)).context("cannot write the log")?;
     let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);

@@ -41,7 +41,8 @@ impl ImageSource for Unpacked {
         let from = format!("{host}/{name}@{digest}");
         let (to, runtime) = (root.clone(), tokio::runtime::Handle::current());
         // It unpacks files one after another, which blocks.
-        let unpacking = tokio::task::spawn_blocking(move || runtime.block_on(image::unpack(&from, &to))).await;
+        let unpacking =
+            tokio::task::spawn_blocking(move || runtime.block_on(image::unpack(&from, &to))).await;
         let unpacked_config = unpacking
             .map_err(|error| error.to_string())?
             .map_err(|error| format!("{reference}: {error:#}"))?;

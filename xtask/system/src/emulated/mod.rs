@@ -66,6 +66,10 @@ pub async fn run(project: &Project, need: Need) -> Result<ExitCode> {
             return Err(failure.hint("`cargo xtask deploy --env emulated` makes one").into());
         }
     };
+    if need == Need::Start {
+        // The commit may be another than the one that the environment was started from.
+        tree::copy(project, &folder)?;
+    }
     let standing_in = folder.join(found::STANDING_IN_FILE);
     let mut again = Command::new(std::env::current_exe().context("cannot find this program")?);
     again.args(std::env::args_os().skip(1)).env(STANDING_IN, standing_in);

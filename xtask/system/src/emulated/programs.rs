@@ -131,7 +131,10 @@ fn start(name: &'static str, folder: &Path, command: impl Fn(u16) -> Command) ->
             command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
         command.env_clear();
         command.envs(own.into_iter().filter_map(|(name, value)| Some((name, value?))));
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", &home).env("TMPDIR", &home);
+        command
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", &home)
+            .env("TMPDIR", &home);
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let copy = file.try_clone().with_context(|| format!("cannot write {}", log.display()))?;
         command.current_dir(&home).stdin(Stdio::null()).stdout(file).stderr(copy);
@@ -147,7 +150,8 @@ fn start(name: &'static str, folder: &Path, command: impl Fn(u16) -> Command) ->
 
 /// Waits until it answers anything; no when it ended.
 fn answers(server: &mut Server) -> Result<bool> {
-    let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
+    let agent =
+        ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
     let deadline = Instant::now() + START_LIMIT;
     while Instant::now() < deadline {
         if server.has_ended() {
@@ -160,4 +164,3 @@ fn answers(server: &mut Server) -> Result<bool> {
     }
     bail!("{} did not answer within {} s", server.name, START_LIMIT.as_secs());
 }
-

@@ -31,7 +31,9 @@ fn split(from: &str) -> (String, Option<String>) {
 
 fn read(endpoint: &str, from: &str) -> Result<String, String> {
     let (arn, key) = split(from);
-    let scope = format!("AWS4-HMAC-SHA256 Credential=emulated/20260101/{REGION}/secretsmanager/aws4_request, SignedHeaders=host, Signature=none");
+    let scope = format!(
+        "AWS4-HMAC-SHA256 Credential=emulated/20260101/{REGION}/secretsmanager/aws4_request, SignedHeaders=host, Signature=none"
+    );
     let answer = ureq::post(endpoint)
         .header("x-amz-target", "secretsmanager.GetSecretValue")
         .header("content-type", "application/x-amz-json-1.1")

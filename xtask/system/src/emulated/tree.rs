@@ -21,11 +21,18 @@ pub fn var_file(folder: &Path) -> PathBuf {
     folder.join("emulated.tfvars")
 }
 
-/// Copies what git tracks of the sources, and writes the variables.
+/// Copies what git tracks of the sources, and writes the variables. What Terraform keeps beside them stays.
 ///
 /// # Errors
 /// When a file cannot be copied.
 pub fn copy(project: &Project, folder: &Path) -> Result<()> {
+    for old in ["tree/infra/modules", "tree/services", "tree/src"] {
+        // A file that is gone from the sources must not be applied again.
+        let old = folder.join(old);
+        if old.exists() {
+            fs::remove_dir_all(&old).with_context(|| format!("cannot clear {}", old.display()))?;
+        }
+    }
     for file in project.files()?.iter().filter(|file| is_source(file)) {
         let to = folder.join("tree").join(file);
         fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
