@@ -54,6 +54,15 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
     checkov(project)
 }
 
+/// Whether Terraform's provider for AWS is to be had; what is missing, when it is not.
+///
+/// # Errors
+/// When Terraform refuses for another reason.
+pub fn need_provider(project: &Project) -> Result<Option<Missing>> {
+    let files = project.files()?;
+    Terraform::new(project, copy(project, &files)?.join("infra/modules/services"))?.init()
+}
+
 /// The folders of the modules, environments last: they are made of the others.
 fn modules(files: &[String]) -> Vec<String> {
     let folders = files.iter().filter_map(|file| file.strip_suffix(MODULE));

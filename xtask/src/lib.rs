@@ -10,6 +10,7 @@
 
 pub mod bench;
 pub mod browser;
+pub mod cluster;
 pub mod demo;
 pub mod edited;
 pub mod emulators;

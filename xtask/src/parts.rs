@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::project::Project;
 use crate::tools::{self, Missing};
 use crate::{browser, demo, emulators, frontend, images, infra, services, tidy, workflows};
+use crate::{browser, cluster, demo, emulators, frontend, infra, services, tidy};
 
 /// What a part is run with.
 pub struct Run {
@@ -49,6 +50,9 @@ pub const PARTS: &[Part] = &[
         name: "images",
         about: "the images of the services in a real registry, pulled and run",
         run: images,
+        name: "cluster",
+        about: "the local stand-in for ECS, asked by Terraform's own provider",
+        run: cluster,
     },
     Part { name: "demo", about: "`cargo xtask demo`, to its end", run: demo },
     Part { name: "browser", about: "the published application in a headless Chromium", run: browser },
@@ -126,6 +130,11 @@ fn services(run: &Run) -> Result<Option<Missing>> {
 
 fn images(run: &Run) -> Result<Option<Missing>> {
     images::test(&run.project)
+fn cluster(run: &Run) -> Result<Option<Missing>> {
+    if let Err(missing) = tools::need_terraform() {
+        return Ok(Some(missing));
+    }
+    cluster::test(&run.project)
 }
 
 fn demo(run: &Run) -> Result<Option<Missing>> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ impl Engine {
         let folder = &options.folder;
         fs::create_dir_all(folder.join("logs"))
             .with_context(|| format!("cannot make `{}`", folder.display()))?;
-        let file = state_file(folder.clone());
+        let file = state_file(folder);
         let mut state = match fs::read(&file) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .with_context(|| format!("`{}` is not the state of a cluster", file.display()))?,
@@ -345,7 +345,7 @@ impl Engine {
         if *saved == bytes {
             return;
         }
-        let file = state_file(self.options.folder.clone());
+        let file = state_file(&self.options.folder);
         let half = file.with_extension("json.new");
         // The folder may be taken away while it runs, at the end of a test: then there is nothing to keep.
         if fs::write(&half, &bytes).and_then(|()| fs::rename(&half, &file)).is_ok() {
@@ -354,7 +354,7 @@ impl Engine {
     }
 }
 
-fn state_file(folder: PathBuf) -> PathBuf {
+fn state_file(folder: &Path) -> PathBuf {
     folder.join("state.json")
 }
 

@@ -116,7 +116,11 @@ async fn end(child: &mut Child, process: Option<ProcessId>, limit: Duration) -> 
         }
         let _ = child.kill().await;
     }
-    child.wait().await.ok().map(process::exit_code)
+    let status = child.wait().await.ok();
+    if let Some(process) = process {
+        process::kill_left_behind(process);
+    }
+    status.map(process::exit_code)
 }
 
 /// What the task definition, its secrets and the cluster's rule give the program.

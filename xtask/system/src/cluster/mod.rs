@@ -27,7 +27,7 @@ mod tags;
 mod task_definitions;
 mod tasks;
 
-pub use image::{ImageSource, UnpackedImage};
+pub use image::{ImageSource, RegistryImages, UnpackedImage};
 pub use load_balancer::{LoadBalancer, RoutedGroups};
-pub use serve::{Options, Running, Timing, serve};
+pub use serve::{EnvironmentRule, Options, Running, SecretSource, Timing, serve};
 pub use state::Fault;

@@ -99,6 +99,13 @@ pub(super) fn kill(process: ProcessId) {
     }
 }
 
+/// Ends what a process that has just ended left behind in its group, as the end of a container does.
+pub(super) fn kill_left_behind(process: ProcessId) {
+    if let Some(group) = Pid::from_raw(process.pid) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
 fn still_there(process: ProcessId) -> Option<Pid> {
     if identify(process.pid) == Some(process) { Pid::from_raw(process.pid) } else { None }
 }

@@ -109,13 +109,13 @@ pub(super) fn describe(engine: &Engine, request: &Value) -> Answer {
     let with_tags = texts(request, "include").contains(&"TAGS");
     let (mut services, mut failures) = (Vec::new(), Vec::new());
     for name in texts(request, "services") {
-        match state.services.iter().find(|service| service.is_called(&cluster, name)) {
-            Some(service) => services.push(describe::service(engine, &state, service, with_tags)),
-            None => {
-                let name = name.rsplit('/').next().unwrap_or(name);
-                let arn = engine.arn("service", &format!("{cluster}/{name}"));
-                failures.push(json!({ "arn": arn, "reason": "MISSING" }));
-            }
+        let found = state.services.iter().find(|service| service.is_called(&cluster, name));
+        if let Some(service) = found {
+            services.push(describe::service(engine, &state, service, with_tags));
+        } else {
+            let name = name.rsplit('/').next().unwrap_or(name);
+            let arn = engine.arn("service", &format!("{cluster}/{name}"));
+            failures.push(json!({ "arn": arn, "reason": "MISSING" }));
         }
     }
     Ok(json!({ "services": services, "failures": failures }))

@@ -306,12 +306,16 @@ impl Judge {
         let state = |task: &Task| task.target.as_ref().map(|target| target.state);
         let unhealthy = tasks_of(snapshot, ours).filter(|task| state(task) == Some(TargetState::Unhealthy));
         let unhealthy: Vec<&Task> = unhealthy.filter(is_old).collect();
-        let stopped = self.causes().filter(|(_, cause)| cause.kind == FailureKind::Unhealthy).count();
+        let stopped: Vec<_> =
+            self.causes().filter(|(_, cause)| cause.kind == FailureKind::Unhealthy).collect();
         let any_healthy = tasks_of(snapshot, ours).any(|task| state(task) == Some(TargetState::Healthy));
-        let task = unhealthy.first()?;
-        if any_healthy && unhealthy.len() + stopped <= ACCIDENTS {
+        if any_healthy && unhealthy.len() + stopped.len() <= ACCIDENTS {
             return None;
         }
+        let Some(task) = unhealthy.first() else {
+            // ECS was quicker, after the same grace period.
+            return stopped.into_iter().next().map(|(task, cause)| failure_of(&task.id, cause));
+        };
         Some(Failure {
             kind: FailureKind::Unhealthy,
             what: "the load balancer finds the new tasks unhealthy".to_owned(),

@@ -196,6 +196,17 @@ fn one_unhealthy_task_beside_a_healthy_one_may_be_replaced() {
 }
 
 #[test]
+fn a_task_that_ecs_found_unhealthy_had_its_grace_period() {
+    let elb = "Task failed ELB health checks in (target-group x)";
+    let mut snapshot = begun();
+    snapshot.tasks = vec![stopped("a", "ServiceSchedulerInitiated", elb), task("b", "PENDING")];
+    let failure = failure(judge().judge(&snapshot, at(70)));
+    assert_eq!((failure.kind, failure.reason.as_str()), (FailureKind::Unhealthy, elb));
+    snapshot.tasks[1] = running("b", TargetState::Healthy);
+    in_progress(judge().judge(&snapshot, at(70)));
+}
+
+#[test]
 fn a_lack_of_room_has_a_limit_and_ends_when_a_task_is_placed() {
     let short = "was unable to place a task. Reason: Capacity is unavailable at this time.";
     let mut judge = judge();

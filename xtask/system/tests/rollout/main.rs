@@ -1,6 +1,7 @@
 //! Rollouts against the local cluster, which really runs the tasks: each failure is told with its reason, and ends with the
 //! earlier version running.
 
+mod images;
 mod stage;
 #[cfg(feature = "terraform")]
 mod terraform;
@@ -224,4 +225,29 @@ async fn a_cluster_that_ended_starts_its_services_again() {
     assert_eq!(status.task_definition_arn, one.task_definition_arn);
     assert!(status.tasks.iter().all(|task| before.iter().all(|other| other.task_id != task.task_id)));
     stage.cluster.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_task_started_ends_with_it() {
+    let (stage, _) = Stage::with_version_one().await;
+    let two = stage.register(&Version { behavior: "starts another", ..Version::healthy("two") }).await;
+    stage.update(&two).await;
+    let (outcome, _) = stage.watch(&two, &options()).await;
+    assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+    let Stage { cluster, folder, .. } = stage;
+    let logs = std::fs::read_dir(folder.path().join("logs")).expect("there are logs");
+    let logs = logs.map(|log| std::fs::read_to_string(log.expect("a log").path()).expect("it is text"));
+    let logs: String = logs.collect();
+    let started = logs.lines().filter_map(|line| line.strip_prefix("started process "));
+    let started: Vec<&str> = started.collect();
+    let runs = |pid: &&str| {
+        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.starts_with("sleep")
+    };
+    assert_eq!(started.iter().filter(|pid| runs(pid)).count(), 2, "{logs}");
+    cluster.stop().await;
+    // The kernel may take a moment to bury them.
+    while started.iter().any(|pid| runs(&pid)) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

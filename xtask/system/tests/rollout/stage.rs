@@ -82,13 +82,18 @@ impl Stage {
     }
 
     pub async fn empty() -> Self {
+        Self::with_images(Arc::new(OneImage)).await
+    }
+
+    pub async fn with_images(images: Arc<dyn ImageSource>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let rule =
             Rule { priority: 1, paths: vec!["/*".to_owned()], hosts: Vec::new(), group: SERVICE.to_owned() };
         let check = HealthCheck { interval: Duration::from_millis(20), ..HealthCheck::default() };
         let router_options = router::Options { check, ..router::Options::default() };
         let router = Arc::new(Router::start_with(vec![rule], router_options).await.expect("a router"));
-        let cluster = cluster::serve(cluster_options(&folder, &router)).await.expect("a cluster");
+        let options = cluster::Options { images, ..cluster_options(&folder, &router) };
+        let cluster = cluster::serve(options).await.expect("a cluster");
         let config = config(&cluster.url()).await;
         let ecs = aws_sdk_ecs::Client::new(&config);
         Self { aws: Aws::new(&config), ecs, cluster, router, folder }
@@ -120,7 +125,7 @@ impl Stage {
         Expected { service: SERVICE.to_owned(), task_definition_arn: arn.expect("it has an ARN").to_owned() }
     }
 
-    async fn create_service(&self, expected: &Expected) {
+    pub async fn create_service(&self, expected: &Expected) {
         let target = ecs::LoadBalancer::builder()
             .target_group_arn(GROUP)
             .container_name(SERVICE)

@@ -4,9 +4,10 @@
 #![expect(clippy::print_stdout, reason = "its log is what it is for")]
 
 use std::env;
+use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::thread;
 
 fn main() -> ExitCode {
@@ -16,6 +17,10 @@ fn main() -> ExitCode {
     if behavior == "crash" {
         println!("cannot find the answer to everything");
         return ExitCode::from(42);
+    }
+    if behavior == "starts another" {
+        let other = Command::new("sleep").arg("600").spawn().expect("there is a sleep");
+        println!("started process {}", other.id());
     }
     let listener = TcpListener::bind(variable("LISTEN_ADDRESS")).expect("the address is free");
     for stream in listener.incoming().flatten() {
@@ -33,7 +38,11 @@ fn converse(stream: &TcpStream, version: &str, behavior: &str) {
         rest_of_head.for_each(drop);
         let is_check = first.contains(" /healthz ");
         let status = if is_check && behavior == "unhealthy" { "500 Internal Server Error" } else { "200 OK" };
-        let body = if is_check { env::var("PASSWORD").unwrap_or_default() } else { version.to_owned() };
+        let body = if first.contains(" /motd ") {
+            fs::read_to_string("/motd").unwrap_or_else(|error| error.to_string())
+        } else {
+            version.to_owned()
+        };
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         let mut stream = stream;
         if stream.write_all(answer.as_bytes()).is_err() {
