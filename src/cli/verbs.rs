@@ -299,7 +299,9 @@ mod tests {
     fn an_upstream_is_a_pattern_and_an_address() {
         let parsed = upstream("/api/*=127.0.0.1:8080").expect("it is one");
         assert_eq!((parsed.pattern.as_str(), parsed.address.port()), ("/api/*", 8080));
-        for bad in ["/api/*", "api=127.0.0.1:1", "/api/*=localhost:1", "/api/*=http://127.0.0.1:1", "=127.0.0.1:1"] {
+        for bad in
+            ["/api/*", "api=127.0.0.1:1", "/api/*=localhost:1", "/api/*=http://127.0.0.1:1", "=127.0.0.1:1"]
+        {
             assert!(upstream(bad).is_err(), "{bad}");
         }
     }

@@ -52,8 +52,9 @@ pub async fn run(args: &PreviewArgs) -> Result<ExitCode, Error> {
     };
     let mut options = TargetOptions::new(BUCKET, DISTRIBUTION_ID);
     options.site_port = args.port;
-    let route = |upstream: &UpstreamArg| {
-        UpstreamRoute { pattern: upstream.pattern.clone(), address: upstream.address }
+    let route = |upstream: &UpstreamArg| UpstreamRoute {
+        pattern: upstream.pattern.clone(),
+        address: upstream.address,
     };
     options.edge = EdgeOptions {
         upstreams: args.upstream.iter().map(route).collect(),

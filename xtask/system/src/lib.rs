@@ -7,5 +7,6 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
 
+pub mod dev;
 pub mod router;
 pub mod stores;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use system::dev;
 use xtask::project::Project;
 
 #[derive(Debug, Parser)]
@@ -19,7 +20,9 @@ struct Arguments {
 
 /// One variant a task, with the arguments type of its module.
 #[derive(Debug, Subcommand)]
-enum Task {}
+enum Task {
+    Dev(dev::DevArgs),
+}
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
 
 #[expect(clippy::needless_pass_by_value, reason = "a task takes its arguments")]
 fn run(task: Task) -> Result<ExitCode> {
-    let _project = Project::find()?;
-    match task {}
+    let project = Project::find()?;
+    match task {
+        Task::Dev(args) => dev::run(&project, &args),
+    }
 }
