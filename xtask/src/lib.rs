@@ -11,6 +11,7 @@
 pub mod bench;
 pub mod browser;
 pub mod demo;
+pub mod dev;
 pub mod edited;
 pub mod emulators;
 pub mod frontend;

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, demo, emulators, frontend, infra, services, tidy};
+use crate::{browser, demo, dev, emulators, frontend, infra, services, tidy};
 
 /// What a part is run with.
 pub struct Run {
@@ -43,6 +43,11 @@ pub const PARTS: &[Part] = &[
         name: "services",
         about: "the container services against real PostgreSQL and real Redis",
         run: services,
+    },
+    Part {
+        name: "dev",
+        about: "the whole application on this machine, hurt and replaced while it runs",
+        run: dev,
     },
     Part { name: "demo", about: "`cargo xtask demo`, to its end", run: demo },
     Part { name: "browser", about: "the published application in a headless Chromium", run: browser },
@@ -108,6 +113,10 @@ fn emulators(run: &Run) -> Result<Option<Missing>> {
 
 fn services(run: &Run) -> Result<Option<Missing>> {
     services::test(&run.project)
+}
+
+fn dev(run: &Run) -> Result<Option<Missing>> {
+    dev::test(&run.project)
 }
 
 fn demo(run: &Run) -> Result<Option<Missing>> {

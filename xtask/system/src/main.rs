@@ -43,7 +43,6 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a task takes its arguments")]
 fn run(task: Task) -> Result<ExitCode> {
     let project = Project::find()?;
     match task {
