@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
-use futures::future::{join_all, try_join_all};
+use futures::future::join_all;
 use service_testkit::free_port;
 use tokio::task::spawn_blocking;
 use xtask::project::Project;
@@ -85,68 +85,29 @@ impl Application {
             forget(&folder.join("secrets"))?;
         }
         let stores = KeptStores::start(&data, &record, &logs.of("stores")?).await?;
-        let secrets = secrets(&services, &folder.join("secrets"))?;
-
-        let router = Arc::new(start_router(&services, &logs.of("router")?).await?);
-        let port = if options.port == 0 { free_port() } else { options.port };
-        let surroundings = Arc::new(Surroundings {
-            site_origin: format!("http://127.0.0.1:{port}"),
-            commit: commit.clone(),
-            stores: stores.variables.clone(),
-            secrets: secrets.clone(),
-        });
-        let mut all_logs = Vec::new();
-        let mut starting = Vec::new();
-        for service in &services {
-            let log = logs.of(&service.name)?;
-            let Some(program) = programs.get(&service.name).filter(|_| service.is_rust) else {
-                log.say("is not run here: its folder has no Cargo.toml; the router answers 503 for it");
-                continue;
-            };
-            all_logs.push(Arc::clone(&log));
-            let setup = service::Setup {
-                service: service.clone(),
-                surroundings: Arc::clone(&surroundings),
-                router: Arc::clone(&router),
-                record: Arc::clone(&record),
-                log,
-            };
-            let (name, program) = (service.name.clone(), program.clone());
-            starting.push(async move { anyhow::Ok((name, Kept::start(setup, program).await?)) });
+        let beginning =
+            Beginning { project, folder: &folder, port: options.port, services: &services, commit: &commit };
+        match beginning.start(&programs, &stores, &record, &logs).await {
+            Ok(Front { site, kept, router, secrets, logs }) => Ok(Self {
+                project: project.clone(),
+                folder,
+                services,
+                commit,
+                secrets,
+                site,
+                kept,
+                fingerprints: fingerprints(&programs),
+                router,
+                stores,
+                record,
+                logs,
+                _lock: lock,
+            }),
+            Err(error) => {
+                stores.end().await;
+                Err(error)
+            }
         }
-        step("starting the services");
-        let kept: BTreeMap<_, _> = try_join_all(starting).await?.into_iter().collect();
-        let fingerprints = fingerprints(&programs);
-
-        step("publishing the site to an edge on this machine");
-        let log = logs.of("site")?;
-        let setup = site::Setup {
-            program: programs.get(SITEPUSH).context("it was built")?,
-            folder: &site_folder(&folder),
-            port,
-            router: router.address(),
-            log: &log,
-            record: &record,
-        };
-        let site = Site::start(project, &setup).await?;
-        all_logs.push(log);
-        let project = project.clone();
-        let logs = all_logs;
-        Ok(Self {
-            project,
-            folder,
-            services,
-            commit,
-            secrets,
-            site,
-            kept,
-            fingerprints,
-            router,
-            stores,
-            record,
-            logs,
-            _lock: lock,
-        })
     }
 
     /// Where it is: `http://127.0.0.1:4173`, with no slash at the end.
@@ -241,6 +202,100 @@ impl Application {
         }
         self.stores.end().await;
     }
+}
+
+/// What stands before the stores.
+struct Front {
+    site: Site,
+    kept: BTreeMap<String, Kept>,
+    router: Arc<Router>,
+    secrets: BTreeMap<String, String>,
+    logs: Vec<Arc<Log>>,
+}
+
+/// What [`Front`] is made of.
+struct Beginning<'a> {
+    project: &'a Project,
+    folder: &'a Path,
+    port: u16,
+    services: &'a [Service],
+    commit: &'a str,
+}
+
+impl Beginning<'_> {
+    /// Starts the router, the services, and the edge; what was started is ended when something does not start.
+    async fn start(
+        &self,
+        programs: &Programs,
+        stores: &KeptStores,
+        record: &Arc<Record>,
+        logs: &Logs,
+    ) -> Result<Front> {
+        let secrets = secrets(self.services, &self.folder.join("secrets"))?;
+        let router = Arc::new(start_router(self.services, &logs.of("router")?).await?);
+        let port = if self.port == 0 { free_port() } else { self.port };
+        let surroundings = Arc::new(Surroundings {
+            site_origin: format!("http://127.0.0.1:{port}"),
+            commit: self.commit.to_owned(),
+            stores: stores.variables.clone(),
+            secrets: secrets.clone(),
+        });
+        step("starting the services");
+        let mut all_logs = Vec::new();
+        let mut starting = Vec::new();
+        for service in self.services {
+            let log = logs.of(&service.name)?;
+            let Some(program) = programs.get(&service.name).filter(|_| service.is_rust) else {
+                log.say("is not run here: its folder has no Cargo.toml; the router answers 503 for it");
+                continue;
+            };
+            all_logs.push(Arc::clone(&log));
+            let setup = service::Setup {
+                service: service.clone(),
+                surroundings: Arc::clone(&surroundings),
+                router: Arc::clone(&router),
+                record: Arc::clone(record),
+                log,
+            };
+            let (name, program) = (service.name.clone(), program.clone());
+            starting.push(async move { (name, Kept::start(setup, program).await) });
+        }
+        let (kept, failed) = parted(join_all(starting).await);
+        if let Some(error) = failed {
+            join_all(kept.into_values().map(Kept::end)).await;
+            return Err(error);
+        }
+        step("publishing the site to an edge on this machine");
+        let log = logs.of("site")?;
+        let setup = site::Setup {
+            program: programs.get(SITEPUSH).context("it was built")?,
+            folder: &site_folder(self.folder),
+            port,
+            router: router.address(),
+            log: &log,
+            record,
+        };
+        all_logs.push(Arc::clone(&log));
+        match Site::start(self.project, &setup).await {
+            Ok(site) => Ok(Front { site, kept, router, secrets, logs: all_logs }),
+            Err(error) => {
+                join_all(kept.into_values().map(Kept::end)).await;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Those that started, and why the first of the others did not.
+fn parted(started: Vec<(String, Result<Kept>)>) -> (BTreeMap<String, Kept>, Option<anyhow::Error>) {
+    let (mut kept, mut failed) = (BTreeMap::new(), None);
+    for (name, outcome) in started {
+        match outcome {
+            Ok(service) => drop(kept.insert(name, service)),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    (kept, failed)
 }
 
 /// Says what is being done, to whoever waits for it.

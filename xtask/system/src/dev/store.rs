@@ -22,6 +22,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct KeptStores {
     stores: Arc<Mutex<Option<Stores>>>,
     watcher: JoinHandle<()>,
+    record: Arc<Record>,
     pub variables: BTreeMap<Store, Variables>,
 }
 
@@ -41,7 +42,7 @@ impl KeptStores {
         note(&stores, record);
         let stores = Arc::new(Mutex::new(Some(stores)));
         let watcher = tokio::spawn(watch(Arc::clone(&stores), Arc::clone(record), Arc::clone(log)));
-        Ok(Self { stores, watcher, variables })
+        Ok(Self { stores, watcher, record: Arc::clone(record), variables })
     }
 
     /// Ends both.
@@ -49,8 +50,16 @@ impl KeptStores {
         self.watcher.abort();
         let stores = Arc::clone(&self.stores);
         // Dropping them waits for their ends.
-        let taken = move || drop(stores.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let _ = spawn_blocking(taken).await;
+        let take = move || {
+            let taken = stores.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+            let processes = [taken.postgres.process_id(), taken.redis.process_id()];
+            drop(taken);
+            Some(processes)
+        };
+        let ended = spawn_blocking(take).await.ok().flatten();
+        for process in ended.into_iter().flatten().flatten() {
+            self.record.remove(process);
+        }
     }
 }
 
