@@ -17,6 +17,10 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
     if let Err(missing) = services::need_stores() {
         return Ok(Some(missing));
     }
+    let chromium = match tools::need_chromium() {
+        Ok(chromium) => chromium,
+        Err(missing) => return Ok(Some(missing)),
+    };
     // Each test builds what it runs, several at a time: here once, so that they find it built.
     frontend::install_if_needed(project)?;
     tools::run(project.command("cargo").args(["build", "--workspace", "--bins"]))?;
@@ -26,6 +30,6 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
         Some(_) => tests.args(["nextest", "run"]).args(select),
         None => tests.arg("test").args(select),
     };
-    tools::run(&mut tests)?;
+    tools::run(tests.env("CHROMIUM", chromium))?;
     Ok(None)
 }

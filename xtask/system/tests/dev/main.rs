@@ -3,5 +3,6 @@
 
 mod ending;
 mod failing;
+mod looking;
 mod replacing;
 mod support;
