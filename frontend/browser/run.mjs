@@ -16,9 +16,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
-import { chromium } from 'playwright-core';
-
-import { findChromium } from './chromium.mjs';
+import { launch } from './chromium.mjs';
 import { check, is, report } from './check.mjs';
 import { openPage } from './page.mjs';
 
@@ -33,18 +31,7 @@ const site = values.site.replace(/\/$/, '');
 const screenshots = values.screenshots;
 mkdirSync(screenshots, { recursive: true });
 
-const browser = await chromium.launch({
-  executablePath: findChromium(),
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const browser = await launch();
 try {
   await frontPage();
   await aboutPage();

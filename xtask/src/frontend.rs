@@ -45,6 +45,14 @@ pub fn build(project: &Project, commit: &str) -> Result<()> {
     tools::run(command.env("SITE_COMMIT", commit))
 }
 
+/// Builds into `folder`, for a site that has the services under its own `/api/`.
+pub fn build_with_services(project: &Project, commit: &str, folder: &Path) -> Result<()> {
+    let mut command = project.command("npm");
+    command.args(["--prefix", "frontend", "run", "--silent", "build", "--", "--logLevel", "warn"]);
+    command.args(["--emptyOutDir", "--outDir"]).arg(folder);
+    tools::run(command.env("SITE_COMMIT", commit).env("SITE_SERVICES", "1"))
+}
+
 /// Builds twice and requires the same names and bytes: a push of an unchanged site has to find nothing to do.
 pub fn build_is_repeatable(project: &Project) -> Result<()> {
     build(project, "dev")?;

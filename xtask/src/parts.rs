@@ -8,6 +8,7 @@ use crate::project::Project;
 use crate::tools::{self, Missing};
 use crate::{browser, demo, emulators, frontend, images, infra, services, tidy, workflows};
 use crate::{browser, cluster, demo, emulators, frontend, infra, services, tidy};
+use crate::{browser, demo, dev, emulators, frontend, infra, services, tidy};
 
 /// What a part is run with.
 pub struct Run {
@@ -53,6 +54,9 @@ pub const PARTS: &[Part] = &[
         name: "cluster",
         about: "the local stand-in for ECS, asked by Terraform's own provider",
         run: cluster,
+        name: "dev",
+        about: "the whole application on this machine, hurt and replaced while it runs",
+        run: dev,
     },
     Part { name: "demo", about: "`cargo xtask demo`, to its end", run: demo },
     Part { name: "browser", about: "the published application in a headless Chromium", run: browser },
@@ -135,6 +139,8 @@ fn cluster(run: &Run) -> Result<Option<Missing>> {
         return Ok(Some(missing));
     }
     cluster::test(&run.project)
+fn dev(run: &Run) -> Result<Option<Missing>> {
+    dev::test(&run.project)
 }
 
 fn demo(run: &Run) -> Result<Option<Missing>> {

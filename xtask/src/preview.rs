@@ -46,7 +46,7 @@ impl Address {
     ///
     /// # Errors
     /// When it is not JSON or lacks a member.
-    fn parse(line: &str) -> Result<Self> {
+    pub fn parse(line: &str) -> Result<Self> {
         let document: Value = serde_json::from_str(line)
             .with_context(|| format!("the preview's first line is not JSON: {line:?}"))?;
         let member = |name: &str| {

@@ -1,5 +1,7 @@
 //! The tests of the container services against real PostgreSQL and real Redis, which the tests start by themselves.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::project::Project;
@@ -14,9 +16,9 @@ const REDIS: &str = "SITEPUSH_REDIS";
 /// # Errors
 /// When a test fails.
 pub fn test(project: &Project) -> Result<Option<Missing>> {
-    let (postgres, redis) = match (tools::need_postgres(), tools::need_redis()) {
-        (Ok(postgres), Ok(redis)) => (postgres, redis),
-        (Err(missing), _) | (_, Err(missing)) => return Ok(Some(missing)),
+    let (postgres, redis) = match need_stores() {
+        Ok(stores) => stores,
+        Err(missing) => return Ok(Some(missing)),
     };
     let mut tests = project.command("cargo");
     // The whole workspace, so that nothing is built again with fewer features; both services call their tests so.
@@ -27,4 +29,12 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
     };
     tools::run(tests.env(POSTGRES, postgres).env(REDIS, redis))?;
     Ok(None)
+}
+
+/// The folder of PostgreSQL's programs, and the program of Redis.
+///
+/// # Errors
+/// When one is missing, with the way to get it.
+pub fn need_stores() -> Result<(PathBuf, PathBuf), Missing> {
+    Ok((tools::need_postgres()?, tools::need_redis()?))
 }

@@ -12,5 +12,6 @@ pub mod deploy;
 pub mod emulated;
 pub mod image;
 pub mod rollout;
+pub mod dev;
 pub mod router;
 pub mod stores;

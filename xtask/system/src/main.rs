@@ -12,6 +12,7 @@ use system::deploy::{
     self, DeployArguments, DestroyArguments, PlanArguments, RollbackArguments, StatusArguments,
 };
 use system::{emulated, image};
+use system::dev;
 use xtask::project::Project;
 
 #[derive(Debug, Parser)]
@@ -39,6 +40,7 @@ enum Task {
     /// Holds the emulated environment
     #[command(hide = true)]
     EmulatedEnvironment(emulated::BackgroundArguments),
+    Dev(dev::DevArgs),
 }
 
 fn main() -> ExitCode {
@@ -70,5 +72,6 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Status(arguments) => deploy::run(&project, &deploy::Task::Status(arguments)),
         Task::Destroy(arguments) => deploy::run(&project, &deploy::Task::Destroy(arguments)),
         Task::EmulatedEnvironment(arguments) => emulated::run_background(&project, &arguments),
+        Task::Dev(args) => dev::run(&project, &args),
     }
 }

@@ -14,6 +14,7 @@ pub use service_testkit::{Postgres, Redis, StoreError};
 use xtask::tools::{self, Missing};
 
 pub use folders::reachable;
+pub use passwords::keep as keep_password;
 
 /// Both stores at work. They end when this is dropped: Redis after it has written what it holds, PostgreSQL by its fast
 /// shutdown. In a process group of their own, a Ctrl-C at the terminal does not reach them.

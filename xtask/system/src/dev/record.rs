@@ -1,0 +1,194 @@
+//! Which processes a run has started, in a file, so that the next run can end what a killed one left behind.
+//!
+//! A process is known by its id and the moment of its start: an id alone may belong to somebody else by then.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::{Deserialize, Serialize};
+
+/// How long a process that was left behind may take to end once asked.
+const LIMIT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(50);
+
+/// A process that leads a group of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    pub name: String,
+    pub process: u32,
+    /// In clock ticks since the machine started, as Linux tells it.
+    started: u64,
+}
+
+/// The processes of a run.
+#[derive(Debug)]
+pub struct Record {
+    file: PathBuf,
+    processes: Mutex<Vec<Recorded>>,
+}
+
+impl Record {
+    /// Opens the record in `file`, and ends the processes that are still in it. Only for who holds the lock.
+    ///
+    /// Gives back what had to be ended.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or written.
+    pub fn open(file: PathBuf) -> Result<(Self, Vec<Recorded>)> {
+        let text = match fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => "[]".to_owned(),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+        };
+        // A run that was killed while it wrote leaves half a file, and nothing that could be done about it.
+        let recorded: Vec<Recorded> = serde_json::from_str(&text).unwrap_or_default();
+        let left: Vec<_> = recorded.into_iter().filter(Recorded::is_alive).collect();
+        end(&left);
+        let record = Self { file, processes: Mutex::default() };
+        record.write(&[])?;
+        Ok((record, left))
+    }
+
+    /// Adds a process that has just been started.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add(&self, name: &str, process: u32) -> Result<()> {
+        let Some(started) = started(process) else { return Ok(()) };
+        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        processes.push(Recorded { name: name.to_owned(), process, started });
+        self.write(&processes)
+    }
+
+    /// Takes out a process that has ended.
+    pub fn remove(&self, process: u32) {
+        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        processes.retain(|recorded| recorded.process != process);
+        // One that stays in the file is found dead by whoever reads it.
+        let _ = self.write(&processes);
+    }
+
+    /// What runs.
+    pub fn processes(&self) -> Vec<Recorded> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Kills all of them, without asking.
+    pub fn kill(&self) {
+        for recorded in self.processes().iter().filter(|recorded| recorded.is_alive()) {
+            // Its children see PostgreSQL end only when it tells them: SIGQUIT is its way to end at once.
+            let signal = if recorded.name == POSTGRES { Signal::QUIT } else { Signal::KILL };
+            recorded.signal(signal);
+        }
+    }
+
+    fn write(&self, processes: &[Recorded]) -> Result<()> {
+        let text = serde_json::to_string(processes)?;
+        fs::write(&self.file, text).with_context(|| format!("cannot write {}", self.file.display()))
+    }
+}
+
+/// The name under which PostgreSQL is recorded, which ends by signals of its own.
+pub const POSTGRES: &str = "postgres";
+
+impl Recorded {
+    fn is_alive(&self) -> bool {
+        started(self.process) == Some(self.started)
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = i32::try_from(self.process).ok().and_then(Pid::from_raw) {
+            // It may have ended in between.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+/// Asks, waits, kills.
+fn end(left: &[Recorded]) {
+    for recorded in left {
+        let signal = if recorded.name == POSTGRES { Signal::INT } else { Signal::TERM };
+        recorded.signal(signal);
+    }
+    let deadline = Instant::now() + LIMIT;
+    while left.iter().any(Recorded::is_alive) && Instant::now() < deadline {
+        thread::sleep(POLL);
+    }
+    for recorded in left.iter().filter(|recorded| recorded.is_alive()) {
+        recorded.signal(Signal::KILL);
+    }
+}
+
+/// When a process was started; none when there is no such process, or it has ended and nobody asked how.
+fn started(process: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    parse_started(&text)
+}
+
+/// The 22nd field of `/proc/PID/stat`; the second is a name that may hold anything. Source: proc_pid_stat(5).
+fn parse_started(stat: &str) -> Option<u64> {
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    let state = fields.next()?;
+    (state != "Z").then(|| fields.nth(18)?.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Child, Command};
+
+    use super::*;
+
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("600").process_group(0).spawn().unwrap()
+    }
+
+    #[test]
+    fn the_start_is_read_past_a_name_with_brackets() {
+        let rest = "1 1 1 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 1 0 987654 1000 10";
+        assert_eq!(parse_started(&format!("7 (a) b) S {rest}")), Some(987_654));
+        assert_eq!(parse_started(&format!("7 (gone) Z {rest}")), None);
+        assert_eq!(parse_started(""), None);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_ended_and_nobody_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("processes.json");
+        let (record, left) = Record::open(file.clone()).unwrap();
+        assert_eq!(left, []);
+        let (mut ours, mut other) = (sleeper(), sleeper());
+        record.add("ours", ours.id()).unwrap();
+        // An id that was given to another process since.
+        let taken = Recorded { name: "old".to_owned(), process: other.id(), started: 1 };
+        let mut recorded = record.processes();
+        recorded.push(taken);
+        fs::write(&file, serde_json::to_string(&recorded).unwrap()).unwrap();
+
+        let (_, left) = Record::open(file).unwrap();
+        assert_eq!(left.iter().map(|recorded| recorded.name.as_str()).collect::<Vec<_>>(), ["ours"]);
+        assert!(!ours.wait().unwrap().success(), "it was ended by a signal");
+        assert!(other.try_wait().unwrap().is_none(), "the other lives");
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_not_in_the_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let (record, _) = Record::open(folder.path().join("processes.json")).unwrap();
+        let mut child = sleeper();
+        record.add("one", child.id()).unwrap();
+        assert_eq!(record.processes().len(), 1);
+        record.kill();
+        child.wait().unwrap();
+        record.remove(child.id());
+        assert_eq!(record.processes(), []);
+    }
+}

@@ -1,0 +1,8 @@
+//! The application on this machine, with real PostgreSQL, real Redis and the real programs: started, used, hurt, replaced and
+//! ended. `cargo xtask test --only dev` runs these.
+
+mod ending;
+mod failing;
+mod looking;
+mod replacing;
+mod support;
