@@ -1,5 +1,7 @@
 //! The tests of the services' images against a real registry, which the tests start by themselves.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::project::Project;
@@ -19,14 +21,20 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
         (Ok(registry), Ok(skopeo)) => (registry, skopeo),
         (Err(missing), _) | (_, Err(missing)) => return Ok(Some(missing)),
     };
-    // Apart from the tests, which may take a minute each and no more.
-    tools::run(project.command("cargo").args(["run", "--quiet", "--package", "system", "--", "image"]))?;
+    // The whole workspace and the same features each time, so that nothing is built twice.
+    let select = ["--workspace", "--features", "system/images"];
+    tools::run(project.command("cargo").arg("build").args(select).args(["--bin", "system"]))?;
+    // Apart from the tests, none of which may take as long. It is told what Cargo tells what it runs.
+    let program = project.target().join("debug/system");
+    let mut images = Command::new(&program);
+    images.arg("image").env("CARGO_MANIFEST_DIR", project.path("xtask/system"));
+    tools::run(&mut images)?;
     let mut tests = project.command("cargo");
-    let select = ["--workspace", "--features", "system/images", "--test", "image"];
     match tools::find("cargo-nextest") {
-        Some(_) => tests.args(["nextest", "run"]).args(select).arg("--no-fail-fast"),
-        None => tests.arg("test").args(select).arg("--no-fail-fast"),
+        Some(_) => tests.args(["nextest", "run"]),
+        None => tests.arg("test"),
     };
+    tests.args(select).args(["--test", "image", "--no-fail-fast"]);
     tests.env(REGISTRY, registry).env(SKOPEO, skopeo).env(IMAGES, project.scratch("images"));
     tools::run(&mut tests)?;
     Ok(None)

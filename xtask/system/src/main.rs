@@ -16,7 +16,7 @@ use system::dev;
 use xtask::project::Project;
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "The whole application: on this machine, and on AWS")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The whole application: on this machine, and on AWS")]
 struct Arguments {
     #[command(subcommand)]
     task: Task,

@@ -1,6 +1,7 @@
 //! The password of AWS's registry, which is good for twelve hours.
 
 use aws_config::{BehaviorVersion, Region};
+use aws_sdk_ecr::Client;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use oci_client::secrets::RegistryAuth;
@@ -27,13 +28,15 @@ pub(super) fn region(host: &str) -> Option<&str> {
 pub(super) async fn password(host: &str, region: &str) -> Result<RegistryAuth, ImageError> {
     let config =
         aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.to_owned())).load().await;
-    let answer = aws_sdk_ecr::Client::new(&config).get_authorization_token().send().await;
-    let token = answer.map_err(Cause::from).and_then(|answer| {
-        let data = answer.authorization_data.unwrap_or_default().into_iter().next();
-        decode(data.and_then(|data| data.authorization_token).as_deref())
-    });
-    let (user, password) = token.map_err(|source| ImageError::Password { host: host.to_owned(), source })?;
+    let pair = ask(&Client::new(&config)).await;
+    let (user, password) = pair.map_err(|source| ImageError::Password { host: host.to_owned(), source })?;
     Ok(RegistryAuth::Basic(user, password))
+}
+
+async fn ask(client: &Client) -> Result<(String, String), Cause> {
+    let answer = client.get_authorization_token().send().await?;
+    let data = answer.authorization_data.unwrap_or_default().into_iter().next();
+    decode(data.and_then(|data| data.authorization_token).as_deref())
 }
 
 /// `AWS:…` in base64.
@@ -47,7 +50,63 @@ fn decode(token: Option<&str>) -> Result<(String, String), Cause> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
+    use aws_sdk_ecr::config::{Config, Credentials};
+
     use super::*;
+
+    /// A server that answers once, as ECR does; and the request that it got.
+    fn server(status: &str, body: &str) -> (String, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("it has one"));
+        let answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let request = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a request");
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).expect("a request");
+            stream.write_all(answer.as_bytes()).expect("it listens");
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        (address, request)
+    }
+
+    fn client(address: &str) -> Client {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("AKIDEXAMPLE", "secret", None, None, "a test"))
+            .endpoint_url(address);
+        Client::from_conf(config.build())
+    }
+
+    #[tokio::test]
+    async fn ecr_is_asked_for_a_token_in_the_region_of_the_host() {
+        let body = format!(
+            r#"{{"authorizationData":[{{"authorizationToken":"{}"}}]}}"#,
+            STANDARD.encode("AWS:word")
+        );
+        let (address, request) = server("200 OK", &body);
+        let pair = ask(&client(&address)).await.expect("it answers");
+        assert_eq!(pair, ("AWS".to_owned(), "word".to_owned()));
+        let request = request.join().expect("it was asked");
+        assert!(request.contains("AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"), "{request}");
+        assert!(request.contains("/eu-central-1/ecr/aws4_request"), "{request}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_of_ecr_is_kept_as_the_cause() {
+        let body = r#"{"__type":"UnrecognizedClientException","message":"The security token is invalid."}"#;
+        let (address, _request) = server("400 Bad Request", body);
+        let source = ask(&client(&address)).await.expect_err("it refuses");
+        let error = anyhow::Error::from(ImageError::Password { host: "a host".to_owned(), source });
+        assert!(format!("{error:#}").contains("UnrecognizedClientException"), "{error:#}");
+    }
 
     #[test]
     fn the_region_is_in_the_name_of_the_host() {

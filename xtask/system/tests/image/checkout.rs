@@ -21,7 +21,17 @@ fn main() {
     println!("replacing itself {:?}", std::fs::write("/app", "").map_err(|error| error.kind()));
     println!("commit {}", std::env::var("COMMIT").unwrap_or_default());
     println!("certificates {}", std::fs::read_to_string("/etc/ssl/certs/rds.pem").unwrap_or_default());
-    println!("from {}", std::panic::Location::caller().file());
+    println!("made in {}", library::HERE);
+}
+"#;
+
+/// Makes a file while it is built, as many libraries do; the compiler knows it by its whole path.
+const BUILD_SCRIPT: &str = r#"//! Makes a file.
+
+fn main() {
+    let folder = std::env::var("OUT_DIR").expect("Cargo tells it");
+    let content = "/// Where this is.\npub const HERE: &str = file!();\n";
+    std::fs::write(format!("{folder}/here.rs"), content).expect("it is ours");
 }
 "#;
 
@@ -53,7 +63,11 @@ impl Checkout {
             "services/library/Cargo.toml",
             "[package]\nname = \"library\"\nversion = \"0.0.0\"\nedition = \"2024\"\nlicense = \"MIT\"\n",
         );
-        checkout.write("services/library/src/lib.rs", "//! No service.\n");
+        checkout.write(
+            "services/library/src/lib.rs",
+            "//! No service.\n\ninclude!(concat!(env!(\"OUT_DIR\"), \"/here.rs\"));\n",
+        );
+        checkout.write("services/library/build.rs", BUILD_SCRIPT);
         checkout.write(".gitignore", "/target\n");
         checkout.run(Command::new("cargo").args(["generate-lockfile", "--offline"]));
         checkout.git(&["init", "--quiet", "--initial-branch", "main"]);

@@ -116,12 +116,15 @@ fn a_registry_that_is_not_there_ends_with_5() {
 
 #[test]
 fn a_registry_that_refuses_is_not_asked_again() {
-    const FAULTS: &[Fault] = &[Fault::None, Fault::Answer("403 Forbidden"), Fault::Drop];
+    // After the log-in, a question about a tag is up to four requests: before each of two, whether a log-in is needed.
+    const REFUSAL: Fault = Fault::Answer("403 Forbidden");
+    const FAULTS: &[Fault] = &[Fault::None, REFUSAL, REFUSAL, REFUSAL, REFUSAL];
     let (registry, checkout) = (Registry::start(), Checkout::make("app"));
     let gate = Gate::before(&registry, FAULTS);
     let answer =
         checkout.image(&["--push", "--registry", &format!("http://127.0.0.1:{}/example", gate.port)]);
     assert_eq!(answer.code, Some(5), "{}", answer.stderr);
-    assert!(answer.stderr.contains("refused a question about"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("refused a question about `example/app:"), "{}", answer.stderr);
+    assert_eq!(gate.met.load(Ordering::Relaxed), 4, "one more would have got through");
     assert_eq!(registry.uploads(), (0, 0));
 }
