@@ -6,9 +6,7 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, demo, emulators, frontend, images, infra, services, tidy, workflows};
-use crate::{browser, cluster, demo, emulators, frontend, infra, services, tidy};
-use crate::{browser, demo, dev, emulators, frontend, infra, services, tidy};
+use crate::{browser, cluster, demo, dev, emulators, frontend, images, infra, services, tidy, workflows};
 
 /// What a part is run with.
 pub struct Run {
@@ -51,9 +49,13 @@ pub const PARTS: &[Part] = &[
         name: "images",
         about: "the images of the services in a real registry, pulled and run",
         run: images,
+    },
+    Part {
         name: "cluster",
         about: "the local stand-in for ECS, asked by Terraform's own provider",
         run: cluster,
+    },
+    Part {
         name: "dev",
         about: "the whole application on this machine, hurt and replaced while it runs",
         run: dev,
@@ -134,11 +136,15 @@ fn services(run: &Run) -> Result<Option<Missing>> {
 
 fn images(run: &Run) -> Result<Option<Missing>> {
     images::test(&run.project)
+}
+
 fn cluster(run: &Run) -> Result<Option<Missing>> {
     if let Err(missing) = tools::need_terraform() {
         return Ok(Some(missing));
     }
     cluster::test(&run.project)
+}
+
 fn dev(run: &Run) -> Result<Option<Missing>> {
     dev::test(&run.project)
 }

@@ -9,9 +9,9 @@
 
 pub mod cluster;
 pub mod deploy;
+pub mod dev;
 pub mod emulated;
 pub mod image;
 pub mod rollout;
-pub mod dev;
 pub mod router;
 pub mod stores;

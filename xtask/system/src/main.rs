@@ -11,12 +11,15 @@ use clap::{Parser, Subcommand};
 use system::deploy::{
     self, DeployArguments, DestroyArguments, PlanArguments, RollbackArguments, StatusArguments,
 };
-use system::{emulated, image};
-use system::dev;
+use system::{dev, emulated, image};
 use xtask::project::Project;
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The whole application: on this machine, and on AWS")]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The whole application: on this machine, and on AWS"
+)]
 struct Arguments {
     #[command(subcommand)]
     task: Task,
@@ -27,6 +30,8 @@ struct Arguments {
 enum Task {
     /// Build the images of the services, and push them
     Image(image::Arguments),
+    /// Run the whole application on this machine
+    Dev(dev::DevArgs),
     /// Show what a deploy would change
     Plan(PlanArguments),
     /// Deploy the commit that is checked out: infrastructure, services, site
@@ -40,7 +45,6 @@ enum Task {
     /// Holds the emulated environment
     #[command(hide = true)]
     EmulatedEnvironment(emulated::BackgroundArguments),
-    Dev(dev::DevArgs),
 }
 
 fn main() -> ExitCode {
