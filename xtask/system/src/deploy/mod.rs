@@ -23,6 +23,8 @@ mod session;
 pub mod settings;
 mod site;
 pub mod state;
+#[cfg(test)]
+mod state_tests;
 mod status;
 mod task;
 mod terraform;

@@ -30,6 +30,7 @@ use crate::deploy::failure::Failure;
 use crate::deploy::settings::STANDING_IN;
 
 pub use background::{BackgroundArguments, run as run_background};
+pub use found::ProcessMark;
 
 /// What a task needs of the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
