@@ -241,7 +241,7 @@ mod tests {
         let (left, met) = update(address, &before, &more).without(gaps);
         assert_eq!((left.resources.len(), met), (1, vec![]));
         assert_eq!(left.resources[0].arguments, ["count", "zone"]);
-        let other = "module.services.other_aws_ecs_service.this";
+        let other = "module.services.aws_ecs_service.other_this";
         assert_eq!(update(other, &before, &after).without(gaps).0.resources.len(), 1);
         // A resource that is made anew is no gap, whatever its arguments.
         let made = Changes::of(&[("aws_ecs_service.this", &["create"])]);

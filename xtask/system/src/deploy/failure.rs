@@ -144,7 +144,8 @@ pub fn hint(error: &anyhow::Error) -> Option<&str> {
 }
 
 fn failure(error: &anyhow::Error) -> Option<&Failure> {
-    error.chain().find_map(|cause| cause.downcast_ref())
+    // What was said as context is no link of the chain by its own type; what was returned as an error is.
+    error.downcast_ref().or_else(|| error.chain().find_map(|cause| cause.downcast_ref()))
 }
 
 #[cfg(test)]
@@ -159,6 +160,9 @@ mod tests {
         let error = Err::<(), _>(error).context("cannot deploy").expect_err("it is one");
         assert_eq!(class(&error), Class::Refused);
         assert_eq!(hint(&error), Some("commit"));
+        let error =
+            anyhow::anyhow!("terraform said so").context(Failure::conflict("locked")).context("cannot plan");
+        assert_eq!(class(&error), Class::Conflict, "said as context");
         assert_eq!(class(&anyhow::anyhow!("something")), Class::Service);
     }
 

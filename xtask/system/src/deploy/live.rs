@@ -40,7 +40,7 @@ pub fn service_paths(project: &Project, services: &[String]) -> Result<Vec<Strin
     Ok(paths)
 }
 
-/// The first path under `/api/` whose GET needs no parameter.
+/// The first path under `/api/` whose GET needs no parameter. The document itself is no answer that takes a store.
 fn path_of(document: &Value) -> Option<String> {
     let needs_nothing = |operation: &Value| {
         let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
@@ -48,7 +48,10 @@ fn path_of(document: &Value) -> Option<String> {
     };
     let paths = document["paths"].as_object()?;
     let fits = |(path, operations): &(&String, &Value)| {
-        path.starts_with("/api/") && !path.contains('{') && operations.get("get").is_some_and(needs_nothing)
+        path.starts_with("/api/")
+            && !path.contains('{')
+            && !path.ends_with(".json")
+            && operations.get("get").is_some_and(needs_nothing)
     };
     paths.iter().find(fits).map(|(path, _)| path.clone())
 }
