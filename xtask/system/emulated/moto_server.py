@@ -277,6 +277,29 @@ def budget_subscribers():
     BudgetsResponse.create_budget = create_budget
 
 
+def bucket_policies():
+    """S3: a denial in a bucket's policy that is about plain HTTP, or about CloudFront, denies everything to everybody."""
+    from moto.s3.models import FakeBucket
+
+    original = FakeBucket.get_permission
+
+    def get_permission(self, action, resource):
+        whole = self.policy
+        if whole is None:
+            return original(self, action, resource)
+        document = json.loads(whole)
+        statements = document["Statement"]
+        # Everybody who asks here asks as over TLS, and is not CloudFront.
+        document["Statement"] = [s for s in statements if "Condition" not in s and s.get("Principal") in ("*", {"AWS": "*"})]
+        self.policy = json.dumps(document).encode()
+        try:
+            return original(self, action, resource)
+        finally:
+            self.policy = whole
+
+    FakeBucket.get_permission = get_permission
+
+
 def same_notification(one, other):
     names = ("NotificationType", "ComparisonOperator", "Threshold")
     return all(one.get(name) == other.get(name) for name in names)
@@ -291,6 +314,7 @@ GAPS = [
     scaling_tags,
     services_elsewhere,
     budget_subscribers,
+    bucket_policies,
 ]
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 /// Who is to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +118,10 @@ fn class_of<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Class {
         "UnrecognizedClientException",
     ];
     match error {
-        SdkError::ServiceError(service) if !service.err().code().is_some_and(|code| WHO.contains(&code)) => {
+        SdkError::ServiceError(service)
+            if service.raw().status().as_u16() != 403
+                && !service.err().code().is_some_and(|code| WHO.contains(&code)) =>
+        {
             Class::Service
         }
         _ => Class::Environment,
@@ -129,8 +132,21 @@ fn class_of<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Class {
 fn reason<E: Error + ProvideErrorMetadata + Send + Sync + 'static>(error: &SdkError<E>) -> String {
     match error.code() {
         Some(code) => format!("{code}: {}", error.message().unwrap_or("AWS gives no reason")),
-        None => DisplayErrorContext(error).to_string(),
+        // An answer without a document, such as that of HEAD, says what it says by its status.
+        None => match error.raw_response() {
+            Some(response) => format!("it was answered with status {}", response.status().as_u16()),
+            None => innermost(error),
+        },
     }
+}
+
+/// What went wrong at the bottom: the layers above it say only that something did.
+fn innermost(error: &dyn Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
 }
 
 /// The class of an error, wherever in its chain it is said; an error without one is a failure part way.

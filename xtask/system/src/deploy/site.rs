@@ -58,18 +58,24 @@ impl Site {
     /// # Errors
     /// When npm fails.
     pub async fn build(&self, commit: &str, stop: &CancellationToken) -> Result<PathBuf> {
-        let project = self.project.clone();
-        tokio::task::spawn_blocking(move || frontend::install_if_needed(&project)).await??;
+        if !frontend::is_installed(&self.project) {
+            self.npm(&["ci", "--no-audit", "--no-fund"], commit, stop).await?;
+        }
+        self.npm(&["run", "--silent", "build", "--", "--logLevel", "warn"], commit, stop).await?;
+        Ok(frontend::dist(&self.project))
+    }
+
+    /// Runs npm in the frontend, its output kept back: standard output is for a document.
+    async fn npm(&self, arguments: &[&str], commit: &str, stop: &CancellationToken) -> Result<()> {
         let mut npm = Command::from(self.project.command("npm"));
-        npm.args(["--prefix", "frontend", "run", "--silent", "build", "--", "--logLevel", "warn"]);
+        npm.args(["--prefix", "frontend"]).args(arguments);
         npm.env("SITE_COMMIT", commit).env("SITE_SERVICES", "1");
         let output = process::run(npm, stop, &mut |_| ()).await?;
-        if !output.status.success() {
-            process::unless_stopped(stop)?;
-            let failure = Failure::service("cannot build the frontend");
-            return Err(anyhow::anyhow!(output.complaint(20)).context(failure));
+        if output.status.success() {
+            return Ok(());
         }
-        Ok(frontend::dist(&self.project))
+        process::unless_stopped(stop)?;
+        Err(anyhow::anyhow!(output.complaint(20)).context(Failure::service("cannot build the frontend")))
     }
 
     async fn run(&self, arguments: &[&str], stop: &CancellationToken) -> Result<Value> {
