@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
+use xtask::frontend;
 use xtask::project::Project;
-use xtask::{frontend, preview};
 
 use super::failure::{Class, Failure};
 use super::process::{self, Output};
@@ -37,8 +37,7 @@ impl Site {
     /// # Errors
     /// When it does not compile.
     pub async fn open(project: &Project, output: &SiteOutput, region: &str) -> Result<Self> {
-        let building = project.clone();
-        let program = tokio::task::spawn_blocking(move || preview::build_program(&building)).await??;
+        let program = build_program(project).await?;
         let SiteOutput { bucket, distribution, key_value_store } = output;
         let target = [
             "--bucket",
@@ -127,6 +126,24 @@ impl Site {
             }
         }))
     }
+}
+
+/// Builds `sitepush`, with the features that this program was built with, so that little is left to build.
+async fn build_program(project: &Project) -> Result<PathBuf> {
+    let mut cargo = Command::from(project.command("cargo"));
+    cargo.args(["build", "--quiet", "--package", "system", "--package", "sitepush", "--bin", "sitepush"]);
+    cargo.args(["--message-format", "json-render-diagnostics"]).stderr(std::process::Stdio::inherit());
+    let output = cargo.output().await.context("cannot run `cargo`")?;
+    if !output.status.success() {
+        return Err(Failure::service("cannot build `sitepush`").into());
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let executable = |line: &str| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        (message["target"]["name"] == "sitepush")
+            .then(|| message["executable"].as_str().map(PathBuf::from))?
+    };
+    messages.lines().filter_map(executable).next_back().context("cargo built no executable called `sitepush`")
 }
 
 /// What `sitepush` says of itself, with its class.
