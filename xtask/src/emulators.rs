@@ -2,6 +2,7 @@
 //! own and runs the test program with the way to it.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
@@ -14,17 +15,25 @@ const REQUIREMENTS: &str = "tests/emulators/requirements.txt";
 /// Where the test program looks for the emulators' programs.
 const VARIABLE: &str = "SITEPUSH_EMULATORS";
 
-/// Installs the emulators, unless they are there, and runs the tests; returns what is missing, when nothing can be
-/// downloaded.
+/// Installs the emulators, unless they are there, and gives the folder of their programs; what is missing, when nothing
+/// can be downloaded.
 ///
 /// # Errors
-/// When they cannot be installed as they are wanted, or a test fails.
-pub fn test(project: &Project) -> Result<Option<Missing>> {
+/// When they cannot be installed as they are wanted.
+pub fn install(project: &Project) -> Result<Result<PathBuf, Missing>> {
     let requirements = project.path(REQUIREMENTS);
     let versions =
         fs::read_to_string(&requirements).with_context(|| format!("cannot read {REQUIREMENTS}"))?;
     let wanted = ["--requirement", requirements.to_str().context("the path is not UTF-8")?];
-    let programs = match tools::python_environment(&project.scratch("emulators"), &wanted, &versions)? {
+    tools::python_environment(&project.scratch("emulators"), &wanted, &versions)
+}
+
+/// Installs the emulators and runs the tests; returns what is missing, when nothing can be downloaded.
+///
+/// # Errors
+/// When they cannot be installed as they are wanted, or a test fails.
+pub fn test(project: &Project) -> Result<Option<Missing>> {
+    let programs = match install(project)? {
         Ok(programs) => programs,
         Err(missing) => return Ok(Some(missing)),
     };

@@ -24,13 +24,15 @@ pub fn install(project: &Project) -> Result<()> {
 
 /// Installs when there is nothing yet, or when the lock file is newer than what is there.
 pub fn install_if_needed(project: &Project) -> Result<()> {
+    if is_installed(project) { Ok(()) } else { install(project) }
+}
+
+/// Whether what the lock file says is there.
+pub fn is_installed(project: &Project) -> bool {
     let changed = |path: &str| fs::metadata(project.path(path)).and_then(|found| found.modified()).ok();
     // npm writes this file last.
     let installed = changed("frontend/node_modules/.package-lock.json");
-    if installed.is_some() && installed >= changed("frontend/package-lock.json") {
-        return Ok(());
-    }
-    install(project)
+    installed.is_some() && installed >= changed("frontend/package-lock.json")
 }
 
 /// Runs one script of the frontend's `package.json`.

@@ -6,7 +6,9 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, cluster, demo, dev, emulators, frontend, images, infra, services, tidy};
+use crate::{
+    browser, cluster, demo, deploy, dev, emulators, frontend, images, infra, services, tidy, workflows,
+};
 
 /// What a part is run with.
 pub struct Run {
@@ -33,6 +35,7 @@ pub const PARTS: &[Part] = &[
         about: "types, tests and a repeatable build of the web application",
         run: frontend,
     },
+    Part { name: "workflows", about: "the workflows of GitHub Actions, by a linter", run: workflows },
     Part { name: "infra", about: "the Terraform modules: layout, validity, promises, checkov", run: infra },
     Part {
         name: "emulators",
@@ -50,14 +53,19 @@ pub const PARTS: &[Part] = &[
         run: images,
     },
     Part {
+        name: "cluster",
+        about: "the local stand-in for ECS, asked by Terraform's own provider",
+        run: cluster,
+    },
+    Part {
         name: "dev",
         about: "the whole application on this machine, hurt and replaced while it runs",
         run: dev,
     },
     Part {
-        name: "cluster",
-        about: "the local stand-in for ECS, asked by Terraform's own provider",
-        run: cluster,
+        name: "system",
+        about: "the whole application deployed to what stands in for AWS, killed, replaced, taken back and away",
+        run: system,
     },
     Part { name: "demo", about: "`cargo xtask demo`, to its end", run: demo },
     Part { name: "browser", about: "the published application in a headless Chromium", run: browser },
@@ -107,6 +115,14 @@ fn frontend(run: &Run) -> Result<Option<Missing>> {
     Ok(None)
 }
 
+fn workflows(run: &Run) -> Result<Option<Missing>> {
+    if let Err(missing) = tools::need_node() {
+        return Ok(Some(missing));
+    }
+    workflows::lint(&run.project)?;
+    Ok(None)
+}
+
 fn infra(run: &Run) -> Result<Option<Missing>> {
     if let Err(missing) = tools::need_terraform().and_then(|()| tools::need_python()) {
         return Ok(Some(missing));
@@ -129,15 +145,19 @@ fn images(run: &Run) -> Result<Option<Missing>> {
     images::test(&run.project)
 }
 
-fn dev(run: &Run) -> Result<Option<Missing>> {
-    dev::test(&run.project)
-}
-
 fn cluster(run: &Run) -> Result<Option<Missing>> {
     if let Err(missing) = tools::need_terraform() {
         return Ok(Some(missing));
     }
     cluster::test(&run.project)
+}
+
+fn dev(run: &Run) -> Result<Option<Missing>> {
+    dev::test(&run.project)
+}
+
+fn system(run: &Run) -> Result<Option<Missing>> {
+    deploy::test(&run.project)
 }
 
 fn demo(run: &Run) -> Result<Option<Missing>> {

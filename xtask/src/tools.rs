@@ -125,7 +125,7 @@ pub fn python_environment(
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == contents) {
         return Ok(Ok(programs));
     }
-    println!("installing {} into {}", wanted.join(" "), folder.display());
+    eprintln!("installing {} into {}", wanted.join(" "), folder.display());
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
     let mut pip = Command::new(programs.join("pip"));
     pip.args(["install", "--quiet"]).args(wanted).stdout(Stdio::inherit());
@@ -228,7 +228,7 @@ fn apt_install(package: &str) -> bool {
     if find("apt-get").is_none() || !is_root() {
         return false;
     }
-    println!("installing the package `{package}` with apt-get");
+    eprintln!("installing the package `{package}` with apt-get");
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
         command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());

@@ -8,7 +8,9 @@
 #![allow(clippy::disallowed_methods, reason = "the walls are the product's; a task runner is all edges")]
 
 pub mod cluster;
+pub mod deploy;
 pub mod dev;
+pub mod emulated;
 pub mod image;
 pub mod rollout;
 pub mod router;

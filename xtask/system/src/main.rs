@@ -8,7 +8,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use system::{dev, image};
+use system::deploy::{
+    self, DeployArguments, DestroyArguments, PlanArguments, RollbackArguments, StatusArguments,
+};
+use system::{dev, emulated, image};
 use xtask::project::Project;
 
 #[derive(Debug, Parser)]
@@ -27,7 +30,21 @@ struct Arguments {
 enum Task {
     /// Build the images of the services, and push them
     Image(image::Arguments),
+    /// Run the whole application on this machine
     Dev(dev::DevArgs),
+    /// Show what a deploy would change
+    Plan(PlanArguments),
+    /// Deploy the commit that is checked out: infrastructure, services, site
+    Deploy(DeployArguments),
+    /// Take site and services back to an earlier release
+    Rollback(RollbackArguments),
+    /// Show what runs where, and whether it is healthy
+    Status(StatusArguments),
+    /// Take an environment away
+    Destroy(DestroyArguments),
+    /// Holds the emulated environment
+    #[command(hide = true)]
+    EmulatedEnvironment(emulated::BackgroundArguments),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +70,12 @@ fn run(task: Task) -> Result<ExitCode> {
     let project = Project::find()?;
     match task {
         Task::Image(arguments) => image::run(&project, &arguments),
+        Task::Plan(arguments) => deploy::run(&project, &deploy::Task::Plan(arguments)),
+        Task::Deploy(arguments) => deploy::run(&project, &deploy::Task::Deploy(arguments)),
+        Task::Rollback(arguments) => deploy::run(&project, &deploy::Task::Rollback(arguments)),
+        Task::Status(arguments) => deploy::run(&project, &deploy::Task::Status(arguments)),
+        Task::Destroy(arguments) => deploy::run(&project, &deploy::Task::Destroy(arguments)),
+        Task::EmulatedEnvironment(arguments) => emulated::run_background(&project, &arguments),
         Task::Dev(args) => dev::run(&project, &args),
     }
 }

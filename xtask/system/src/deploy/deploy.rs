@@ -1,0 +1,400 @@
+//! `plan` and `deploy`: finds out what there is, plans, shows, asks, and does the steps. Each step finds out by itself whether
+//! it is done, so that a run that was cut off anywhere is finished by the next.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+
+use super::changes::{Changes, Gap};
+use super::failure::Failure;
+use super::held::Held;
+use super::live::{self, Expected};
+use super::outcome::Outcome;
+use super::plan::{self, DeployPlan, Found, Presence, Scope, Step, Wanted};
+use super::process;
+use super::record::{self, Record, SCHEMA};
+use super::session::{self, Session};
+use super::state::Tagged;
+use super::terraform::{Outputs, Purpose, SavedPlan};
+use super::{roll_out, view};
+use crate::image::{self, BuiltImage, Registry, Source};
+
+/// What a deploy may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Permissions {
+    pub scope: Scope,
+    pub is_agreed: bool,
+    pub may_lose_data: bool,
+}
+
+/// All that was found out and prepared.
+struct Prepared {
+    source: Source,
+    built: Vec<BuiltImage>,
+    outputs: Option<Outputs>,
+    saved: Option<SavedPlan>,
+    gaps: Vec<Gap>,
+    current: Option<Tagged<Record>>,
+    wanted: Wanted,
+    plan: DeployPlan,
+}
+
+/// Plans and shows; changes nothing outside of this machine.
+///
+/// # Errors
+/// When something cannot be found out, or would be refused by `deploy`.
+pub async fn plan(session: &Session, scope: Scope) -> Result<DeployPlan> {
+    let source = session.clean_source()?;
+    if session.state.presence().await? == Presence::Present {
+        session.terraform.init(&session.stop).await?;
+    }
+    let prepared = prepare(session, source, scope).await?;
+    show(session, &prepared);
+    Ok(prepared.plan)
+}
+
+/// Deploys the commit that is checked out.
+///
+/// # Errors
+/// When a step fails: what was done stays, and the same command goes on from there.
+pub async fn deploy(session: &Session, permissions: Permissions) -> Result<Outcome> {
+    let started = Instant::now();
+    let source = session.clean_source()?;
+    let commit = source.commit.clone();
+    make_state(session, permissions).await?;
+    let held = session.lock("deploy", &commit).await?;
+    let done = under_lock(session, source, permissions, &held).await;
+    let given_back = held.give_back().await;
+    let (record, gaps) = done?;
+    given_back?;
+    Ok(Outcome {
+        task: "deploy".to_owned(),
+        environment: session.settings.environment.clone(),
+        url: session.settings.site_url(),
+        commit,
+        record,
+        took_seconds: started.elapsed().as_secs(),
+        gaps,
+    })
+}
+
+/// Makes the state's bucket, which a first deploy is asked about before anything else.
+async fn make_state(session: &Session, permissions: Permissions) -> Result<()> {
+    let Session { state, settings, ui, .. } = session;
+    if state.presence().await? == Presence::Present {
+        if !state.is_versioned().await? {
+            // A bucket that was left half-way, or made by hand.
+            ui.step(&format!("state: finishing the bucket {}", settings.state_bucket));
+            state.make_bucket().await?;
+        }
+        return Ok(());
+    }
+    let question = format!(
+        "`{}` was never deployed. First, the bucket {} is made for its state, in the account {}; then its infrastructure is \
+         planned and shown.",
+        settings.environment, settings.state_bucket, settings.account_id
+    );
+    ui.text(&question);
+    if !permissions.is_agreed {
+        ui.ask("Go on? (yes)", "yes", "--yes")?;
+    }
+    ui.step(&format!("state: making the bucket {}", settings.state_bucket));
+    state.make_bucket().await
+}
+
+async fn under_lock(
+    session: &Session,
+    source: Source,
+    permissions: Permissions,
+    held: &Held,
+) -> Result<(Option<Record>, Vec<Gap>)> {
+    let Session { terraform, stop, ui, .. } = session;
+    ui.step("infrastructure: preparing Terraform");
+    terraform.init(stop).await?;
+    session.clear_left_lock(held).await?;
+    if permissions.scope.has_services() {
+        bootstrap(session, permissions).await?;
+    }
+    let prepared = prepare(session, source, permissions.scope).await?;
+    show(session, &prepared);
+    guard(&prepared, permissions)?;
+    if prepared.plan.is_empty() {
+        return Ok((None, prepared.gaps));
+    }
+    if !permissions.is_agreed {
+        ui.ask("Do this? (yes)", "yes", "--yes")?;
+    }
+    process::unless_stopped(stop)?;
+    let record = execute(session, &prepared).await?;
+    Ok((Some(record), prepared.gaps))
+}
+
+/// Makes everything but containers, where a service has no repository yet: its image needs somewhere to go.
+async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
+    let Session { terraform, stop, ui, settings, .. } = session;
+    let services = service_names(session)?;
+    let outputs = terraform.outputs(stop).await?;
+    let has_all =
+        |outputs: &Outputs| services.iter().all(|service| outputs.repository_urls.contains_key(service));
+    if outputs.as_ref().is_some_and(has_all) {
+        return Ok(());
+    }
+    if permissions.scope != Scope::All {
+        let failure = Failure::refused("some services have no repository yet");
+        return Err(failure.hint("deploy everything once, without `--only`").into());
+    }
+    // What runs goes on running: its images are the ones of before.
+    let images = match &outputs {
+        Some(outputs) => images_of(&session::running_images(&session.running(outputs).await?)),
+        None => BTreeMap::new(),
+    };
+    ui.step("infrastructure: planning everything but containers");
+    let saved = terraform.plan("bootstrap", Purpose::Apply, &images, stop).await?;
+    ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
+    ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
+    data_is_safe(&saved.changes, permissions)?;
+    if !permissions.is_agreed {
+        ui.ask(
+            "Apply this? Then images are pushed, and containers, site and record follow. (yes)",
+            "yes",
+            "--yes",
+        )?;
+    }
+    apply(session, &saved).await
+}
+
+fn images_of(running: &BTreeMap<String, plan::Running>) -> BTreeMap<String, String> {
+    running.iter().filter_map(|(service, running)| Some((service.clone(), running.image.clone()?))).collect()
+}
+
+fn service_names(session: &Session) -> Result<Vec<String>> {
+    Ok(image::services(&session.project)?.into_iter().map(|service| service.name).collect())
+}
+
+/// Finds out what there is, builds what is wanted, and plans. Reads only, but for what it builds on this machine.
+async fn prepare(session: &Session, source: Source, scope: Scope) -> Result<Prepared> {
+    let Session { terraform, stop, ui, state, settings, .. } = session;
+    let mut found = Found { state_bucket: state.presence().await?, ..Found::default() };
+    let mut prepared_saved = None;
+    let (mut gaps, mut outputs, mut current) = (Vec::new(), None, None);
+    let mut built = Vec::new();
+    let mut wanted = Wanted {
+        environment: settings.environment.clone(),
+        commit: source.commit.clone(),
+        scope,
+        images: BTreeMap::new(),
+    };
+    if found.state_bucket == Presence::Present {
+        current = state.current().await?;
+        found.current = current.as_ref().map(|current| current.value.clone());
+        outputs = terraform.outputs(stop).await?;
+    }
+    if let Some(outputs) = &outputs {
+        let statuses = session.running(outputs).await?;
+        found.running = session::running_images(&statuses);
+        if scope.has_services() {
+            ui.step("images: building");
+            built = build_images(session, &source).await?;
+            wanted.images = pinned(outputs, &built);
+        } else {
+            wanted.images = images_of(&found.running);
+        }
+        let site = session.site(outputs).await?;
+        found.site_commit = site.live(stop).await?.and_then(|live| live.commit);
+    }
+    process::unless_stopped(stop)?;
+    if scope.has_infrastructure() && found.state_bucket == Presence::Present {
+        ui.step("infrastructure: planning");
+        let saved = terraform.plan("deploy", Purpose::Apply, &wanted.images, stop).await?;
+        let (changes, met) = saved.changes.clone().without(settings.gaps());
+        gaps = met.into_iter().map(|index| settings.gaps()[index].clone()).collect();
+        found.changes = Some(changes);
+        prepared_saved = Some(saved);
+    }
+    let plan = plan::build(&wanted, &found);
+    Ok(Prepared { source, built, outputs, saved: prepared_saved, gaps, current, wanted, plan })
+}
+
+async fn build_images(session: &Session, source: &Source) -> Result<Vec<BuiltImage>> {
+    let (project, source) = (session.project.clone(), source.clone());
+    let build = move || image::build(&project, &image::services(&project)?, &source);
+    tokio::task::spawn_blocking(build).await?
+}
+
+/// How a task definition names each image: the repository that Terraform made, and the digest.
+fn pinned(outputs: &Outputs, built: &[BuiltImage]) -> BTreeMap<String, String> {
+    let name = |image: &BuiltImage| {
+        let repository = outputs.repository_urls.get(&image.service)?;
+        Some((image.service.clone(), format!("{repository}@{}", image.digest)))
+    };
+    built.iter().filter_map(name).collect()
+}
+
+fn show(session: &Session, prepared: &Prepared) {
+    session.ui.text(&format!("\n{}", view::plan(&prepared.plan)));
+    if let Some(saved) = prepared.saved.as_ref().filter(|saved| !saved.changes.is_empty()) {
+        session.ui.text(&format!("  the whole plan of Terraform is in {}", saved.text_file.display()));
+    }
+    if !prepared.gaps.is_empty() {
+        session.ui.text(&format!("  left out: {} that the emulators do not keep", prepared.gaps.len()));
+    }
+    session.ui.text("");
+}
+
+fn guard(prepared: &Prepared, permissions: Permissions) -> Result<()> {
+    for step in &prepared.plan.steps {
+        let Step::Infrastructure { changes } = step else { continue };
+        data_is_safe(changes, permissions)?;
+        let beyond = changes.beyond_services();
+        if permissions.scope == Scope::Services && !beyond.is_empty() {
+            let failure =
+                Failure::refused(format!("the infrastructure would change too: {}", beyond.join(", ")));
+            return Err(failure
+                .hint("deploy without `--only services`, or look at `--only infra` first")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+fn data_is_safe(changes: &Changes, permissions: Permissions) -> Result<()> {
+    let lost = changes.losing_data();
+    if lost.is_empty() || permissions.may_lose_data {
+        return Ok(());
+    }
+    let failure =
+        Failure::refused(format!("this plan deletes or replaces what holds data: {}", lost.join(", ")));
+    Err(failure.hint("if that is meant, say `--allow-data-loss`").into())
+}
+
+async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
+    let total = saved.changes.resources.len();
+    let ui = session.ui;
+    let mut shown = Instant::now();
+    let mut on_progress = move |done: usize, address: &str| {
+        // A line every few seconds tells as much as one for each resource.
+        if shown.elapsed().as_secs() >= 5 || done == total {
+            shown = Instant::now();
+            ui.step(&format!("infrastructure: {done} of {total} ({address})"));
+        }
+    };
+    ui.step(&format!("infrastructure: applying the plan ({})", view::counted(&saved.changes)));
+    session.terraform.apply(saved, &session.stop, &mut on_progress).await
+}
+
+async fn execute(session: &Session, prepared: &Prepared) -> Result<Record> {
+    let Session { terraform, stop, settings, state, .. } = session;
+    let has = |wanted: fn(&Step) -> bool| prepared.plan.steps.iter().any(wanted);
+    let before = match &prepared.outputs {
+        Some(outputs) => session.running(outputs).await?,
+        None => Vec::new(),
+    };
+    if has(|step| matches!(step, Step::PushImage { .. })) {
+        push_images(session, prepared).await?;
+    }
+    process::unless_stopped(stop)?;
+    if has(|step| matches!(step, Step::Infrastructure { .. }))
+        && let Some(saved) = &prepared.saved
+    {
+        apply(session, saved).await?;
+    }
+    let outputs = terraform.outputs(stop).await?.context("Terraform was applied, and has no outputs")?;
+    if prepared.wanted.scope.has_services() {
+        roll_out::forward(session, &outputs, &before).await?;
+    }
+    process::unless_stopped(stop)?;
+    let site = session.site(&outputs).await?;
+    let site_release = if has(|step| matches!(step, Step::PublishSite { .. })) {
+        session.ui.step("site: building the frontend");
+        let build = site.build(&prepared.source.commit, stop).await?;
+        session.ui.step("site: publishing");
+        Some(site.push(&build, stop).await?)
+    } else {
+        site.live(stop).await?.map(|live| live.id)
+    };
+    if has(|step| matches!(step, Step::CheckLive)) {
+        check_live(session, &outputs, site.live(stop).await?.and_then(|live| live.commit)).await?;
+    }
+    session.ui.step("record: writing down what runs");
+    let running = session.running(&outputs).await?;
+    let now = Timestamp::now();
+    let record = Record {
+        schema: SCHEMA,
+        id: record::id(now, &prepared.source.commit),
+        environment: settings.environment.clone(),
+        commit: prepared.source.commit.clone(),
+        time: now,
+        back_to: None,
+        images: images_of(&session::running_images(&running)),
+        task_definitions: roll_out::task_definitions(&running),
+        site_release,
+        terraform_serial: terraform.serial(stop).await?,
+    };
+    state.commit(&record, prepared.current.as_ref().map(|current| current.e_tag.as_str())).await?;
+    forget(session, &record).await;
+    Ok(record)
+}
+
+async fn push_images(session: &Session, prepared: &Prepared) -> Result<()> {
+    let outputs = prepared.outputs.as_ref().context("images are pushed to what Terraform has made")?;
+    for built in &prepared.built {
+        process::unless_stopped(&session.stop)?;
+        let Some(repository) = outputs.repository_urls.get(&built.service) else { continue };
+        let url = session.settings.registry_url(repository);
+        // A registry is named without the service, which is the last part of its repository.
+        let folder = url.strip_suffix(&format!("/{}", built.service)).unwrap_or(&url);
+        let registry = Registry::parse(folder)?;
+        let pushed = image::push(built, &registry, &prepared.source.tag())
+            .await
+            .with_context(|| format!("cannot push the image of `{}`", built.service))?;
+        let how = if pushed.pushed { "pushed" } else { "there already" };
+        session.ui.step(&format!("image: {} {} {how}", built.service, view::digest(&pushed.reference)));
+    }
+    Ok(())
+}
+
+/// Looks at everything as a visitor does. `commit` is that of the live site.
+///
+/// # Errors
+/// When it is not what is live.
+pub async fn check_live(session: &Session, outputs: &Outputs, commit: Option<String>) -> Result<()> {
+    let Some(commit) = commit else { return Ok(()) };
+    let services: Vec<String> = outputs.task_definition_arns.keys().cloned().collect();
+    let service_paths = live::service_paths(&session.project, &services)?;
+    let site_url = session.settings.site_url();
+    session.ui.step(&format!("check: looking at {site_url} and {} services", service_paths.len()));
+    let expected = Expected { commit, service_paths };
+    tokio::task::spawn_blocking(move || live::check(&site_url, &expected)).await?
+}
+
+/// Forgets the oldest releases: their records, and the images that no kept one needs. What fails is tried again by the next
+/// deploy; the release itself is done.
+async fn forget(session: &Session, current: &Record) {
+    if let Err(error) = try_to_forget(session, current).await {
+        session.ui.warn(&format!("cannot forget old releases: {error:#}"));
+    }
+}
+
+async fn try_to_forget(session: &Session, current: &Record) -> Result<()> {
+    let forgotten = record::forget(&session.state.records().await?, &current.id);
+    let ecr = aws_sdk_ecr::Client::new(&session.config);
+    for image in forgotten.images.values().flatten() {
+        let Some((repository, digest)) = image.split_once('/').and_then(|(_, rest)| rest.split_once('@'))
+        else {
+            continue;
+        };
+        let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_digest(digest).build();
+        let request = ecr.batch_delete_image().repository_name(repository).image_ids(id);
+        request
+            .send()
+            .await
+            .map_err(|error| Failure::aws(format!("cannot delete the image `{image}`"), error))?;
+    }
+    // Last: a record is what says which images to delete.
+    for id in &forgotten.record_ids {
+        session.state.forget(id).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! `destroy`: empties what Terraform does not delete while it holds something, has Terraform delete the rest, and forgets the
+//! records. Backups stay: the database's last snapshot and automated backups, the cache's last snapshot, and the state's bucket
+//! with its earlier versions.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use aws_sdk_s3::types as s3;
+
+use super::failure::Failure;
+use super::plan::Presence;
+use super::session::Session;
+use super::terraform::Purpose;
+use super::{process, view};
+
+/// S3 DeleteObjects takes at most 1000 keys per request.
+const KEYS_A_CALL: i32 = 1000;
+
+/// Takes the environment away.
+///
+/// # Errors
+/// When the name was not given, somebody else is at it, or AWS keeps something: the same command goes on from there.
+pub async fn destroy(session: &Session, confirmed: Option<&str>) -> Result<()> {
+    let Session { settings, state, ui, .. } = session;
+    if state.presence().await? == Presence::Missing {
+        ui.text(&format!("nothing to do: `{}` was never deployed", settings.environment));
+        return Ok(());
+    }
+    agree(session, confirmed)?;
+    let held = session.lock("destroy", "").await?;
+    let done = under_lock(session, &held).await;
+    let given_back = held.give_back().await;
+    done.and(given_back)
+}
+
+fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
+    let name = &session.settings.environment;
+    match confirmed {
+        Some(given) if given == name => Ok(()),
+        Some(given) => {
+            let failure =
+                Failure::refused(format!("`--confirm {given}` is not the name of the environment, `{name}`"));
+            Err(failure.hint("nothing was changed").into())
+        }
+        None => {
+            session.ui.text(&format!(
+                "This deletes `{name}` in the account {}: site, services, database, cache. Backups stay.",
+                session.settings.account_id
+            ));
+            session.ui.ask("Type the environment's name:", name, &format!("--confirm {name}"))
+        }
+    }
+}
+
+async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
+    let Session { terraform, stop, ui, settings, state, .. } = session;
+    terraform.init(stop).await?;
+    session.clear_left_lock(held).await?;
+    let outputs = terraform.outputs(stop).await?;
+    ui.step("infrastructure: planning the end");
+    let saved = terraform.plan("destroy", Purpose::Destroy, &BTreeMap::new(), stop).await?;
+    ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
+    ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
+    process::unless_stopped(stop)?;
+    // What goes with the buckets and repositories that the plan deletes.
+    for bucket in buckets(session).await? {
+        empty_bucket(session, &bucket).await?;
+    }
+    for repository in outputs.iter().flat_map(|outputs| outputs.repository_urls.values()) {
+        empty_repository(session, repository).await?;
+    }
+    process::unless_stopped(stop)?;
+    if !saved.changes.is_empty() {
+        let total = saved.changes.resources.len();
+        ui.step(&format!("infrastructure: deleting {total} resources"));
+        let progress = *ui;
+        let mut on_progress = move |done: usize, address: &str| {
+            if done % 20 == 0 || done == total {
+                progress.step(&format!("infrastructure: {done} of {total} ({address})"));
+            }
+        };
+        terraform.apply(&saved, stop, &mut on_progress).await?;
+    }
+    ui.step("record: forgetting the releases");
+    for record in state.records().await? {
+        state.forget(&record.id).await?;
+    }
+    state.forget_pointer().await?;
+    ui.text(&format!(
+        "{} is gone. Left on purpose: the last snapshots of database and cache, and the state in {}",
+        settings.environment, settings.state_bucket
+    ));
+    Ok(())
+}
+
+/// The environment's buckets, by name; the state's is not among them.
+async fn buckets(session: &Session) -> Result<Vec<String>> {
+    let (name, account) = (&session.settings.name, &session.settings.account_id);
+    let client = aws_sdk_s3::Client::new(&session.config);
+    let answer =
+        client.list_buckets().send().await.map_err(|error| Failure::aws("cannot list the buckets", error))?;
+    let names = answer.buckets().iter().filter_map(|bucket| bucket.name());
+    let own =
+        names.filter(|bucket| is_own(bucket, name, account) && *bucket != session.settings.state_bucket);
+    Ok(own.map(str::to_owned).collect())
+}
+
+/// Whether Terraform has named the bucket for this environment: `NAME-WHAT-ACCOUNT`.
+fn is_own(bucket: &str, name: &str, account: &str) -> bool {
+    let what = bucket.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+    let what = what.and_then(|rest| rest.strip_suffix(account)).and_then(|rest| rest.strip_suffix('-'));
+    matches!(what, Some("site" | "site-logs" | "logs"))
+}
+
+/// Deletes all versions of all objects.
+async fn empty_bucket(session: &Session, bucket: &str) -> Result<()> {
+    let client = aws_sdk_s3::Client::new(&session.config);
+    let doing = || format!("cannot empty the bucket `{bucket}`");
+    let mut count = 0;
+    loop {
+        process::unless_stopped(&session.stop)?;
+        let page = client.list_object_versions().bucket(bucket).max_keys(KEYS_A_CALL).send().await;
+        let page = page.map_err(|error| Failure::aws(doing(), error))?;
+        let versions = page.versions().iter().map(|version| (version.key(), version.version_id()));
+        let markers = page.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
+        let mut objects = Vec::new();
+        for (key, version) in versions.chain(markers) {
+            let object = s3::ObjectIdentifier::builder().set_key(key.map(str::to_owned));
+            objects.push(object.set_version_id(version.map(str::to_owned)).build().with_context(doing)?);
+        }
+        if objects.is_empty() {
+            break;
+        }
+        count += objects.len();
+        let delete =
+            s3::Delete::builder().set_objects(Some(objects)).quiet(true).build().with_context(doing)?;
+        let answer = client.delete_objects().bucket(bucket).delete(delete).send().await;
+        let answer = answer.map_err(|error| Failure::aws(doing(), error))?;
+        if let Some(error) = answer.errors().first() {
+            let (key, reason) = (error.key().unwrap_or_default(), error.message().unwrap_or_default());
+            return Err(Failure::service(format!("{}: `{key}`: {reason}", doing())).into());
+        }
+    }
+    session.ui.step(&format!("{bucket}: emptied of {count} versions"));
+    Ok(())
+}
+
+async fn empty_repository(session: &Session, repository_url: &str) -> Result<()> {
+    let Some((_, repository)) = repository_url.split_once('/') else { return Ok(()) };
+    let ecr = aws_sdk_ecr::Client::new(&session.config);
+    let doing = || format!("cannot empty the repository `{repository}`");
+    let mut pages = ecr.list_images().repository_name(repository).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = match page {
+            Ok(page) => page,
+            // An earlier run has come further.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_repository_not_found_exception()) =>
+            {
+                return Ok(());
+            }
+            Err(error) => return Err(Failure::aws(doing(), error)),
+        };
+        // BatchDeleteImage takes at most 100 images. Source: the ECR API reference.
+        for ids in page.image_ids().chunks(100) {
+            let request =
+                ecr.batch_delete_image().repository_name(repository).set_image_ids(Some(ids.to_vec()));
+            request.send().await.map_err(|error| Failure::aws(doing(), error))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_buckets_of_the_environment_are_emptied() {
+        for (bucket, expected) in [
+            ("sitepush-staging-site-1", true),
+            ("sitepush-staging-site-logs-1", true),
+            ("sitepush-staging-logs-1", true),
+            ("sitepush-staging-2-site-1", false),
+            ("sitepush-staging-backups-1", false),
+            ("sitepush-staging-site-2", false),
+            ("sitepush-stagingsite-1", false),
+            ("sitepush-state-1-eu-central-1", false),
+        ] {
+            assert_eq!(is_own(bucket, "sitepush-staging", "1"), expected, "{bucket}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `cargo xtask plan | deploy | rollback | status | destroy`: the whole application on AWS, or on what stands in for it.
+//!
+//! ```text
+//! arguments -> Settings -> Found -> DeployPlan (pure; shown; stop, or ask) -> steps, each of which finds out whether it is done
+//!   -> Outcome -> report, exit code
+//! ```
+
+mod arguments;
+pub mod changes;
+mod deploy;
+mod destroy;
+pub mod failure;
+mod held;
+mod live;
+pub mod lock;
+mod outcome;
+mod plan;
+mod process;
+pub mod record;
+mod roll_out;
+mod rollback;
+mod session;
+pub mod settings;
+mod site;
+pub mod state;
+#[cfg(test)]
+mod state_tests;
+mod status;
+mod task;
+mod terraform;
+mod ui;
+mod view;
+
+pub use arguments::{DeployArguments, DestroyArguments, PlanArguments, RollbackArguments, StatusArguments};
+pub use plan::Presence;
+pub use task::{Task, run};
+
+/// The environment that stands on this machine.
+pub const EMULATED: &str = "emulated";

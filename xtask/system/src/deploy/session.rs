@@ -1,0 +1,224 @@
+//! What every task on an environment begins with: settings, credentials that are looked at, clients, and the lock.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use tokio_util::sync::CancellationToken;
+use xtask::project::Project;
+use xtask::tools::{self, Missing};
+
+use super::failure::Failure;
+use super::held::{self, Held};
+use super::lock;
+use super::plan::Running;
+use super::settings::Settings;
+use super::site::Site;
+use super::state::State;
+use super::terraform::{Outputs, Terraform};
+use super::ui::Ui;
+use crate::image::Source;
+use crate::rollout;
+
+/// An environment that is being worked on.
+pub struct Session {
+    pub project: Project,
+    pub settings: Settings,
+    pub config: SdkConfig,
+    pub state: State,
+    pub terraform: Terraform,
+    pub ui: Ui,
+    /// Canceled by Ctrl-C, and when the lock is lost.
+    pub stop: CancellationToken,
+}
+
+impl Session {
+    /// Loads the settings and makes sure of tools, credentials and account. Changes nothing.
+    ///
+    /// # Errors
+    /// When one of them is not as it should be, before anything was changed.
+    pub async fn open(project: &Project, environment: &str, ui: Ui) -> Result<Self> {
+        let settings = Settings::load(project, environment, Settings::standing_in()?)?;
+        needed(tools::need_terraform())?;
+        let region = Region::new(settings.region.clone());
+        let config = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
+        let account = account(&config).await?;
+        if account != settings.account_id {
+            let Settings { account_id, environment, .. } = &settings;
+            let failure = Failure::refused(format!(
+                "these credentials are for the account {account}, and `{environment}` is in {account_id}"
+            ));
+            return Err(failure.hint("choose the other account's profile (AWS_PROFILE)").into());
+        }
+        Ok(Self {
+            state: State::new(&config, &settings),
+            terraform: Terraform::new(&settings),
+            project: project.clone(),
+            settings,
+            config,
+            ui,
+            stop: stop_on_signals(ui),
+        })
+    }
+
+    /// The commit that is checked out; refuses a tree that is not the commit's.
+    ///
+    /// # Errors
+    /// When files differ from the commit.
+    pub fn clean_source(&self) -> Result<Source> {
+        let source = Source::find(&self.project)?;
+        if source.changed.is_empty() {
+            return Ok(source);
+        }
+        let shown = source.changed.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let more = source.changed.len().saturating_sub(5);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let failure = Failure::refused(format!("files differ from the commit: {shown}{more}"));
+        Err(failure.hint("commit or stash them: a release is of a commit").into())
+    }
+
+    /// Takes the deploy lock, and what a dead run left of Terraform's.
+    ///
+    /// # Errors
+    /// When somebody else holds one of the two.
+    pub async fn lock(&self, task: &str, commit: &str) -> Result<Held> {
+        let held = held::take(&self.state, task, commit, &self.stop).await?;
+        if let Some((found, reason)) = &held.taken_over {
+            self.ui.warn(&format!("took over the lock of {} on {}: {reason}", found.owner, found.host));
+        }
+        Ok(held)
+    }
+
+    /// Takes Terraform's own lock away where the run whose deploy lock was taken over has left it. Terraform has to be
+    /// initialized.
+    ///
+    /// # Errors
+    /// When it cannot be read or taken away.
+    pub async fn clear_left_lock(&self, held: &Held) -> Result<()> {
+        let Some((found, _)) = &held.taken_over else { return Ok(()) };
+        let Some(document) = self.state.terraform_lock().await? else { return Ok(()) };
+        let text = |name: &str| document[name].as_str().unwrap_or_default();
+        // Terraform may outlive the program that started it; its own lock then goes when it is done.
+        if !left_behind(found, text("Who"), text("Created")) || terraform_runs(&self.settings) {
+            return Ok(());
+        }
+        self.ui.warn("taking away the lock that the dead run's Terraform left on the state");
+        self.terraform.force_unlock(text("ID"), &self.stop).await
+    }
+
+    /// What ECS runs, by service; empty while there is no cluster.
+    ///
+    /// # Errors
+    /// When ECS cannot be asked.
+    pub async fn running(&self, outputs: &Outputs) -> Result<Vec<rollout::ServiceStatus>> {
+        rollout::status(&self.rollout(), &outputs.cluster_name).await
+    }
+
+    pub fn rollout(&self) -> rollout::Aws {
+        rollout::Aws::new(&self.config)
+    }
+
+    /// The site of the environment.
+    ///
+    /// # Errors
+    /// When `sitepush` does not compile.
+    pub async fn site(&self, outputs: &Outputs) -> Result<Site> {
+        Site::open(&self.project, &outputs.site, &self.settings.region).await
+    }
+}
+
+/// By service, what the plan wants to know of it.
+pub fn running_images(statuses: &[rollout::ServiceStatus]) -> BTreeMap<String, Running> {
+    let running = |status: &rollout::ServiceStatus| Running {
+        image: status.images.get(&status.service).or_else(|| status.images.values().next()).cloned(),
+        is_stable: status.is_stable,
+    };
+    statuses.iter().map(|status| (status.service.clone(), running(status))).collect()
+}
+
+/// Whether Terraform's lock is of the run whose deploy lock was taken over: made on the same machine, while it held that.
+fn left_behind(found: &lock::Lock, who: &str, created: &str) -> bool {
+    let host = who.rsplit_once('@').map_or(who, |(_, host)| host);
+    let created: Option<jiff::Timestamp> = created.parse().ok();
+    host == found.host && created.is_some_and(|created| created >= found.started)
+}
+
+/// Whether a Terraform works in the environment's folder on this machine.
+fn terraform_runs(settings: &Settings) -> bool {
+    let Ok(folder) = settings.folder.canonicalize() else { return false };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    processes.map(|process| process.path()).any(|process| {
+        let name = std::fs::read_to_string(process.join("comm")).unwrap_or_default();
+        name.trim() == "terraform" && std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == folder)
+    })
+}
+
+/// A tool that is missing, as an error.
+///
+/// # Errors
+/// With the way to get it.
+pub fn needed<T>(found: Result<T, Missing>) -> Result<T> {
+    found.map_err(|Missing { tool, how }| {
+        Failure::environment(format!("`{tool}` is missing")).hint(how).into()
+    })
+}
+
+async fn account(config: &SdkConfig) -> Result<String> {
+    let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+    let answer =
+        answer.map_err(|error| Failure::aws("cannot find out whose credentials these are", error))?;
+    Ok(answer.account().context("STS names no account")?.to_owned())
+}
+
+/// Canceled by the first Ctrl-C or SIGTERM; the second ends the process.
+fn stop_on_signals(ui: Ui) -> CancellationToken {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let canceled = stop.clone();
+    tokio::spawn(async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
+        let mut is_first = true;
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if !is_first {
+                std::process::exit(130);
+            }
+            is_first = false;
+            ui.step("stopping; once more to stop at once");
+            canceled.cancel();
+        }
+    });
+    stop
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terraforms_lock_is_taken_away_only_from_the_run_that_died() {
+        let started: jiff::Timestamp = "2026-11-26T10:00:00Z".parse().expect("a time");
+        let found = lock::Lock {
+            schema: 1,
+            owner: "ada".to_owned(),
+            host: "here".to_owned(),
+            process_id: 1,
+            process_start: None,
+            task: "deploy".to_owned(),
+            commit: String::new(),
+            started,
+            renewed: started,
+        };
+        assert!(left_behind(&found, "root@here", "2026-11-26T10:00:01.5Z"));
+        assert!(!left_behind(&found, "root@elsewhere", "2026-11-26T10:00:01Z"));
+        assert!(!left_behind(&found, "root@here", "2026-11-26T09:59:59Z"), "it was there before");
+        assert!(!left_behind(&found, "root@here", ""));
+    }
+}

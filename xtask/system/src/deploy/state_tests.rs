@@ -1,0 +1,154 @@
+//! Records, pointer and lock against an S3 that honors conditions: the one that `sitepush preview` has.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use jiff::{SignedDuration, Timestamp};
+use sitepush::local::s3::Store;
+use sitepush::local::target::{Target, TargetOptions, store_options};
+use tokio_util::sync::CancellationToken;
+
+use super::failure::{self, Class};
+use super::held;
+use super::lock::{self, Lock};
+use super::record::tests::record;
+use super::settings::Settings;
+use super::state::{Condition, State, Written};
+
+const BUCKET: &str = "example-state";
+
+/// A bucket, and the state of an environment in it.
+async fn state() -> (Target, State) {
+    let store = Store::memory(store_options());
+    let target = Target::start(&store, TargetOptions::new(BUCKET, "E1")).await.expect("it starts");
+    let keys = target.credentials();
+    let keys = Credentials::new(&keys.access_key_id, &keys.secret_access_key, None, None, "tests");
+    let config: SdkConfig = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(target.region().to_owned()))
+        .endpoint_url(target.endpoint_url())
+        .credentials_provider(keys)
+        .load()
+        .await;
+    let settings = Settings {
+        environment: "staging".to_owned(),
+        name: "sitepush-staging".to_owned(),
+        folder: "".into(),
+        var_file: None,
+        scratch: "".into(),
+        account_id: "111122223333".to_owned(),
+        region: target.region().to_owned(),
+        state_bucket: BUCKET.to_owned(),
+        domain_name: "staging.example.com".to_owned(),
+        standing_in: None,
+    };
+    let state = State::new(&config, &settings);
+    (target, state)
+}
+
+/// A lock of a process that has ended, on this machine or elsewhere.
+fn dead(host: &str) -> Lock {
+    let now = Timestamp::now();
+    Lock {
+        schema: 1,
+        owner: "ada".to_owned(),
+        host: host.to_owned(),
+        // Beyond what Linux gives (proc(5), pid_max).
+        process_id: 1 << 23,
+        process_start: Some(1),
+        task: "deploy".to_owned(),
+        commit: "a".repeat(40),
+        started: now,
+        renewed: now,
+    }
+}
+
+#[tokio::test]
+async fn a_release_is_current_once_it_is_written_and_earlier_ones_stay() {
+    let (_target, state) = state().await;
+    assert_eq!(state.current().await.expect("it can be read"), None);
+    let (first, second) = (record(0, "a"), record(1, "b"));
+    state.commit(&first, None).await.expect("nothing was there");
+    let current = state.current().await.expect("it can be read").expect("there is one");
+    assert_eq!(current.value, first);
+    state.commit(&second, Some(&current.e_tag)).await.expect("nobody was quicker");
+    assert_eq!(
+        state.current().await.expect("it can be read").map(|current| current.value),
+        Some(second.clone())
+    );
+    assert_eq!(state.records().await.expect("they can be read"), [first.clone(), second]);
+    state.forget(&first.id).await.expect("it can be deleted");
+    assert_eq!(state.records().await.expect("they can be read").len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_releases_over_the_same_one_the_second_is_told_that_it_lost() {
+    let (_target, state) = state().await;
+    state.commit(&record(0, "a"), None).await.expect("nothing was there");
+    let read = state.current().await.expect("it can be read").expect("there is one").e_tag;
+    state.commit(&record(1, "b"), Some(&read)).await.expect("the first of the two");
+    let error = state.commit(&record(2, "c"), Some(&read)).await.expect_err("the second");
+    assert_eq!(failure::class(&error), Class::Conflict);
+    let current = state.current().await.expect("it can be read").expect("there is one");
+    assert_eq!(current.value, record(1, "b"));
+    let error = state.commit(&record(3, "d"), None).await.expect_err("a first release where there is one");
+    assert_eq!(failure::class(&error), Class::Conflict);
+}
+
+#[tokio::test]
+async fn a_run_that_was_killed_before_the_pointer_is_finished_by_the_same_release() {
+    let (_target, state) = state().await;
+    let release = record(0, "a");
+    state.commit(&release, None).await.expect("nothing was there");
+    state.forget_pointer().await.expect("as if it had never come to that");
+    state.commit(&release, None).await.expect("the record is the same");
+    assert_eq!(state.current().await.expect("it can be read").map(|current| current.value), Some(release));
+}
+
+#[tokio::test]
+async fn the_lock_keeps_the_second_out_until_it_is_given_back() {
+    let (_target, state) = state().await;
+    let lost = CancellationToken::new();
+    let held = held::take(&state, "deploy", "c", &lost).await.expect("it is free");
+    assert_eq!(held.taken_over, None);
+    let error = held::take(&state, "deploy", "c", &lost).await.err().expect("it is held");
+    assert_eq!(failure::class(&error), Class::Conflict);
+    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+    held.give_back().await.expect("it can be deleted");
+    let again = held::take(&state, "deploy", "c", &lost).await.expect("it is free again");
+    again.give_back().await.expect("it can be deleted");
+}
+
+#[tokio::test]
+async fn the_lock_of_a_dead_process_is_taken_over_and_told() {
+    let (_target, state) = state().await;
+    let lost = CancellationToken::new();
+    state.put_lock(&dead(&lock::host()), Condition::Absent).await.expect("nothing was there");
+    let held = held::take(&state, "deploy", "c", &lost).await.expect("its process has ended");
+    let (found, reason) = held.taken_over.clone().expect("one was there");
+    assert_eq!(found.owner, "ada");
+    assert!(reason.contains("has ended"), "{reason}");
+    held.give_back().await.expect("it can be deleted");
+    state.put_lock(&dead("elsewhere"), Condition::Absent).await.expect("nothing was there");
+    let error = held::take(&state, "deploy", "c", &lost).await.err().expect("who knows whether it lives");
+    assert_eq!(failure::class(&error), Class::Conflict);
+    let found = state.lock().await.expect("it can be read").expect("it is there");
+    let old = Timestamp::now() - SignedDuration::from_mins(6);
+    let silent = Lock { renewed: old, ..dead("elsewhere") };
+    let written =
+        state.put_lock(&silent, Condition::Unchanged(&found.e_tag)).await.expect("it can be written");
+    assert!(matches!(written, Written::Done { .. }));
+    held::take(&state, "deploy", "c", &lost).await.expect("it was silent for too long");
+}
+
+#[tokio::test]
+async fn a_newer_record_is_refused_by_name() {
+    let (target, state) = state().await;
+    let release = record(0, "a");
+    state.commit(&release, None).await.expect("nothing was there");
+    let key = format!("sitepush-staging/releases/{}.json", release.id);
+    assert!(target.store.object(BUCKET, &key).is_some(), "{key}");
+    let newer = super::record::Record { schema: 2, ..record(1, "b") };
+    let read = state.current().await.expect("it can be read").expect("there is one").e_tag;
+    state.commit(&newer, Some(&read)).await.expect("it can be written");
+    let error = state.current().await.expect_err("this program does not know it");
+    assert!(format!("{error:#}").contains("schema 2"), "{error:#}");
+}

@@ -1,0 +1,186 @@
+//! `status`: what runs where, from which commit, healthy or not. Reads only, and takes no lock.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::lock::Lock;
+use super::plan::Presence;
+use super::record::Record;
+use super::session::Session;
+use super::view;
+use crate::rollout::{self, ServiceStatus};
+
+/// An environment as it is now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    pub environment: String,
+    pub url: String,
+    /// The current record; none when nothing was ever deployed.
+    pub record: Option<Record>,
+    pub site: Option<SiteStatus>,
+    pub services: Vec<ServiceStatus>,
+    pub lock: Option<Lock>,
+    /// What is not as the record has it.
+    pub differences: Vec<String>,
+    pub is_healthy: bool,
+}
+
+/// What of the site is live.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SiteStatus {
+    pub release: String,
+    pub commit: Option<String>,
+}
+
+/// Asks for all of it.
+///
+/// # Errors
+/// When AWS cannot be asked.
+pub async fn status(session: &Session) -> Result<Status> {
+    let Session { state, terraform, stop, settings, .. } = session;
+    let mut status = Status {
+        environment: settings.environment.clone(),
+        url: settings.site_url(),
+        record: None,
+        site: None,
+        services: Vec::new(),
+        lock: None,
+        differences: Vec::new(),
+        is_healthy: false,
+    };
+    if state.presence().await? == Presence::Missing {
+        return Ok(status);
+    }
+    status.lock = state.lock().await?.map(|lock| lock.value);
+    status.record = state.current().await?.map(|current| current.value);
+    terraform.init(stop).await?;
+    if let Some(outputs) = terraform.outputs(stop).await? {
+        status.services = session.running(&outputs).await?;
+        let live = session.site(&outputs).await?.live(stop).await?;
+        status.site = live.map(|live| SiteStatus { release: live.id, commit: live.commit });
+    }
+    status.differences = differences(&status);
+    status.is_healthy = status.record.is_some()
+        && status.differences.is_empty()
+        && status.services.iter().all(|service| service.is_stable);
+    Ok(status)
+}
+
+/// What the record has otherwise. Pure.
+fn differences(status: &Status) -> Vec<String> {
+    let Some(record) = &status.record else { return Vec::new() };
+    let mut found = Vec::new();
+    let live = status.site.as_ref().map(|site| &site.release);
+    if live != record.site_release.as_ref() {
+        let name = |release: Option<&String>| release.map_or("nothing", String::as_str).to_owned();
+        found.push(format!(
+            "the site is {}, and the record has {}",
+            name(live),
+            name(record.site_release.as_ref())
+        ));
+    }
+    for service in &status.services {
+        let recorded = record.task_definitions.get(&service.service);
+        if recorded != Some(&service.task_definition_arn) {
+            let short = |arn: &str| arn.rsplit('/').next().unwrap_or(arn).to_owned();
+            let has = recorded.map_or_else(|| "nothing".to_owned(), |arn| short(arn));
+            found.push(format!(
+                "{} is to run {}, and the record has {has}",
+                service.service,
+                short(&service.task_definition_arn)
+            ));
+        }
+    }
+    for service in record.task_definitions.keys() {
+        if !status.services.iter().any(|there| &there.service == service) {
+            found.push(format!("{service} is in the record, and not there"));
+        }
+    }
+    found
+}
+
+/// The status as a person reads it. Pure.
+pub fn render(status: &Status) -> String {
+    let mut text = String::new();
+    let Some(record) = &status.record else {
+        let _ = writeln!(text, "{}: nothing was released yet", status.environment);
+        text.push_str(&rollout::render_status(&status.services));
+        return text;
+    };
+    let health = if status.is_healthy { "healthy" } else { "not healthy" };
+    let since = record.time.strftime("%Y-%m-%d %H:%M UTC");
+    let _ =
+        writeln!(text, "{} runs {} since {since}, {health}", status.environment, view::short(&record.commit));
+    let _ = writeln!(text, "  url       {}", status.url);
+    let _ = writeln!(text, "  release   {}", record.id);
+    if let Some(site) = &status.site {
+        let commit = site.commit.as_deref().map_or("no commit", view::short);
+        let _ = writeln!(text, "  site      {} ({commit})", site.release);
+    }
+    for line in rollout::render_status(&status.services).lines() {
+        let _ = writeln!(text, "  {line}");
+    }
+    if let Some(lock) = &status.lock {
+        let since = lock.started.strftime("%H:%M:%S UTC");
+        let _ = writeln!(text, "  lock      {} on {}: `{}` since {since}", lock.owner, lock.host, lock.task);
+    }
+    for difference in &status.differences {
+        let _ = writeln!(text, "  differs   {difference}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::record;
+    use super::*;
+
+    fn service(arn: &str) -> ServiceStatus {
+        ServiceStatus {
+            service: "guestbook".to_owned(),
+            task_definition_arn: arn.to_owned(),
+            images: [("guestbook".to_owned(), "host/guestbook@sha256:a".to_owned())].into(),
+            desired_count: 1,
+            running_count: 1,
+            pending_count: 0,
+            healthy_count: Some(1),
+            rollout: None,
+            is_stable: true,
+            tasks: Vec::new(),
+            last_event: None,
+        }
+    }
+
+    fn status(arn: &str, release: &str) -> Status {
+        Status {
+            environment: "staging".to_owned(),
+            url: "https://staging.example.com".to_owned(),
+            record: Some(record(0, "a")),
+            site: Some(SiteStatus { release: release.to_owned(), commit: Some("a".repeat(40)) }),
+            services: vec![service(arn)],
+            lock: None,
+            differences: Vec::new(),
+            is_healthy: true,
+        }
+    }
+
+    #[test]
+    fn what_somebody_changed_by_hand_is_named() {
+        assert_eq!(differences(&status("arn:task/a", "site-a")), [""; 0]);
+        assert_eq!(
+            differences(&status("arn:task/b", "site-b")),
+            ["the site is site-b, and the record has site-a", "guestbook is to run b, and the record has a",]
+        );
+        let gone = Status { services: Vec::new(), ..status("arn:task/a", "site-a") };
+        assert_eq!(differences(&gone), ["guestbook is in the record, and not there"]);
+    }
+
+    #[test]
+    fn it_begins_with_what_runs_and_whether_it_is_healthy() {
+        let text = render(&status("arn:task/a", "site-a"));
+        assert!(text.starts_with("staging runs aaaaaaa since 2026-09-21 14:13 UTC, healthy\n"), "{text}");
+        assert!(text.contains("guestbook"), "{text}");
+    }
+}

@@ -1,0 +1,159 @@
+//! The built program on the emulated environment, as a person runs it; what it left is asked of the environment itself.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use system::emulated::ProcessMark;
+
+use crate::clone::Clone;
+
+pub struct Program<'a> {
+    clone: &'a Clone,
+    target: PathBuf,
+}
+
+/// How a run ended.
+pub struct Answer {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+pub enum Ended {
+    Killed,
+    ByItself(Answer),
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "\n{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+}
+
+impl<'a> Program<'a> {
+    /// Builds into the folder that this test was built into, so that nothing is built twice.
+    pub fn new(clone: &'a Clone) -> Self {
+        let target = Path::new(env!("CARGO_BIN_EXE_system")).ancestors().nth(2).expect("target/debug/system");
+        Self { clone, target: target.to_owned() }
+    }
+
+    pub fn folder(&self) -> PathBuf {
+        self.target.join("xtask/emulated")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_system"));
+        command.args(&arguments[..1]).args(["--env", "emulated"]).args(&arguments[1..]);
+        // As Cargo tells a program that it runs.
+        command
+            .env("CARGO_MANIFEST_DIR", self.clone.path("xtask/system"))
+            .env("CARGO_TARGET_DIR", &self.target);
+        command.current_dir(self.clone.path("")).stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Answer {
+        answer(self.command(arguments))
+    }
+
+    /// As the program runs itself inside of the environment, which then outlives it.
+    pub fn run_inside(&self, arguments: &[&str]) -> Answer {
+        let mut command = self.command(arguments);
+        command.env("SITEPUSH_STANDING_IN", self.folder().join("standing-in.json"));
+        command.env_remove("AWS_CA_BUNDLE").env_remove("TF_CLI_CONFIG_FILE").envs(self.variables());
+        answer(command)
+    }
+
+    /// Kills the program, and all that it has started in this terminal, when it says that a step begins.
+    pub fn run_and_kill(&self, arguments: &[&str], step: &str) -> Ended {
+        let mut command = self.command(arguments);
+        command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program runs");
+        let mut said = String::new();
+        for line in BufReader::new(child.stderr.take().expect("it is piped")).lines().map_while(Result::ok) {
+            let is_step = line.split_once("] ").is_some_and(|(_, text)| text.starts_with(step));
+            said.push_str(&line);
+            said.push('\n');
+            if is_step {
+                let group = format!("-{}", child.id());
+                let kill = Command::new("kill").args(["-KILL", "--", &group]).status().expect("kill runs");
+                assert!(kill.success());
+                child.wait().expect("it ends");
+                return Ended::Killed;
+            }
+        }
+        let code = child.wait().expect("it ends").code();
+        Ended::ByItself(Answer { code, stdout: String::new(), stderr: said })
+    }
+
+    fn read(&self, file: &str) -> Value {
+        let text = std::fs::read(self.folder().join(file)).expect("the environment is there");
+        serde_json::from_slice(&text).expect("it is JSON")
+    }
+
+    fn variables(&self) -> BTreeMap<String, String> {
+        serde_json::from_value(self.read("environment.json")["variables"].clone()).expect("texts")
+    }
+
+    /// The gaps that the code names.
+    pub fn known_gaps(&self) -> Value {
+        self.read("standing-in.json")["gaps"].clone()
+    }
+
+    /// All processes of the environment.
+    pub fn processes(&self) -> Vec<ProcessMark> {
+        let mut marks: Vec<ProcessMark> = serde_json::from_value(self.read("children.json")).expect("marks");
+        marks.push(serde_json::from_value(self.read("environment.json")["process"].clone()).expect("a mark"));
+        assert!(marks.len() >= 6, "{marks:?}");
+        marks
+    }
+
+    /// The first page, as a visitor gets it.
+    pub fn page(&self, url: &str) -> String {
+        ureq::get(format!("{url}/")).call().expect("it answers").body_mut().read_to_string().expect("text")
+    }
+
+    /// Signs the guestbook and sees the counter in a headless browser.
+    pub fn look(&self, url: &str) {
+        let screenshots = self.target.join("xtask/screenshots");
+        let mut script = Command::new("node");
+        script.current_dir(self.clone.path("")).args(["frontend/browser/services.mjs", "--site", url]);
+        script.arg("--screenshots").arg(screenshots);
+        answer(script).expect_code(0);
+    }
+
+    /// The ARNs of everything with a tag, which is all that Terraform makes, as moto has it.
+    pub fn resources(&self) -> Vec<String> {
+        let url = &self.variables()["AWS_ENDPOINT_URL"];
+        let scope = "AWS4-HMAC-SHA256 Credential=emulated/20260101/eu-central-1/tagging/aws4_request, SignedHeaders=host, Signature=none";
+        let answer = ureq::post(url)
+            .header("x-amz-target", "ResourceGroupsTaggingAPI_20170126.GetResources")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("authorization", scope)
+            .send(json!({}).to_string());
+        let text = answer.expect("it answers").body_mut().read_to_string().expect("text");
+        let document: Value = serde_json::from_str(&text).expect("it is JSON");
+        let list = document["ResourceTagMappingList"].as_array().expect("a list").iter();
+        list.filter_map(|resource| resource["ResourceARN"].as_str()).map(str::to_owned).collect()
+    }
+}
+
+fn answer(mut command: Command) -> Answer {
+    let output = command.output().expect("the program runs");
+    Answer {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
