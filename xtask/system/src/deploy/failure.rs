@@ -133,9 +133,11 @@ fn reason<E: Error + ProvideErrorMetadata + Send + Sync + 'static>(error: &SdkEr
     match error.code() {
         Some(code) => format!("{code}: {}", error.message().unwrap_or("AWS gives no reason")),
         // An answer without a document, such as that of HEAD, says what it says by its status.
-        None => match error.raw_response() {
-            Some(response) => format!("it was answered with status {}", response.status().as_u16()),
-            None => innermost(error),
+        None => match error {
+            SdkError::ServiceError(service) => {
+                format!("it was answered with status {}", service.raw().status().as_u16())
+            }
+            other => innermost(other),
         },
     }
 }
