@@ -131,16 +131,22 @@ impl State {
         Ok(())
     }
 
-    /// Whether earlier versions of the state are kept.
+    /// Whether the bucket says that earlier versions of the state are kept. An emulator that answers with another document than
+    /// S3 does not say so.
     ///
     /// # Errors
     /// When the bucket cannot be asked.
     pub async fn is_versioned(&self) -> Result<bool> {
-        let request = self.client.get_bucket_versioning().bucket(&self.bucket);
-        let answer = request.send().await.map_err(|error| {
-            Failure::aws(format!("cannot look at the state's bucket `{}`", self.bucket), error)
-        })?;
-        Ok(answer.status() == Some(&s3::BucketVersioningStatus::Enabled))
+        match self.client.get_bucket_versioning().bucket(&self.bucket).send().await {
+            Ok(answer) => Ok(answer.status() == Some(&s3::BucketVersioningStatus::Enabled)),
+            Err(error) if error.raw_response().is_some_and(|response| response.status().is_success()) => {
+                Ok(false)
+            }
+            Err(error) => Err(Failure::aws(
+                format!("cannot look at the versions in the state's bucket `{}`", self.bucket),
+                error,
+            )),
+        }
     }
 
     /// The bytes of an object; none when it is not there.
