@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use aws_sdk_ecr::operation::list_images::ListImagesError;
 use aws_sdk_s3::types as s3;
 
 use super::failure::Failure;
@@ -75,7 +76,7 @@ async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
         ui.step(&format!("infrastructure: deleting {total} resources"));
         let progress = *ui;
         let mut on_progress = move |done: usize, address: &str| {
-            if done % 20 == 0 || done == total {
+            if done.is_multiple_of(20) || done == total {
                 progress.step(&format!("infrastructure: {done} of {total} ({address})"));
             }
         };
@@ -97,8 +98,11 @@ async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
 async fn buckets(session: &Session) -> Result<Vec<String>> {
     let (name, account) = (&session.settings.name, &session.settings.account_id);
     let client = aws_sdk_s3::Client::new(&session.config);
-    let answer =
-        client.list_buckets().send().await.map_err(|error| Failure::aws("cannot list the buckets", error))?;
+    let answer = client
+        .list_buckets()
+        .send()
+        .await
+        .map_err(|error| Failure::aws("cannot list the buckets", &error))?;
     let names = answer.buckets().iter().filter_map(|bucket| bucket.name());
     let own =
         names.filter(|bucket| is_own(bucket, name, account) && *bucket != session.settings.state_bucket);
@@ -120,7 +124,7 @@ async fn empty_bucket(session: &Session, bucket: &str) -> Result<()> {
     loop {
         process::unless_stopped(&session.stop)?;
         let page = client.list_object_versions().bucket(bucket).max_keys(KEYS_A_CALL).send().await;
-        let page = page.map_err(|error| Failure::aws(doing(), error))?;
+        let page = page.map_err(|error| Failure::aws(doing(), &error))?;
         let versions = page.versions().iter().map(|version| (version.key(), version.version_id()));
         let markers = page.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
         let mut objects = Vec::new();
@@ -135,7 +139,7 @@ async fn empty_bucket(session: &Session, bucket: &str) -> Result<()> {
         let delete =
             s3::Delete::builder().set_objects(Some(objects)).quiet(true).build().with_context(doing)?;
         let answer = client.delete_objects().bucket(bucket).delete(delete).send().await;
-        let answer = answer.map_err(|error| Failure::aws(doing(), error))?;
+        let answer = answer.map_err(|error| Failure::aws(doing(), &error))?;
         if let Some(error) = answer.errors().first() {
             let (key, reason) = (error.key().unwrap_or_default(), error.message().unwrap_or_default());
             return Err(Failure::service(format!("{}: `{key}`: {reason}", doing())).into());
@@ -157,17 +161,17 @@ async fn empty_repository(session: &Session, repository_url: &str) -> Result<()>
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(|error| error.is_repository_not_found_exception()) =>
+                    .is_some_and(ListImagesError::is_repository_not_found_exception) =>
             {
                 return Ok(());
             }
-            Err(error) => return Err(Failure::aws(doing(), error)),
+            Err(error) => return Err(Failure::aws(doing(), &error)),
         };
         // BatchDeleteImage takes at most 100 images. Source: the ECR API reference.
         for ids in page.image_ids().chunks(100) {
             let request =
                 ecr.batch_delete_image().repository_name(repository).set_image_ids(Some(ids.to_vec()));
-            request.send().await.map_err(|error| Failure::aws(doing(), error))?;
+            request.send().await.map_err(|error| Failure::aws(doing(), &error))?;
         }
     }
     Ok(())

@@ -90,13 +90,13 @@ impl Failure {
     }
 
     /// What a call to AWS came to. `doing` is what was being done to what, such as "cannot read `x`".
-    pub fn aws<E>(doing: impl Into<String>, error: SdkError<E>) -> anyhow::Error
+    pub fn aws<E>(doing: impl Into<String>, error: &SdkError<E>) -> anyhow::Error
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let class = class_of(&error);
+        let class = class_of(error);
         let mut failure = Self::new(class, doing);
-        let _ = write!(failure.message, ": {}", reason(&error));
+        let _ = write!(failure.message, ": {}", reason(error));
         if class == Class::Environment {
             failure.hint = Some("look at AWS_PROFILE and AWS_REGION, and sign in again".to_owned());
         }
@@ -133,9 +133,11 @@ fn reason<E: Error + ProvideErrorMetadata + Send + Sync + 'static>(error: &SdkEr
     match error.code() {
         Some(code) => format!("{code}: {}", error.message().unwrap_or("AWS gives no reason")),
         // An answer without a document, such as that of HEAD, says what it says by its status.
-        None => match error.raw_response() {
-            Some(response) => format!("it was answered with status {}", response.status().as_u16()),
-            None => innermost(error),
+        None => match error {
+            SdkError::ServiceError(service) => {
+                format!("it was answered with status {}", service.raw().status().as_u16())
+            }
+            other => innermost(other),
         },
     }
 }

@@ -7,9 +7,9 @@
 
 mod arguments;
 pub mod changes;
-mod deploy;
 mod destroy;
 pub mod failure;
+mod forward;
 mod held;
 mod live;
 pub mod lock;
@@ -32,8 +32,4 @@ mod ui;
 mod view;
 
 pub use arguments::{DeployArguments, DestroyArguments, PlanArguments, RollbackArguments, StatusArguments};
-pub use plan::Presence;
 pub use task::{Task, run};
-
-/// The environment that stands on this machine.
-pub const EMULATED: &str = "emulated";

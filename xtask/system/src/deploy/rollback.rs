@@ -16,7 +16,7 @@ use super::session::Session;
 use super::site::Live;
 use super::state::Tagged;
 use super::terraform::Outputs;
-use super::{deploy, process, roll_out, view};
+use super::{forward, process, roll_out, view};
 
 /// What a rollback is going to do. Empty when that is what runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -155,7 +155,7 @@ async fn write_down(
     to: &Record,
     live: Option<Live>,
 ) -> Result<Record> {
-    deploy::check_live(session, outputs, live.as_ref().and_then(|live| live.commit.clone())).await?;
+    forward::check_live(session, outputs, live.as_ref().and_then(|live| live.commit.clone())).await?;
     session.ui.step("record: writing down what runs");
     let running = session.running(outputs).await?;
     let now = Timestamp::now();

@@ -166,7 +166,7 @@ pub fn needed<T>(found: Result<T, Missing>) -> Result<T> {
 async fn account(config: &SdkConfig) -> Result<String> {
     let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
     let answer =
-        answer.map_err(|error| Failure::aws("cannot find out whose credentials these are", error))?;
+        answer.map_err(|error| Failure::aws("cannot find out whose credentials these are", &error))?;
     Ok(answer.account().context("STS names no account")?.to_owned())
 }
 

@@ -15,6 +15,9 @@ use super::failure::Failure;
 /// Where the environments' root modules are.
 const ENVIRONMENTS: &str = "infra/environments";
 
+/// The environment that stands on this machine.
+pub const EMULATED: &str = "emulated";
+
 /// Names the document that says where the emulated environment's things are; set by this program for itself.
 pub const STANDING_IN: &str = "SITEPUSH_STANDING_IN";
 
@@ -151,7 +154,7 @@ fn environments(root: &Path) -> Vec<String> {
     let names = entries.filter(|entry| entry.path().join("terraform.tf").is_file());
     let mut names: Vec<String> =
         names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.push(super::EMULATED.to_owned());
+    names.push(EMULATED.to_owned());
     names.sort();
     names
 }

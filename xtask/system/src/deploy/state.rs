@@ -5,6 +5,8 @@ use anyhow::{Context, Result};
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::head_bucket::HeadBucketError;
 use aws_sdk_s3::types as s3;
 use serde::Serialize;
 
@@ -72,11 +74,11 @@ impl State {
     pub async fn presence(&self) -> Result<Presence> {
         match self.client.head_bucket().bucket(&self.bucket).send().await {
             Ok(_) => Ok(Presence::Present),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => {
+            Err(error) if error.as_service_error().is_some_and(HeadBucketError::is_not_found) => {
                 Ok(Presence::Missing)
             }
             Err(error) => {
-                Err(Failure::aws(format!("cannot look at the state's bucket `{}`", self.bucket), error))
+                Err(Failure::aws(format!("cannot look at the state's bucket `{}`", self.bucket), &error))
             }
         }
     }
@@ -96,7 +98,7 @@ impl State {
                 s3::CreateBucketConfiguration::builder().location_constraint(region).build()
             });
             let request = self.client.create_bucket().bucket(bucket).set_create_bucket_configuration(place);
-            request.send().await.map_err(|error| Failure::aws(doing("make"), error))?;
+            request.send().await.map_err(|error| Failure::aws(doing("make"), &error))?;
         }
         let block = s3::PublicAccessBlockConfiguration::builder()
             .block_public_acls(true)
@@ -106,11 +108,11 @@ impl State {
             .build();
         let request =
             self.client.put_public_access_block().bucket(bucket).public_access_block_configuration(block);
-        request.send().await.map_err(|error| Failure::aws(doing("close"), error))?;
+        request.send().await.map_err(|error| Failure::aws(doing("close"), &error))?;
         let versioning =
             s3::VersioningConfiguration::builder().status(s3::BucketVersioningStatus::Enabled).build();
         let request = self.client.put_bucket_versioning().bucket(bucket).versioning_configuration(versioning);
-        request.send().await.map_err(|error| Failure::aws(doing("version"), error))?;
+        request.send().await.map_err(|error| Failure::aws(doing("version"), &error))?;
         let by_default = s3::ServerSideEncryptionByDefault::builder()
             .sse_algorithm(s3::ServerSideEncryption::Aes256)
             .build()
@@ -125,22 +127,28 @@ impl State {
             .put_bucket_encryption()
             .bucket(bucket)
             .server_side_encryption_configuration(encryption);
-        request.send().await.map_err(|error| Failure::aws(doing("encrypt"), error))?;
+        request.send().await.map_err(|error| Failure::aws(doing("encrypt"), &error))?;
         let request = self.client.put_bucket_policy().bucket(bucket).policy(tls_only(bucket));
-        request.send().await.map_err(|error| Failure::aws(doing("protect"), error))?;
+        request.send().await.map_err(|error| Failure::aws(doing("protect"), &error))?;
         Ok(())
     }
 
-    /// Whether earlier versions of the state are kept.
+    /// Whether the bucket says that earlier versions of the state are kept. An emulator that answers with another document than
+    /// S3 does not say so.
     ///
     /// # Errors
     /// When the bucket cannot be asked.
     pub async fn is_versioned(&self) -> Result<bool> {
-        let request = self.client.get_bucket_versioning().bucket(&self.bucket);
-        let answer = request.send().await.map_err(|error| {
-            Failure::aws(format!("cannot look at the state's bucket `{}`", self.bucket), error)
-        })?;
-        Ok(answer.status() == Some(&s3::BucketVersioningStatus::Enabled))
+        match self.client.get_bucket_versioning().bucket(&self.bucket).send().await {
+            Ok(answer) => Ok(answer.status() == Some(&s3::BucketVersioningStatus::Enabled)),
+            Err(error) if error.raw_response().is_some_and(|response| response.status().is_success()) => {
+                Ok(false)
+            }
+            Err(error) => Err(Failure::aws(
+                format!("cannot look at the versions in the state's bucket `{}`", self.bucket),
+                &error,
+            )),
+        }
     }
 
     /// The bytes of an object; none when it is not there.
@@ -152,8 +160,8 @@ impl State {
                 let body = object.body.collect().await.with_context(|| format!("cannot read `{key}`"))?;
                 Ok(Some(Tagged { value: body.to_vec(), e_tag }))
             }
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => Ok(None),
-            Err(error) => Err(Failure::aws(format!("cannot read `{key}` in `{}`", self.bucket), error)),
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
+            Err(error) => Err(Failure::aws(format!("cannot read `{key}` in `{}`", self.bucket), &error)),
         }
     }
 
@@ -178,7 +186,7 @@ impl State {
             {
                 Ok(Written::Lost)
             }
-            Err(error) => Err(Failure::aws(format!("cannot write `{key}` in `{}`", self.bucket), error)),
+            Err(error) => Err(Failure::aws(format!("cannot write `{key}` in `{}`", self.bucket), &error)),
         }
     }
 
@@ -212,7 +220,7 @@ impl State {
     async fn delete(&self, name: &str) -> Result<()> {
         let key = self.key(name);
         let request = self.client.delete_object().bucket(&self.bucket).key(&key);
-        request.send().await.map_err(|error| Failure::aws(format!("cannot delete `{key}`"), error))?;
+        request.send().await.map_err(|error| Failure::aws(format!("cannot delete `{key}`"), &error))?;
         Ok(())
     }
 
@@ -256,7 +264,7 @@ impl State {
             self.client.list_objects_v2().bucket(&self.bucket).prefix(&prefix).into_paginator().send();
         let mut ids = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| Failure::aws(format!("cannot list `{prefix}`"), error))?;
+            let page = page.map_err(|error| Failure::aws(format!("cannot list `{prefix}`"), &error))?;
             let keys = page.contents().iter().filter_map(|object| object.key());
             let names = keys.filter_map(|key| key.strip_prefix(&prefix)?.strip_suffix(".json"));
             ids.extend(names.map(str::to_owned));

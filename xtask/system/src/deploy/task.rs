@@ -10,12 +10,13 @@ use xtask::project::Project;
 use super::arguments::{
     Common, DeployArguments, DestroyArguments, PlanArguments, RollbackArguments, StatusArguments,
 };
-use super::deploy::{self, Permissions};
+use super::forward::{self, Permissions};
 use super::outcome::Outcome;
 use super::plan::Scope;
 use super::session::Session;
+use super::settings::{EMULATED, STANDING_IN};
 use super::ui::Ui;
-use super::{EMULATED, destroy, failure, rollback, status, view};
+use super::{destroy, failure, rollback, status, view};
 use crate::emulated::{self, Need};
 
 /// One of the tasks, with its flags.
@@ -81,7 +82,7 @@ pub fn run(project: &Project, task: &Task) -> Result<ExitCode> {
 
 async fn enter(project: &Project, task: &Task) -> Result<ExitCode> {
     // An environment on this machine has this program run again, with what stands in for AWS in its variables.
-    if task.common().env == EMULATED && std::env::var_os(super::settings::STANDING_IN).is_none() {
+    if task.common().env == EMULATED && std::env::var_os(STANDING_IN).is_none() {
         let need = match task {
             Task::Plan(_) | Task::Deploy(_) => Need::Start,
             Task::Rollback(_) | Task::Status(_) => Need::Present,
@@ -93,7 +94,7 @@ async fn enter(project: &Project, task: &Task) -> Result<ExitCode> {
     let session = Session::open(project, &task.common().env, ui).await?;
     match task {
         Task::Plan(arguments) => {
-            let plan = deploy::plan(&session, arguments.only.unwrap_or(Scope::All)).await?;
+            let plan = forward::plan(&session, arguments.only.unwrap_or(Scope::All)).await?;
             document(task, &plan)
         }
         Task::Deploy(arguments) => {
@@ -102,7 +103,7 @@ async fn enter(project: &Project, task: &Task) -> Result<ExitCode> {
                 is_agreed: arguments.yes,
                 may_lose_data: arguments.allow_data_loss,
             };
-            report(task, ui, &deploy::deploy(&session, permissions).await?)
+            report(task, ui, &forward::deploy(&session, permissions).await?)
         }
         Task::Rollback(arguments) => {
             report(task, ui, &rollback::rollback(&session, arguments.to.as_deref(), arguments.yes).await?)

@@ -194,10 +194,10 @@ fn group_of(arn: &str) -> String {
 fn environment_rule(
     stores: &Stores,
     site_url: &str,
-) -> Arc<dyn Fn(&str, &mut BTreeMap<String, String>) + Send + Sync> {
+) -> Arc<impl Fn(&str, &mut BTreeMap<String, String>) + Send + Sync + use<>> {
     let stores: Vec<_> = stores.postgres.variables().into_iter().chain(stores.redis.variables()).collect();
     let site_url = site_url.to_owned();
-    Arc::new(move |_, environment| {
+    Arc::new(move |_: &str, environment: &mut BTreeMap<String, String>| {
         for (name, value) in &stores {
             // A service is told of the stores that it was told of, and of no others.
             let store = name.split('_').next().unwrap_or_default();

@@ -390,7 +390,7 @@ async fn try_to_forget(session: &Session, current: &Record) -> Result<()> {
         request
             .send()
             .await
-            .map_err(|error| Failure::aws(format!("cannot delete the image `{image}`"), error))?;
+            .map_err(|error| Failure::aws(format!("cannot delete the image `{image}`"), &error))?;
     }
     // Last: a record is what says which images to delete.
     for id in &forgotten.record_ids {
