@@ -44,23 +44,32 @@ pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
         .iter()
         .map(|(key, wanted)| {
             let (e_tag, version_id) = match (input.written.get(*key), input.remote.objects.get(*key)) {
-                (Some(written), _) => (written.e_tag.clone(), written.version_id.clone()),
-                (None, Some(there)) => (there.e_tag.clone(), there.version_id.clone()),
+                (Some(written), _) => (&written.e_tag, &written.version_id),
+                (None, Some(there)) => (&there.e_tag, &there.version_id),
                 (None, None) => unreachable!("a release is committed only when all its objects are in place"),
             };
-            let object = StoredObject {
-                size_bytes: wanted.size_bytes,
-                sha256: wanted.sha256,
-                e_tag,
-                version_id,
-                headers: Arc::clone(wanted.headers),
-                class: wanted.class,
+            let is_same = |known: &&Arc<StoredObject>| {
+                known.sha256 == wanted.sha256
+                    && known.size_bytes == wanted.size_bytes
+                    && known.e_tag == *e_tag
+                    && known.version_id == *version_id
+                    && known.headers == *wanted.headers
+                    && known.class == wanted.class
             };
-            let known = input.previous.and_then(|manifest| manifest.objects.get(*key));
-            let object = match known {
-                Some(known) if **known == object => Arc::clone(known),
-                _ => Arc::new(object),
-            };
+            let known = input.previous.and_then(|manifest| manifest.objects.get(*key)).filter(is_same);
+            let object = known.map_or_else(
+                || {
+                    Arc::new(StoredObject {
+                        size_bytes: wanted.size_bytes,
+                        sha256: wanted.sha256,
+                        e_tag: e_tag.clone(),
+                        version_id: version_id.clone(),
+                        headers: Arc::clone(wanted.headers),
+                        class: wanted.class,
+                    })
+                },
+                Arc::clone,
+            );
             ((*key).clone(), object)
         })
         .collect();

@@ -139,7 +139,8 @@ pub struct Changes {
 /// Compares what a release wants with what is there. The result is in key order and does not depend on anything
 /// but the arguments' values.
 pub fn diff(desired: &Desired<'_>, remote: &RemoteState, context: &DiffContext<'_>) -> Changes {
-    let mut result = Changes::default();
+    // Room for all of them costs nothing until it is used; growing would leave copies behind that do.
+    let mut result = Changes { changes: Vec::with_capacity(desired.len()), ..Changes::default() };
     let copies = CopySources::new(desired, remote);
     for (key, wanted) in desired {
         match change_for(key, wanted, remote, &copies, context) {
@@ -152,7 +153,7 @@ pub fn diff(desired: &Desired<'_>, remote: &RemoteState, context: &DiffContext<'
         }
     }
     result.add_leavers(desired, remote, context);
-    result.changes.sort_by(|a, b| a.key.cmp(&b.key));
+    result.changes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
     result
 }
 

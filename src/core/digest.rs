@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize, Serializer};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256Digest(pub [u8; 32]);
 
-/// The text is not 64 hex digits.
+/// The text is neither 64 hex digits nor 44 characters of base64, as the case may be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a SHA-256 in hex")]
+#[error("`{0}` is not a SHA-256")]
 pub struct DigestError(String);
 
 impl Sha256Digest {
@@ -26,6 +26,24 @@ impl Sha256Digest {
     pub fn to_base64(self) -> String {
         use base64::Engine as _;
         base64::engine::general_purpose::STANDARD.encode(self.0)
+    }
+}
+
+impl Sha256Digest {
+    /// Reads what [`Self::to_base64`] wrote.
+    ///
+    /// # Errors
+    /// When it is anything but 32 bytes in base64.
+    pub fn from_base64(text: &str) -> Result<Self, DigestError> {
+        use base64::Engine as _;
+        let unreadable = || DigestError(text.to_owned());
+        // One byte more than a digest has: the decoder wants room for what 44 characters could say.
+        let mut bytes = [0; 33];
+        let length = base64::engine::general_purpose::STANDARD.decode_slice(text, &mut bytes);
+        match (length, bytes.first_chunk()) {
+            (Ok(32), Some(digest)) => Ok(Self(*digest)),
+            _ => Err(unreadable()),
+        }
     }
 }
 

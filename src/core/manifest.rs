@@ -2,13 +2,14 @@
 //!
 //! Decides the format in the bucket: encode, decode, refuse what a newer version wrote. Never reads or writes it.
 
-use std::borrow::Cow;
+mod reading;
+mod writing;
+
 use std::collections::BTreeMap;
-use std::io::{BufWriter, Read as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::digest::Sha256Digest;
 use super::edge_settings::EdgeSettings;
@@ -26,9 +27,6 @@ pub const HISTORY_LENGTH: usize = 50;
 /// Unpacked, a manifest has some 250 bytes for each object: four million fit. What unpacks to more was not written by
 /// sitepush, and a few kilobytes could unpack to more than the machine's memory.
 const MAX_JSON_BYTES: u64 = 1 << 30;
-
-/// Given to the compressor at a time.
-const PIECE_BYTES: usize = 32 << 10;
 
 /// An object as it stands in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,9 +139,7 @@ pub enum ManifestError {
     #[error("the manifest unpacks to more than {limit_bytes} bytes")]
     TooLarge { limit_bytes: u64 },
     #[error("the manifest cannot be read")]
-    Json(#[source] serde_json::Error),
-    #[error("object `{key}` names header set {index}, which is not there")]
-    HeaderSet { key: ObjectKey, index: usize },
+    Json(#[source] LineError),
 }
 
 impl ManifestError {
@@ -151,7 +147,7 @@ impl ManifestError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::TooNew { .. } => "use the newest sitepush; `sitepush --version` tells which one this is",
-            Self::Gzip(_) | Self::TooLarge { .. } | Self::Json(_) | Self::HeaderSet { .. } => {
+            Self::Gzip(_) | Self::TooLarge { .. } | Self::Json(_) => {
                 "copy the newest file of `.sitepush/releases/` over it, then push with `--verify-remote`"
             }
         }
@@ -166,235 +162,38 @@ impl Manifest {
             || self.stale.get(key).is_some_and(|stale| !(is_pruned && stale.is_due))
     }
 
-    /// Gzipped JSON; equal manifests give equal bytes.
-    pub fn encode<'a>(&'a self) -> Vec<u8> {
-        let stored = self.objects.values().chain(self.stale.values().map(|stale| &stale.object));
-        let header_sets = HeaderSets::of(stored);
-        let document = WrittenDocument {
-            schema: SCHEMA,
-            tool: concat!("sitepush ", env!("CARGO_PKG_VERSION")),
-            layout: "in-place",
-            release: &self.release,
-            capabilities: self.capabilities,
-            unseen_since: self.unseen_since,
-            distributions: &self.distributions,
-            edge_settings: self.edge_settings.as_ref(),
-            owed: &self.owed,
-            history: &self.history,
-            demoted: &self.demoted,
-            header_sets: &header_sets.sets,
-            objects: PackedMap {
-                entries: &self.objects,
-                pack: |object: &'a Arc<StoredObject>| header_sets.pack(object),
-            },
-            stale: PackedMap {
-                entries: &self.stale,
-                pack: |stale: &'a StaleObject| PackedStale {
-                    object: header_sets.pack(&stale.object),
-                    last_release: Cow::Borrowed(&stale.last_release),
-                    left_at: stale.left_at,
-                    is_due: stale.is_due,
-                    has_drifted: stale.has_drifted,
-                },
-            },
-        };
-        let encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(4));
-        // JSON comes in pieces of a few bytes, and each that reaches the compressor costs as much as a thousand.
-        let mut writer = BufWriter::with_capacity(PIECE_BYTES, encoder);
-        serde_json::to_writer(&mut writer, &document).expect("a manifest has only string keys");
-        let encoder = writer.into_inner().expect("writing to memory does not fail");
-        encoder.finish().expect("writing to memory does not fail")
+    /// Gzipped lines of JSON; equal manifests give equal bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        writing::encode(self)
     }
 
     /// Reads what [`Manifest::encode`] wrote.
     ///
     /// # Errors
-    /// When the bytes are not gzipped JSON of a known format.
+    /// When the bytes are not gzipped lines of JSON of a known format.
     pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let json = unpack(bytes, MAX_JSON_BYTES)?;
-        let document = match serde_json::from_slice::<Document<'_>>(&json) {
-            Ok(document) if document.schema <= SCHEMA => document,
-            other => return Err(unreadable(&json, other.err())),
-        };
-        let sets: Vec<Arc<ObjectHeaders>> = document.header_sets.into_iter().map(Arc::new).collect();
-        let mut objects = BTreeMap::new();
-        for (key, packed) in document.objects {
-            let object = packed.unpack(&key, &sets)?;
-            objects.insert(key, Arc::new(object));
-        }
-        let mut stale = BTreeMap::new();
-        for (key, packed) in document.stale {
-            let PackedStale { object, last_release, left_at, is_due, has_drifted } = packed;
-            let object = Arc::new(object.unpack(&key, &sets)?);
-            let last_release = last_release.into_owned();
-            stale.insert(key, StaleObject { object, last_release, left_at, is_due, has_drifted });
-        }
-        Ok(Self {
-            release: document.release,
-            objects,
-            stale,
-            demoted: document.demoted,
-            history: document.history,
-            owed: document.owed,
-            distributions: document.distributions,
-            edge_settings: document.edge_settings,
-            capabilities: document.capabilities,
-            unseen_since: document.unseen_since,
-        })
+        reading::decode(bytes, MAX_JSON_BYTES)
     }
 }
 
-/// The bytes that were packed, if they are not more than `limit_bytes`.
-fn unpack(bytes: &[u8], limit_bytes: u64) -> Result<Vec<u8>, ManifestError> {
-    let mut json = Vec::new();
-    let mut decoder = flate2::read::GzDecoder::new(bytes).take(limit_bytes + 1);
-    decoder.read_to_end(&mut json).map_err(ManifestError::Gzip)?;
-    if json.len() as u64 > limit_bytes {
-        return Err(ManifestError::TooLarge { limit_bytes });
-    }
-    Ok(json)
+/// What is wrong with a line of a manifest, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("{message} at line {line} column {column}")]
+pub struct LineError {
+    message: String,
+    /// From 1.
+    line: usize,
+    /// From 1; 0 where it is the line itself.
+    column: usize,
 }
 
-/// Why a document is not one that this version reads: first of all because it is from a newer one.
-fn unreadable(json: &[u8], error: Option<serde_json::Error>) -> ManifestError {
-    let schema = serde_json::from_slice(json).map(|Schema { schema }| schema);
-    match (schema, error) {
-        (Ok(found), _) if found > SCHEMA => ManifestError::TooNew { found },
-        (_, Some(error)) | (Err(error), None) => ManifestError::Json(error),
-        (Ok(found), None) => ManifestError::TooNew { found },
-    }
-}
-
-#[derive(Deserialize)]
-struct Schema {
-    schema: u32,
-}
-
-/// What is read. [`WrittenDocument`] is the same document as it is written, in this order.
-#[derive(Deserialize)]
-struct Document<'a> {
-    schema: u32,
-    release: ReleaseSummary,
-    capabilities: Capabilities,
-    #[serde(default)]
-    unseen_since: Option<Timestamp>,
-    #[serde(default)]
-    distributions: BTreeMap<String, DistributionFacts>,
-    #[serde(default)]
-    edge_settings: Option<EdgeSettings>,
-    #[serde(default)]
-    owed: Vec<OwedInvalidation>,
-    #[serde(default)]
-    history: Vec<ReleaseSummary>,
-    #[serde(default)]
-    demoted: BTreeMap<ObjectKey, ReleaseId>,
-    header_sets: Vec<ObjectHeaders>,
-    #[serde(borrow)]
-    objects: BTreeMap<ObjectKey, PackedObject<'a>>,
-    #[serde(default, borrow)]
-    stale: BTreeMap<ObjectKey, PackedStale<'a>>,
-}
-
-/// What is written, without a copy of the objects: a site may have a million.
-#[derive(Serialize)]
-struct WrittenDocument<'a, O: Serialize, S: Serialize> {
-    schema: u32,
-    tool: &'static str,
-    layout: &'static str,
-    release: &'a ReleaseSummary,
-    capabilities: Capabilities,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unseen_since: Option<Timestamp>,
-    distributions: &'a BTreeMap<String, DistributionFacts>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    edge_settings: Option<&'a EdgeSettings>,
-    owed: &'a [OwedInvalidation],
-    history: &'a [ReleaseSummary],
-    demoted: &'a BTreeMap<ObjectKey, ReleaseId>,
-    header_sets: &'a [Arc<ObjectHeaders>],
-    objects: O,
-    stale: S,
-}
-
-/// A map whose values are packed one by one as they are written.
-struct PackedMap<'a, V, F> {
-    entries: &'a BTreeMap<ObjectKey, V>,
-    pack: F,
-}
-
-impl<'a, V, P: Serialize, F: Fn(&'a V) -> P> Serialize for PackedMap<'a, V, F> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.entries.iter().map(|(key, value)| (key, (self.pack)(value))))
-    }
-}
-
-/// An object whose headers are an index: a site has thousands of objects and a handful of header sets.
-#[derive(Serialize, Deserialize)]
-struct PackedObject<'a> {
-    size: u64,
-    sha256: Sha256Digest,
-    etag: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    version: Option<Cow<'a, str>>,
-    headers: usize,
-    class: ObjectClass,
-}
-
-#[derive(Serialize, Deserialize)]
-struct PackedStale<'a> {
-    #[serde(flatten, borrow)]
-    object: PackedObject<'a>,
-    last_release: Cow<'a, ReleaseId>,
-    left_at: Timestamp,
-    #[serde(default)]
-    is_due: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    has_drifted: bool,
-}
-
-impl PackedObject<'_> {
-    fn unpack(self, key: &ObjectKey, sets: &[Arc<ObjectHeaders>]) -> Result<StoredObject, ManifestError> {
-        let headers = sets
-            .get(self.headers)
-            .ok_or_else(|| ManifestError::HeaderSet { key: key.clone(), index: self.headers })?;
-        Ok(StoredObject {
-            size_bytes: self.size,
-            sha256: self.sha256,
-            e_tag: self.etag.into_owned(),
-            version_id: self.version.map(Cow::into_owned),
-            headers: Arc::clone(headers),
-            class: self.class,
-        })
-    }
-}
-
-struct HeaderSets {
-    sets: Vec<Arc<ObjectHeaders>>,
-    index: BTreeMap<Arc<ObjectHeaders>, usize>,
-}
-
-impl HeaderSets {
-    fn of<'a>(objects: impl Iterator<Item = &'a Arc<StoredObject>>) -> Self {
-        let mut sets = Vec::new();
-        let mut index = BTreeMap::new();
-        for object in objects {
-            if !index.contains_key(&object.headers) {
-                index.insert(Arc::clone(&object.headers), sets.len());
-                sets.push(Arc::clone(&object.headers));
-            }
-        }
-        Self { sets, index }
-    }
-
-    fn pack<'a>(&self, object: &'a StoredObject) -> PackedObject<'a> {
-        PackedObject {
-            size: object.size_bytes,
-            sha256: object.sha256,
-            etag: Cow::Borrowed(&object.e_tag),
-            version: object.version_id.as_deref().map(Cow::Borrowed),
-            headers: self.index[&object.headers],
-            class: object.class,
-        }
+impl LineError {
+    /// What was wrong with the text of the line `line`, which was read by itself.
+    fn of(error: &serde_json::Error, line: usize) -> Self {
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let text = error.to_string();
+        let message = text.strip_suffix(&place).unwrap_or(&text).to_owned();
+        Self { message, line, column: error.column() }
     }
 }
 
@@ -410,8 +209,9 @@ mod tests {
         encoder.write_all(&vec![b' '; 8 << 20]).expect("writing to memory does not fail");
         let bomb = encoder.finish().expect("writing to memory does not fail");
         assert!(bomb.len() < 100_000, "{} bytes", bomb.len());
-        let refused = unpack(&bomb, 1000).expect_err("it is far more");
+        let refused = reading::decode(&bomb, 1000).expect_err("it is far more");
         assert_eq!(refused.to_string(), "the manifest unpacks to more than 1000 bytes");
-        assert!(unpack(&bomb, 8 << 20).is_ok(), "the limit itself is allowed");
+        let within = reading::decode(&bomb, 8 << 20).expect_err("it is no manifest");
+        assert_eq!(within.to_string(), "the manifest cannot be read", "the limit itself is allowed");
     }
 }

@@ -17,7 +17,9 @@ use aws_sigv4::sign::v4;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Connector, proxy::ProxyConfig};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
@@ -35,13 +37,30 @@ use super::xml;
 const PATH_ENCODED: AsciiSet =
     NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
+/// The open connections to one bucket: one pool for the SDK's client and for what goes past it, so that certificates are
+/// read once and a connection that either opened serves both. Clones share it.
+#[derive(Clone)]
+pub(super) struct Connections(Arc<LazyLock<SharedHttpConnector>>);
+
+impl Connections {
+    /// Opens none yet, and reads no certificates.
+    pub fn new() -> Self {
+        Self(Arc::new(LazyLock::new(connector)))
+    }
+
+    /// What the SDK's client is to send through. Its own limit for connecting must be [`CONNECT_LIMIT`] too.
+    pub fn http_client(&self) -> SharedHttpClient {
+        let connections = self.clone();
+        http_client_fn(move |_, _| (**connections.0).clone())
+    }
+}
+
 /// Sends PutObject requests to one bucket. Cloned freely; clones share the connections.
 #[derive(Clone)]
 pub(super) struct Putter(Arc<Inner>);
 
 struct Inner {
-    /// Made for the first request: most runs send none, and reading the machine's certificates takes a while.
-    connector: LazyLock<SharedHttpConnector>,
+    connections: Connections,
     credentials: Option<SharedCredentialsProvider>,
     resolver: DefaultResolver,
     params: Params,
@@ -60,7 +79,7 @@ pub(super) struct Put<'a> {
 }
 
 impl Putter {
-    pub fn new(config: &SdkConfig, bucket: &str, clock: &Clock) -> Self {
+    pub fn new(config: &SdkConfig, bucket: &str, clock: &Clock, connections: &Connections) -> Self {
         let region = config.region().map(ToString::to_string).unwrap_or_default();
         let mut params = Params::builder()
             .bucket(bucket)
@@ -72,7 +91,7 @@ impl Putter {
             params = params.endpoint(url);
         }
         Self(Arc::new(Inner {
-            connector: LazyLock::new(connector),
+            connections: connections.clone(),
             credentials: config.credentials_provider(),
             resolver: DefaultResolver::new(),
             params: params.build().expect("a bucket and a region are enough"),
@@ -85,7 +104,7 @@ impl Putter {
     pub async fn send(&self, put: &Put<'_>, body: SdkBody) -> Result<Written, CallError> {
         let request = self.signed(put, body).await?;
         let answer =
-            tokio::time::timeout(attempt_limit(put.content_length), self.0.connector.call(request)).await;
+            tokio::time::timeout(attempt_limit(put.content_length), self.0.connections.0.call(request)).await;
         let response = match answer {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(connector_error(&error)),

@@ -27,7 +27,7 @@ use crate::core::outcome::Written;
 use super::aws::{LearnDate, WholeAnswers, place_of, wants_path_style};
 use super::call::{CallError, FailureKind, Retry};
 use super::clock::Clock;
-use super::put::{Put, Putter};
+use super::put::{Connections, Put, Putter};
 
 pub use multipart::{MAX_PARTS_IN_MEMORY, PartSource};
 
@@ -115,14 +115,16 @@ pub struct Head {
 impl Bucket {
     /// The bucket `name` and its `prefix`, reached by `config`.
     pub fn new(config: &SdkConfig, name: &str, prefix: KeyPrefix, retry: &Retry, clock: &Clock) -> Self {
+        let connections = Connections::new();
         let service_config = aws_sdk_s3::config::Builder::from(config)
+            .http_client(connections.http_client())
             .force_path_style(wants_path_style(config))
             .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
             .interceptor(LearnDate(clock.clone()))
             .interceptor(WholeAnswers)
             .build();
-        let putter = Putter::new(config, name, clock);
+        let putter = Putter::new(config, name, clock, &connections);
         Self {
             client: Client::from_conf(service_config),
             putter,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use xtask::project::Project;
 
 use super::application::{Application, Options, step};
@@ -114,12 +114,12 @@ fn options(project: &Project, args: &DevArgs) -> Options {
 
 /// Until a signal comes, or the edge ends; a line on standard input takes in what was changed.
 async fn serve(application: &mut Application, signals: &mut Signals) -> Result<ExitCode> {
-    let mut input = BufReader::new(tokio::io::stdin()).lines();
+    let mut input = lines_of_input();
     loop {
         tokio::select! {
             () = signals.next() => return Ok(ExitCode::SUCCESS),
             error = application.failed() => return Err(error),
-            () = next_line(&mut input) => {}
+            Some(()) = input.recv() => {}
         }
         tokio::select! {
             () = signals.next() => return Ok(ExitCode::SUCCESS),
@@ -132,12 +132,18 @@ async fn serve(application: &mut Application, signals: &mut Signals) -> Result<E
     }
 }
 
-/// Waits for a line; for ever when there is nobody to write one.
-async fn next_line(input: &mut Lines<BufReader<Stdin>>) {
-    match input.next_line().await {
-        Ok(Some(_)) => {}
-        Ok(None) | Err(_) => std::future::pending().await,
-    }
+/// A message for each line on standard input; none any more when there is nobody to write one.
+///
+/// A thread of its own: a read cannot be given up, and the runtime would wait for it at the end.
+fn lines_of_input() -> mpsc::Receiver<()> {
+    let (sender, receiver) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for _ in std::io::stdin().lines().map_while(Result::ok) {
+            // A line that is written while the last one is seen to counts for nothing.
+            let _ = sender.try_send(());
+        }
+    });
+    receiver
 }
 
 fn announce(application: &Application, is_json: bool) {
@@ -184,22 +190,28 @@ fn report(application: &Application, checks: &[Check], is_json: bool) {
     }
 }
 
-/// Ctrl-C, and the request to terminate.
+/// Ctrl-C, the request to terminate, and the end of the terminal.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
     fn listen() -> Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
     }
 
     async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }

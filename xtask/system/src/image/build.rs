@@ -61,7 +61,7 @@ fn from_program(
     source: &Source,
     layout: &Path,
 ) -> Result<BuiltImage> {
-    let program = program::compile(project, package, binary, source)?;
+    let program = program::compile(project, package, binary)?;
     let program = fs::read(&program).with_context(|| format!("cannot read {}", program.display()))?;
     let overlay = RootFs::read_overlay(&service.folder.join(OVERLAY))?;
     let layer = Layer::pack(&RootFs::assemble(&service.name, program, overlay)?)?;

@@ -87,6 +87,14 @@ impl Registry {
         format!("{}/{}@{digest}", self.host, self.repository(service))
     }
 
+    /// Sees whether the registry answers and takes the password, for a service's repository. Changes nothing.
+    ///
+    /// # Errors
+    /// When there is no password, or the registry does not answer or does not take it.
+    pub async fn check(&self, service: &str) -> Result<()> {
+        self.connect(service, RegistryOperation::Push).await.map(drop)
+    }
+
     /// Opens a connection for the repository of one service; for ECR, gets a password.
     ///
     /// # Errors

@@ -59,13 +59,17 @@ pub fn run(project: &Project, arguments: &Arguments) -> Result<ExitCode> {
 fn prepare(project: &Project, arguments: &Arguments) -> Result<Vec<Done>> {
     let services = choose(&services(project)?, &arguments.services)?;
     let source = Source::find(project)?;
-    // Known before the minutes that a build takes.
-    let registry = if arguments.push { Some(destination(arguments, &source)?) } else { None };
-    let built = build(project, &services, &source)?;
-    let Some(registry) = registry else {
+    if !arguments.push {
+        let built = build(project, &services, &source)?;
         return Ok(built.into_iter().map(|built| Done { built, pinned: None }).collect());
-    };
+    }
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
+    // Whether it can be pushed is known before the minutes that a build takes.
+    let registry = destination(arguments, &source)?;
+    if let Some(service) = services.first() {
+        runtime.block_on(registry.check(&service.name))?;
+    }
+    let built = build(project, &services, &source)?;
     runtime.block_on(async {
         let mut images = Vec::new();
         for built in built {

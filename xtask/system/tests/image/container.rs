@@ -4,9 +4,19 @@
 //! read-only, and `chroot`.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 
 use system::image::{ImageConfig, unpack};
+
+/// A process that does not outlive its test, however that ends.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// Unpacks an image; the digests on the way are checked.
 pub fn unpacked(image: &str, folder: &Path) -> Result<ImageConfig, String> {

@@ -110,15 +110,37 @@ fn a_registry_that_is_not_there_ends_with_5() {
     let port = free_port();
     let answer = checkout.image(&["--push", "--registry", &format!("http://127.0.0.1:{port}/example")]);
     assert_eq!(answer.code, Some(5), "{}", answer.stderr);
-    let part = format!("caused by: `127.0.0.1:{port}` did not answer to a log-in (6 attempts)\n");
-    assert!(answer.stderr.contains(&part), "{}", answer.stderr);
+    let part = format!("error: `127.0.0.1:{port}` did not answer to a log-in (6 attempts)\n");
+    assert!(answer.stderr.starts_with(&part), "{}", answer.stderr);
+    assert!(!checkout.root.join("target").exists(), "it was known before the build");
+}
+
+/// Nobody else's network is asked: the place where credentials would be taken to is this machine's, and closed.
+#[test]
+fn without_a_password_for_ecr_nothing_is_built() {
+    let checkout = Checkout::make("app");
+    let host = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
+    let closed = format!("http://127.0.0.1:{}", free_port());
+    let credentials = [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_ENDPOINT_URL", &closed),
+    ];
+    let answer = checkout.image_with(&["--push", "--registry", &format!("{host}/example")], &credentials);
+    assert_eq!(answer.code, Some(5), "{}", answer.stderr);
+    assert!(
+        answer.stderr.starts_with(&format!("error: cannot get a password for `{host}`\n")),
+        "{}",
+        answer.stderr
+    );
+    assert!(!checkout.root.join("target").exists(), "it was known before the build");
 }
 
 #[test]
 fn a_registry_that_refuses_is_not_asked_again() {
-    // After the log-in, a question about a tag is up to four requests: before each of two, whether a log-in is needed.
+    // After two log-ins, one of them before the build, a question about a tag is up to four requests: before each of two, whether a log-in is needed.
     const REFUSAL: Fault = Fault::Answer("403 Forbidden");
-    const FAULTS: &[Fault] = &[Fault::None, REFUSAL, REFUSAL, REFUSAL, REFUSAL];
+    const FAULTS: &[Fault] = &[Fault::None, Fault::None, REFUSAL, REFUSAL, REFUSAL, REFUSAL];
     let (registry, checkout) = (Registry::start(), Checkout::make("app"));
     let gate = Gate::before(&registry, FAULTS);
     let answer =

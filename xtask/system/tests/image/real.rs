@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use service_testkit::free_port;
 
 use crate::checkout::{read, text};
-use crate::container::{command, unpacked};
+use crate::container::{Running, command, unpacked};
 use crate::registry::Registry;
 
 /// The folder with the images.
@@ -56,20 +56,23 @@ fn the_services_start_from_their_images_and_end_when_told() {
             .env("LISTEN_ADDRESS", &address)
             .env("DRAIN_DELAY_SECONDS", "0")
             .envs(settings.iter().copied());
-        let mut process = command.stdout(Stdio::piped()).spawn().expect("it can be run");
-        let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let mut process = Running(command.stdout(Stdio::piped()).spawn().expect("it can be run"));
+        let lines = BufReader::new(process.0.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let is_whole =
+            |line: &String| assert!(!line.contains("CA bundle"), "a certificate is of no use: {line}");
+        let mut lines = lines.inspect(is_whole);
         let listens = lines.find(|line| line.contains("listening"));
-        assert!(listens.is_some(), "{service} ended: {:?}", process.wait());
+        assert!(listens.is_some(), "{service} ended: {:?}", process.0.wait());
         let answer = xtask::http::get(&format!("http://{address}"), "/healthz").expect("an answer");
         let health: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
         assert_eq!((answer.status, &health["commit"]), (200, &serde_json::json!(tag)), "{health}");
         // Its first process is the program itself: no shell stands between it and ECS's signal.
-        let told = Command::new("kill").arg(process.id().to_string()).status().expect("it can be run");
+        let told = Command::new("kill").arg(process.0.id().to_string()).status().expect("it can be run");
         assert!(told.success());
         for line in lines {
             println!("{line}");
         }
-        assert_eq!(process.wait().expect("it ends").code(), Some(0), "{service} did not end well");
+        assert_eq!(process.0.wait().expect("it ends").code(), Some(0), "{service} did not end well");
     }
 }
 

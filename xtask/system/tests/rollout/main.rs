@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use stage::{NO_IMAGE, SERVICE, Stage, Version, get, options};
+use futures::future::join_all;
+use stage::{NO_IMAGE, SERVICE, Stage, Version, options, post};
 use system::cluster::Fault;
 use system::rollout::{Advice, Event, FailureKind, Outcome, render_failure};
 use tokio_util::sync::CancellationToken;
@@ -20,26 +21,27 @@ async fn no_request_fails_while_a_new_version_comes_and_goes() {
     let (stage, one) = Stage::with_version_one().await;
     let address = stage.router.address();
     let is_over = Arc::new(AtomicBool::new(false));
-    let polling = tokio::spawn({
-        let is_over = Arc::clone(&is_over);
-        async move {
-            let mut answers = Vec::new();
-            while !is_over.load(Ordering::Relaxed) {
-                answers.push(get(address, "/").await);
-            }
-            answers
+    let poll = async |is_over: Arc<AtomicBool>| {
+        let mut answers = Vec::new();
+        while !is_over.load(Ordering::Relaxed) {
+            // Slow, so that each task that ends is likely to have one under way.
+            answers.push(post(address, "/slow").await);
         }
-    });
+        answers
+    };
+    let clients = join_all((0..4).map(|_| poll(Arc::clone(&is_over))));
+    let deploys = async {
+        let two = stage.register(&Version::healthy("two")).await;
+        stage.update(&two).await;
+        let (outcome, events) = stage.watch(&two, &options()).await;
+        assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?} after {events:#?}");
+        stage.assert_runs(&two, "two").await;
+        stage.go_back(&one).await;
+        is_over.store(true, Ordering::Relaxed);
+    };
+    let (answers, ()) = tokio::join!(clients, deploys);
 
-    let two = stage.register(&Version::healthy("two")).await;
-    stage.update(&two).await;
-    let (outcome, events) = stage.watch(&two, &options()).await;
-    assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?} after {events:#?}");
-    stage.assert_runs(&two, "two").await;
-    stage.go_back(&one).await;
-
-    is_over.store(true, Ordering::Relaxed);
-    let answers = polling.await.expect("the client goes on");
+    let answers = answers.concat();
     let failed: Vec<_> = answers.iter().filter(|answer| answer.is_err()).collect();
     assert!(failed.is_empty(), "{} of {} requests: {failed:?}", failed.len(), answers.len());
     assert!(answers.contains(&Ok("one".to_owned())) && answers.contains(&Ok("two".to_owned())));
@@ -240,14 +242,18 @@ async fn what_a_task_started_ends_with_it() {
     let logs: String = logs.collect();
     let started = logs.lines().filter_map(|line| line.strip_prefix("started process "));
     let started: Vec<&str> = started.collect();
-    let runs = |pid: &&str| {
+    let runs = |pid: &str| {
         let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         command.starts_with("sleep")
     };
     assert_eq!(started.iter().filter(|pid| runs(pid)).count(), 2, "{logs}");
     cluster.stop().await;
     // The kernel may take a moment to bury them.
-    while started.iter().any(|pid| runs(&pid)) {
+    for _ in 0..200 {
+        if !started.iter().any(|pid| runs(pid)) {
+            return;
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    panic!("{started:?} still run");
 }

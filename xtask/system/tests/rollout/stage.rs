@@ -265,9 +265,20 @@ pub async fn config(url: &str) -> SdkConfig {
 
 /// The body of an answer, over a connection of its own; else what was wrong.
 pub async fn get(address: SocketAddr, path: &str) -> Result<String, String> {
+    ask("GET", address, path).await
+}
+
+/// The same for a request that no load balancer sends twice.
+pub async fn post(address: SocketAddr, path: &str) -> Result<String, String> {
+    ask("POST", address, path).await
+}
+
+async fn ask(method: &str, address: SocketAddr, path: &str) -> Result<String, String> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: example\r\nconnection: close\r\n\r\n");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: example\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
         stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;

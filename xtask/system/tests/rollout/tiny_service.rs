@@ -9,6 +9,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, ExitCode};
 use std::thread;
+use std::time::Duration;
 
 fn main() -> ExitCode {
     let variable = |name: &str| env::var(name).unwrap_or_default();
@@ -19,8 +20,9 @@ fn main() -> ExitCode {
         return ExitCode::from(42);
     }
     if behavior == "starts another" {
-        let other = Command::new("sleep").arg("600").spawn().expect("there is a sleep");
+        let mut other = Command::new("sleep").arg("600").spawn().expect("there is a sleep");
         println!("started process {}", other.id());
+        thread::spawn(move || other.wait());
     }
     let listener = TcpListener::bind(variable("LISTEN_ADDRESS")).expect("the address is free");
     for stream in listener.incoming().flatten() {
@@ -36,6 +38,9 @@ fn converse(stream: &TcpStream, version: &str, behavior: &str) {
     while let Some(Ok(first)) = lines.next() {
         let rest_of_head = lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty());
         rest_of_head.for_each(drop);
+        if first.contains(" /slow ") {
+            thread::sleep(Duration::from_millis(50));
+        }
         let is_check = first.contains(" /healthz ");
         let status = if is_check && behavior == "unhealthy" { "500 Internal Server Error" } else { "200 OK" };
         let body = if first.contains(" /motd ") {
