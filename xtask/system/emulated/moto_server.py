@@ -313,6 +313,22 @@ def versioning_document():
     S3Response.get_bucket_versioning = get_bucket_versioning
 
 
+def managed_rotation():
+    """Secrets Manager: the rotation of a secret that RDS manages, which has no function, cannot be canceled."""
+    from moto.secretsmanager.models import SecretsManagerBackend
+
+    original = SecretsManagerBackend.cancel_rotate_secret
+
+    def cancel_rotate_secret(self, secret_id):
+        secret = self.secrets.get(secret_id)
+        if secret is None or secret.is_deleted() or not secret.name.startswith("rds!"):
+            return original(self, secret_id)
+        secret.rotation_enabled = False
+        return secret.to_short_dict()
+
+    SecretsManagerBackend.cancel_rotate_secret = cancel_rotate_secret
+
+
 def same_notification(one, other):
     names = ("NotificationType", "ComparisonOperator", "Threshold")
     return all(one.get(name) == other.get(name) for name in names)
@@ -329,6 +345,7 @@ GAPS = [
     budget_subscribers,
     bucket_policies,
     versioning_document,
+    managed_rotation,
 ]
 
 if __name__ == "__main__":
