@@ -300,6 +300,35 @@ def bucket_policies():
     FakeBucket.get_permission = get_permission
 
 
+def versioning_document():
+    """S3: the answer about versions has another root element than S3's, which the SDK for Rust does not read."""
+    from moto.s3.responses import S3Response
+
+    def get_bucket_versioning(self):
+        status = self.backend.get_bucket_versioning(self.bucket_name)
+        inside = f"<Status>{status}</Status>" if status else ""
+        namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+        return 200, {}, f'<VersioningConfiguration xmlns="{namespace}">{inside}</VersioningConfiguration>'
+
+    S3Response.get_bucket_versioning = get_bucket_versioning
+
+
+def managed_rotation():
+    """Secrets Manager: the rotation of a secret that RDS manages, which has no function, cannot be canceled."""
+    from moto.secretsmanager.models import SecretsManagerBackend
+
+    original = SecretsManagerBackend.cancel_rotate_secret
+
+    def cancel_rotate_secret(self, secret_id):
+        secret = self.secrets.get(secret_id)
+        if secret is None or secret.is_deleted() or not secret.name.startswith("rds!"):
+            return original(self, secret_id)
+        secret.rotation_enabled = False
+        return secret.to_short_dict()
+
+    SecretsManagerBackend.cancel_rotate_secret = cancel_rotate_secret
+
+
 def same_notification(one, other):
     names = ("NotificationType", "ComparisonOperator", "Threshold")
     return all(one.get(name) == other.get(name) for name in names)
@@ -315,6 +344,8 @@ GAPS = [
     services_elsewhere,
     budget_subscribers,
     bucket_policies,
+    versioning_document,
+    managed_rotation,
 ]
 
 if __name__ == "__main__":
