@@ -27,7 +27,7 @@ use sitepush::local::edge::{
     CachePolicy, Clock, Edge, EdgeOptions, KeyValueStore, ManualClock, OnRequest, Origin, OriginObject,
     RunningEdge, UpstreamRoute,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 
 const START: u64 = 1_764_000_000;
@@ -446,9 +446,10 @@ async fn an_api_beside_the_site_is_handed_on_and_never_cached() {
 
 #[tokio::test]
 async fn an_upstream_that_is_down_is_a_502() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    // Bound and not listening: refused, and nobody else's for as long as it is held.
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = held.local_addr().unwrap();
     let upstreams = vec![UpstreamRoute { pattern: "/api/*".into(), address }];
     let site = Site::with(EdgeOptions { upstreams, ..EdgeOptions::default() }).await;
     assert_eq!(site.get("/api/x").await.status, 502);
