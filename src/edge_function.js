@@ -30,7 +30,7 @@ const PREVIEW = '/_preview';
 const COOKIE = 'sitepush-preview';
 const LABEL = /^[a-z0-9][a-z0-9-]{0,62}$/;
 // Digits alone are no extension: /docs/v1.2 is a page.
-const FILE = /\.(?:[a-z][a-z0-9]{0,9}|7z|3gp|3g2)$/i;
+const FILE = /\.(?:[a-z][a-z0-9]{0,11}|7z|3gp|3g2)$/i;
 const STATUS = { 301: 'Moved Permanently', 302: 'Found', 307: 'Temporary Redirect',
   308: 'Permanent Redirect', 404: 'Not Found', 410: 'Gone' };
 

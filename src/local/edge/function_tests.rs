@@ -80,6 +80,8 @@ async fn an_empty_store_serves_an_ordinary_site() {
             ("/caf%C3%A9/", "/caf%C3%A9/index.html"),
             ("/.well-known/apple-app-site-association", "/.well-known/apple-app-site-association"),
             ("/missing.png", "/missing.png"),
+            ("/site.webmanifest", "/site.webmanifest"),
+            ("/a.mobileconfig", "/a.mobileconfig"),
             ("/%ff/", "/%ff/index.html"),
             ("/c++/a+b.js", "/c%2B%2B/a%2Bb.js"),
             ("/c%2B%2B/", "/c%2B%2B/index.html"),
