@@ -13,12 +13,13 @@ use sitepush::cli::Cli;
 use sitepush::exit_code::ExitCode;
 use support::{Cloud, DISTRIBUTION, Site};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "init",
     "inspect",
     "plan",
     "push",
     "status",
+    "verify",
     "releases",
     "rollback",
     "prune",

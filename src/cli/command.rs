@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::verbs::{
     InitArgs, InspectArgs, InvalidateArgs, PlanArgs, PreviewArgs, PruneArgs, PushArgs, ReleasesArgs,
-    RollbackArgs, StatusArgs, UnlockArgs,
+    RollbackArgs, StatusArgs, UnlockArgs, VerifyArgs,
 };
 
 /// Publishes a built frontend to S3 behind CloudFront.
@@ -26,6 +26,7 @@ impl Command {
             Self::Plan(args) => args.output.json,
             Self::Push(args) => args.output.json,
             Self::Status(args) => args.output.json,
+            Self::Verify(args) => args.output.json,
             Self::Releases(args) => args.output.json,
             Self::Rollback(args) => args.output.json,
             Self::Prune(args) => args.output.json,
@@ -49,6 +50,8 @@ pub enum Command {
     Push(PushArgs),
     /// Show what is live, what is owed, and who holds the lock
     Status(StatusArgs),
+    /// Ask the live site whether it serves what was published
+    Verify(VerifyArgs),
     /// List the releases that can be made live again
     Releases(ReleasesArgs),
     /// Make an earlier release live again, without the build

@@ -10,5 +10,6 @@ pub use output::OutputArgs;
 pub use target::TargetArgs;
 pub use verbs::{
     AllowArgs, BuildArgs, InitArgs, InspectArgs, InvalidateArgs, LimitArgs, PlanArgs, PreviewArgs, PruneArgs,
-    PushArgs, ReleasesArgs, RetryArgs, RollbackArgs, RunArgs, StatusArgs, UnlockArgs, UpstreamArg, WaitArgs,
+    PushArgs, ReleasesArgs, RetryArgs, RollbackArgs, RunArgs, StatusArgs, UnlockArgs, UpstreamArg,
+    VerifyArgs, WaitArgs,
 };

@@ -4,7 +4,7 @@
 //! follows it.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -148,6 +148,15 @@ pub struct PushArgs {
     /// Compare the bucket itself with the record of what was published, and repair what differs
     #[arg(long)]
     pub verify_remote: bool,
+    /// Ask the live site afterwards whether it serves the release, for this long (60 if no number is given)
+    #[arg(
+        long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "60",
+        conflicts_with = "dry_run"
+    )]
+    pub verify: Option<u64>,
+    /// Make the release before live again if pages are still wrong then
+    #[arg(long, requires = "verify")]
+    pub rollback_on_failure: bool,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]
@@ -166,6 +175,29 @@ pub struct StatusArgs {
     /// Add up the invalidation paths of this month, by asking CloudFront for each invalidation
     #[arg(long)]
     pub invalidation_cost: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Where the site is (default: the target's `url`, then its first distribution's own address)
+    #[arg(value_name = "URL")]
+    pub url: Option<String>,
+    /// The release that it ought to serve (default: the live one); its beginning or its commit is enough
+    #[arg(long, value_name = "ID")]
+    pub release: Option<String>,
+    /// Ask for this many pages and files, those that changed before others
+    #[arg(long, value_name = "COUNT", default_value = "64", conflicts_with = "all")]
+    pub sample: NonZeroUsize,
+    /// Ask for every page and file
+    #[arg(long)]
+    pub all: bool,
+    /// Wait for no answer longer than this
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    pub timeout: NonZeroU64,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

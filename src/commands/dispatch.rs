@@ -18,6 +18,7 @@ pub async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Plan(args) => super::push::plan(&args).await,
         Command::Push(args) => super::push::push(&args).await,
         Command::Status(args) => super::status::run(&args).await,
+        Command::Verify(args) => super::verify::run(&args).await,
         Command::Releases(args) => super::releases::run(&args).await,
         Command::Rollback(args) => super::rollback::run(&args).await,
         Command::Prune(args) => super::prune::run(&args).await,

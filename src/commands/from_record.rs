@@ -4,6 +4,7 @@ use crate::core::edge_settings::{EdgeSettings, Routing};
 use crate::core::guard;
 use crate::core::inventory::{Desired, RemoteState};
 use crate::core::manifest::Manifest;
+use crate::core::outcome::Outcome;
 use crate::core::plan::Purpose;
 use crate::core::planning::{self, Planned, PlanningInput, ReleaseDraft, WantedEdgeSettings};
 use crate::error::Error;
@@ -93,7 +94,7 @@ pub async fn prepare<'a>(
     Ok(Prepared { planned, live, world, desired, remote, took_over, distributions, edge_settings })
 }
 
-/// Shows the plan, reads the guards against it and carries it out, unless it is a dry run or there is nothing to do.
+/// Shows the plan, reads the guards against it, carries it out and reports, unless it is a dry run.
 ///
 /// # Errors
 /// When a guard refuses or the lock cannot be taken: nothing was changed.
@@ -103,17 +104,31 @@ pub async fn carry_out(
     prepared: &Prepared<'_>,
 ) -> Result<ExitCode, Error> {
     let plan = &prepared.planned.plan;
-    run_plan::show(plan, request.is_json);
-    let checked = guard::check(plan, &prepared.desired, Some(&prepared.live.manifest), &request.run.limits);
-    checked.map_err(|refusal| Error::from(refusal).about(plan))?;
     if request.is_dry_run {
+        show_and_check(request, prepared)?;
         if request.is_json {
             terminal::json(plan);
         }
         return Ok(ExitCode::Done);
     }
+    let outcome = execute(request, connected, prepared).await?;
+    run_plan::report(plan, &outcome, request.is_json);
+    Ok(run_plan::exit_code(&outcome))
+}
+
+/// The same without the report.
+///
+/// # Errors
+/// When a guard refuses or the lock cannot be taken: nothing was changed.
+pub async fn execute(
+    request: &Request<'_>,
+    connected: Connected,
+    prepared: &Prepared<'_>,
+) -> Result<Outcome, Error> {
+    show_and_check(request, prepared)?;
+    let plan = &prepared.planned.plan;
     if plan.is_empty() && prepared.took_over.is_none() {
-        return Ok(run_plan::nothing_to_do(plan, request.is_json));
+        return Ok(Outcome::begin());
     }
     let work = Work {
         plan,
@@ -130,5 +145,12 @@ pub async fn carry_out(
         edge_settings: prepared.edge_settings.clone(),
         versioning: Some(prepared.live.manifest.capabilities.versioning),
     };
-    run_plan::run(work, connected, request.run, request.is_json).await
+    run_plan::execute(work, connected, request.run).await
+}
+
+fn show_and_check(request: &Request<'_>, prepared: &Prepared<'_>) -> Result<(), Error> {
+    let plan = &prepared.planned.plan;
+    run_plan::show(plan, request.is_json);
+    let checked = guard::check(plan, &prepared.desired, Some(&prepared.live.manifest), &request.run.limits);
+    checked.map_err(|refusal| Error::from(refusal).about(plan))
 }

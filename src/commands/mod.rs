@@ -11,11 +11,13 @@ mod prepare;
 mod preview;
 mod prune;
 mod push;
+mod push_verified;
 mod releases;
 mod rollback;
 mod run_plan;
 mod status;
 mod unlock;
+mod verify;
 mod world;
 
 pub use dispatch::run;

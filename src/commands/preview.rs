@@ -92,6 +92,7 @@ fn target_settings(target: &Target) -> TargetSettings {
         prefix: KeyPrefix::default(),
         distributions: vec![target.distribution_id.clone()],
         key_value_store: Some(ControlPlane::store_arn(&target.distribution_id)),
+        site_url: None,
         endpoint_url: Some(target.endpoint_url()),
         region: Some(target.region().to_owned()),
         profile: None,

@@ -2,17 +2,18 @@
 
 use crate::cli::{PlanArgs, PushArgs};
 use crate::core::guard::Refusal;
+use crate::core::outcome::{Ending, Outcome};
 use crate::core::plan::Plan;
 use crate::error::{Class, Error};
 use crate::execute::push::Work;
 use crate::exit_code::ExitCode;
-use crate::settings::PushSettings;
+use crate::settings::{PushSettings, VerificationSettings};
 use crate::ui::terminal;
 
 use super::connect::{Connected, connect};
 use super::plan_file::{self, SavedPlan};
 use super::prepare::{self, PreparedPush, Scanning};
-use super::run_plan;
+use super::{push_verified, run_plan};
 
 /// Shows what a push would change, and saves it where asked to.
 ///
@@ -45,6 +46,7 @@ pub async fn push(args: &PushArgs) -> Result<ExitCode, Error> {
         Some(saved) => saved.settings(args)?,
         None => PushSettings::from_push_args(args)?,
     };
+    let settings = PushSettings { verification: VerificationSettings::from_push_args(args), ..settings };
     let scanning = Scanning::begin(&settings);
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let draft = saved.as_ref().map(SavedPlan::draft);
@@ -74,11 +76,18 @@ pub async fn carry_out(
     prepared: &PreparedPush,
 ) -> Result<ExitCode, Error> {
     let plan = &prepared.planned.plan;
-    if plan.is_empty() && prepared.took_over.is_none() {
-        return Ok(run_plan::nothing_to_do(plan, settings.is_json));
+    let outcome = if plan.is_empty() && prepared.took_over.is_none() {
+        Outcome::begin()
+    } else {
+        let desired = prepared.build.inventory.desired();
+        run_plan::execute(work(prepared, &desired), connected, &settings.run).await?
+    };
+    let is_whole = matches!(outcome.ending, Ending::Done | Ending::NothingToDo);
+    if let Some(verification) = settings.verification.filter(|_| is_whole) {
+        return push_verified::verify(settings, verification, prepared, &outcome).await;
     }
-    let desired = prepared.build.inventory.desired();
-    run_plan::run(work(prepared, &desired), connected, &settings.run, settings.is_json).await
+    run_plan::report(plan, &outcome, settings.is_json);
+    Ok(run_plan::exit_code(&outcome))
 }
 
 /// What a prepared push asks of `execute`.

@@ -8,6 +8,7 @@ use crate::core::diff::Action;
 use crate::core::key::ObjectKey;
 use crate::core::manifest::Manifest;
 use crate::core::object_class::ObjectClass;
+use crate::core::outcome::Outcome;
 use crate::core::plan::{Plan, Purpose};
 use crate::core::planning::ReleaseDraft;
 use crate::core::release::{ReleaseId, ReleaseSummary};
@@ -18,8 +19,8 @@ use crate::exit_code::ExitCode;
 use crate::settings::RollbackSettings;
 
 use super::connect::{Connected, call_failed, connect};
-use super::from_record::{self, Request};
-use super::world::World;
+use super::from_record::{self, Prepared, Request};
+use super::world::{LiveManifest, World};
 
 /// Makes a release live again.
 ///
@@ -34,28 +35,88 @@ pub async fn run(args: &RollbackArgs) -> Result<ExitCode, Error> {
             .with_hint("`sitepush push` publishes the first release"));
     };
     let to = choose(&live.manifest.history, args.release.as_deref())?;
-    let mut record = read_record(&connected, &to.id).await?;
-    keep_demotions(&mut record, &live.manifest);
-    let request = Request {
+    let record = record_of(&connected, live, to).await?;
+    let request = request(&settings, args.dry_run);
+    let wish = Wish { to, message: args.message.clone() };
+    let prepared = prepare(&request, &connected, (&world, live), &record, wish).await?;
+    from_record::carry_out(&request, connected, &prepared).await
+}
+
+/// Makes the release before live again because `release_id` was found wrong; the plan and what came of it.
+///
+/// # Errors
+/// When another release is live by now, or as for any rollback: nothing was changed.
+pub async fn take_back(
+    settings: &RollbackSettings,
+    (release_id, to): (&ReleaseId, &ReleaseId),
+    message: String,
+) -> Result<(Plan, Outcome), Error> {
+    let connected = connect(&settings.target, settings.run.retry_limit).await;
+    let world = World::read(&connected.bucket).await?;
+    let Some(live) = world.live.as_ref().filter(|live| live.manifest.release.id == *release_id) else {
+        return Err(Error::new(
+            Class::Conflict,
+            format!("release `{release_id}` is not the live one any more"),
+        )
+        .with_hint("look at `sitepush releases`"));
+    };
+    let to = choose(&live.manifest.history, Some(to.as_str()))?;
+    let record = record_of(&connected, live, to).await?;
+    let request = request(settings, false);
+    let wish = Wish { to, message: Some(message) };
+    let prepared = prepare(&request, &connected, (&world, live), &record, wish).await?;
+    let outcome = from_record::execute(&request, connected, &prepared).await?;
+    Ok((prepared.planned.plan, outcome))
+}
+
+/// Where to go back to, and why.
+struct Wish<'a> {
+    to: &'a ReleaseSummary,
+    message: Option<String>,
+}
+
+fn request(settings: &RollbackSettings, is_dry_run: bool) -> Request<'_> {
+    Request {
         target: &settings.target,
         run: &settings.run,
         routing: settings.routing,
         is_json: settings.is_json,
-        is_dry_run: args.dry_run,
-    };
-    let purpose = Purpose::Rollback { to: to.id.clone() };
-    let draft = draft(&connected, to, args.message.clone());
-    let mut prepared =
-        from_record::prepare(&request, &connected, &world, live, &record, purpose, draft).await?;
-    let gone = missing_versions(&connected, &prepared.planned.plan).await?;
+        is_dry_run,
+    }
+}
+
+async fn record_of(
+    connected: &Connected,
+    live: &LiveManifest,
+    to: &ReleaseSummary,
+) -> Result<Manifest, Error> {
+    let mut record = read_record(connected, &to.id).await?;
+    keep_demotions(&mut record, &live.manifest);
+    Ok(record)
+}
+
+async fn prepare<'a>(
+    request: &Request<'_>,
+    connected: &Connected,
+    (world, live): (&'a World, &'a LiveManifest),
+    record: &'a Manifest,
+    wish: Wish<'_>,
+) -> Result<Prepared<'a>, Error> {
+    let purpose = Purpose::Rollback { to: wish.to.id.clone() };
+    let draft = draft(connected, wish.to, wish.message);
+    let mut prepared = from_record::prepare(request, connected, world, live, record, purpose, draft).await?;
+    let gone = missing_versions(connected, &prepared.planned.plan).await?;
     let unavailable = &mut prepared.planned.plan.unavailable;
     unavailable.extend(gone);
     unavailable.sort();
-    from_record::carry_out(&request, connected, &prepared).await
+    Ok(prepared)
 }
 
 /// The release that `wanted` names by its id's beginning or its commit's; without it, the one before the live one.
-fn choose<'a>(history: &'a [ReleaseSummary], wanted: Option<&str>) -> Result<&'a ReleaseSummary, Error> {
+///
+/// # Errors
+/// When there is none, or several.
+pub fn choose<'a>(history: &'a [ReleaseSummary], wanted: Option<&str>) -> Result<&'a ReleaseSummary, Error> {
     let hint = "`sitepush releases` lists them";
     let Some(wanted) = wanted else {
         return history
@@ -84,7 +145,11 @@ fn choose<'a>(history: &'a [ReleaseSummary], wanted: Option<&str>) -> Result<&'a
     }
 }
 
-async fn read_record(connected: &Connected, id: &ReleaseId) -> Result<Manifest, Error> {
+/// The record of a release that is not the live one.
+///
+/// # Errors
+/// When it is gone or cannot be read.
+pub async fn read_record(connected: &Connected, id: &ReleaseId) -> Result<Manifest, Error> {
     let file = release_file(id);
     let what = format!("cannot read the record of release `{id}`");
     let found = connected.bucket.get_state(&file).await.map_err(|error| call_failed(what.as_str(), error))?;

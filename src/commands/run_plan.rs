@@ -20,9 +20,9 @@ use super::connect::{Connected, call_failed};
 
 /// The document of a run with `--json`.
 #[derive(Serialize)]
-struct RunDocument<'a> {
-    plan: &'a Plan,
-    outcome: &'a Outcome,
+pub struct RunDocument<'a> {
+    pub plan: &'a Plan,
+    pub outcome: &'a Outcome,
 }
 
 /// Shows a plan to people, unless a program reads.
@@ -32,41 +32,28 @@ pub fn show(plan: &Plan, is_json: bool) {
     }
 }
 
-/// Carries out the work and reports.
-///
-/// # Errors
-/// When the lock cannot be taken: nothing was changed.
-pub async fn run(
-    work: Work<'_>,
-    connected: Connected,
-    settings: &RunSettings,
-    is_json: bool,
-) -> Result<ExitCode, Error> {
-    let plan = work.plan;
-    let outcome = execute(work, connected, settings).await?;
-    report(plan, &outcome, is_json);
-    Ok(exit_code(&outcome))
-}
-
-/// Reports that there is nothing to do.
-pub fn nothing_to_do(plan: &Plan, is_json: bool) -> ExitCode {
-    let is_said = !is_json && plan.purpose == Purpose::Push;
-    if !is_said {
-        report(plan, &Outcome::begin(), is_json);
-    }
-    ExitCode::Done
-}
-
-fn report(plan: &Plan, outcome: &Outcome, is_json: bool) {
+/// Reports what a run did.
+pub fn report(plan: &Plan, outcome: &Outcome, is_json: bool) {
     if is_json {
         terminal::json(&RunDocument { plan, outcome });
     } else {
+        tell(plan, outcome);
+    }
+}
+
+/// Tells people what a run did. That a push has nothing to do stands in its plan.
+pub fn tell(plan: &Plan, outcome: &Outcome) {
+    let is_said = outcome.ending == Ending::NothingToDo && plan.purpose == Purpose::Push;
+    if !is_said {
         terminal::note(&outcome_view::render(outcome));
     }
 }
 
 /// Carries out the work; Ctrl-C lets what is in flight finish.
-async fn execute(work: Work<'_>, connected: Connected, settings: &RunSettings) -> Result<Outcome, Error> {
+///
+/// # Errors
+/// When the lock cannot be taken: nothing was changed.
+pub async fn execute(work: Work<'_>, connected: Connected, settings: &RunSettings) -> Result<Outcome, Error> {
     let stop = Stop::default();
     let watcher = tokio::spawn(stop_on_interrupt(stop.clone()));
     let result = execute_until(work, connected, settings, stop).await;

@@ -26,3 +26,4 @@ pub mod planning;
 pub mod prices;
 pub mod release;
 pub mod secrets;
+pub mod verify;

@@ -7,6 +7,7 @@ pub mod cloudfront;
 pub mod files;
 pub mod folder_watch;
 pub mod git;
+pub mod http;
 pub mod key_value_store;
 pub mod process;
 mod put;

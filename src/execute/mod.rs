@@ -7,3 +7,4 @@ pub mod pace;
 pub mod prune_unknown;
 pub mod push;
 pub mod upload;
+pub mod verify;

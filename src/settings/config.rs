@@ -113,6 +113,8 @@ pub struct TargetConfig {
     pub distributions: Vec<String>,
     /// The ARN of the key value store that the edge function reads: each push tells it where the pages are.
     pub key_value_store: Option<String>,
+    /// Where visitors find the site, for `verify`: `https://www.example.com`.
+    pub url: Option<String>,
 }
 
 /// How some files are cached and served.

@@ -51,6 +51,8 @@ bucket = "my-site"
 # distributions = ["E1234567890ABC"]
 # The key value store that the edge function reads (`sitepush edge-function`).
 # key_value_store = "arn:aws:cloudfront::123456789012:key-value-store/ID"
+# Where visitors find the site, for `sitepush verify`.
+# url = "https://www.example.com"
 
 # How files are cached. Names with a content hash are immutable and everything else is revalidated without a rule.
 # [[rules]]

@@ -9,4 +9,5 @@ pub mod schema;
 
 pub use resolve::{
     BuildSettings, PlanSource, PruneSettings, PushSettings, RollbackSettings, RunSettings, TargetSettings,
+    VerificationSettings, VerifySettings,
 };

@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::{
     AllowArgs, BuildArgs, InspectArgs, LimitArgs, OutputArgs, PlanArgs, PreviewArgs, PruneArgs, PushArgs,
-    RetryArgs, RollbackArgs, RunArgs, TargetArgs,
+    RetryArgs, RollbackArgs, RunArgs, TargetArgs, VerifyArgs,
 };
 use crate::core::cache_rules::{CacheRules, EdgeCaching};
 use crate::core::diff::RetentionRules;
 use crate::core::edge_settings::Routing;
 use crate::core::guard::Limits;
 use crate::core::key::{KeyPrefix, ObjectKey};
+use crate::core::verify::{Coverage, SiteUrl};
 use crate::error::Error;
 
 use super::config::{Config, TargetConfig, key_pattern};
@@ -32,6 +33,8 @@ pub struct TargetSettings {
     pub distributions: Vec<String>,
     /// The ARN of the store that the edge function reads.
     pub key_value_store: Option<String>,
+    /// Where visitors find the site, if that is told.
+    pub site_url: Option<SiteUrl>,
     pub endpoint_url: Option<String>,
     pub region: Option<String>,
     pub profile: Option<String>,
@@ -89,6 +92,28 @@ pub struct PushSettings {
     pub message: Option<String>,
     pub allow_older_commit: bool,
     pub verify_remote: bool,
+    /// What is asked of the live site afterwards, if anything.
+    pub verification: Option<VerificationSettings>,
+    pub is_json: bool,
+}
+
+/// What a push does after it has made a release live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerificationSettings {
+    /// How long wrong answers are asked for again.
+    pub patience: Duration,
+    pub rolls_back: bool,
+}
+
+/// A verification by itself.
+#[derive(Clone, Debug)]
+pub struct VerifySettings {
+    pub target: TargetSettings,
+    pub routing: Routing,
+    /// The beginning of a release's id or its commit; none for the live one.
+    pub release: Option<String>,
+    pub coverage: Coverage,
+    pub timeout: Duration,
     pub is_json: bool,
 }
 
@@ -158,6 +183,7 @@ impl TargetSettings {
             prefix,
             distributions,
             key_value_store,
+            site_url: target.url.as_deref().map(site_url).transpose()?,
             endpoint_url,
             region: args.region.clone().or_else(|| target.region.clone()),
             profile: args.profile.clone().or_else(|| target.profile.clone()),
@@ -198,6 +224,13 @@ fn check_store_arn(text: &str) -> Result<(), Error> {
         "it looks like `arn:aws:cloudfront::123456789012:key-value-store/ID`; \
          `aws cloudfront list-key-value-stores` tells it",
     ))
+}
+
+fn site_url(text: &str) -> Result<SiteUrl, Error> {
+    SiteUrl::parse(text).map_err(|error| {
+        Error::usage(error.to_string())
+            .with_hint("an address is like `https://www.example.com`, with a path at most behind it")
+    })
 }
 
 fn check_endpoint_url(text: &str) -> Result<(), Error> {
@@ -407,6 +440,7 @@ impl PushSettings {
             message: None,
             allow_older_commit: true,
             verify_remote: false,
+            verification: None,
             is_json: false,
         })
     }
@@ -430,6 +464,7 @@ impl PushSettings {
             message: None,
             allow_older_commit: allow.allow_older_commit,
             verify_remote: source.verify_remote,
+            verification: None,
             is_json: output.json,
         })
     }
@@ -482,6 +517,34 @@ impl RollbackSettings {
             target: TargetSettings::from_config(&args.target, &loaded)?,
             run: RunSettings::new(&args.run, &loaded.config, true),
             routing: loaded.config.site.routing(),
+            is_json: args.output.json,
+        })
+    }
+}
+
+impl VerificationSettings {
+    /// What the arguments ask for, if anything.
+    pub fn from_push_args(args: &PushArgs) -> Option<Self> {
+        let patience = Duration::from_secs(args.verify?);
+        Some(Self { patience, rolls_back: args.rollback_on_failure })
+    }
+}
+
+impl VerifySettings {
+    /// # Errors
+    /// When arguments and configuration name no target, or the address is none.
+    pub fn resolve(args: &VerifyArgs) -> Result<Self, Error> {
+        let loaded = config_file::load(args.target.config.as_deref())?;
+        let mut target = TargetSettings::from_config(&args.target, &loaded)?;
+        if let Some(url) = &args.url {
+            target.site_url = Some(site_url(url)?);
+        }
+        Ok(Self {
+            target,
+            routing: loaded.config.site.routing(),
+            release: args.release.clone(),
+            coverage: if args.all { Coverage::All } else { Coverage::Sample(args.sample.get()) },
+            timeout: Duration::from_secs(args.timeout.get()),
             is_json: args.output.json,
         })
     }

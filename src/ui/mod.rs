@@ -7,3 +7,4 @@ pub mod plan_view;
 pub mod progress;
 pub mod release_view;
 pub mod terminal;
+pub mod verify_view;

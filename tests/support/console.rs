@@ -168,6 +168,7 @@ impl Session {
             .env("AWS_SECRET_ACCESS_KEY", &self.cloud.target.credentials().secret_access_key)
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ENDPOINT_URL", self.cloud.target.endpoint_url())
+            .env("SITE_URL", self.cloud.target.site_url())
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_AUTHOR_DATE", "2026-11-23T09:00:00Z")
             .env("GIT_COMMITTER_DATE", "2026-11-23T09:00:00Z")
@@ -222,6 +223,7 @@ fn redact(text: &str) -> String {
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?( UTC|Z)?", "TIME"),
         (r"\d\d:\d\d:\d\d UTC", "TIME"),
         (r"in \d+(\.\d)? s\b", "in SOME s"),
+        (r"\d+ s old", "SOME s old"),
         (r#""elapsed_milliseconds": \d+"#, "MILLISECONDS"),
         (r"sitepush-RELEASE-(\d+)-[0-9a-f]{16}", "REFERENCE"),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),

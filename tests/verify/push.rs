@@ -1,0 +1,191 @@
+//! `push --verify`, and the release that is taken back.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sitepush::local::control::ControlPlane;
+
+use crate::published::{found, whole_site};
+use crate::site::{Reply, RunningSite, Wrong, plain, with_body};
+use crate::support::{Answer, BUCKET, Cloud, DISTRIBUTION, Site};
+
+/// A build whose target says where its site is.
+struct Project {
+    cloud: Cloud,
+    build: Site,
+    home: Site,
+    site: RunningSite,
+}
+
+impl Project {
+    /// The site behind the distribution, with this wrong.
+    fn new(wrong: Wrong) -> Self {
+        let cloud = Cloud::new();
+        let site = RunningSite::start(&cloud.target.edge, wrong);
+        let project = Self { build: whole_site(), home: Site::new(), site, cloud };
+        project.is_at(&project.site.url());
+        project
+    }
+
+    fn is_at(&self, url: &str) {
+        let store_arn = ControlPlane::store_arn(DISTRIBUTION);
+        self.home.write(
+            "sitepush.toml",
+            format!(
+                "[targets.a]\nbucket = \"{BUCKET}\"\ndistributions = [\"{DISTRIBUTION}\"]\n\
+                 key_value_store = \"{store_arn}\"\nurl = \"{url}\"\n"
+            ),
+        );
+    }
+
+    fn command(&self, more: &[&str]) -> Command {
+        let config = self.home.path().join("sitepush.toml");
+        let paths = [self.build.path(), &config].map(|path| path.to_str().expect("a plain path").to_owned());
+        let mut command = self.cloud.command(&["push", &paths[0], "--config", &paths[1]]);
+        command.args(more);
+        command
+    }
+
+    fn push(&self, more: &[&str]) -> Answer {
+        Answer::from_output(&self.command(more).output().expect("the program starts"))
+    }
+}
+
+/// A style sheet that is wrong, whatever was published.
+fn wrong_style() -> Wrong {
+    Wrong::changing(|seen, answer| {
+        Reply::Answer(if seen.path == "/style.css" { with_body(answer, "wrong") } else { answer })
+    })
+}
+
+#[test]
+fn a_right_site_is_said_to_be_right_after_a_push() {
+    let project = Project::new(Wrong::default());
+    let answer = project.push(&["--verify"]).success();
+    for words in ["committed", "verifying http://", "for at most 60 s", "verdict   right"] {
+        assert!(answer.stderr.contains(words), "no `{words}` in {}", answer.stderr);
+    }
+    project.build.write("style.css", "new");
+    let document = project.push(&["--verify", "--json"]).success().json();
+    assert_eq!(document["outcome"]["uploaded_count"], 1);
+    assert_eq!(document["verification"]["is_right"], true);
+    assert_eq!(document["verification"]["release_id"], document["outcome"]["release_id"]);
+    assert!(document.get("rollback").is_none());
+}
+
+#[test]
+fn what_is_wrong_is_asked_for_again_until_it_is_right() {
+    let (style, others) =
+        (std::sync::Arc::new(AtomicUsize::new(0)), std::sync::Arc::new(AtomicUsize::new(0)));
+    let counts = (style.clone(), others.clone());
+    let project = Project::new(Wrong::changing(move |seen, answer| {
+        let is_style = seen.path == "/style.css";
+        let count = if is_style { &counts.0 } else { &counts.1 }.fetch_add(1, Ordering::SeqCst);
+        Reply::Answer(if is_style && count < 2 { with_body(answer, "wrong") } else { answer })
+    }));
+    let document = project.push(&["--verify=30", "--json"]).success().json();
+    assert_eq!(found(&document["verification"]), [""; 0]);
+    assert_eq!(style.load(Ordering::SeqCst), 3, "it was wrong twice");
+    let asked = document["verification"]["request_count"].as_u64().expect("a number");
+    assert_eq!(asked, 3 + others.load(Ordering::SeqCst) as u64, "what was right is not asked for again");
+}
+
+#[test]
+fn a_wrong_release_stays_live_unless_it_is_to_be_taken_back() {
+    let project = Project::new(wrong_style());
+    project.push(&[]).success();
+    project.build.write("style.css", "second");
+    let answer = project.push(&["--verify=1"]).expect_code(1);
+    for words in ["`/style.css` has other bytes than the release", "`sitepush rollback` takes it back"] {
+        assert!(answer.stderr.contains(words), "no `{words}` in {}", answer.stderr);
+    }
+    assert_eq!(project.cloud.body("style.css"), "second");
+}
+
+#[test]
+fn a_wrong_release_is_taken_back() {
+    let project = Project::new(wrong_style());
+    let first = project.push(&["--json"]).success().json();
+    project.build.write("style.css", "second").write("new.html", "new");
+    let document = project.push(&["--verify=1", "--rollback-on-failure", "--json"]).expect_code(1).json();
+    assert_eq!(found(&document["verification"]), ["problem bytes /style.css"]);
+    assert_eq!(document["rollback"]["outcome"]["ending"], "done");
+    assert_eq!(document["rollback"]["plan"]["to"], first["outcome"]["release_id"]);
+    assert_eq!(project.cloud.body("style.css"), crate::published::OLD_STYLE);
+    assert!(!project.cloud.site_keys().contains(&"new.html".to_owned()));
+
+    project.build.write("style.css", "third");
+    let answer = project.push(&["--verify=1", "--rollback-on-failure"]).expect_code(1);
+    assert!(answer.stderr.contains(": 1 of its answers are wrong"), "{}", answer.stderr);
+    assert_eq!(project.cloud.body("style.css"), crate::published::OLD_STYLE);
+}
+
+#[test]
+fn there_may_be_nothing_to_go_back_to() {
+    let project = Project::new(wrong_style());
+    let answer = project.push(&["--verify=1", "--rollback-on-failure"]).expect_code(1);
+    assert!(answer.stderr.contains("there is no release before this one"), "{}", answer.stderr);
+    // This run published nothing, so there is nothing of it to take back.
+    let document = project.push(&["--verify=1", "--rollback-on-failure", "--json"]).expect_code(1).json();
+    assert_eq!(document["outcome"]["ending"], "nothing-to-do");
+    assert!(document.get("rollback").is_none(), "{document:#}");
+    assert_eq!(project.cloud.body("style.css"), crate::published::OLD_STYLE);
+}
+
+#[test]
+fn what_no_other_release_would_mend_takes_none_back() {
+    let project = Project::new(Wrong::changing(|seen, answer| {
+        Reply::Answer(if seen.path.starts_with("/.sitepush/") {
+            plain(200, "text/plain", "open")
+        } else {
+            answer
+        })
+    }));
+    project.push(&[]).success();
+    project.build.write("style.css", "second");
+    let document = project.push(&["--verify=1", "--rollback-on-failure", "--json"]).expect_code(1).json();
+    assert_eq!(found(&document["verification"]), ["problem state-readable /.sitepush/manifest.json.gz"]);
+    assert!(document.get("rollback").is_none());
+    assert_eq!(project.cloud.body("style.css"), "second");
+
+    // Who cannot ask does not know that it is wrong.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    project.is_at(&format!("http://{}", listener.local_addr().expect("an address")));
+    drop(listener);
+    project.build.write("style.css", "third");
+    let document = project.push(&["--verify=1", "--rollback-on-failure", "--json"]).expect_code(1).json();
+    assert_eq!(document["verification"], serde_json::Value::Null);
+    assert_eq!(document["verification_error"]["error"]["class"], "environment");
+    assert!(document.get("rollback").is_none());
+    assert_eq!(project.cloud.body("style.css"), "third");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_while_verifying_leaves_the_release_live() {
+    let project = Project::new(Wrong::changing(|_, _| Reply::Silence));
+    project.push(&[]).success();
+    project.build.write("style.css", "second");
+    let mut command = project.command(&["--verify=600", "--rollback-on-failure"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("it is piped"));
+    let mut text = String::new();
+    while !text.contains("verifying http://") {
+        assert!(lines.read_line(&mut text).expect("text") > 0, "{text}");
+    }
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().expect("there is `kill`").success());
+    lines.read_to_string(&mut text).expect("text");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
+    assert!(text.contains("the release stays live"), "{text}");
+    assert_eq!(project.cloud.body("style.css"), "second");
+    project.cloud.on_target("status", &[]).success();
+}
+
+#[test]
+fn flags_that_make_no_sense_together_are_refused() {
+    let project = Project::new(Wrong::default());
+    project.push(&["--rollback-on-failure"]).expect_code(64);
+    project.push(&["--verify", "--dry-run"]).expect_code(64);
+}
