@@ -14,6 +14,7 @@ mod observe;
 mod publishing;
 mod races;
 mod repair;
+mod visitors;
 mod way_back;
 
 /// Runs each promise against each emulator, as `moto::NAME` and `ministack::NAME`.
@@ -60,4 +61,6 @@ promises! {
         a_changed_page_is_invalidated_under_all_its_paths
         an_invalidation_that_failed_is_made_by_the_next_run
         paths_are_invalidated_by_hand;
+    visitors:
+        what_a_bucket_gives_to_strangers_is_held_against_the_record;
 }

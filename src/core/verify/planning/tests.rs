@@ -238,8 +238,9 @@ fn a_sample_has_what_changed_first_and_something_of_what_did_not() {
         .map(|(index, (new, old))| if index < 50 { *new } else { *old })
         .collect();
     let sample = sampled(&release(2, &half), Some(&before), 12);
-    let unchanged =
-        sample.iter().filter(|name| half.iter().any(|(half, content)| half == name && *content == 1));
+    let unchanged = sample.iter().filter(|name| {
+        *name != "index.html" && half.iter().any(|(half, content)| half == name && *content == 1)
+    });
     assert_eq!(unchanged.count(), 3, "a quarter is what did not change: {sample:?}");
     assert_eq!(sampled(&manifest, Some(&before), 1000).len(), manifest.objects.len());
 }
