@@ -109,7 +109,7 @@ async fn the_lock_keeps_the_second_out_until_it_is_given_back() {
     let lost = CancellationToken::new();
     let held = held::take(&state, "deploy", "c", &lost).await.expect("it is free");
     assert_eq!(held.taken_over, None);
-    let error = held::take(&state, "deploy", "c", &lost).await.err().expect("it is held");
+    let error = held::take(&state, "deploy", "c", &lost).await.expect_err("it is held");
     assert_eq!(failure::class(&error), Class::Conflict);
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
     held.give_back().await.expect("it can be deleted");
@@ -128,7 +128,7 @@ async fn the_lock_of_a_dead_process_is_taken_over_and_told() {
     assert!(reason.contains("has ended"), "{reason}");
     held.give_back().await.expect("it can be deleted");
     state.put_lock(&dead("elsewhere"), Condition::Absent).await.expect("nothing was there");
-    let error = held::take(&state, "deploy", "c", &lost).await.err().expect("who knows whether it lives");
+    let error = held::take(&state, "deploy", "c", &lost).await.expect_err("who knows whether it lives");
     assert_eq!(failure::class(&error), Class::Conflict);
     let found = state.lock().await.expect("it can be read").expect("it is there");
     let old = Timestamp::now() - SignedDuration::from_mins(6);
