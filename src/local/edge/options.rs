@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use wildmatch::WildMatch;
+
 use super::store::KeyValueStore;
 
 /// One distribution. The default is what the `site` infrastructure module makes: the edge function over an empty
@@ -108,32 +110,8 @@ impl UpstreamRoute {
     /// Whether the pattern matches all of `path` (starts with `/`, without the query).
     pub fn matches(&self, path: &str) -> bool {
         let pattern = self.pattern.strip_prefix('/').unwrap_or(&self.pattern);
-        glob(pattern.as_bytes(), path.strip_prefix('/').unwrap_or(path).as_bytes())
+        WildMatch::new(pattern).matches(path.strip_prefix('/').unwrap_or(path))
     }
-}
-
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    // On a mismatch only the last `*` has to try again, one byte further: no recursion, no blow-up.
-    let (mut p, mut t) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                retry = Some((p + 1, t));
-                p += 1;
-            }
-            Some(&byte) if byte == b'?' || byte == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((star, from)) = retry else { return false };
-                retry = Some((star, from + 1));
-                (p, t) = (star, from + 1);
-            }
-        }
-    }
-    pattern[p..].iter().all(|byte| *byte == b'*')
 }
 
 /// Where an answer came from.

@@ -1,6 +1,7 @@
 //! Which group a request is for. Pure.
 
 use thiserror::Error;
+use wildmatch::WildMatch;
 
 /// A listener's rule: where a request goes whose path and host match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,29 +73,9 @@ fn without_port(host: &str) -> &str {
     }
 }
 
+/// Whether the pattern matches all of the text.
 fn glob(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    // On a mismatch only the last `*` has to try again, one character further: no recursion, no blow-up.
-    let (mut p, mut t) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                retry = Some((p + 1, t));
-                p += 1;
-            }
-            Some(&wanted) if wanted == '?' || wanted == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((star, from)) = retry else { return false };
-                retry = Some((star, from + 1));
-                (p, t) = (star, from + 1);
-            }
-        }
-    }
-    pattern[p..].iter().all(|rest| *rest == '*')
+    WildMatch::new(pattern).matches(text)
 }
 
 #[cfg(test)]
