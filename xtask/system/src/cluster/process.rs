@@ -1,7 +1,6 @@
 //! A task's process: started within its image, asked to end, and ended.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
@@ -12,6 +11,7 @@ use tokio::process::{Child, Command};
 
 use super::image::UnpackedImage;
 use super::state::ProcessId;
+use crate::process;
 
 /// The variable that tells a service where to listen. Source: `service_common::settings`.
 const LISTEN_ADDRESS: &str = "LISTEN_ADDRESS";
@@ -76,13 +76,8 @@ pub(super) fn free_address() -> io::Result<SocketAddr> {
 
 /// Which process this is, or none when it ended.
 pub(super) fn identify(pid: i32) -> Option<ProcessId> {
-    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The program's name, in parentheses, may hold anything. Source: proc_pid_stat(5): `starttime` is field 22.
-    let after_name = &line[line.rfind(')')? + 1..];
-    let mut fields = after_name.split_whitespace();
-    let is_zombie = fields.next()? == "Z";
-    let started = fields.nth(18)?.parse().ok()?;
-    (!is_zombie).then_some(ProcessId { pid, started })
+    let started = process::start_of(u32::try_from(pid).ok()?)?;
+    Some(ProcessId { pid, started })
 }
 
 /// Asks a process to end. One that has ended is fine.

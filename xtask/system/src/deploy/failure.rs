@@ -1,53 +1,12 @@
-//! Why a task stopped, by class: the class decides the exit code, and a hint says what to do. The classes and codes are
-//! those of `sitepush` (docs/exit-codes.md).
+//! Why a task stopped: what was being done, by which class, and what to do about it.
 
 use std::error::Error;
 use std::fmt::Write as _;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-/// Who is to act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Arguments or settings.
-    Usage,
-    /// Credentials, permissions, the network, a program that is missing.
-    Environment,
-    /// A guard, or the person who was asked.
-    Refused,
-    /// Somebody else is at it, or was quicker.
-    Conflict,
-    /// It failed part way; the same command goes on from there.
-    Service,
-    /// Ctrl-C.
-    Interrupted,
-}
-
-impl Class {
-    /// The exit code.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Usage => 64,
-            Self::Environment => 5,
-            Self::Refused => 3,
-            Self::Conflict => 4,
-            Self::Service => 1,
-            Self::Interrupted => 130,
-        }
-    }
-
-    /// As `--json` calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::Environment => "environment",
-            Self::Refused => "refused",
-            Self::Conflict => "conflict",
-            Self::Service => "service",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
+use crate::class::Class;
+use crate::image::ImageError;
 
 /// What was being done, to what, and what stopped it; causes are a chain of their own.
 #[derive(Debug, thiserror::Error)]
@@ -153,15 +112,17 @@ fn innermost(error: &dyn Error) -> String {
 
 /// The class of an error, wherever in its chain it is said; an error without one is a failure part way.
 pub fn class(error: &anyhow::Error) -> Class {
-    failure(error).map_or(Class::Service, |failure| failure.class)
+    let of_image = || said::<ImageError>(error).map(ImageError::class);
+    said::<Failure>(error).map(|failure| failure.class).or_else(of_image).unwrap_or(Class::Service)
 }
 
 /// What to do about it, where somebody knows.
-pub fn hint(error: &anyhow::Error) -> Option<&str> {
-    failure(error).and_then(|failure| failure.hint.as_deref())
+pub fn hint(error: &anyhow::Error) -> Option<String> {
+    let of_image = || said::<ImageError>(error).and_then(ImageError::hint);
+    said::<Failure>(error).and_then(|failure| failure.hint.clone()).or_else(of_image)
 }
 
-fn failure(error: &anyhow::Error) -> Option<&Failure> {
+fn said<E: Error + Send + Sync + 'static>(error: &anyhow::Error) -> Option<&E> {
     // What was said as context is no link of the chain by its own type; what was returned as an error is.
     error.downcast_ref().or_else(|| error.chain().find_map(|cause| cause.downcast_ref()))
 }
@@ -177,7 +138,7 @@ mod tests {
         let error: anyhow::Error = Failure::refused("the tree is dirty").hint("commit").into();
         let error = Err::<(), _>(error).context("cannot deploy").expect_err("it is one");
         assert_eq!(class(&error), Class::Refused);
-        assert_eq!(hint(&error), Some("commit"));
+        assert_eq!(hint(&error).as_deref(), Some("commit"));
         let error =
             anyhow::anyhow!("terraform said so").context(Failure::conflict("locked")).context("cannot plan");
         assert_eq!(class(&error), Class::Conflict, "said as context");
@@ -185,12 +146,15 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_those_of_the_documentation() {
-        let page = include_str!("../../../../docs/exit-codes.md");
-        for class in [Class::Usage, Class::Environment, Class::Refused, Class::Conflict, Class::Service] {
-            let row = page.lines().find(|line| line.starts_with(&format!("| `{}` |", class.name())));
-            let row = row.unwrap_or_else(|| panic!("no row for {}", class.name()));
-            assert!(row.contains(&class.code().to_string()), "{row}");
-        }
+    fn a_registry_that_is_not_reached_is_no_failure_part_way() {
+        let unreachable = ImageError::Unreachable {
+            host: "registry".to_owned(),
+            doing: "a push".to_owned(),
+            attempts: 4,
+            source: "refused".into(),
+        };
+        let error = anyhow::Error::from(unreachable).context("cannot push the image of `counter`");
+        assert_eq!(class(&error), Class::Environment);
+        assert!(hint(&error).is_some());
     }
 }

@@ -37,7 +37,7 @@ pub async fn take(state: &State, task: &str, commit: &str, lost: &CancellationTo
             .unwrap_or_else(|_| "unknown".to_owned()),
         host: lock::host(),
         process_id: id,
-        process_start: lock::process_start(id),
+        process_start: crate::process::start_of(id),
         task: task.to_owned(),
         commit: commit.to_owned(),
         started: now,
@@ -47,7 +47,7 @@ pub async fn take(state: &State, task: &str, commit: &str, lost: &CancellationTo
     let mut taken_over = None;
     let written = match &found {
         None => state.put_lock(&own, Condition::Absent).await?,
-        Some(found) => match lock::judge(&found.value, &own.host, now, lock::process_start) {
+        Some(found) => match lock::judge(&found.value, &own.host, now, crate::process::start_of) {
             Verdict::Respect => return Err(held_by(&found.value).into()),
             Verdict::TakeOver(reason) => {
                 taken_over = Some((found.value.clone(), reason));

@@ -46,20 +46,6 @@ pub fn judge(found: &Lock, host: &str, now: Timestamp, start_of: impl Fn(u32) ->
     Verdict::Respect
 }
 
-/// When a process of this machine began, in the kernel's ticks; none when it has ended.
-///
-/// Source: proc(5), the 22nd field of `/proc/PID/stat`. The second is the program's name in parentheses, which may hold any
-/// character. A process that is dead and not yet waited for (state Z) has ended.
-pub fn process_start(id: u32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?;
-    if state == "Z" || state == "X" {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
-}
-
 /// The name of this machine.
 pub fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
@@ -95,15 +81,5 @@ mod tests {
         assert!(taken(&lock("here", recent), Some(71)), "its id was given to another process");
         assert!(!taken(&lock("elsewhere", recent), None), "its process is not of this machine");
         assert!(taken(&lock("elsewhere", old), Some(70)));
-    }
-
-    #[test]
-    fn a_process_has_a_start_until_it_ends() {
-        let own = process_start(std::process::id());
-        assert!(own.is_some());
-        let mut child = std::process::Command::new("true").spawn().expect("it runs");
-        let id = child.id();
-        child.wait().expect("it ends");
-        assert_eq!(process_start(id), None);
     }
 }

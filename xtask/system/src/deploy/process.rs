@@ -8,7 +8,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use super::failure::{Class, Failure};
+use super::failure::Failure;
+use crate::class::Class;
 
 /// How a program ended, and what it wrote.
 #[derive(Debug)]

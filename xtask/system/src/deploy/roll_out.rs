@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use tokio_util::sync::CancellationToken;
 
-use super::failure::{Class, Failure};
+use super::failure::Failure;
 use super::session::Session;
 use super::terraform::Outputs;
+use crate::class::Class;
 use crate::rollout::{self, Event, Expected, Options, Outcome, ServiceStatus};
 
 /// By service, the revision that it is to run.

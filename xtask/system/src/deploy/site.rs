@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use xtask::frontend;
 use xtask::project::Project;
 
-use super::failure::{Class, Failure};
+use super::failure::Failure;
 use super::process::{self, Output};
 use super::terraform::SiteOutput;
+use crate::class::Class;
 
 /// The program, pointed at one environment's bucket and distribution.
 #[derive(Debug)]

@@ -7,12 +7,13 @@ use sitepush::local::s3::Store;
 use sitepush::local::target::{Target, TargetOptions, store_options};
 use tokio_util::sync::CancellationToken;
 
-use super::failure::{self, Class};
+use super::failure;
 use super::held;
 use super::lock::{self, Lock};
 use super::record::tests::record;
 use super::settings::Settings;
 use super::state::{Condition, State, Written};
+use crate::class::Class;
 
 const BUCKET: &str = "example-state";
 

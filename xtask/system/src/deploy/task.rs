@@ -67,7 +67,7 @@ pub fn run(project: &Project, task: &Task) -> Result<ExitCode> {
     for cause in error.chain().skip(1) {
         eprintln!("  caused by: {}", cause.to_string().replace('\n', "\n    "));
     }
-    if let Some(hint) = hint {
+    if let Some(hint) = &hint {
         eprintln!("hint: {hint}");
     }
     if task.common().json {
@@ -76,7 +76,7 @@ pub fn run(project: &Project, task: &Task) -> Result<ExitCode> {
             json!({"class": class.name(), "message": error.to_string(), "causes": causes, "hint": hint});
         println!("{}", json!({"error": error, "exit_code": class.code()}));
     }
-    tell_ci(&view::markdown_failure(task.name(), &format!("{error:#}"), hint));
+    tell_ci(&view::markdown_failure(task.name(), &format!("{error:#}"), hint.as_deref()));
     Ok(ExitCode::from(class.code()))
 }
 

@@ -13,7 +13,6 @@ use xtask::project::Project;
 use xtask::tools;
 
 use super::build::{self, Programs, SITEPUSH};
-use super::description::{self, Service};
 use super::environment::{Surroundings, secret_key};
 use super::lock::Lock;
 use super::log::{Log, Shown};
@@ -22,6 +21,7 @@ use super::service::{self, Kept};
 use super::site::{self, Site};
 use super::store::KeptStores;
 use crate::router::{self, HealthCheck, Router};
+use crate::services::{self, Service};
 use crate::stores;
 
 /// How an application is started.
@@ -73,7 +73,7 @@ impl Application {
             ));
         }
         let record = Arc::new(record);
-        let services = description::services(project)?;
+        let services = services::services(project)?;
         let commit = project.commit().unwrap_or_else(|| "dev".to_owned());
         let programs = build_all(project, &services, &commit, &site_folder(&folder)).await?;
 
@@ -365,7 +365,7 @@ async fn start_router(services: &[Service], log: &Arc<Log>) -> Result<Router> {
         on_request: Some(Arc::new(on_request)),
         ..router::Options::default()
     };
-    Router::start_with(description::rules(services), options).await.context("cannot start the router")
+    Router::start_with(services::rules(services), options).await.context("cannot start the router")
 }
 
 /// Makes logs in one folder.

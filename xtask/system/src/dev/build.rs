@@ -10,7 +10,7 @@ use serde_json::Value;
 use xtask::project::Project;
 use xtask::{frontend, tools};
 
-use super::description::Service;
+use crate::services::Service;
 
 /// The program that publishes the site and serves it.
 pub(super) const SITEPUSH: &str = "sitepush";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::description::{Description, Store};
+use crate::services::{Description, Store};
 
 /// A process's variables; it gets no others.
 pub type Variables = BTreeMap<String, String>;

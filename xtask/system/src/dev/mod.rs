@@ -13,7 +13,6 @@ mod application;
 mod build;
 mod check;
 mod child;
-mod description;
 mod environment;
 mod http;
 mod lock;
@@ -26,7 +25,6 @@ mod task;
 
 pub use application::{Application, Options};
 pub use check::{Check, check};
-pub use description::{Description, Service, Store, rules, services};
 pub use environment::{Surroundings, Variables, secret_key, variables};
 pub use lock::LockError;
 pub use log::Shown;

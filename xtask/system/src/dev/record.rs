@@ -13,6 +13,8 @@ use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 
+use crate::process;
+
 /// How long a process that was left behind may take to end once asked.
 const LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
@@ -60,7 +62,7 @@ impl Record {
     /// # Errors
     /// When the file cannot be written.
     pub fn add(&self, name: &str, process: u32) -> Result<()> {
-        let Some(started) = started(process) else { return Ok(()) };
+        let Some(started) = process::start_of(process) else { return Ok(()) };
         let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
         processes.push(Recorded { name: name.to_owned(), process, started });
         self.write(&processes)
@@ -99,7 +101,7 @@ pub const POSTGRES: &str = "postgres";
 
 impl Recorded {
     fn is_alive(&self) -> bool {
-        started(self.process) == Some(self.started)
+        process::start_of(self.process) == Some(self.started)
     }
 
     fn signal(&self, signal: Signal) {
@@ -125,19 +127,6 @@ fn end(left: &[Recorded]) {
     }
 }
 
-/// When a process was started; none when there is no such process, or it has ended and nobody asked how.
-fn started(process: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    parse_started(&text)
-}
-
-/// The 22nd field of `/proc/PID/stat`; the second is a name that may hold anything. Source: proc_pid_stat(5).
-fn parse_started(stat: &str) -> Option<u64> {
-    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
-    let state = fields.next()?;
-    (state != "Z").then(|| fields.nth(18)?.parse().ok())?
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::CommandExt as _;
@@ -147,14 +136,6 @@ mod tests {
 
     fn sleeper() -> Child {
         Command::new("sleep").arg("600").process_group(0).spawn().unwrap()
-    }
-
-    #[test]
-    fn the_start_is_read_past_a_name_with_brackets() {
-        let rest = "1 1 1 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 1 0 987654 1000 10";
-        assert_eq!(parse_started(&format!("7 (a) b) S {rest}")), Some(987_654));
-        assert_eq!(parse_started(&format!("7 (gone) Z {rest}")), None);
-        assert_eq!(parse_started(""), None);
     }
 
     #[test]

@@ -15,12 +15,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::child::{Child, Output};
-use super::description::Service;
 use super::environment::{Surroundings, variables};
 use super::http::Http;
 use super::log::Log;
 use super::record::Record;
 use crate::router::{Router, TargetState};
+use crate::services::Service;
 
 /// How long a new process may take until it is ready, migrations included.
 const READY_LIMIT: Duration = Duration::from_secs(60);

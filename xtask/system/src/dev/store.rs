@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::description::Store;
 use super::environment::Variables;
 use super::log::Log;
 use super::record::{POSTGRES, Record};
+use crate::services::Store;
 use crate::stores::Stores;
 
 const REDIS: &str = "redis";

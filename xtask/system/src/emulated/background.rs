@@ -10,20 +10,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use serde::Deserialize;
 use sitepush::local::edge::{Clock, Edge, EdgeOptions, KeyValueStore, RunningEdge, UpstreamRoute};
 use tokio::signal::unix::{SignalKind, signal};
 use xtask::project::Project;
 
 use super::found::{CHILDREN_FILE, ENVIRONMENT_FILE, Environment, ProcessMark, STANDING_IN_FILE};
-use super::images::Unpacked;
 use super::origin::Bucket;
 use super::programs::{self, Server};
 use super::tree::{self, ACCOUNT, REGION};
 use super::{cloudfront, gaps, secrets};
-use crate::cluster::{self, RoutedGroups, Timing};
+use crate::cluster::{self, RegistryImages, RoutedGroups, Timing};
 use crate::deploy::settings::StandingIn;
-use crate::router::{Router, Rule};
+use crate::router::Router;
+use crate::services;
 use crate::stores::Stores;
 
 /// What the root module of staging names everything after.
@@ -75,7 +74,7 @@ async fn hold(project: &Project, arguments: &BackgroundArguments) -> Result<Exit
     remember(folder, &servers, Some(&stores))?;
     let [moto, ministack, registry] = [0, 1, 2].map(|index: usize| servers[index].url.clone());
 
-    let router = Arc::new(Router::start(rules(project)?).await?);
+    let router = Arc::new(Router::start(services::rules(&services::services(project)?)).await?);
     let edge = serve_edge(&moto, &ministack, router.address()).await?;
     let site_url = format!("http://{}", edge.address);
     let cluster = cluster::serve(cluster::Options {
@@ -83,7 +82,7 @@ async fn hold(project: &Project, arguments: &BackgroundArguments) -> Result<Exit
         folder: folder.join("cluster"),
         account_id: ACCOUNT.to_owned(),
         region: REGION.to_owned(),
-        images: Arc::new(Unpacked::new(folder.join("images"), registry.clone())),
+        images: Arc::new(images(folder, registry.clone())),
         load_balancer: Arc::new(RoutedGroups::new(Arc::clone(&router), group_of)),
         secrets: secrets::source(moto.clone()),
         environment: environment_rule(&stores, &site_url),
@@ -161,27 +160,13 @@ fn write(file: &Path, value: &impl serde::Serialize) -> Result<()> {
         .with_context(|| format!("cannot write {}", file.display()))
 }
 
-/// The listener's rules, out of the same files that Terraform makes them of.
-fn rules(project: &Project) -> Result<Vec<Rule>> {
-    #[derive(Deserialize)]
-    struct Description {
-        priority: u32,
-        #[serde(default)]
-        paths: Vec<String>,
-        #[serde(default)]
-        hosts: Vec<String>,
-    }
-    let files = project.files()?;
-    let mut rules = Vec::new();
-    for file in files.iter().filter(|file| file.starts_with("services/") && file.ends_with("/service.json")) {
-        let text = fs::read(project.path(file)).with_context(|| format!("cannot read {file}"))?;
-        let description: Description =
-            serde_json::from_slice(&text).with_context(|| format!("cannot use {file}"))?;
-        let Description { priority, paths, hosts } = description;
-        let group = file.split('/').nth(1).unwrap_or_default().to_owned();
-        rules.push(Rule { priority, paths, hosts, group });
-    }
-    Ok(rules)
+/// Task definitions name images by ECR's host; they lie in the registry that stands in for it.
+fn images(folder: &Path, registry_url: String) -> RegistryImages {
+    let address_of = move |reference: &str| {
+        let name = reference.split_once('/').map_or(reference, |(_, name)| name);
+        format!("{}/{name}", registry_url.trim_start_matches("http://"))
+    };
+    RegistryImages::new(folder.join("images"), address_of)
 }
 
 /// The service of a target group, whose ARN ends with `targetgroup/NAME-SERVICE/ID`.
@@ -262,14 +247,5 @@ mod tests {
     fn a_target_group_is_known_by_its_service() {
         let arn = "arn:aws:elasticloadbalancing:eu-central-1:1:targetgroup/sitepush-staging-guestbook/50dc";
         assert_eq!(group_of(arn), "guestbook");
-    }
-
-    #[test]
-    fn every_service_has_a_rule() {
-        let project = Project::find().expect("cargo runs the tests");
-        let rules = rules(&project).expect("they are read");
-        let groups: Vec<_> = rules.iter().map(|rule| rule.group.as_str()).collect();
-        assert_eq!(groups, ["counter", "guestbook"]);
-        assert!(rules.iter().all(|rule| rule.paths.iter().any(|path| path.ends_with("/*"))), "{rules:?}");
     }
 }

@@ -14,7 +14,7 @@ use xtask::project::Project;
 use xtask::{emulators, tools};
 
 use crate::deploy::failure::Failure;
-use crate::deploy::lock::process_start;
+use crate::process;
 use crate::stores::Programs;
 
 pub const STANDING_IN_FILE: &str = "standing-in.json";
@@ -40,7 +40,7 @@ pub struct ProcessMark {
 impl ProcessMark {
     /// The process that has this id now; none when there is none.
     pub fn of(id: u32) -> Option<Self> {
-        Some(Self { id, start: process_start(id)? })
+        Some(Self { id, start: process::start_of(id)? })
     }
 
     pub fn is_alive(self) -> bool {

@@ -14,7 +14,6 @@ mod cloudfront;
 mod found;
 mod front;
 mod gaps;
-mod images;
 mod origin;
 mod programs;
 mod secrets;

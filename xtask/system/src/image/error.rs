@@ -4,34 +4,7 @@
 
 use thiserror::Error;
 
-/// What kind of failure it is; each has an exit code, as `docs/exit-codes.md` has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    Usage,
-    Refused,
-    Environment,
-    Failed,
-}
-
-impl Class {
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Failed => 1,
-            Self::Refused => 3,
-            Self::Environment => 5,
-            Self::Usage => 64,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Failed => "service",
-            Self::Refused => "refused",
-            Self::Environment => "environment",
-            Self::Usage => "usage",
-        }
-    }
-}
+use crate::class::Class;
 
 /// A failure with a known cause.
 #[derive(Debug, Error)]

@@ -26,7 +26,7 @@ mod task;
 mod unpack;
 
 pub use build::{BuiltImage, build};
-pub use error::{Class, ImageError};
+pub use error::ImageError;
 pub use manifest::ImageConfig;
 pub use push::{PinnedImage, push};
 pub use registry::Registry;

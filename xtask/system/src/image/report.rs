@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::build::BuiltImage;
-use super::error::{Class, ImageError};
+use super::error::ImageError;
 use super::push::PinnedImage;
+use crate::class::Class;
 
 /// One image and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +88,7 @@ pub(super) struct Refusal {
 /// Reads an error: message, causes from the nearest, and a hint where one is known.
 pub(super) fn refusal(error: &anyhow::Error) -> Refusal {
     let known = error.chain().find_map(|cause| cause.downcast_ref::<ImageError>());
-    let class = known.map_or(Class::Failed, ImageError::class);
+    let class = known.map_or(Class::Service, ImageError::class);
     let hint = known.and_then(ImageError::hint);
     let mut causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
     // Some libraries tell a cause in their own text too.
@@ -97,9 +98,9 @@ pub(super) fn refusal(error: &anyhow::Error) -> Refusal {
     text.extend(hint.iter().map(|hint| format!("hint: {hint}\n")));
     let document = serde_json::json!({
         "error": {"class": class.name(), "message": error.to_string(), "causes": causes, "hint": hint},
-        "exit_code": class.exit_code(),
+        "exit_code": class.code(),
     });
-    Refusal { text, json: format!("{document:#}\n"), exit_code: class.exit_code() }
+    Refusal { text, json: format!("{document:#}\n"), exit_code: class.code() }
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! Which services there are: the folders in `services/` that make a program or have a Dockerfile.
+//! How the image of each service comes about: by a Dockerfile, or from the program that its package makes.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 use xtask::project::Project;
 
 use super::error::ImageError;
+use crate::services;
 
 /// Something that gets an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,26 +28,25 @@ pub enum Kind {
     Dockerfile,
 }
 
-/// Finds the services, sorted by name. A folder with a Dockerfile is built by that, whatever else is in it; a library is none.
+/// Finds the services, sorted by name: the folders with a `service.json`, for which Terraform makes repositories. A folder with a
+/// Dockerfile is built by that, whatever else is in it.
 ///
 /// # Errors
-/// When Cargo cannot read the workspace, a package has several programs, or a name is none that a repository may have.
+/// When Cargo cannot read the workspace, a service has neither a Dockerfile nor a package, a package has no program or several,
+/// or a name is none that a repository may have.
 pub fn services(project: &Project) -> Result<Vec<Service>> {
-    let folder = project.path("services");
     let metadata = workspace(project)?;
-    let mut services = Vec::new();
-    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
-        let folder = entry?.path();
-        let Some(kind) = kind(&folder, &metadata)? else { continue };
-        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let described = services::services(project)?;
+    let service = |name: String| {
         ensure!(
             is_repository_name(&name),
             "`services/{name}` cannot be the name of a repository: use lower-case letters, digits and dashes"
         );
-        services.push(Service { name, folder, kind });
-    }
-    services.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(services)
+        let folder = project.path(&format!("services/{name}"));
+        let kind = kind(&folder, &metadata)?;
+        Ok(Service { name, folder, kind })
+    };
+    described.into_iter().map(|described| service(described.name)).collect()
 }
 
 /// The services with the names given, in the order of `all`; all of them when no name is given.
@@ -70,26 +69,28 @@ pub(super) fn workspace(project: &Project) -> Result<Metadata> {
     command.exec().context("cannot read the workspace")
 }
 
-fn kind(folder: &Path, metadata: &Metadata) -> Result<Option<Kind>> {
+fn kind(folder: &Path, metadata: &Metadata) -> Result<Kind> {
     if folder.join("Dockerfile").is_file() {
-        return Ok(Some(Kind::Dockerfile));
+        return Ok(Kind::Dockerfile);
     }
     let manifest = folder.join("Cargo.toml");
-    let Some(package) = metadata.packages.iter().find(|package| package.manifest_path == manifest) else {
-        return Ok(None);
-    };
-    Ok(binary(package)?.map(|binary| Kind::Program { package: package.name.to_string(), binary }))
+    let package = metadata.packages.iter().find(|package| package.manifest_path == manifest);
+    let package = package.with_context(|| {
+        format!(
+            "`{}` has a service.json, and neither a Dockerfile nor a package of the workspace",
+            folder.display()
+        )
+    })?;
+    Ok(Kind::Program { package: package.name.to_string(), binary: binary(package)? })
 }
 
-fn binary(package: &Package) -> Result<Option<String>> {
+fn binary(package: &Package) -> Result<String> {
     let mut binaries = package.targets.iter().filter(|target| target.is_bin());
-    let binary = binaries.next();
-    ensure!(
-        binaries.next().is_none(),
-        "`{}` has more than one program: an image takes one, so split the package",
-        package.name
-    );
-    Ok(binary.map(|target| target.name.clone()))
+    match (binaries.next(), binaries.next()) {
+        (Some(only), None) => Ok(only.name.clone()),
+        (None, _) => bail!("`{}` makes no program to put into an image", package.name),
+        _ => bail!("`{}` has more than one program: an image takes one, so split the package", package.name),
+    }
 }
 
 /// As Terraform's module `registry` wants them.

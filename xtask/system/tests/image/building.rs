@@ -115,7 +115,7 @@ fn what_makes_no_sense_ends_with_64_before_anything_is_built() {
 #[test]
 fn a_dockerfile_without_docker_is_an_error_with_the_way_out() {
     let checkout = Checkout::make("app");
-    checkout.write("services/other/Dockerfile", "FROM scratch\n");
+    checkout.write_dockerfile("other");
     let tools = tempfile::tempdir().expect("a folder");
     for tool in ["cargo", "rustc", "git"] {
         let path = std::env::var_os("PATH").expect("a path");
@@ -132,7 +132,7 @@ fn a_dockerfile_without_docker_is_an_error_with_the_way_out() {
 fn what_docker_leaves_is_taken_as_the_image() {
     let checkout = Checkout::make("app");
     let app = checkout.build();
-    checkout.write("services/other/Dockerfile", "FROM scratch\n");
+    checkout.write_dockerfile("other");
     let tools = tempfile::tempdir().expect("a folder");
     let docker = tools.path().join("docker");
     let script = "#!/bin/sh\nprintf '%s\\n' \"$@\" > docker.said\nfor word; do case $word in --output=*) to=${word##*dest=};; esac; done\n\

@@ -35,6 +35,10 @@ fn main() {
 }
 "#;
 
+/// Of a service: what Terraform and the router are told.
+const DESCRIPTION: &str =
+    r#"{"port": 8080, "priority": 1, "paths": ["/api/*"], "cpu": 256, "memory_mib": 512}"#;
+
 /// A checkout in a folder of its own.
 pub struct Checkout {
     pub root: PathBuf,
@@ -58,6 +62,9 @@ impl Checkout {
         checkout.write("Cargo.toml", "[workspace]\nmembers = [\"services/app\", \"services/library\"]\nresolver = \"3\"\n\n[profile.image]\ninherits = \"release\"\nstrip = true\n");
         checkout.write("services/app/Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\nlibrary = { path = \"../library\" }\n");
         checkout.write("services/app/src/main.rs", PROGRAM);
+        let description =
+            r#"{"port": 8080, "priority": 1, "paths": ["/api/*"], "cpu": 256, "memory_mib": 512}"#;
+        checkout.write("services/app/service.json", description);
         checkout.write("services/app/image/etc/ssl/certs/rds.pem", "authorities\n");
         checkout.write(
             "services/library/Cargo.toml",
@@ -74,6 +81,12 @@ impl Checkout {
         checkout.git(&["add", "--all"]);
         checkout.commit("The first");
         checkout
+    }
+
+    /// Adds a service that its Dockerfile builds.
+    pub fn write_dockerfile(&self, service: &str) {
+        self.write(&format!("services/{service}/Dockerfile"), "FROM scratch\n");
+        self.write(&format!("services/{service}/service.json"), DESCRIPTION);
     }
 
     pub fn write(&self, file: &str, content: &str) {

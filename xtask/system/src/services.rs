@@ -1,4 +1,5 @@
-//! What a service says of itself in `services/NAME/service.json`, which Terraform reads too.
+//! Which services there are, and what each says of itself: a service is a folder of `services/` with a `service.json`, which
+//! Terraform reads too.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -115,7 +116,7 @@ mod tests {
     fn what_is_left_out_has_the_defaults_of_terraform() {
         let least = r#"{"port": 1, "priority": 2, "cpu": 3, "memory_mib": 4}"#;
         let description: Description = serde_json::from_str(least).unwrap();
-        let module = include_str!("../../../../infra/modules/application/services.tf");
+        let module = include_str!("../../../infra/modules/application/services.tf");
         assert!(module.contains(&format!(r#"try(description.health_path, "{}")"#, description.health_path)));
         for (name, is_empty) in [
             ("paths", description.paths.is_empty()),
