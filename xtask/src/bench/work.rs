@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 
 use super::measure::{self, Figures, Sample};
 use super::peers::Peer;
@@ -186,11 +186,14 @@ impl Life {
         site::touch(&self.site)
     }
 
-    /// Runs a command to its end, with the requests that it made.
+    /// Runs a command to its end, with the requests that it made. What was written before it is on the disk by then, so
+    /// that nobody is charged for the kernel's writing of somebody else's files.
     ///
     /// # Errors
     /// When it fails.
     pub fn measure(&mut self, command: &Command) -> Result<Sample> {
+        let settled = Command::new("sync").arg("--file-system").arg(&self.folder).status();
+        ensure!(settled.context("cannot run sync (coreutils)")?.success(), "sync failed");
         self.server.take_requests()?;
         let sample = measure::run(command, &self.folder)?;
         Ok(Sample { requests: self.server.take_requests()?, ..sample })
