@@ -63,7 +63,10 @@ pub async fn push(args: &PushArgs) -> Result<ExitCode, Error> {
     }
     run_plan::show(&prepared.planned.plan, settings.is_json);
     prepared.check(&settings).map_err(|error| error.about(&prepared.planned.plan))?;
-    carry_out(&settings, connected, &prepared).await
+    let code = carry_out(&settings, connected, &prepared).await;
+    // The program ends here: giving back its memory value by value first would only keep somebody waiting.
+    std::mem::forget(prepared);
+    code
 }
 
 /// Carries out a prepared push, if there is anything to do.

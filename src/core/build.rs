@@ -13,9 +13,10 @@ use super::compressed_form::plain_sibling;
 use super::digest::Sha256Digest;
 use super::fingerprint::Verdict;
 use super::headers::ObjectHeaders;
+use super::in_step::InStep;
 use super::inventory::{LocalFile, LocalInventory, Packing};
 use super::key::ObjectKey;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, StoredObject};
 use super::object_class::ObjectClass;
 
 /// A file of the build, hashed and not yet classified.
@@ -53,10 +54,16 @@ pub fn classify(
     let mut warnings = BTreeSet::new();
     let beside_plain = beside_plain_siblings(&files);
     let mut classified_files = Vec::with_capacity(files.len());
+    let mut live = manifest.map(|manifest| InStep::with(&manifest.objects));
     for file in files {
         let verdict = file.verdict;
         let is_known_demoted = manifest.is_some_and(|manifest| manifest.demoted.contains_key(&file.key));
-        let is_newly_demoted = !is_known_demoted && has_other_bytes(&file, manifest);
+        let is_newly_demoted = {
+            let live = live.as_mut().and_then(|live| live.get(&file.key));
+            let kept =
+                || manifest.and_then(|manifest| manifest.stale.get(&file.key)).map(|stale| &stale.object);
+            !is_known_demoted && live.or_else(kept).is_some_and(|object| has_other_bytes(&file, object))
+        };
         let has_plain_sibling = beside_plain.contains(&file.key);
         let seen = Seen { first_bytes: &file.first_bytes, has_plain_sibling };
         let classified = rules.classify(&file.key, seen, verdict, is_known_demoted || is_newly_demoted);
@@ -97,16 +104,12 @@ fn beside_plain_siblings(files: &[UnclassifiedFile]) -> HashSet<ObjectKey> {
     siblings.iter().filter(|(_, plain)| there.contains(plain)).map(|(key, _)| (*key).clone()).collect()
 }
 
-/// Whether an object that was not to change was published under this key with other bytes, live or kept for open pages.
-fn has_other_bytes(file: &UnclassifiedFile, manifest: Option<&Manifest>) -> bool {
-    let Some(manifest) = manifest else { return false };
-    let published =
-        manifest.objects.get(&file.key).or_else(|| manifest.stale.get(&file.key).map(|stale| &stale.object));
-    published.is_some_and(|object| {
-        let was_lasting = object.headers.is_immutable() || object.class == ObjectClass::Fingerprinted;
-        // A name that would be immutable but for a rule lies all the same.
-        (was_lasting || file.verdict.is_fingerprinted()) && object.sha256 != file.sha256
-    })
+/// Whether the object that was published under the file's key, live or kept for open pages, was not to change and has
+/// other bytes.
+fn has_other_bytes(file: &UnclassifiedFile, object: &StoredObject) -> bool {
+    let was_lasting = object.headers.is_immutable() || object.class == ObjectClass::Fingerprinted;
+    // A name that would be immutable but for a rule lies all the same.
+    (was_lasting || file.verdict.is_fingerprinted()) && object.sha256 != file.sha256
 }
 
 /// Shares equal values: a site has thousands of files and a handful of header sets.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::Sha256Digest;
 use super::headers::ObjectHeaders;
+use super::in_step::InStep;
 use super::inventory::{Desired, DesiredObject, Drift, RemoteState, Source};
 use super::key::ObjectKey;
 use super::manifest::{Manifest, StaleObject, StoredObject};
@@ -142,8 +143,10 @@ pub fn diff(desired: &Desired<'_>, remote: &RemoteState, context: &DiffContext<'
     // Room for all of them costs nothing until it is used; growing would leave copies behind that do.
     let mut result = Changes { changes: Vec::with_capacity(desired.len()), ..Changes::default() };
     let copies = CopySources::new(desired, remote);
+    let mut objects = InStep::with(&remote.objects);
     for (key, wanted) in desired {
-        match change_for(key, wanted, remote, &copies, context) {
+        let there = objects.get(key);
+        match change_for(key, wanted, there, remote, &copies, context) {
             Ok(None) => {
                 result.unchanged_count += 1;
                 result.unchanged_bytes += wanted.size_bytes;
@@ -162,6 +165,7 @@ struct Unavailable;
 fn change_for(
     key: &ObjectKey,
     wanted: &DesiredObject<'_>,
+    there: Option<&Arc<StoredObject>>,
     remote: &RemoteState,
     copies: &CopySources<'_>,
     context: &DiffContext<'_>,
@@ -175,7 +179,6 @@ fn change_for(
         sha256: Some(wanted.sha256),
         headers: Some(Arc::clone(wanted.headers)),
     };
-    let there = remote.objects.get(key);
     if let Some(there) = there.filter(|there| there.sha256 == wanted.sha256) {
         if *there.headers == **wanted.headers {
             return Ok(None);
@@ -266,7 +269,8 @@ impl Changes {
     /// Adds what is there and not wanted: kept for open pages, or deleted.
     fn add_leavers(&mut self, desired: &Desired<'_>, remote: &RemoteState, context: &DiffContext<'_>) {
         if let Some(manifest) = context.manifest {
-            for (key, object) in manifest.objects.iter().filter(|(key, _)| !desired.contains_key(*key)) {
+            let mut wanted = InStep::with(desired);
+            for (key, object) in manifest.objects.iter().filter(|(key, _)| wanted.get(key).is_none()) {
                 let leaver = seen(key, fresh_leaver(object, manifest, context), remote);
                 self.add_leaver(key, leaver, Reason::LeftTheBuild, context);
             }

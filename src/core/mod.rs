@@ -14,6 +14,7 @@ pub mod fingerprint;
 pub mod guard;
 pub mod headers;
 pub mod headers_file;
+mod in_step;
 pub mod invalidation;
 pub mod inventory;
 pub mod key;

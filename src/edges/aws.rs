@@ -18,6 +18,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::call::innermost;
 use super::clock::Clock;
+use super::connections::Connections;
 use super::xml;
 
 /// How to reach the account.
@@ -59,7 +60,8 @@ pub(super) fn timeouts(body_bytes: u64) -> TimeoutConfig {
 pub async fn load(connection: &Connection) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts(0));
+        .timeout_config(timeouts(0))
+        .http_client(Connections::default().http_client());
     if let Some(profile) = &connection.profile {
         // By the SDK's own chain, keys in the environment would win over the profile that was asked for.
         loader = loader.profile_name(profile).credentials_provider(of_profile(profile, connection).await);

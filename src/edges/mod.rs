@@ -4,6 +4,7 @@ pub mod aws;
 pub mod call;
 pub mod clock;
 pub mod cloudfront;
+mod connections;
 pub mod files;
 pub mod folder_watch;
 pub mod git;

@@ -3,7 +3,7 @@
 //! A first push is thousands of small PUTs, and three quarters of what one costs in the SDK is the machinery round it.
 //! Credentials, endpoint rules, TLS and the connection pool are still the SDK's. Knows nothing of retries.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
@@ -14,12 +14,7 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Connector, proxy::ProxyConfig};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
@@ -28,39 +23,22 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::core::digest::Sha256Digest;
 use crate::core::outcome::Written;
 
-use super::aws::{CONNECT_LIMIT, attempt_limit, endpoint_of, wants_path_style};
+use super::aws::{attempt_limit, endpoint_of, wants_path_style};
 use super::call::{CallError, FailureKind, innermost, service_error};
 use super::clock::Clock;
+use super::connections::Connections;
 use super::xml;
 
 /// RFC 3986 unreserved characters and `/` stand for themselves in a key's path.
 const PATH_ENCODED: AsciiSet =
     NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// The open connections to one bucket: one pool for the SDK's client and for what goes past it, so that certificates are
-/// read once and a connection that either opened serves both. Clones share it.
-#[derive(Clone)]
-pub(super) struct Connections(Arc<LazyLock<SharedHttpConnector>>);
-
-impl Connections {
-    /// Opens none yet, and reads no certificates.
-    pub fn new() -> Self {
-        Self(Arc::new(LazyLock::new(connector)))
-    }
-
-    /// What the SDK's client is to send through. Its own limit for connecting must be [`CONNECT_LIMIT`] too.
-    pub fn http_client(&self) -> SharedHttpClient {
-        let connections = self.clone();
-        http_client_fn(move |_, _| (**connections.0).clone())
-    }
-}
-
 /// Sends PutObject requests to one bucket. Cloned freely; clones share the connections.
 #[derive(Clone)]
 pub(super) struct Putter(Arc<Inner>);
 
 struct Inner {
-    connections: Connections,
+    connector: SharedHttpConnector,
     credentials: Option<SharedCredentialsProvider>,
     resolver: DefaultResolver,
     params: Params,
@@ -91,7 +69,7 @@ impl Putter {
             params = params.endpoint(url);
         }
         Self(Arc::new(Inner {
-            connections: connections.clone(),
+            connector: connections.usual(),
             credentials: config.credentials_provider(),
             resolver: DefaultResolver::new(),
             params: params.build().expect("a bucket and a region are enough"),
@@ -104,7 +82,7 @@ impl Putter {
     pub async fn send(&self, put: &Put<'_>, body: SdkBody) -> Result<Written, CallError> {
         let request = self.signed(put, body).await?;
         let answer =
-            tokio::time::timeout(attempt_limit(put.content_length), self.0.connections.0.call(request)).await;
+            tokio::time::timeout(attempt_limit(put.content_length), self.0.connector.call(request)).await;
         let response = match answer {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(connector_error(&error)),
@@ -227,16 +205,6 @@ async fn collect(body: SdkBody) -> Vec<u8> {
         Ok(collected) => collected.to_bytes().to_vec(),
         Err(_) => Vec::new(),
     }
-}
-
-fn connector() -> SharedHttpConnector {
-    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_LIMIT).build();
-    let connector = Connector::builder()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .connector_settings(settings)
-        .proxy_config(ProxyConfig::from_env())
-        .build();
-    SharedHttpConnector::new(connector)
 }
 
 fn connector_error(error: &ConnectorError) -> CallError {

@@ -27,7 +27,8 @@ use crate::core::outcome::Written;
 use super::aws::{LearnDate, WholeAnswers, place_of, wants_path_style};
 use super::call::{CallError, FailureKind, Retry};
 use super::clock::Clock;
-use super::put::{Connections, Put, Putter};
+use super::connections::Connections;
+use super::put::{Put, Putter};
 
 pub use multipart::{MAX_PARTS_IN_MEMORY, PartSource};
 
@@ -115,7 +116,7 @@ pub struct Head {
 impl Bucket {
     /// The bucket `name` and its `prefix`, reached by `config`.
     pub fn new(config: &SdkConfig, name: &str, prefix: KeyPrefix, retry: &Retry, clock: &Clock) -> Self {
-        let connections = Connections::new();
+        let connections = Connections::default();
         let service_config = aws_sdk_s3::config::Builder::from(config)
             .http_client(connections.http_client())
             .force_path_style(wants_path_style(config))

@@ -298,6 +298,9 @@ fn hash_found(found: &Mutex<mpsc::Receiver<Found>>, rules: &dyn ScanRules) -> Re
 /// Hashes a file that stays the same while it is read.
 fn hash_steadily(found: Found, rules: &dyn ScanRules, buffer: &mut [u8]) -> Result<Hashed, ScanError> {
     let unreadable = |source| ScanError::Unreadable { path: found.path.clone(), source };
+    if let Some(content) = hash_at_once(&found, rules, buffer).map_err(unreadable)? {
+        return Ok(content.of(found));
+    }
     for _ in 0..READ_ATTEMPTS {
         let mut file = open(&found.path).map_err(unreadable)?;
         let before = stamp(&file.metadata().map_err(unreadable)?);
@@ -339,6 +342,19 @@ impl Content {
     }
 }
 
+/// Reads a file that fits into the buffer by one look at it, and none that does not. A read is of one moment, as long as
+/// it brought the whole length: what is written into the file after it, its upload finds.
+fn hash_at_once(found: &Found, rules: &dyn ScanRules, buffer: &mut [u8]) -> std::io::Result<Option<Content>> {
+    let mut file = open(&found.path)?;
+    let count = file.read(buffer)?;
+    if count == buffer.len() || file.metadata()?.len() != count as u64 {
+        return Ok(None);
+    }
+    let mut reading = Reading::new();
+    reading.take(found, &buffer[..count], rules);
+    reading.finish(found, rules).map(Some)
+}
+
 /// Reads a file that is said to have `length` bytes; that it still has them, the caller sees.
 fn read_content(
     found: &Found,
@@ -347,38 +363,63 @@ fn read_content(
     rules: &dyn ScanRules,
     buffer: &mut [u8],
 ) -> std::io::Result<Content> {
-    let mut scanner = SecretScanner::new();
-    let mut hasher = Sha256::new();
-    let mut size_bytes = 0;
-    let mut first_bytes: Box<[u8]> = Box::default();
-    let mut packing = Packing::AsIs;
+    let mut reading = Reading::new();
     loop {
-        let count = if size_bytes < length { file.read(buffer)? } else { 0 };
-        let chunk = &buffer[..count];
-        if size_bytes == 0 {
-            let sniffed = &chunk[..count.min(SNIFFED_BYTES)];
-            packing = rules.packing(&found.key, sniffed);
+        let count = if reading.size_bytes < length { file.read(buffer)? } else { 0 };
+        reading.take(found, &buffer[..count], rules);
+        if count == 0 {
+            return reading.finish(found, rules);
+        }
+    }
+}
+
+/// What is known of a file while it is read.
+struct Reading {
+    scanner: SecretScanner,
+    hasher: Sha256,
+    size_bytes: u64,
+    first_bytes: Box<[u8]>,
+    packing: Packing,
+}
+
+impl Reading {
+    fn new() -> Self {
+        Self {
+            scanner: SecretScanner::new(),
+            hasher: Sha256::new(),
+            size_bytes: 0,
+            first_bytes: Box::default(),
+            packing: Packing::AsIs,
+        }
+    }
+
+    /// The next bytes; none at all where the file is empty or at its end.
+    fn take(&mut self, found: &Found, chunk: &[u8], rules: &dyn ScanRules) {
+        if self.size_bytes == 0 {
+            let sniffed = &chunk[..chunk.len().min(SNIFFED_BYTES)];
+            self.packing = rules.packing(&found.key, sniffed);
             if !found.key.has_extension() {
-                first_bytes = sniffed.into();
+                self.first_bytes = sniffed.into();
             }
         }
-        if count == 0 {
-            break;
+        self.scanner.update(chunk);
+        self.hasher.update(chunk);
+        self.size_bytes += chunk.len() as u64;
+    }
+
+    fn finish(self, found: &Found, rules: &dyn ScanRules) -> std::io::Result<Content> {
+        let Self { scanner, hasher, mut size_bytes, first_bytes, packing } = self;
+        let mut sha256 = Sha256Digest(hasher.finalize().into());
+        if packing == Packing::Gzip {
+            let packed = read_stored(&found.path, packing)?;
+            size_bytes = packed.len() as u64;
+            sha256 = Sha256Digest::of(&packed);
         }
-        scanner.update(chunk);
-        hasher.update(chunk);
-        size_bytes += count as u64;
+        let secrets = if rules.allows_secret(&found.key) {
+            Vec::new()
+        } else {
+            scanner.finish().iter().map(ToString::to_string).collect()
+        };
+        Ok(Content { size_bytes, sha256, packing, first_bytes, secrets })
     }
-    let mut sha256 = Sha256Digest(hasher.finalize().into());
-    if packing == Packing::Gzip {
-        let packed = read_stored(&found.path, packing)?;
-        size_bytes = packed.len() as u64;
-        sha256 = Sha256Digest::of(&packed);
-    }
-    let secrets = if rules.allows_secret(&found.key) {
-        Vec::new()
-    } else {
-        scanner.finish().iter().map(ToString::to_string).collect()
-    };
-    Ok(Content { size_bytes, sha256, packing, first_bytes, secrets })
 }

@@ -2,7 +2,7 @@
 //!
 //! Counts hashes of a kind by directory and over the site. Decides nothing about one file.
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
 
 use super::folders;
 use super::name::{self, FoundHash, Kind, Name, Position, is_code, split};
