@@ -1,7 +1,6 @@
 //! A made site as metadata: names, digests and answers, the same each time. No bytes behind them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
@@ -78,7 +77,7 @@ pub fn scanned(names: Vec<ObjectKey>, verdicts: Vec<Verdict>, change: Change) ->
                 Change::Bundle => true,
             };
         UnclassifiedFile {
-            path: PathBuf::from(format!("build/{key}")),
+            path: None,
             size_bytes: 1300 + number_of(key.as_str()) % 5000,
             sha256: digest(&key, is_changed),
             packing: Packing::AsIs,
@@ -106,7 +105,7 @@ pub struct Push {
 pub fn planned(build: &ClassifiedBuild, live: &Manifest) -> Result<Push> {
     let remote = RemoteState::from_manifest(live, true);
     let planned = plan(build, &remote, Some(live));
-    guard::check(&planned.plan, &build.inventory.desired(), Some(live), &Limits::default())?;
+    guard::check(&planned.plan, build.inventory.desired(), Some(live), &Limits::default())?;
     Ok(Push { planned, remote })
 }
 
@@ -118,7 +117,7 @@ fn plan(build: &ClassifiedBuild, remote: &RemoteState, live: Option<&Manifest>) 
         bucket: "example-site",
         prefix: &KeyPrefix::default(),
         draft: ReleaseDraft { time, commit: None, author: None, message: None },
-        desired: &build.inventory.desired(),
+        desired: build.inventory.desired(),
         remote,
         live: live.map(|live| (live, "an ETag")),
         settlement: &Settlement { is_pruned: true, ..Settlement::default() },
@@ -162,7 +161,7 @@ pub fn next_manifest(
     build: &ClassifiedBuild,
     push: &Push,
     live: &Manifest,
-    written: &BTreeMap<ObjectKey, Written>,
+    written: BTreeMap<ObjectKey, Written>,
 ) -> Manifest {
     committed(build, push, Some(live), written)
 }
@@ -171,12 +170,12 @@ fn committed(
     build: &ClassifiedBuild,
     Push { planned, remote }: &Push,
     previous: Option<&Manifest>,
-    written: &BTreeMap<ObjectKey, Written>,
+    written: BTreeMap<ObjectKey, Written>,
 ) -> Manifest {
     let plan = &planned.plan;
     let owed = plan.invalidations.iter().flat_map(|planned| planned.batches.iter().cloned()).collect();
     commit::next_manifest(CommitInput {
-        desired: &build.inventory.desired(),
+        desired: build.inventory.desired(),
         remote,
         stale: &planned.stale,
         written,
@@ -199,7 +198,7 @@ pub fn live_manifest(files: usize) -> Manifest {
     let remote = RemoteState::default();
     let push = Push { planned: plan(&build, &remote, None), remote };
     let written = written(&push.planned.plan);
-    committed(&build, &push, None, &written)
+    committed(&build, &push, None, written)
 }
 
 fn digest(key: &ObjectKey, is_changed: bool) -> Sha256Digest {

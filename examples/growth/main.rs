@@ -47,7 +47,7 @@ fn plan(files: usize, change: Change, path: &Path) -> Result<()> {
         return Ok(());
     }
     let written = made::written(&push.planned.plan);
-    let next = step("commit", || made::next_manifest(&build, &push, &live, &written))?;
+    let next = step("commit", || made::next_manifest(&build, &push, &live, written))?;
     let encoded = step("encode", || next.encode())?;
     println!("size {}", encoded.len());
     Ok(())

@@ -85,6 +85,7 @@ pub fn check_lengths(scan: &Scan, prefix: &KeyPrefix) -> Result<(), Error> {
 pub fn classified(scan: &mut Scan, settings: &BuildSettings, manifest: Option<&Manifest>) -> ClassifiedBuild {
     let files = std::mem::take(&mut scan.files);
     let mut build = classify(files, &settings.rules, manifest);
+    build.inventory.folder = std::mem::take(&mut scan.folder);
     build.inventory.excluded = std::mem::take(&mut scan.excluded);
     build.inventory.warnings.extend(settings.warnings.iter().cloned());
     build.inventory.warnings.append(&mut scan.warnings);
@@ -96,7 +97,10 @@ pub fn tag(build: &mut ClassifiedBuild, prefix: &KeyPrefix, facts: &Facts, manif
     cache_tags::untag_pages(build);
     if facts.values().any(|facts| facts.has_cache_tags) {
         // The page's own bytes, however they are stored.
-        let read = |file: &LocalFile| site_dir::read_stored(&file.path, Packing::AsIs).ok();
+        let folder = build.inventory.folder.clone();
+        let read = |key: &ObjectKey, file: &LocalFile| {
+            site_dir::read_stored(&file.path_in(&folder, key), Packing::AsIs).ok()
+        };
         cache_tags::tag_pages(build, prefix, manifest, read);
     }
 }

@@ -1,8 +1,9 @@
 //! Plans that need no build: what is wanted stands in a release's record.
 
+use crate::core::desired::Desired;
 use crate::core::edge_settings::{EdgeSettings, Routing};
 use crate::core::guard;
-use crate::core::inventory::{Desired, RemoteState};
+use crate::core::inventory::RemoteState;
 use crate::core::manifest::Manifest;
 use crate::core::outcome::Outcome;
 use crate::core::plan::Purpose;
@@ -68,7 +69,7 @@ pub async fn prepare<'a>(
             bucket: &request.target.bucket,
             prefix: &request.target.prefix,
             draft: draft.clone(),
-            desired: &desired,
+            desired,
             remote: &remote,
             live: Some((&live.manifest, &live.e_tag)),
             settlement: &world.settlement(),
@@ -133,7 +134,7 @@ pub async fn execute(
     let work = Work {
         plan,
         stale: &prepared.planned.stale,
-        desired: &prepared.desired,
+        desired: prepared.desired,
         remote: &prepared.remote,
         previous: Some(&prepared.live.manifest),
         committed_at: prepared.live.committed_at,
@@ -151,6 +152,6 @@ pub async fn execute(
 fn show_and_check(request: &Request<'_>, prepared: &Prepared<'_>) -> Result<(), Error> {
     let plan = &prepared.planned.plan;
     run_plan::show(plan, request.is_json);
-    let checked = guard::check(plan, &prepared.desired, Some(&prepared.live.manifest), &request.run.limits);
+    let checked = guard::check(plan, prepared.desired, Some(&prepared.live.manifest), &request.run.limits);
     checked.map_err(|refusal| Error::from(refusal).about(plan))
 }

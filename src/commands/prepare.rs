@@ -96,7 +96,7 @@ pub async fn push(
             bucket: &settings.target.bucket,
             prefix: &settings.target.prefix,
             draft: draft.clone(),
-            desired: &build.inventory.desired(),
+            desired: build.inventory.desired(),
             remote: &remote,
             live: world.live.as_ref().map(|live| (&live.manifest, live.e_tag.as_str())),
             settlement: &world.settlement(),
@@ -148,7 +148,7 @@ impl PreparedPush {
             return Err(Refusal::Secrets { found }.into());
         }
         let desired = self.build.inventory.desired();
-        guard::check(&self.planned.plan, &desired, self.world.manifest(), &settings.run.limits)?;
+        guard::check(&self.planned.plan, desired, self.world.manifest(), &settings.run.limits)?;
         if !settings.allow_older_commit && self.planned.plan.makes_release() {
             self.check_commit(settings)?;
         }

@@ -125,9 +125,7 @@ async fn publish(settings: &PushSettings) -> Result<Publication, Error> {
     if plan.is_empty() && prepared.took_over.is_none() {
         return Ok(Publication::Done);
     }
-    let desired = prepared.build.inventory.desired();
-    let outcome =
-        run_plan::execute_unattended(push::work(&prepared, &desired), connected, &settings.run).await?;
+    let outcome = run_plan::execute_unattended(push::work(&prepared), connected, &settings.run).await?;
     terminal::note(&outcome_view::render(&outcome));
     Ok(Publication::Done)
 }

@@ -82,8 +82,7 @@ pub async fn carry_out(
     let outcome = if plan.is_empty() && prepared.took_over.is_none() {
         Outcome::begin()
     } else {
-        let desired = prepared.build.inventory.desired();
-        run_plan::execute(work(prepared, &desired), connected, &settings.run).await?
+        run_plan::execute(work(prepared), connected, &settings.run).await?
     };
     let is_whole = matches!(outcome.ending, Ending::Done | Ending::NothingToDo);
     if let Some(verification) = settings.verification.filter(|_| is_whole) {
@@ -94,11 +93,11 @@ pub async fn carry_out(
 }
 
 /// What a prepared push asks of `execute`.
-pub fn work<'a>(prepared: &'a PreparedPush, desired: &'a crate::core::inventory::Desired<'a>) -> Work<'a> {
+pub fn work(prepared: &PreparedPush) -> Work<'_> {
     Work {
         plan: &prepared.planned.plan,
         stale: &prepared.planned.stale,
-        desired,
+        desired: prepared.build.inventory.desired(),
         remote: &prepared.remote,
         previous: prepared.world.manifest(),
         committed_at: prepared.world.live.as_ref().and_then(|live| live.committed_at),

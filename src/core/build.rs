@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::cache_rules::{CacheRules, Seen};
@@ -23,7 +23,8 @@ use super::object_class::ObjectClass;
 #[derive(Clone, Debug)]
 pub struct UnclassifiedFile {
     pub key: ObjectKey,
-    pub path: PathBuf,
+    /// Where the bytes are, if not where the key says.
+    pub path: Option<Box<Path>>,
     /// After packing.
     pub size_bytes: u64,
     /// After packing.

@@ -119,7 +119,7 @@ pub fn tag_pages(
     build: &mut ClassifiedBuild,
     prefix: &KeyPrefix,
     live: Option<&Manifest>,
-    read: impl Fn(&LocalFile) -> Option<Vec<u8>>,
+    read: impl Fn(&ObjectKey, &LocalFile) -> Option<Vec<u8>>,
 ) {
     let known = |key: &ObjectKey, file: &LocalFile| {
         let object = live?.objects.get(key).filter(|object| object.sha256 == file.sha256)?;
@@ -135,7 +135,7 @@ pub fn tag_pages(
         if !matches!(file.class, ObjectClass::Page | ObjectClass::RootPage) {
             continue;
         }
-        let found = || read(file).map(|page| references.tags_of(&page)).unwrap_or_default();
+        let found = || read(key, file).map(|page| references.tags_of(&page)).unwrap_or_default();
         let uses = known(key, file).unwrap_or_else(found);
         if !uses.is_empty() {
             tagged.push((key.clone(), uses));
@@ -230,7 +230,7 @@ mod tests {
 
     fn file(class: ObjectClass) -> LocalFile {
         LocalFile {
-            path: "x".into(),
+            path: None,
             size_bytes: 1,
             sha256: Sha256Digest([1; 32]),
             headers: Arc::default(),
@@ -309,7 +309,7 @@ mod tests {
         let value = |build: &ClassifiedBuild| {
             build.inventory.files[&key("index.html")].headers.metadata[METADATA_NAME].clone()
         };
-        tag_pages(&mut build, &KeyPrefix::default(), None, |_| Some(b"app-DRXg7gsA.js".to_vec()));
+        tag_pages(&mut build, &KeyPrefix::default(), None, |_, _| Some(b"app-DRXg7gsA.js".to_vec()));
         assert_eq!(value(&build), "Product:1,uses:app-drxg7gsa.js");
         untag_pages(&mut build);
         assert_eq!(value(&build), "Product:1");

@@ -1,12 +1,15 @@
 //! The manifest that a run leaves behind, from its plan and what the bucket answered.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::desired::Desired;
 use super::edge_settings::EdgeSettings;
-use super::inventory::{Desired, RemoteState};
+use super::in_step::InStep;
+use super::inventory::RemoteState;
 use super::key::ObjectKey;
 use super::manifest::{
     Capabilities, DistributionFacts, HISTORY_LENGTH, Manifest, OwedInvalidation, StaleObject, StoredObject,
@@ -16,12 +19,12 @@ use super::release::{ReleaseId, ReleaseSummary};
 
 /// What a commit is made of.
 pub struct CommitInput<'a> {
-    pub desired: &'a Desired<'a>,
+    pub desired: Desired<'a>,
     pub remote: &'a RemoteState,
     /// The stale objects after the run.
     pub stale: &'a BTreeMap<ObjectKey, StaleObject>,
     /// The answers to this run's writes, by key.
-    pub written: &'a BTreeMap<ObjectKey, Written>,
+    pub written: BTreeMap<ObjectKey, Written>,
     pub previous: Option<&'a Manifest>,
     /// When that was committed.
     pub committed_at: Option<Timestamp>,
@@ -39,13 +42,17 @@ pub struct CommitInput<'a> {
 /// When a desired object is neither in place nor among the written ones: the caller commits only whole releases.
 pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
     let unseen_since = unseen_since(&input);
+    let mut written = input.written;
+    let mut in_place = InStep::with(&input.remote.objects);
+    let mut previous = input.previous.map(|manifest| InStep::with(&manifest.objects));
     let objects = input
         .desired
         .iter()
         .map(|(key, wanted)| {
-            let (e_tag, version_id) = match (input.written.get(*key), input.remote.objects.get(*key)) {
-                (Some(written), _) => (&written.e_tag, &written.version_id),
-                (None, Some(there)) => (&there.e_tag, &there.version_id),
+            // The record of a first push is as large as all answers: their texts are handed on, not copied.
+            let (e_tag, version_id) = match (written.remove(key), in_place.get(key)) {
+                (Some(written), _) => (Cow::Owned(written.e_tag), Cow::Owned(written.version_id)),
+                (None, Some(there)) => (Cow::Borrowed(&there.e_tag), Cow::Borrowed(&there.version_id)),
                 (None, None) => unreachable!("a release is committed only when all its objects are in place"),
             };
             let is_same = |known: &&Arc<StoredObject>| {
@@ -56,21 +63,18 @@ pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
                     && known.headers == *wanted.headers
                     && known.class == wanted.class
             };
-            let known = input.previous.and_then(|manifest| manifest.objects.get(*key)).filter(is_same);
-            let object = known.map_or_else(
-                || {
-                    Arc::new(StoredObject {
-                        size_bytes: wanted.size_bytes,
-                        sha256: wanted.sha256,
-                        e_tag: e_tag.clone(),
-                        version_id: version_id.clone(),
-                        headers: Arc::clone(wanted.headers),
-                        class: wanted.class,
-                    })
-                },
-                Arc::clone,
-            );
-            ((*key).clone(), object)
+            if let Some(known) = previous.as_mut().and_then(|objects| objects.get(key)).filter(is_same) {
+                return (key.clone(), Arc::clone(known));
+            }
+            let object = StoredObject {
+                size_bytes: wanted.size_bytes,
+                sha256: wanted.sha256,
+                e_tag: e_tag.into_owned(),
+                version_id: version_id.into_owned(),
+                headers: Arc::clone(wanted.headers),
+                class: wanted.class,
+            };
+            (key.clone(), Arc::new(object))
         })
         .collect();
     Manifest {

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::desired::{Desired, DesiredObject, Source};
 use super::digest::Sha256Digest;
 use super::headers::ObjectHeaders;
 use super::in_step::InStep;
-use super::inventory::{Desired, DesiredObject, Drift, RemoteState, Source};
+use super::inventory::{Drift, RemoteState};
 use super::key::ObjectKey;
 use super::manifest::{Manifest, StaleObject, StoredObject};
 use super::object_class::ObjectClass;
@@ -139,20 +140,20 @@ pub struct Changes {
 
 /// Compares what a release wants with what is there. The result is in key order and does not depend on anything
 /// but the arguments' values.
-pub fn diff(desired: &Desired<'_>, remote: &RemoteState, context: &DiffContext<'_>) -> Changes {
+pub fn diff(desired: Desired<'_>, remote: &RemoteState, context: &DiffContext<'_>) -> Changes {
     // Room for all of them costs nothing until it is used; growing would leave copies behind that do.
     let mut result = Changes { changes: Vec::with_capacity(desired.len()), ..Changes::default() };
     let copies = CopySources::new(desired, remote);
     let mut objects = InStep::with(&remote.objects);
-    for (key, wanted) in desired {
+    for (key, wanted) in desired.iter() {
         let there = objects.get(key);
-        match change_for(key, wanted, there, remote, &copies, context) {
+        match change_for(key, &wanted, there, remote, &copies, context) {
             Ok(None) => {
                 result.unchanged_count += 1;
                 result.unchanged_bytes += wanted.size_bytes;
             }
             Ok(Some(change)) => result.changes.push(change),
-            Err(Unavailable) => result.unavailable.push((*key).clone()),
+            Err(Unavailable) => result.unavailable.push(key.clone()),
         }
     }
     result.add_leavers(desired, remote, context);
@@ -235,14 +236,14 @@ fn header_differences(there: &ObjectHeaders, wanted: &ObjectHeaders) -> Vec<Stri
 
 /// Where bytes may be copied from: objects that this push does not write, so that the copy cannot race it.
 struct CopySources<'a> {
-    desired: &'a Desired<'a>,
+    desired: Desired<'a>,
     remote: &'a RemoteState,
     /// Looked up when the first object needs it: an unchanged build never does.
     by_digest: OnceCell<HashMap<Sha256Digest, (&'a ObjectKey, &'a str)>>,
 }
 
 impl<'a> CopySources<'a> {
-    fn new(desired: &'a Desired<'a>, remote: &'a RemoteState) -> Self {
+    fn new(desired: Desired<'a>, remote: &'a RemoteState) -> Self {
         Self { desired, remote, by_digest: OnceCell::new() }
     }
 
@@ -267,14 +268,14 @@ impl<'a> CopySources<'a> {
 
 impl Changes {
     /// Adds what is there and not wanted: kept for open pages, or deleted.
-    fn add_leavers(&mut self, desired: &Desired<'_>, remote: &RemoteState, context: &DiffContext<'_>) {
+    fn add_leavers(&mut self, desired: Desired<'_>, remote: &RemoteState, context: &DiffContext<'_>) {
         if let Some(manifest) = context.manifest {
-            let mut wanted = InStep::with(desired);
-            for (key, object) in manifest.objects.iter().filter(|(key, _)| wanted.get(key).is_none()) {
+            let mut is_wanted = desired.wants_in_step();
+            for (key, object) in manifest.objects.iter().filter(|(key, _)| !is_wanted(key)) {
                 let leaver = seen(key, fresh_leaver(object, manifest, context), remote);
                 self.add_leaver(key, leaver, Reason::LeftTheBuild, context);
             }
-            for (key, stale) in manifest.stale.iter().filter(|(key, _)| !desired.contains_key(*key)) {
+            for (key, stale) in manifest.stale.iter().filter(|(key, _)| !desired.contains_key(key)) {
                 if stale.is_due && context.is_pruned {
                     continue;
                 }
@@ -283,7 +284,7 @@ impl Changes {
                 self.add_leaver(key, leaver, reason, context);
             }
         }
-        for key in remote.orphans.keys.iter().filter(|key| !desired.contains_key(*key)) {
+        for key in remote.orphans.keys.iter().filter(|key| !desired.contains_key(key)) {
             let is_known =
                 context.manifest.is_some_and(|manifest| manifest.answers_for(key, context.is_pruned));
             if !is_known {

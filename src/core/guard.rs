@@ -4,9 +4,9 @@
 
 use std::collections::HashSet;
 
+use super::desired::Desired;
 use super::diff::{Action, Reason};
 use super::digest::Sha256Digest;
-use super::inventory::Desired;
 use super::key::ObjectKey;
 use super::manifest::Manifest;
 use super::plan::{Plan, Purpose};
@@ -108,7 +108,7 @@ fn secrets(found: &[(String, String)]) -> String {
 /// The first limit that the plan breaks.
 pub fn check(
     plan: &Plan,
-    desired: &Desired<'_>,
+    desired: Desired<'_>,
     live: Option<&Manifest>,
     limits: &Limits,
 ) -> Result<(), Refusal> {
@@ -134,7 +134,7 @@ pub fn check(
 
 fn check_build(
     plan: &Plan,
-    desired: &Desired<'_>,
+    desired: Desired<'_>,
     live: Option<&Manifest>,
     limits: &Limits,
 ) -> Result<(), Refusal> {
@@ -142,24 +142,29 @@ fn check_build(
         return Err(Refusal::Empty);
     }
     let Some(live) = live.filter(|_| !limits.allow_shrink) else { return Ok(()) };
-    if live.objects.contains_key("index.html") && !desired.keys().any(|key| key.as_str() == "index.html") {
+    let root_page = live.objects.keys().find(|key| key.as_str() == "index.html");
+    if root_page.is_some_and(|key| !desired.contains_key(key)) {
         return Err(Refusal::RootPageMissing);
     }
     check_hashed_names(desired, live, limits)?;
     let live_count = live.objects.values().filter(|object| !object.class.outlives_the_build()).count() as u64;
-    let digests: HashSet<&Sha256Digest> = desired.values().map(|object| &object.sha256).collect();
-    let clean_paths: HashSet<&str> = desired.keys().filter_map(|key| clean_path(key)).collect();
+    let is_too_many = |leaving: u64| leaving * 100 > live_count * u64::from(limits.max_delete_percent);
+    let leaving = || {
+        let left = plan.changes.iter().filter(|change| change.reason == Reason::LeftTheBuild);
+        left.filter(|change| !change.class.outlives_the_build())
+    };
+    // Whether they moved takes a look at the whole build: only where it matters.
+    if !is_too_many(leaving().count() as u64) {
+        return Ok(());
+    }
+    let digests: HashSet<Sha256Digest> = desired.values().map(|object| object.sha256).collect();
+    let clean_paths: HashSet<&str> = desired.keys().filter_map(clean_path).collect();
     let has_moved = |key: &ObjectKey| {
         clean_path(key).is_some_and(|path| clean_paths.contains(path))
             || live.objects.get(key).is_some_and(|object| digests.contains(&object.sha256))
     };
-    let leaving = plan
-        .changes
-        .iter()
-        .filter(|change| change.reason == Reason::LeftTheBuild && !change.class.outlives_the_build())
-        .filter(|change| !has_moved(&change.key))
-        .count() as u64;
-    if leaving * 100 > live_count * u64::from(limits.max_delete_percent) {
+    let leaving = leaving().filter(|change| !has_moved(&change.key)).count() as u64;
+    if is_too_many(leaving) {
         return Err(Refusal::Shrunken {
             leaving,
             live: live_count,
@@ -171,7 +176,7 @@ fn check_build(
 
 /// Hashed names all change with a new bundle, so only their number tells whether they were built. A handful is no sign.
 /// Names that only look hashed count with them: a new hash may be of either kind.
-fn check_hashed_names(desired: &Desired<'_>, live: &Manifest, limits: &Limits) -> Result<(), Refusal> {
+fn check_hashed_names(desired: Desired<'_>, live: &Manifest, limits: &Limits) -> Result<(), Refusal> {
     const HANDFUL: u64 = 10;
     let files = desired.values().filter(|object| object.class.outlives_the_build()).count() as u64;
     let live = live.objects.values().filter(|object| object.class.outlives_the_build()).count() as u64;

@@ -1,9 +1,9 @@
 //! What is here and what is there: the build's files, and the objects of the target.
 //!
-//! Decides what a release wants of each key, wherever its bytes come from. Never reads a file or the bucket.
+//! Never reads a file or the bucket.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -28,8 +28,8 @@ pub enum Packing {
 /// A file of the build, hashed and classified.
 #[derive(Clone, Debug)]
 pub struct LocalFile {
-    /// Where the bytes are; read again when they are sent.
-    pub path: PathBuf,
+    /// Where the bytes are, if not where the key says: a name that was not normalized.
+    pub path: Option<Box<Path>>,
     /// Size of the stored bytes (after packing).
     pub size_bytes: u64,
     /// Digest of the stored bytes (after packing).
@@ -46,11 +46,20 @@ pub struct LocalFile {
 /// The build: every file that would be published.
 #[derive(Clone, Debug, Default)]
 pub struct LocalInventory {
+    /// Where the build is.
+    pub folder: PathBuf,
     pub files: BTreeMap<ObjectKey, LocalFile>,
     /// Files that were left out, with the reason.
     pub excluded: Vec<ExcludedFile>,
     /// What a person should know, in key order.
     pub warnings: Vec<String>,
+}
+
+impl LocalFile {
+    /// Where the bytes of the file are, in the build's folder; read again when they are sent.
+    pub fn path_in(&self, folder: &Path, key: &ObjectKey) -> PathBuf {
+        self.path.as_deref().map_or_else(|| folder.join(key.as_str()), Path::to_owned)
+    }
 }
 
 /// A file of the folder that is not published.
@@ -59,66 +68,6 @@ pub struct ExcludedFile {
     /// Relative to the folder, `/` between segments.
     pub path: String,
     pub reason: String,
-}
-
-/// Where a release gets an object's bytes from when they are not in place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source<'a> {
-    /// The build's file.
-    File,
-    /// An earlier version of the same key, or nothing when the bucket kept no version.
-    Version { version_id: Option<&'a str> },
-}
-
-/// What a release wants of one key.
-#[derive(Clone, Copy, Debug)]
-pub struct DesiredObject<'a> {
-    pub size_bytes: u64,
-    pub sha256: Sha256Digest,
-    pub headers: &'a Arc<ObjectHeaders>,
-    pub class: ObjectClass,
-    pub source: Source<'a>,
-}
-
-/// Everything a release wants, in key order.
-pub type Desired<'a> = BTreeMap<&'a ObjectKey, DesiredObject<'a>>;
-
-impl LocalInventory {
-    /// What a push of this build wants.
-    pub fn desired(&self) -> Desired<'_> {
-        self.files
-            .iter()
-            .map(|(key, file)| {
-                let object = DesiredObject {
-                    size_bytes: file.size_bytes,
-                    sha256: file.sha256,
-                    headers: &file.headers,
-                    class: file.class,
-                    source: Source::File,
-                };
-                (key, object)
-            })
-            .collect()
-    }
-}
-
-impl Manifest {
-    /// What making this release live again wants.
-    pub fn desired(&self) -> Desired<'_> {
-        self.objects
-            .iter()
-            .map(|(key, object)| {
-                let desired = DesiredObject {
-                    size_bytes: object.size_bytes,
-                    sha256: object.sha256,
-                    headers: &object.headers,
-                    class: object.class,
-                    source: Source::Version { version_id: object.version_id.as_deref() },
-                };
-                (key, desired)
-            })
-            .collect()
-    }
 }
 
 /// How an object was found to differ from what the manifest says of it.

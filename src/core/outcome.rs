@@ -1,10 +1,7 @@
 //! What a run did, item by item. The report and the exit code are computed from it.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
-use super::key::ObjectKey;
 use super::plan::Phase;
 use super::release::ReleaseId;
 
@@ -63,9 +60,6 @@ pub struct Outcome {
     pub release_id: Option<ReleaseId>,
     /// Whether this run wrote the manifest.
     pub is_committed: bool,
-    /// What was written, by key.
-    #[serde(skip)]
-    pub written: BTreeMap<ObjectKey, Written>,
     pub uploaded_count: u64,
     pub uploaded_bytes: u64,
     pub copied_count: u64,
@@ -91,7 +85,6 @@ impl Outcome {
             ending: Ending::NothingToDo,
             release_id: None,
             is_committed: false,
-            written: BTreeMap::new(),
             uploaded_count: 0,
             uploaded_bytes: 0,
             copied_count: 0,

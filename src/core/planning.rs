@@ -12,11 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::cache_tags;
+use super::desired::Desired;
 use super::diff::{Action, Change, Changes, DiffContext, Reason, RetentionRules, diff};
 use super::edge_settings::EdgeSettings;
 use super::headers::ObjectHeaders;
 use super::invalidation::{self, ChangeKind, UrlStyle};
-use super::inventory::{Desired, RemoteState};
+use super::inventory::RemoteState;
 use super::key::{KeyPrefix, ObjectKey, ViewerMapping};
 use super::lock::Settlement;
 use super::manifest::{DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject};
@@ -41,7 +42,7 @@ pub struct PlanningInput<'a> {
     pub bucket: &'a str,
     pub prefix: &'a KeyPrefix,
     pub draft: ReleaseDraft,
-    pub desired: &'a Desired<'a>,
+    pub desired: Desired<'a>,
     pub remote: &'a RemoteState,
     /// The live manifest with its ETag.
     pub live: Option<(&'a Manifest, &'a str)>,
@@ -260,7 +261,7 @@ fn plan_invalidations(
     let plan_at = |(due_after, changed): (&DueAfter, &BTreeMap<ObjectKey, ChangeKind>)| {
         // Dropping what changes at another time is no loss.
         let is_own = |key: &&ObjectKey| changed.contains_key(*key) || !is_changed(key);
-        let tree = before.iter().chain(input.desired.keys()).copied().filter(is_own).collect();
+        let tree = before.iter().copied().chain(input.desired.keys()).filter(is_own).collect();
         let has_tags = facts.has_cache_tags && input.remote.is_recorded;
         let live = manifest.into_iter().filter(|_| has_tags).flat_map(cacheable);
         let mut tagged = cache_tags::covering_tags(live, |key| match due_after {

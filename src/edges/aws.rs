@@ -18,7 +18,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::call::innermost;
 use super::clock::Clock;
-use super::connections::Connections;
+use super::connections::{CONNECT_LIMIT, Connections};
 use super::xml;
 
 /// How to reach the account.
@@ -37,7 +37,6 @@ const DEFAULT_REGION: &str = "us-east-1";
 
 /// One attempt at a call without a large body takes no longer.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(120);
-pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a line must carry of one body, in bytes a second: 16 bodies at once are a home's upload of 4 Mbit/s.
 const SLOWEST_BODY: u64 = 32 << 10;

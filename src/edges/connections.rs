@@ -4,6 +4,7 @@
 //! never for an endpoint without TLS.
 
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -14,7 +15,8 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
-use super::aws::CONNECT_LIMIT;
+/// Connecting takes no longer.
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A pool of connections: certificates are read once, and a connection that one client opened serves all of them. Clones
 /// share it.

@@ -32,6 +32,8 @@ const READ_ATTEMPTS: usize = 3;
 /// A folder, hashed.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
+    /// Where the files are: the folder that was asked for, as short as can be.
+    pub folder: PathBuf,
     /// In key order.
     pub files: Vec<UnclassifiedFile>,
     pub excluded: Vec<ExcludedFile>,
@@ -140,7 +142,10 @@ pub fn scan(folder: &Path, rules: &dyn ScanRules) -> Result<Scan, ScanError> {
     scan.secrets.sort();
     scan.excluded.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     if let Some(pair) = scan.files.windows(2).find(|pair| pair[0].key == pair[1].key) {
-        return Err(ScanError::SameName { first: pair[0].path.clone(), second: pair[1].path.clone() });
+        let path = |file: &UnclassifiedFile| {
+            file.path.as_deref().map_or_else(|| scan.folder.join(file.key.as_str()), Path::to_owned)
+        };
+        return Err(ScanError::SameName { first: path(&pair[0]), second: path(&pair[1]) });
     }
     scan.warnings.extend(names.warnings);
     Ok(scan)
@@ -331,7 +336,7 @@ impl Content {
         let number = found.number;
         let file = UnclassifiedFile {
             key: found.key,
-            path: found.path,
+            path: found.is_renamed.then(|| found.path.into_boxed_path()),
             size_bytes: self.size_bytes,
             sha256: self.sha256,
             packing: self.packing,

@@ -91,7 +91,8 @@ pub async fn adopt(
         let is_same = is_candidate
             && listed.size_bytes == file.size_bytes
             && is_md5(&listed.e_tag)
-            && site_dir::md5_hex(&file.path, file.packing).is_ok_and(|md5| md5 == listed.e_tag);
+            && site_dir::md5_hex(&file.path_in(&local.folder, key), file.packing)
+                .is_ok_and(|md5| md5 == listed.e_tag);
         if is_same {
             same_bytes.push(key);
         } else {

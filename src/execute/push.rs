@@ -11,16 +11,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::core::commit::{CommitInput, forgotten_releases, next_manifest};
+use crate::core::desired::Desired;
 use crate::core::diff::{Action, Change, Reason};
 use crate::core::edge_settings::{self, EdgeSettings};
 use crate::core::event::{Event, EventSink};
-use crate::core::inventory::{Desired, Drift, Listing, LocalInventory, Orphans, RemoteState};
+use crate::core::inventory::{Drift, Listing, LocalInventory, Orphans, RemoteState};
 use crate::core::key::ObjectKey;
 use crate::core::lock::{FoundLock, LockState, ProcessIdentity, Settlement};
 use crate::core::manifest::{
     Capabilities, DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject,
 };
-use crate::core::outcome::{Ending, Outcome};
+use crate::core::outcome::{Ending, Outcome, Written};
 use crate::core::plan::{DELETE_BATCH_KEYS, Phase, Plan};
 use crate::core::release::ReleaseId;
 use crate::edges::call::{AttemptReport, CallError, FailureKind};
@@ -91,7 +92,7 @@ impl Intent {
 pub struct Work<'a> {
     pub plan: &'a Plan,
     pub stale: &'a BTreeMap<ObjectKey, StaleObject>,
-    pub desired: &'a Desired<'a>,
+    pub desired: Desired<'a>,
     pub remote: &'a RemoteState,
     pub previous: Option<&'a Manifest>,
     /// When that was committed, by the service's clock.
@@ -194,6 +195,8 @@ struct Run<'a> {
     tools: &'a Tools,
     lock: &'a Lock,
     outcome: Outcome,
+    /// The answers to writes, until the commit takes them.
+    written: BTreeMap<ObjectKey, Written>,
     settlement: Settlement,
     /// Whether objects may differ from what the manifest in the bucket says.
     is_dirty: bool,
@@ -211,7 +214,8 @@ impl<'a> Run<'a> {
         let intent_of = work.remote.orphans.release_id.clone();
         // What an earlier run left in doubt stays in doubt until this one has committed.
         let is_dirty = work.took_over.is_some();
-        Self { work, tools, lock, outcome: Outcome::begin(), settlement, is_dirty, intent_of }
+        let (outcome, written) = (Outcome::begin(), BTreeMap::new());
+        Self { work, tools, lock, outcome, written, settlement, is_dirty, intent_of }
     }
 
     fn finish(mut self, ending: &Result<(), Halt>) -> (Outcome, Settlement, bool, Option<ReleaseId>) {
@@ -345,7 +349,7 @@ impl<'a> Run<'a> {
     fn note(&mut self, result: &mut StageResult) {
         for (key, written, action, size_bytes) in result.written.drain(..) {
             self.count(&action, size_bytes);
-            self.outcome.written.insert(key, written);
+            self.written.insert(key, written);
         }
         let failures = result.failures.iter().map(|(_, failure)| failure.clone());
         self.outcome.failures.extend(failures);
@@ -376,11 +380,12 @@ impl<'a> Run<'a> {
         let new_debts = self.work.plan.invalidations.iter().flat_map(|planned| planned.batches.iter());
         let debts = self.work.plan.debts.iter().chain(new_debts).chain(self.debts_of_others());
         let owed: Vec<OwedInvalidation> = debts.cloned().collect();
+        let capabilities = self.capabilities();
         let next = next_manifest(CommitInput {
             desired: self.work.desired,
             remote: self.work.remote,
             stale: self.work.stale,
-            written: &self.outcome.written,
+            written: std::mem::take(&mut self.written),
             previous: self.work.previous,
             committed_at: self.work.committed_at,
             release: &self.work.plan.release,
@@ -388,7 +393,7 @@ impl<'a> Run<'a> {
             owed,
             distributions: self.work.distributions.clone(),
             edge_settings: self.work.edge_settings.clone(),
-            capabilities: self.capabilities(),
+            capabilities,
         });
         let bytes = Bytes::from(next.encode());
         // A commit without an answer may have happened, and one without its record is not finished: until then the
@@ -445,11 +450,11 @@ impl<'a> Run<'a> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let has_versions = self.outcome.written.values().any(|written| written.version_id.is_some());
+        let has_versions = self.written.values().any(|written| written.version_id.is_some());
         let before = self.work.previous.map(|manifest| manifest.capabilities);
         Capabilities {
             conditional_writes: before.map_or(self.lock.is_conditional(), |before| before.conditional_writes),
-            versioning: if self.outcome.written.is_empty() {
+            versioning: if self.written.is_empty() {
                 self.work.versioning.or(before.map(|before| before.versioning)).unwrap_or(false)
             } else {
                 has_versions

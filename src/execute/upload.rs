@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
+use crate::core::desired::Desired;
 use crate::core::diff::{Action, Change};
 use crate::core::digest::Sha256Digest;
 use crate::core::event::{Event, EventSink};
 use crate::core::headers::ObjectHeaders;
-use crate::core::inventory::{Desired, LocalInventory, Packing};
+use crate::core::inventory::{LocalInventory, Packing};
 use crate::core::key::ObjectKey;
 use crate::core::outcome::{Failure, Written};
 use crate::core::plan::PART_SIZE_BYTES;
@@ -79,7 +80,7 @@ pub struct Uploader<'a> {
     pub pace: Pace,
     pub events: EventSink,
     pub stop: Stop,
-    pub desired: &'a Desired<'a>,
+    pub desired: Desired<'a>,
     /// Where the files are; none for a rollback.
     pub local: Option<&'a LocalInventory>,
     /// Says that the lock is no longer ours.
@@ -119,14 +120,17 @@ impl Uploader<'_> {
 
     fn job(&self, change: &Change) -> Job {
         let wanted = self.desired.get(&change.key).expect("only wanted objects are written");
-        let file = self.local.and_then(|local| local.files.get(&change.key));
+        let file = self.local.and_then(|local| {
+            let file = local.files.get(&change.key)?;
+            Some((file.path_in(&local.folder, &change.key), file.packing))
+        });
         Job {
             key: change.key.clone(),
             action: change.action.clone(),
             headers: Arc::clone(wanted.headers),
             sha256: wanted.sha256,
             size_bytes: wanted.size_bytes,
-            file: file.map(|file| (file.path.clone(), file.packing)),
+            file,
         }
     }
 

@@ -161,7 +161,7 @@ impl Target {
             bucket: "b",
             prefix: &KeyPrefix::new(PREFIX).expect("a prefix"),
             draft: at(second),
-            desired: &local.desired(),
+            desired: local.desired(),
             remote: &self.observed(local),
             live: self.live.as_ref().map(|manifest| (manifest, "etag")),
             settlement: &Settlement {
@@ -196,10 +196,10 @@ impl Target {
         }
         let owed = planned.plan.invalidations.iter().flat_map(|planned| planned.batches.clone());
         self.live = Some(next_manifest(CommitInput {
-            desired: &local.desired(),
+            desired: local.desired(),
             remote: &remote,
             stale: &planned.stale,
-            written: &written,
+            written,
             previous: self.live.as_ref(),
             committed_at: None,
             release: &planned.plan.release,

@@ -49,7 +49,7 @@ pub(super) fn inventory_of(
         .map(|((name, content), verdict)| UnclassifiedFile {
             key: key(name),
             verdict,
-            path: name.into(),
+            path: None,
             size_bytes: 1,
             sha256: Sha256Digest([*content; 32]),
             packing: Packing::AsIs,
@@ -88,7 +88,7 @@ fn planned(
         bucket: "b",
         prefix: &KeyPrefix::default(),
         draft: at(second),
-        desired: &local.desired(),
+        desired: local.desired(),
         remote: &remote,
         live: live.map(|manifest| (manifest, "etag")),
         settlement: &Settlement { is_pruned, paid: all_paid(live), ..Settlement::default() },
@@ -124,10 +124,10 @@ fn applied(
         })
         .collect();
     next_manifest(CommitInput {
-        desired: &local.desired(),
+        desired: local.desired(),
         remote: &live.map(|manifest| RemoteState::from_manifest(manifest, true)).unwrap_or_default(),
         stale: &planned.stale,
-        written: &written,
+        written,
         previous: live,
         committed_at: None,
         release: &planned.plan.release,
@@ -331,7 +331,7 @@ fn debts_of_a_distribution_that_left_the_target_are_told_and_dropped() {
         bucket: "b",
         prefix: &KeyPrefix::default(),
         draft: at(60),
-        desired: &local.desired(),
+        desired: local.desired(),
         remote: &remote,
         live: Some((&live, "etag")),
         settlement: &Settlement { is_pruned: true, ..Settlement::default() },

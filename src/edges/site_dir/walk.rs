@@ -18,10 +18,12 @@ pub(super) struct Found {
     pub number: usize,
     pub key: ObjectKey,
     pub path: PathBuf,
+    /// Whether the key was normalized, so that it does not lead to the file.
+    pub is_renamed: bool,
 }
 
 /// Hands the files to hash to `sender` as they are found, and gives their keys in that order, which is the file
-/// system's.
+/// system's. Notes in the scan where it looked.
 pub(super) fn walk(
     folder: &Path,
     rules: &dyn ScanRules,
@@ -96,8 +98,10 @@ pub(super) fn walk(
         let number = keys.len();
         keys.push(key.clone());
         // Nobody listens any more when hashing has failed: that error is told.
-        let _ = sender.send(Found { number, key, path: entry.into_path() });
+        let is_renamed = relative.as_os_str() != key.as_str();
+        let _ = sender.send(Found { number, key, path: entry.into_path(), is_renamed });
     }
+    scan.folder = root;
     Ok(keys)
 }
 
