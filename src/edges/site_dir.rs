@@ -5,12 +5,14 @@
 mod walk;
 
 use std::fs::{File, Metadata};
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use hashbrown::DefaultHashBuilder;
 use sha2::{Digest as _, Sha256};
 
 use crate::core::build::UnclassifiedFile;
@@ -178,13 +180,28 @@ impl Names {
 
 /// Names that differ only in case are two objects on S3 and one file on many people's machines.
 fn similar_names<'a>(sorted: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut lower: Vec<(String, &str)> = sorted.map(|name| (name.to_lowercase(), name)).collect();
-    lower.sort_unstable();
-    lower
+    // By a digest of the small letters: keeping those of every name, to find none, would cost more than all the rest.
+    let hasher = DefaultHashBuilder::default();
+    let mut names: Vec<(u64, &str)> = sorted.map(|name| (caseless_digest(&hasher, name), name)).collect();
+    names.sort_by_key(|(digest, _)| *digest);
+    let mut similar: Vec<(&str, &str)> = names
         .windows(2)
         .filter(|pair| pair[0].0 == pair[1].0 && pair[0].1 != pair[1].1)
-        .map(|pair| format!("`{}` and `{}` differ only in case", pair[0].1, pair[1].1))
-        .collect()
+        .filter(|pair| pair[0].1.to_lowercase() == pair[1].1.to_lowercase())
+        .map(|pair| (pair[0].1, pair[1].1))
+        .collect();
+    similar.sort_unstable();
+    similar.iter().map(|(first, second)| format!("`{first}` and `{second}` differ only in case")).collect()
+}
+
+fn caseless_digest(hasher: &DefaultHashBuilder, name: &str) -> u64 {
+    let mut digest = hasher.build_hasher();
+    if name.is_ascii() {
+        name.bytes().for_each(|byte| digest.write_u8(byte.to_ascii_lowercase()));
+    } else {
+        name.to_lowercase().bytes().for_each(|byte| digest.write_u8(byte));
+    }
+    digest.finish()
 }
 
 /// The MD5 of a file's bytes as stored, in hex: what an ETag is for a single-part upload without KMS.
