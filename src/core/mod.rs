@@ -8,6 +8,7 @@ pub mod compressed_form;
 pub mod content_type;
 pub mod diff;
 pub mod digest;
+pub mod domain;
 pub mod edge_settings;
 pub mod event;
 pub mod fingerprint;

@@ -1,9 +1,11 @@
 //! The outside systems, one file each. SDK types stop here.
 
+pub mod acm;
 pub mod aws;
 pub mod call;
 pub mod clock;
 pub mod cloudfront;
+pub mod dns;
 pub mod files;
 pub mod folder_watch;
 pub mod git;
@@ -11,6 +13,7 @@ pub mod http;
 pub mod key_value_store;
 pub mod process;
 mod put;
+pub mod route53;
 pub mod s3;
 pub mod site_dir;
 mod xml;
