@@ -5,6 +5,7 @@
 pub mod certificate;
 pub mod distribution;
 pub mod dns;
+pub mod event;
 pub mod facts;
 pub mod intent;
 pub mod name;
@@ -14,6 +15,7 @@ pub mod planning;
 pub mod problem;
 pub mod record;
 pub mod removal;
+pub mod status;
 pub mod waiting;
 pub mod zone;
 

@@ -41,9 +41,6 @@ impl DnsName {
         if trimmed.contains("://") || trimmed.contains(['/', ':', '@', '?', '#']) {
             return Err(NameError::IsUrl(shown()));
         }
-        if trimmed.parse::<std::net::IpAddr>().is_ok() {
-            return Err(NameError::IsAddress(shown()));
-        }
         let (star, base) = match trimmed.strip_prefix("*.") {
             Some(base) => ("*.", base),
             None => ("", trimmed),

@@ -36,6 +36,19 @@ pub struct DomainOutcome {
 }
 
 impl DomainOutcome {
+    /// The outcome of a plan that is empty.
+    pub fn nothing_done() -> Self {
+        Self {
+            ending: Ending::NothingToDo,
+            done: Vec::new(),
+            left: None,
+            failure: None,
+            waiting: None,
+            warnings: Vec::new(),
+            elapsed_milliseconds: 0,
+        }
+    }
+
     /// Whether anything was changed.
     pub fn has_changed(&self) -> bool {
         self.done.iter().any(Step::is_change)
