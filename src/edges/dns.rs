@@ -3,7 +3,8 @@
 //! Touches the network by DNS, over UDP and, for long answers, TCP. Nothing is kept: each question is asked anew.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -20,9 +21,13 @@ use crate::core::domain::name::DnsName;
 /// The resolver that is asked unless another is named: Cloudflare's public one, which keeps nothing longer than it may.
 pub const PUBLIC_RESOLVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)), 53);
 
-/// How long one server may take for one answer, and how often it is asked.
-const ANSWER_LIMIT: Duration = Duration::from_secs(3);
-const ATTEMPTS: usize = 2;
+/// How long one server may take for one answer, and how often it is asked again.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+const ATTEMPTS: usize = 1;
+
+/// A resolver that did not answer is not asked again for this long: on a network that lets no DNS through, each question
+/// would take its whole time.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +57,14 @@ impl Question {
 #[derive(Clone, Debug)]
 pub struct Dns {
     resolver: SocketAddr,
+    /// When the resolver did not answer, if it did not. Clones share it.
+    silent_since: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Dns {
     /// A zone's own servers are asked at the resolver's port, so that a whole DNS can be stood in for on one machine.
     pub fn new(resolver: SocketAddr) -> Self {
-        Self { resolver }
+        Self { resolver, silent_since: Arc::default() }
     }
 
     pub fn resolver(&self) -> SocketAddr {
@@ -66,7 +73,20 @@ impl Dns {
 
     /// What the resolver answers.
     pub async fn ask_resolver(&self, name: &DnsName, question: Question) -> DnsAnswer {
-        ask(self.resolver, Recursion::Desired, name, question).await
+        if self.silence().is_some_and(|since| since.elapsed() < SILENCE) {
+            return DnsAnswer::NoAnswer("it did not answer a moment ago".into());
+        }
+        let answer = ask(self.resolver, Recursion::Desired, name, question).await;
+        *self.lock() = matches!(answer, DnsAnswer::NoAnswer(_)).then(Instant::now);
+        answer
+    }
+
+    fn silence(&self) -> Option<Instant> {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.silent_since.lock().expect("no panic while it is locked")
     }
 
     /// What the name server of this name answers out of its own zones.

@@ -33,6 +33,8 @@ pub struct Emulator {
     pub distribution: String,
     pub s3: aws_sdk_s3::Client,
     pub cloudfront: aws_sdk_cloudfront::Client,
+    pub acm: aws_sdk_acm::Client,
+    pub route53: aws_sdk_route53::Client,
     pub runtime: Runtime,
     process: Running,
     home: TempDir,
@@ -57,20 +59,36 @@ impl Emulator {
         Self::start(Kind::Ministack)
     }
 
+    /// A moto that issues certificates so many seconds after they were requested, whatever DNS says.
+    pub fn moto_issuing_after(seconds: u32) -> Self {
+        Self::start_with(Kind::Moto, &[("MOTO_ACM_VALIDATION_WAIT", &seconds.to_string())])
+    }
+
     fn start(kind: Kind) -> Self {
+        Self::start_with(kind, &[])
+    }
+
+    fn start_with(kind: Kind, variables: &[(&str, &str)]) -> Self {
         // Between the look for a free port and its use somebody else may take it: then the child ends.
         for _ in 0..5 {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
             let port = listener.local_addr().expect("an address").port();
             drop(listener);
             let home = tempfile::tempdir().expect("a temporary folder");
-            let process = Running(command(kind, port, &home).spawn().expect("the emulator starts"));
+            let process = Running(
+                command(kind, port, &home)
+                    .envs(variables.iter().copied())
+                    .spawn()
+                    .expect("the emulator starts"),
+            );
             let url = format!("http://127.0.0.1:{port}");
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             let mut emulator = Self {
                 kind,
                 s3: s3_client(&url),
                 cloudfront: cloudfront_client(&url),
+                acm: acm_client(&url, REGION),
+                route53: route53_client(&url),
                 url,
                 distribution: String::new(),
                 runtime: builder.worker_threads(1).enable_all().build().expect("a runtime"),
@@ -169,7 +187,7 @@ fn command(kind: Kind, port: u16, home: &TempDir) -> Command {
                 .env("BIND_HOST", "127.0.0.1")
                 .env("GATEWAY_PORT", &port)
                 .env("MINISTACK_HOST", "127.0.0.1")
-                .env("SERVICES", "s3,cloudfront,iam,sts,cloudfront-keyvaluestore")
+                .env("SERVICES", "s3,cloudfront,iam,sts,cloudfront-keyvaluestore,acm,route53")
                 // Access keys are looked up, with these as the account's own.
                 .env("AUTH", "true")
                 .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
@@ -213,8 +231,26 @@ fn cloudfront_client(url: &str) -> aws_sdk_cloudfront::Client {
     aws_sdk_cloudfront::Client::from_conf(config.build())
 }
 
+pub fn acm_client(url: &str, region: &'static str) -> aws_sdk_acm::Client {
+    let config = aws_sdk_acm::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(credentials())
+        .endpoint_url(url);
+    aws_sdk_acm::Client::from_conf(config.build())
+}
+
+pub fn route53_client(url: &str) -> aws_sdk_route53::Client {
+    let config = aws_sdk_route53::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials())
+        .endpoint_url(url);
+    aws_sdk_route53::Client::from_conf(config.build())
+}
+
 /// The least that a distribution in front of the bucket consists of.
-fn distribution() -> cf::DistributionConfig {
+pub fn distribution() -> cf::DistributionConfig {
     let s3 = cf::S3OriginConfig::builder().origin_access_identity("").build();
     let domain = format!("{BUCKET}.s3.{REGION}.amazonaws.com");
     let origin = cf::Origin::builder().id("bucket").domain_name(domain).s3_origin_config(s3).build();
