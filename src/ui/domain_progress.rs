@@ -81,8 +81,11 @@ impl State {
 }
 
 impl Drop for State {
+    /// What was waited for in vain stays to be read.
     fn drop(&mut self) {
-        self.clear();
+        if let Some(block) = self.block.take() {
+            block.abandon();
+        }
     }
 }
 

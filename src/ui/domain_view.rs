@@ -255,7 +255,7 @@ fn render_record(record: &WaitingRecord) -> String {
     text
 }
 
-/// What a run did.
+/// What a run did. How a wait stood at its end was shown while it lasted.
 pub fn render_outcome(outcome: &DomainOutcome, purpose: Purpose) -> String {
     let mut text = String::new();
     if let Some(failure) = &outcome.failure {
@@ -264,8 +264,15 @@ pub fn render_outcome(outcome: &DomainOutcome, purpose: Purpose) -> String {
             let _ = writeln!(text, "  caused by: {cause}");
         }
     }
-    if let Some(waiting) = &outcome.waiting {
-        let _ = writeln!(text, "{}", render_waiting_for_log(waiting).trim_end());
+    if let Some(waiting) = outcome.waiting.as_ref().filter(|_| outcome.ending == Ending::PartWay) {
+        let time = human::duration(Duration::from_secs(waiting.elapsed_seconds));
+        let awaited = waiting.awaited.title();
+        let _ = writeln!(
+            text,
+            "{} {awaited}: not there after {time} ({})",
+            paint(style::ERROR, "error:"),
+            waiting.state
+        );
     }
     let changes = outcome.done.iter().filter(|step| step.is_change()).count() as u64;
     let steps = human::count(changes, "change", "changes");

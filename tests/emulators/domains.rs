@@ -10,7 +10,7 @@ use aws_sdk_route53::types as r53;
 use serde_json::Value;
 
 use crate::dns::{Asked, FIRST, NameServers, RESOLVER, Reply, SECOND};
-use crate::emulator::{Emulator, distribution, route53_client};
+use crate::emulator::{Emulator, Kind, distribution, route53_client};
 use crate::meddler::{Meddler, Meddling};
 use crate::support::Answer;
 
@@ -375,7 +375,6 @@ pub fn a_missing_permission_is_named_by_its_action(emulator: &Emulator) {
     for (part, action) in [
         ("CertificateManager.ListCertificates", "acm:ListCertificates"),
         ("CertificateManager.RequestCertificate", "acm:RequestCertificate"),
-        ("GET /2013-04-01/hostedzone?", "route53:ListHostedZones"),
         ("GET /2013-04-01/hostedzone ", "route53:ListHostedZones"),
         ("/rrset?", "route53:ListResourceRecordSets"),
         ("GET /2020-05-31/distribution/", "cloudfront:GetDistribution"),
@@ -383,12 +382,11 @@ pub fn a_missing_permission_is_named_by_its_action(emulator: &Emulator) {
         let meddler = Meddler::start(&emulator.url, Meddling::Deny(part));
         let mut command = world.command("apply", &["--domain", "example.com"]);
         let output = command.env("AWS_ENDPOINT_URL", &meddler.url).output().expect("the program starts");
-        if meddler.count() == 0 {
-            // The two ways to write a list without parameters.
-            assert!(part.contains("hostedzone"), "{part} was never asked for");
-            world.remove().success();
-            continue;
-        }
+        assert!(
+            meddler.count() > 0,
+            "{part} was never asked for:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Answer::from_output(&output).explains(5, &[action]);
         assert_eq!(everything(&world), before, "{action}");
     }
@@ -404,17 +402,34 @@ fn shape(world: &World<'_>) -> (BTreeSet<(String, String)>, BTreeSet<String>, us
     (names.collect(), world.aliases(), world.certificates().len(), world.shown().is_some())
 }
 
+/// A world in which nothing was done yet. moto refuses to create what it has seen created before
+/// (`moto_refuses_what_was_created_before`), so there it is a new one; on ministack everything was taken back.
+fn fresh<'a>(emulator: &'a Emulator, used: Option<World<'a>>) -> World<'a> {
+    match used {
+        Some(world) if emulator.kind == Kind::Ministack => world,
+        _ => {
+            emulator.forget_everything();
+            let world = World::new(emulator);
+            fill_with_foreign_records(&world);
+            world
+        }
+    }
+}
+
 pub fn a_run_killed_after_any_change_is_finished_by_the_next(emulator: &Emulator) {
-    let world = World::new(emulator);
-    fill_with_foreign_records(&world);
-    let empty = everything(&world);
+    let mut world = fresh(emulator, None);
     world.apply(&[]).success();
     let whole = shape(&world);
     world.remove().success();
-    assert_eq!(everything(&world), empty);
     let names = ["--domain", "example.com", "--domain", "*.example.com", "--timeout", "60"];
     let mut killed = 0;
-    while !dies_after(&world, killed, "apply", &names) {
+    loop {
+        world = fresh(emulator, Some(world));
+        let empty = everything(&world);
+        if dies_after(&world, killed, "apply", &names) {
+            world.remove().success();
+            break;
+        }
         world.apply(&[]).success();
         assert_eq!(shape(&world), whole, "apply was killed after {killed} changes");
         world.remove().success();
@@ -424,14 +439,19 @@ pub fn a_run_killed_after_any_change_is_finished_by_the_next(emulator: &Emulator
     assert!(killed >= 4, "only {killed} changes were made");
     let names = ["example.com", "*.example.com", "--yes", "--validation-records", "--timeout", "60"];
     let mut killed = 0;
-    while !dies_after(&world, killed, "remove", &names) {
+    loop {
+        world = fresh(emulator, Some(world));
+        let empty = everything(&world);
+        world.apply(&[]).success();
+        let is_whole = dies_after(&world, killed, "remove", &names);
         world.remove().success();
         assert_eq!(everything(&world), empty, "remove was killed after {killed} changes");
-        world.apply(&[]).success();
+        if is_whole {
+            break;
+        }
         killed += 1;
     }
     assert!(killed >= 4, "only {killed} changes were made");
-    assert_eq!(everything(&world), empty);
 }
 
 /// Runs the program and kills it when it wants to make one change more than `changes`; whether it came to its end.

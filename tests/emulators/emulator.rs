@@ -1,6 +1,7 @@
 //! Starts an emulator on a free port of the loopback interface and stops it, by its process id, when it is dropped.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -130,6 +131,21 @@ impl Emulator {
         self.runtime.block_on(self.s3.create_bucket().bucket(name).send()).expect("buckets can be made");
     }
 
+    /// Takes all that is in a moto away; nothing elsewhere.
+    pub fn forget_everything(&self) {
+        if self.kind == Kind::Moto {
+            let address = self.url.trim_start_matches("http://");
+            let mut stream = TcpStream::connect(address).expect("it listens");
+            let request = format!(
+                "POST /moto-api/reset HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            );
+            stream.write_all(request.as_bytes()).expect("it reads");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("it answers");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        }
+    }
+
     /// The program as its users run it: an endpoint, credentials, a region.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program();
@@ -178,6 +194,8 @@ fn command(kind: Kind, port: u16, home: &TempDir) -> Command {
         Kind::Moto => {
             let mut command = Command::new(programs.join("moto_server"));
             command.args(["-H", "127.0.0.1", "-p", &port]).env_clear();
+            // Certificates are issued by a timer; a minute is the default.
+            command.env("MOTO_ACM_VALIDATION_WAIT", "1");
             command
         }
         Kind::Ministack => {

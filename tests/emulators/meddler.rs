@@ -21,6 +21,10 @@ pub enum Meddling {
     PassChanges(usize),
 }
 
+const DENIED_IN_JSON: &str = r#"{"__type":"AccessDeniedException","message":"you may not"}"#;
+const DENIED_IN_XML: &str =
+    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>you may not</Message></Error></ErrorResponse>";
+
 /// Whether a request changes certificates, records or distributions.
 fn is_change(head: &str) -> bool {
     head.starts_with("POST /2013-04-01/hostedzone")
@@ -116,7 +120,11 @@ fn pass_on(
             }
             Meddling::Deny(part) if head.contains(part) => {
                 count.fetch_add(1, Ordering::SeqCst);
-                client.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")?;
+                let is_json = head.to_ascii_lowercase().contains("x-amz-target");
+                let body = if is_json { DENIED_IN_JSON } else { DENIED_IN_XML };
+                let answer =
+                    format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                client.write_all(answer.as_bytes())?;
                 continue;
             }
             Meddling::PassChanges(limit)

@@ -80,7 +80,7 @@ impl Problem {
                 let zone_name = zones.first().map(|zone| zone.name.to_string()).unwrap_or_default();
                 (
                     ProblemKind::AmbiguousZone,
-                    format!("there are {} public hosted zones `{zone_name}` ({}), and the world asks none of them", zones.len(), listed(&ids)),
+                    format!("there are {} public hosted zones `{zone_name}` ({}), and it cannot be told which of them the world asks", zones.len(), listed(&ids)),
                     "set the name servers at the domain's registrar to those of the zone that counts, or delete the others".to_owned(),
                 )
             }

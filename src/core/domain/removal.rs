@@ -60,6 +60,7 @@ impl Removal<'_> {
         is_ours
     }
 
+    /// The text records stay until all is done: a run that dies in between must know what was ours.
     fn withdraw(&mut self, names: &[&DnsName]) {
         let mut batches = Batches::new(BatchPurpose::Withdrawal);
         for name in names {
@@ -79,11 +80,6 @@ impl Removal<'_> {
                         record.record_type
                     ));
                 }
-            }
-            let is_alias = |made: &Made| *made == Made::Alias;
-            let left: BTreeSet<Made> = made.iter().copied().filter(is_alias).collect();
-            if left != made {
-                changes.extend(self.text.set(name, left));
             }
             batches.add(&zone.zone, changes);
         }

@@ -295,11 +295,11 @@ pub async fn watch_now(
     facts: &DomainFacts,
     certificate: &Certificate,
 ) -> Vec<WaitingRecord> {
-    let mut by_record: BTreeMap<(DnsName, DnsName), (Vec<DnsName>, bool)> = BTreeMap::new();
+    let mut by_record: BTreeMap<(DnsName, DnsName), (BTreeSet<DnsName>, bool)> = BTreeMap::new();
     for validation in &certificate.validations {
         if let Some(record) = &validation.record {
-            let entry = by_record.entry(record.clone()).or_insert((Vec::new(), true));
-            entry.0.push(validation.name.clone());
+            let entry = by_record.entry(record.clone()).or_insert((BTreeSet::new(), true));
+            entry.0.insert(validation.name.clone());
             entry.1 &= validation.is_validated;
         }
     }
@@ -324,6 +324,7 @@ pub async fn watch_now(
                 )
             };
             let zone_id = zone.map(|zone| zone.zone.id.clone());
+            let names = names.into_iter().collect();
             WaitingRecord { names, record, target, zone_id, servers, resolver, is_validated }
         })
         .buffered(CONCURRENCY)

@@ -1,13 +1,16 @@
 //! The steps of a plan, one after the other, each planned anew.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant as WallInstant};
 
 use tokio::time::Instant;
 
 use crate::core::domain::certificate::CertificateStatus;
+use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::event::{DomainEvent, DomainEvents};
 use crate::core::domain::facts::DomainFacts;
 use crate::core::domain::intent::Intent;
+use crate::core::domain::name::DnsName;
 use crate::core::domain::outcome::{DomainFailure, DomainOutcome};
 use crate::core::domain::plan::{DomainPlan, Step};
 use crate::core::domain::waiting::Waiting;
@@ -34,6 +37,9 @@ const MAX_STEPS: usize = 100;
 /// How long what was done may take to be read back.
 const READ_BACK_LIMIT: Duration = Duration::from_secs(60);
 const READ_BACK_PAUSE: Duration = Duration::from_secs(2);
+/// How long CloudFront may take to know a certificate that was just issued.
+const CERTIFICATE_LAG: Duration = Duration::from_secs(120);
+const CERTIFICATE_PAUSE: Duration = Duration::from_secs(5);
 
 /// Carries out the plan that these facts give, to its end or as far as it goes.
 pub async fn carry_out(intent: &Intent, facts: DomainFacts, tools: &Tools) -> DomainOutcome {
@@ -268,7 +274,7 @@ impl Run<'_> {
             Step::UpdateDistribution { added, aliases, certificate, .. } => {
                 let own = &self.facts.distribution;
                 let certificate = certificate.as_ref().unwrap_or(&own.certificate);
-                match edges.cloudfront.update_distribution_names(own, aliases, certificate).await {
+                match self.update_distribution(aliases, certificate).await {
                     Ok(()) => Ok(()),
                     Err(error) => {
                         let mut what = format!("cannot change the aliases of distribution `{}`", own.id);
@@ -281,6 +287,26 @@ impl Run<'_> {
             }
             Step::AwaitDeployment => Ok(self.patience().deployment(&self.facts.distribution.id).await?),
             Step::DeleteCertificate { arn } => Ok(self.patience().deletion(arn).await?),
+        }
+    }
+
+    /// CloudFront knows a certificate some moments after ACM has issued it.
+    async fn update_distribution(
+        &self,
+        aliases: &BTreeSet<DnsName>,
+        certificate: &ViewerCertificate,
+    ) -> Result<(), CallError> {
+        let own = &self.facts.distribution;
+        let is_new = self.done.iter().any(|step| matches!(step, Step::AwaitCertificate { .. }));
+        let until = Instant::now() + CERTIFICATE_LAG;
+        loop {
+            let updated =
+                self.tools.edges.cloudfront.update_distribution_names(own, aliases, certificate).await;
+            let is_unknown = |error: &CallError| error.code == "InvalidViewerCertificate";
+            let may_wait = is_new && updated.as_ref().is_err_and(is_unknown) && Instant::now() < until;
+            if !may_wait || self.patience().is_stopped_within(CERTIFICATE_PAUSE).await {
+                return updated;
+            }
         }
     }
 
@@ -297,10 +323,7 @@ impl Run<'_> {
     }
 
     /// Who else has these aliases, as far as CloudFront tells.
-    async fn who_has(
-        &self,
-        aliases: &std::collections::BTreeSet<crate::core::domain::name::DnsName>,
-    ) -> String {
+    async fn who_has(&self, aliases: &BTreeSet<DnsName>) -> String {
         let mut text = String::new();
         for alias in aliases {
             let id = &self.facts.distribution.id;
