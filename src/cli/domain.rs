@@ -8,7 +8,6 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::output::OutputArgs;
-use super::target::TargetArgs;
 
 #[derive(Debug, Args)]
 pub struct DomainArgs {
@@ -66,6 +65,30 @@ pub struct ZoneArgs {
     pub resolver: Option<SocketAddr>,
 }
 
+/// The distribution, and how to reach it. No bucket is touched.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Target")]
+pub struct DomainTargetArgs {
+    /// The target in sitepush.toml to work on
+    #[arg(long, short, value_name = "NAME", env = "SITEPUSH_TARGET")]
+    pub target: Option<String>,
+    /// The CloudFront distribution (default: the target's, if it has one only)
+    #[arg(long, value_name = "ID")]
+    pub distribution: Option<String>,
+    /// The endpoint to ask instead of AWS
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// The region to look for a misplaced certificate in; CloudFront's are in us-east-1
+    #[arg(long, value_name = "REGION")]
+    pub region: Option<String>,
+    /// The profile of the AWS configuration to use
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// The configuration file (default: sitepush.toml here or in a parent folder)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
 /// The names that are wanted, and how.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Names")]
@@ -105,15 +128,15 @@ pub struct DomainPlanArgs {
     #[command(flatten)]
     pub zones: ZoneArgs,
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub target: DomainTargetArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct DomainApplyArgs {
     /// Carry out exactly the plan in this file, or refuse because the world has moved
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "dry_run", "domains", "key_algorithm", "take_over", "zone_profiles", "resolver", "bucket", "prefix",
-        "distributions", "key_value_store", "endpoint_url", "region", "profile", "config",
+        "dry_run", "domains", "key_algorithm", "take_over", "zone_profiles", "resolver", "distribution",
+        "endpoint_url", "region", "profile", "config",
     ])]
     pub plan: Option<PathBuf>,
     /// Show the plan and stop
@@ -126,7 +149,7 @@ pub struct DomainApplyArgs {
     #[command(flatten)]
     pub zones: ZoneArgs,
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub target: DomainTargetArgs,
     #[command(flatten)]
     pub timeout: TimeoutArgs,
 }
@@ -141,7 +164,7 @@ pub struct DomainStatusArgs {
     #[command(flatten)]
     pub zones: ZoneArgs,
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub target: DomainTargetArgs,
 }
 
 #[derive(Debug, Args)]
@@ -163,7 +186,7 @@ pub struct DomainRemoveArgs {
     #[command(flatten)]
     pub zones: ZoneArgs,
     #[command(flatten)]
-    pub target: TargetArgs,
+    pub target: DomainTargetArgs,
     #[command(flatten)]
     pub timeout: TimeoutArgs,
 }

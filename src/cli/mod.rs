@@ -9,7 +9,7 @@ mod verbs;
 pub use command::{Cli, Command};
 pub use domain::{
     DomainApplyArgs, DomainArgs, DomainCommand, DomainPlanArgs, DomainRemoveArgs, DomainStatusArgs,
-    KeyAlgorithmArg, TimeoutArgs, WantedArgs, ZoneArgs,
+    DomainTargetArgs, KeyAlgorithmArg, TimeoutArgs, WantedArgs, ZoneArgs,
 };
 pub use output::OutputArgs;
 pub use target::TargetArgs;

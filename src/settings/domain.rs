@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{
-    DomainApplyArgs, DomainPlanArgs, DomainRemoveArgs, DomainStatusArgs, KeyAlgorithmArg, TargetArgs,
-    WantedArgs, ZoneArgs,
+    DomainApplyArgs, DomainPlanArgs, DomainRemoveArgs, DomainStatusArgs, DomainTargetArgs, KeyAlgorithmArg,
+    TargetArgs, WantedArgs, ZoneArgs,
 };
 use crate::core::domain::certificate::KeyAlgorithm;
 use crate::core::domain::facts::Wanted;
@@ -24,7 +24,7 @@ use super::resolve::{TargetSettings, chosen_target};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainSource {
     pub target: Option<String>,
-    pub distributions: Vec<String>,
+    pub distribution: Option<String>,
     pub endpoint_url: Option<String>,
     pub region: Option<String>,
     pub profile: Option<String>,
@@ -49,10 +49,10 @@ pub struct DomainSettings {
 }
 
 impl DomainSource {
-    fn new(target: &TargetArgs, domains: &[String], zones: &ZoneArgs) -> Self {
+    fn new(target: &DomainTargetArgs, domains: &[String], zones: &ZoneArgs) -> Self {
         Self {
             target: target.target.clone(),
-            distributions: target.distributions.clone(),
+            distribution: target.distribution.clone(),
             endpoint_url: target.endpoint_url.clone(),
             region: target.region.clone(),
             profile: target.profile.clone(),
@@ -69,7 +69,7 @@ impl DomainSource {
         }
     }
 
-    fn wanted(target: &TargetArgs, wanted: &WantedArgs, zones: &ZoneArgs) -> Self {
+    fn wanted(target: &DomainTargetArgs, wanted: &WantedArgs, zones: &ZoneArgs) -> Self {
         Self {
             key_algorithm: wanted.key_algorithm,
             take_over: wanted.take_over,
@@ -92,7 +92,7 @@ impl DomainSource {
     fn target_args(&self) -> TargetArgs {
         TargetArgs {
             target: self.target.clone(),
-            distributions: self.distributions.clone(),
+            distributions: self.distribution.iter().cloned().collect(),
             endpoint_url: self.endpoint_url.clone(),
             region: self.region.clone(),
             profile: self.profile.clone(),
@@ -177,7 +177,7 @@ fn resolve(source: &DomainSource) -> Result<(TargetSettings, TargetConfig), Erro
     let mut loaded = config_file::load(source.config.as_deref())?;
     let args = source.target_args();
     let is_named = args.target.is_some() || loaded.config.default_target.is_some();
-    let says_everything = !source.domains.is_empty() && !source.distributions.is_empty();
+    let says_everything = !source.domains.is_empty() && source.distribution.is_some();
     if says_everything && !is_named && loaded.config.targets.len() > 1 {
         loaded.config.targets.clear();
     }
