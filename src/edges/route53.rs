@@ -5,17 +5,22 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_route53::Client;
+use aws_sdk_route53::error::SdkError;
+use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsError;
 use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, ChangeStatus, DelegationSet, HostedZoneConfig,
     ResourceRecord, ResourceRecordSet, RrType,
 };
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::core::domain::name::DnsName;
 use crate::core::domain::record::{RecordChange, RecordContent, RecordSet, RecordType};
 use crate::core::domain::zone::HostedZone;
 
 use super::aws::{WholeAnswers, place_of};
-use super::call::{CallError, FailureKind, Retry};
+use super::call::{CallError, FailureKind, Retry, service_error};
+use super::xml;
 
 /// The Route 53 API of one account. Cloned freely.
 #[derive(Clone)]
@@ -140,7 +145,7 @@ impl Route53 {
                     .change_batch(batch.clone())
                     .send()
                     .await
-                    .map_err(|error| conditional(CallError::from(error)))
+                    .map_err(refused)
             })
             .await
             .map_err(|error| error.needing("route53:ChangeResourceRecordSets"))?;
@@ -166,6 +171,20 @@ impl Route53 {
 /// `/hostedzone/Z1` and `/change/C1` are `Z1` and `C1`.
 fn plain_id(id: &str) -> String {
     id.rsplit('/').next().unwrap_or(id).to_owned()
+}
+
+fn refused(error: SdkError<ChangeResourceRecordSetsError, HttpResponse>) -> CallError {
+    let body = error.raw_response().and_then(|response| response.body().bytes());
+    let told = body.and_then(|body| std::str::from_utf8(body).ok()).and_then(refusal);
+    conditional(told.unwrap_or_else(|| CallError::from(error)))
+}
+
+/// The refusal of a batch in the document that only this call has, which the SDK does not read.
+///
+/// Source: the example of `ChangeResourceRecordSets`, Amazon Route 53 API Reference.
+fn refusal(body: &str) -> Option<CallError> {
+    let reasons = xml::child_text(body, "Messages").filter(|_| body.contains("<InvalidChangeBatch"))?;
+    Some(service_error(400, "InvalidChangeBatch".to_owned(), &reasons, None, None))
 }
 
 /// A batch is refused as a whole, under one code, for a record set that is there or is not as it was read.
@@ -229,4 +248,43 @@ fn change_of(change: &RecordChange) -> Change {
     };
     let set = set.build().expect("name and type are given");
     Change::builder().action(action).resource_record_set(set).build().expect("all parts are given")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_was_planned_on_something_else_is_a_race_and_a_wrong_one_is_not() {
+        let document = |reason: &str| {
+            format!(
+                "<?xml version=\"1.0\"?>\n<InvalidChangeBatch xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\">\
+                 <Messages><Message>{reason}</Message></Messages></InvalidChangeBatch>"
+            )
+        };
+        for (reason, kind) in [
+            (
+                "Tried to create resource record set www.example.com. type A, but it already exists",
+                FailureKind::PreconditionFailed,
+            ),
+            (
+                "Tried to delete resource record set www.example.com. type A, but it was not found",
+                FailureKind::PreconditionFailed,
+            ),
+            (
+                "[name='x', type='A'] but the values provided do not match the current values",
+                FailureKind::PreconditionFailed,
+            ),
+            (
+                "RRSet of type CNAME is not permitted as it conflicts with other records",
+                FailureKind::PreconditionFailed,
+            ),
+            ("FATAL problem: DomainLabelTooLong", FailureKind::Other),
+        ] {
+            let error = conditional(refusal(&document(reason)).expect("a refusal"));
+            assert_eq!(error.kind, kind, "{reason}");
+            assert!(error.message.contains(reason), "{}", error.message);
+        }
+        assert!(refusal("<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>").is_none());
+    }
 }

@@ -259,13 +259,16 @@ fn everything(world: &World<'_>) -> (BTreeSet<String>, BTreeSet<String>, Option<
     (world.records(), world.aliases(), world.shown(), world.certificates())
 }
 
+/// Whether a name is one that ACM makes up, or that of its text record.
+fn is_made_up(name: &str) -> bool {
+    name.strip_prefix("_sitepush.").unwrap_or(name).starts_with('_') && !name.starts_with("_sitepush-")
+}
+
 #[track_caller]
 fn assert_is_set_up(world: &World<'_>, before: &BTreeSet<(String, String)>) {
     let mut new: BTreeSet<_> = world.record_names().difference(before).cloned().collect();
     // ACM's own record, its text record, and nothing else.
-    new.retain(|(name, _)| {
-        !name.starts_with("_sitepush._") && !(name.starts_with('_') && !name.starts_with("_sitepush"))
-    });
+    new.retain(|(name, _)| !is_made_up(name));
     assert_eq!(new, wanted_records());
     assert_eq!(world.aliases(), ["example.com", "*.example.com"].map(str::to_owned).into());
     let shown = world.shown().expect("a certificate is shown");
@@ -394,11 +397,10 @@ pub fn a_missing_permission_is_named_by_its_action(emulator: &Emulator) {
 
 /// The state but for what is other each time: ARNs, and the records that ACM makes up.
 fn shape(world: &World<'_>) -> (BTreeSet<(String, String)>, BTreeSet<String>, usize, bool) {
-    let names = world.record_names().into_iter().map(|(name, kind)| {
-        let is_made_up =
-            name.starts_with("_sitepush._") || (name.starts_with('_') && !name.starts_with("_sitepush"));
-        (if is_made_up { "validation".to_owned() } else { name }, kind)
-    });
+    let names = world
+        .record_names()
+        .into_iter()
+        .map(|(name, kind)| (if is_made_up(&name) { "validation".to_owned() } else { name }, kind));
     (names.collect(), world.aliases(), world.certificates().len(), world.shown().is_some())
 }
 

@@ -229,7 +229,7 @@ mod tests {
         let exact = pending("exact", &["example.com", "www.example.com"], None);
         let by_mail = Certificate { is_validated_by_dns: false, ..exact.clone() };
         let chosen = |all: &[Certificate]| choose_pending(all, &needed, "E1").map(|found| found.arn.clone());
-        assert_eq!(chosen(&[broad.clone()]), None);
+        assert_eq!(chosen(std::slice::from_ref(&broad)), None);
         assert_eq!(chosen(&[by_mail]), None);
         assert_eq!(chosen(&[broad.clone(), exact.clone()]).as_deref(), Some("exact"));
         assert_eq!(chosen(&[broad, exact, ours]).as_deref(), Some("ours"));

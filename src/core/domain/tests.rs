@@ -324,6 +324,11 @@ fn a_new_certificate_is_good_for_the_names_that_the_distribution_has_already() {
     let back = removal(&["example.com", "old.example.org"], ValidationRecords::Kept);
     play_all(&mut after, &back);
     assert_eq!(after.distribution.aliases, facts.distribution.aliases, "what we did not add stays");
+    let notes = back.plan(&after).notes;
+    assert!(
+        notes.iter().any(|note| note.contains("old.example.org was not set up by sitepush")),
+        "{notes:?}"
+    );
 }
 
 #[test]
