@@ -73,7 +73,7 @@ impl Error {
     /// # Panics
     /// Never: a plan is JSON.
     #[must_use]
-    pub fn about(self, plan: &crate::core::plan::Plan) -> Self {
+    pub fn about(self, plan: &impl Serialize) -> Self {
         let plan = serde_json::to_value(plan).expect("a plan has only string keys");
         Self { plan: Some(Box::new(plan)), ..self }
     }

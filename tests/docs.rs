@@ -13,7 +13,7 @@ use sitepush::cli::Cli;
 use sitepush::exit_code::ExitCode;
 use support::{Cloud, DISTRIBUTION, Site};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "init",
     "inspect",
     "plan",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 14] = [
     "rollback",
     "prune",
     "invalidate",
+    "domain",
     "unlock",
     "preview",
     "schema",
@@ -105,8 +106,11 @@ fn every_command_has_a_page_and_every_page_a_command() {
 fn every_flag_is_in_its_commands_page_and_every_flag_there_exists() {
     for mut command in Cli::command().get_subcommands().cloned() {
         command.build();
+        // A command with verbs has one page for all of them.
+        let verbs = command.get_subcommands().flat_map(clap::Command::get_arguments);
         let expected: BTreeSet<String> = command
             .get_arguments()
+            .chain(verbs)
             .filter(|argument| argument.get_id() != "help")
             .map(|argument| spelled(&argument.to_string(), argument.get_short()))
             .collect();
@@ -140,6 +144,10 @@ fn help_texts_are_as_they_were_read() {
     insta::assert_snapshot!("sitepush", cloud.run(&["--help"]).success().stdout);
     for command in COMMANDS {
         insta::assert_snapshot!(command, cloud.run(&[command, "--help"]).success().stdout);
+    }
+    for verb in ["plan", "apply", "status", "remove"] {
+        let help = cloud.run(&["domain", verb, "--help"]).success().stdout;
+        insta::assert_snapshot!(format!("domain-{verb}"), help);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::domain::DomainArgs;
 use super::verbs::{
     InitArgs, InspectArgs, InvalidateArgs, PlanArgs, PreviewArgs, PruneArgs, PushArgs, ReleasesArgs,
     RollbackArgs, StatusArgs, UnlockArgs, VerifyArgs,
@@ -31,6 +32,7 @@ impl Command {
             Self::Rollback(args) => args.output.json,
             Self::Prune(args) => args.output.json,
             Self::Invalidate(args) => args.output.json,
+            Self::Domain(args) => args.command.prints_json(),
             Self::Preview(args) => args.output.json,
             Self::Init(_) | Self::Unlock(_) | Self::EdgeFunction | Self::Schema => false,
         }
@@ -60,6 +62,8 @@ pub enum Command {
     Prune(PruneArgs),
     /// Drop the cached copies of paths by hand
     Invalidate(InvalidateArgs),
+    /// Certificate, DNS records and aliases of the site's names
+    Domain(DomainArgs),
     /// Take a lock away from a run that is known to be dead
     Unlock(UnlockArgs),
     /// Publish to an embedded S3 and CDN edge on this machine, and serve it

@@ -1,11 +1,16 @@
 //! The command line: clap types only.
 
 mod command;
+mod domain;
 mod output;
 mod target;
 mod verbs;
 
 pub use command::{Cli, Command};
+pub use domain::{
+    DomainApplyArgs, DomainArgs, DomainCommand, DomainPlanArgs, DomainRemoveArgs, DomainStatusArgs,
+    DomainTargetArgs, KeyAlgorithmArg, TimeoutArgs, WantedArgs, ZoneArgs,
+};
 pub use output::OutputArgs;
 pub use target::TargetArgs;
 pub use verbs::{

@@ -23,6 +23,7 @@ pub async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Rollback(args) => super::rollback::run(&args).await,
         Command::Prune(args) => super::prune::run(&args).await,
         Command::Invalidate(args) => super::invalidate::run(&args).await,
+        Command::Domain(args) => super::domain::run(&args).await,
         Command::Unlock(args) => super::unlock::run(&args).await,
         Command::Preview(args) => super::preview::run(&args).await,
         Command::EdgeFunction => {

@@ -2,6 +2,8 @@
 
 mod build;
 mod connect;
+mod domain;
+mod domain_file;
 mod from_record;
 mod init;
 mod inspect;

@@ -102,7 +102,7 @@ async fn execute_until(
 }
 
 /// The first Ctrl-C (or SIGTERM) lets what is in flight finish; the second ends the process at once.
-async fn stop_on_interrupt(stop: Stop) {
+pub async fn stop_on_interrupt(stop: Stop) {
     interrupted().await;
     stop.request();
     terminal::note("stopping: what is in flight is finished first; press Ctrl-C again to end at once\n");

@@ -67,6 +67,15 @@ impl CallError {
         Self::local(kind, format!("the answer (status {status}) could not be read: {why}"))
     }
 
+    /// The same, and if permission was denied, with the IAM action that it takes.
+    #[must_use]
+    pub fn needing(self, action: &str) -> Self {
+        if self.kind != FailureKind::Denied || self.message.contains(action) {
+            return self;
+        }
+        Self { message: format!("{}; it takes the permission `{action}`", self.message), ..self }
+    }
+
     /// Whether trying again may help.
     fn is_retryable(&self) -> bool {
         matches!(self.kind, FailureKind::Throttled | FailureKind::Transient | FailureKind::Unreachable)
@@ -209,8 +218,10 @@ pub(super) fn service_error(
 fn kind_of(status: u16, code: &str) -> FailureKind {
     match code {
         "NoSuchKey" | "NotFound" | "NoSuchBucket" | "NoSuchVersion" | "NoSuchDistribution"
-        | "NoSuchInvalidation" | "NoSuchUpload" => FailureKind::NotFound,
-        "PreconditionFailed" | "ConflictException" => FailureKind::PreconditionFailed,
+        | "NoSuchInvalidation" | "NoSuchUpload" | "NoSuchHostedZone" => FailureKind::NotFound,
+        "PreconditionFailed" | "ConflictException" | "InvalidIfMatchVersion" => {
+            FailureKind::PreconditionFailed
+        }
         "InvalidAccessKeyId"
         | "SignatureDoesNotMatch"
         | "ExpiredToken"

@@ -14,6 +14,8 @@ use crate::core::manifest::{DistributionFacts, OwedInvalidation};
 use super::aws::{WholeAnswers, place_of};
 use super::call::{CallError, FailureKind, Retry};
 
+mod names;
+
 /// The CloudFront API. Cloned freely.
 #[derive(Clone)]
 pub struct CloudFront {

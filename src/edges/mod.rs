@@ -1,10 +1,12 @@
 //! The outside systems, one file each. SDK types stop here.
 
+pub mod acm;
 pub mod aws;
 pub mod call;
 pub mod clock;
 pub mod cloudfront;
 mod connections;
+pub mod dns;
 pub mod files;
 pub mod folder_watch;
 pub mod git;
@@ -12,6 +14,7 @@ pub mod http;
 pub mod key_value_store;
 pub mod process;
 mod put;
+pub mod route53;
 pub mod s3;
 pub mod site_dir;
 mod xml;

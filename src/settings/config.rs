@@ -115,6 +115,10 @@ pub struct TargetConfig {
     pub key_value_store: Option<String>,
     /// Where visitors find the site, for `verify`: `https://www.example.com`.
     pub url: Option<String>,
+    /// The names by which visitors find the site, for `domain`: `["example.com", "www.example.com"]`.
+    pub domains: Vec<String>,
+    /// Profiles of other accounts that have hosted zones for these names.
+    pub zone_profiles: Vec<String>,
 }
 
 /// How some files are cached and served.

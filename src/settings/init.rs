@@ -53,6 +53,10 @@ bucket = "my-site"
 # key_value_store = "arn:aws:cloudfront::123456789012:key-value-store/ID"
 # Where visitors find the site, for `sitepush verify`.
 # url = "https://www.example.com"
+# The names by which visitors find the site, for `sitepush domain`.
+# domains = ["example.com", "www.example.com"]
+# Profiles of other accounts that have hosted zones for these names.
+# zone_profiles = ["dns"]
 
 # How files are cached. Names with a content hash are immutable and everything else is revalidated without a rule.
 # [[rules]]

@@ -3,10 +3,12 @@
 pub mod config;
 pub mod config_error;
 pub mod config_file;
+mod domain;
 pub mod init;
 mod resolve;
 pub mod schema;
 
+pub use domain::{DomainSettings, DomainSource};
 pub use resolve::{
     BuildSettings, PlanSource, PruneSettings, PushSettings, RollbackSettings, RunSettings, TargetSettings,
     VerificationSettings, VerifySettings,

@@ -149,12 +149,13 @@ impl TargetSettings {
     /// When the configuration cannot be read.
     pub fn resolve_without_bucket(args: &TargetArgs) -> Result<Self, Error> {
         let loaded = config_file::load(args.config.as_deref())?;
-        let is_bucket_known = args.bucket.is_some() || chosen_target(&loaded, args)?.1.bucket.is_some();
+        Self::without_bucket(args, &loaded)
+    }
+
+    pub(super) fn without_bucket(args: &TargetArgs, loaded: &LoadedConfig) -> Result<Self, Error> {
+        let is_bucket_known = args.bucket.is_some() || chosen_target(loaded, args)?.1.bucket.is_some();
         let placeholder = (!is_bucket_known).then(|| "unnamed".to_owned());
-        Self::from_config(
-            &TargetArgs { bucket: args.bucket.clone().or(placeholder), ..args.clone() },
-            &loaded,
-        )
+        Self::from_config(&TargetArgs { bucket: args.bucket.clone().or(placeholder), ..args.clone() }, loaded)
     }
 
     fn from_config(args: &TargetArgs, loaded: &LoadedConfig) -> Result<Self, Error> {
@@ -254,7 +255,10 @@ fn no_bucket(target: Option<String>, loaded: &LoadedConfig) -> Error {
 }
 
 /// The target that the arguments choose, with its name. `--bucket` without a name means a target of flags alone.
-fn chosen_target(loaded: &LoadedConfig, args: &TargetArgs) -> Result<(Option<String>, TargetConfig), Error> {
+pub(super) fn chosen_target(
+    loaded: &LoadedConfig,
+    args: &TargetArgs,
+) -> Result<(Option<String>, TargetConfig), Error> {
     let config = &loaded.config;
     let names = || config.targets.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let wanted = args.target.as_ref().or(config.default_target.as_ref());

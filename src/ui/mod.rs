@@ -1,5 +1,7 @@
 //! What people and programs read. Builds texts from values, and prints them.
 
+pub mod domain_progress;
+pub mod domain_view;
 pub mod human;
 pub mod inspect_view;
 pub mod outcome_view;

@@ -1,6 +1,7 @@
 //! Starts an emulator on a free port of the loopback interface and stops it, by its process id, when it is dropped.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ pub struct Emulator {
     pub distribution: String,
     pub s3: aws_sdk_s3::Client,
     pub cloudfront: aws_sdk_cloudfront::Client,
+    pub acm: aws_sdk_acm::Client,
+    pub route53: aws_sdk_route53::Client,
     pub runtime: Runtime,
     process: Running,
     home: TempDir,
@@ -57,20 +60,36 @@ impl Emulator {
         Self::start(Kind::Ministack)
     }
 
+    /// A moto that issues certificates so many seconds after they were requested, whatever DNS says.
+    pub fn moto_issuing_after(seconds: u32) -> Self {
+        Self::start_with(Kind::Moto, &[("MOTO_ACM_VALIDATION_WAIT", &seconds.to_string())])
+    }
+
     fn start(kind: Kind) -> Self {
+        Self::start_with(kind, &[])
+    }
+
+    fn start_with(kind: Kind, variables: &[(&str, &str)]) -> Self {
         // Between the look for a free port and its use somebody else may take it: then the child ends.
         for _ in 0..5 {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
             let port = listener.local_addr().expect("an address").port();
             drop(listener);
             let home = tempfile::tempdir().expect("a temporary folder");
-            let process = Running(command(kind, port, &home).spawn().expect("the emulator starts"));
+            let process = Running(
+                command(kind, port, &home)
+                    .envs(variables.iter().copied())
+                    .spawn()
+                    .expect("the emulator starts"),
+            );
             let url = format!("http://127.0.0.1:{port}");
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             let mut emulator = Self {
                 kind,
                 s3: s3_client(&url),
                 cloudfront: cloudfront_client(&url),
+                acm: acm_client(&url, REGION),
+                route53: route53_client(&url),
                 url,
                 distribution: String::new(),
                 runtime: builder.worker_threads(1).enable_all().build().expect("a runtime"),
@@ -110,6 +129,21 @@ impl Emulator {
 
     pub fn create_bucket(&self, name: &str) {
         self.runtime.block_on(self.s3.create_bucket().bucket(name).send()).expect("buckets can be made");
+    }
+
+    /// Takes all that is in a moto away; nothing elsewhere.
+    pub fn forget_everything(&self) {
+        if self.kind == Kind::Moto {
+            let address = self.url.trim_start_matches("http://");
+            let mut stream = TcpStream::connect(address).expect("it listens");
+            let request = format!(
+                "POST /moto-api/reset HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            );
+            stream.write_all(request.as_bytes()).expect("it reads");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("it answers");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        }
     }
 
     /// The program as its users run it: an endpoint, credentials, a region.
@@ -160,6 +194,8 @@ fn command(kind: Kind, port: u16, home: &TempDir) -> Command {
         Kind::Moto => {
             let mut command = Command::new(programs.join("moto_server"));
             command.args(["-H", "127.0.0.1", "-p", &port]).env_clear();
+            // Certificates are issued by a timer; a minute is the default.
+            command.env("MOTO_ACM_VALIDATION_WAIT", "1");
             command
         }
         Kind::Ministack => {
@@ -169,7 +205,7 @@ fn command(kind: Kind, port: u16, home: &TempDir) -> Command {
                 .env("BIND_HOST", "127.0.0.1")
                 .env("GATEWAY_PORT", &port)
                 .env("MINISTACK_HOST", "127.0.0.1")
-                .env("SERVICES", "s3,cloudfront,iam,sts,cloudfront-keyvaluestore")
+                .env("SERVICES", "s3,cloudfront,iam,sts,cloudfront-keyvaluestore,acm,route53")
                 // Access keys are looked up, with these as the account's own.
                 .env("AUTH", "true")
                 .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
@@ -213,8 +249,26 @@ fn cloudfront_client(url: &str) -> aws_sdk_cloudfront::Client {
     aws_sdk_cloudfront::Client::from_conf(config.build())
 }
 
+pub fn acm_client(url: &str, region: &'static str) -> aws_sdk_acm::Client {
+    let config = aws_sdk_acm::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(credentials())
+        .endpoint_url(url);
+    aws_sdk_acm::Client::from_conf(config.build())
+}
+
+pub fn route53_client(url: &str) -> aws_sdk_route53::Client {
+    let config = aws_sdk_route53::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials())
+        .endpoint_url(url);
+    aws_sdk_route53::Client::from_conf(config.build())
+}
+
 /// The least that a distribution in front of the bucket consists of.
-fn distribution() -> cf::DistributionConfig {
+pub fn distribution() -> cf::DistributionConfig {
     let s3 = cf::S3OriginConfig::builder().origin_access_identity("").build();
     let domain = format!("{BUCKET}.s3.{REGION}.amazonaws.com");
     let origin = cf::Origin::builder().id("bucket").domain_name(domain).s3_origin_config(s3).build();

@@ -6,6 +6,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/dns.rs"]
+mod dns;
+mod domains;
+mod domains_waiting;
 mod edge;
 mod emulator;
 mod lies;
@@ -61,6 +65,13 @@ promises! {
         a_changed_page_is_invalidated_under_all_its_paths
         an_invalidation_that_failed_is_made_by_the_next_run
         paths_are_invalidated_by_hand;
+    domains:
+        names_are_set_up_and_taken_back_in_a_zone_full_of_others
+        records_of_others_are_left_alone_and_taken_over_on_demand
+        a_name_of_another_distribution_is_named
+        a_run_killed_after_any_change_is_finished_by_the_next
+        a_saved_plan_of_names_is_carried_out_exactly_or_refused
+        a_missing_permission_is_named_by_its_action;
     visitors:
         what_a_bucket_gives_to_strangers_is_held_against_the_record;
 }

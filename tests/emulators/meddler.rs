@@ -13,8 +13,24 @@ pub enum Meddling {
     Replace(&'static str, &'static str),
     /// Requests whose target contains this are answered with 503.
     Refuse(&'static str),
+    /// Requests with this in their first line or headers are answered with 403, as without permission.
+    Deny(&'static str),
     /// Requests whose first line begins with this wait until [`Meddler::let_go`].
     Hold(&'static str),
+    /// So many changes of certificates, records and distributions pass; what comes after is swallowed.
+    PassChanges(usize),
+}
+
+const DENIED_IN_JSON: &str = r#"{"__type":"AccessDeniedException","message":"you may not"}"#;
+const DENIED_IN_XML: &str =
+    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>you may not</Message></Error></ErrorResponse>";
+
+/// Whether a request changes certificates, records or distributions.
+fn is_change(head: &str) -> bool {
+    head.starts_with("POST /2013-04-01/hostedzone")
+        || head.starts_with("PUT /2020-05-31/distribution")
+        || head.contains("CertificateManager.RequestCertificate")
+        || head.contains("CertificateManager.DeleteCertificate")
 }
 
 /// No test waits longer for a request to come, and no request to be let go.
@@ -102,11 +118,25 @@ fn pass_on(
                 client.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")?;
                 continue;
             }
+            Meddling::Deny(part) if head.contains(part) => {
+                count.fetch_add(1, Ordering::SeqCst);
+                let is_json = head.to_ascii_lowercase().contains("x-amz-target");
+                let body = if is_json { DENIED_IN_JSON } else { DENIED_IN_XML };
+                let answer =
+                    format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                client.write_all(answer.as_bytes())?;
+                continue;
+            }
+            Meddling::PassChanges(limit)
+                if is_change(&head) && count.fetch_add(1, Ordering::SeqCst) >= limit =>
+            {
+                return Ok(());
+            }
             Meddling::Hold(start) if head.starts_with(start) => {
                 count.fetch_add(1, Ordering::SeqCst);
                 wait_until(|| is_open.load(Ordering::SeqCst));
             }
-            Meddling::Refuse(_) | Meddling::Hold(_) => {}
+            Meddling::Refuse(_) | Meddling::Deny(_) | Meddling::Hold(_) | Meddling::PassChanges(_) => {}
             Meddling::Replace(from, to) => {
                 if let Some(at) = memchr::memmem::find(&body, from.as_bytes()) {
                     count.fetch_add(1, Ordering::SeqCst);

@@ -1,0 +1,259 @@
+//! `sitepush domain`: a certificate, aliases and records for the site's names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::cli::{
+    DomainApplyArgs, DomainArgs, DomainCommand, DomainPlanArgs, DomainRemoveArgs, DomainStatusArgs,
+};
+use crate::core::domain::certificate::{Certificate, CertificateStatus};
+use crate::core::domain::facts::DomainFacts;
+use crate::core::domain::outcome::DomainOutcome;
+use crate::core::domain::plan::DomainPlan;
+use crate::core::domain::status::{self, CertificateReport};
+use crate::core::outcome::Ending;
+use crate::edges::acm::{CLOUDFRONT_REGION, CertificateManager};
+use crate::edges::aws::{self, Connection};
+use crate::edges::call::Retry;
+use crate::edges::clock::Clock;
+use crate::edges::cloudfront::CloudFront;
+use crate::edges::dns::{Dns, PUBLIC_RESOLVER, Question};
+use crate::edges::route53::Route53;
+use crate::error::{Class, Error};
+use crate::execute::domain::{DomainEdges, Tools, Trouble, ZoneAccount, carry_out, observe, watch_now};
+use crate::execute::upload::Stop;
+use crate::exit_code::ExitCode;
+use crate::settings::{DomainSettings, DomainSource};
+use crate::ui::progress::Audience;
+use crate::ui::{domain_progress, domain_view, terminal};
+
+use super::connect::call_failed;
+use super::domain_file::{self, SavedDomainPlan};
+use super::run_plan::{SHORT_RETRY_LIMIT, stop_on_interrupt};
+
+/// The document of a run with `--json`.
+#[derive(Serialize)]
+struct RunDocument<'a> {
+    plan: &'a DomainPlan,
+    outcome: &'a DomainOutcome,
+}
+
+/// Runs one of the four verbs.
+///
+/// # Errors
+/// What stopped it before anything was changed.
+pub async fn run(args: &DomainArgs) -> Result<ExitCode, Error> {
+    match &args.command {
+        DomainCommand::Plan(args) => plan(args).await,
+        DomainCommand::Apply(args) => apply(args).await,
+        DomainCommand::Status(args) => status(args).await,
+        DomainCommand::Remove(args) => remove(args).await,
+    }
+}
+
+async fn plan(args: &DomainPlanArgs) -> Result<ExitCode, Error> {
+    let source = DomainSource::from_plan_args(args);
+    let settings = DomainSettings::from_source(&source)?;
+    let looked = Looked::at(&settings, &Stop::default()).await?;
+    looked.show(args.output.json);
+    looked.check()?;
+    if args.output.json {
+        terminal::json(&looked.plan);
+    }
+    if let Some(path) = &args.out {
+        domain_file::write(path, &SavedDomainPlan::new(source, looked.plan.clone()))?;
+    }
+    Ok(if args.detailed_exitcode && looked.plan.has_changes() { ExitCode::Changes } else { ExitCode::Done })
+}
+
+async fn apply(args: &DomainApplyArgs) -> Result<ExitCode, Error> {
+    let saved = args.plan.as_deref().map(domain_file::read).transpose()?;
+    let settings = match &saved {
+        Some(saved) => DomainSettings::from_source(&saved.source)?,
+        None => DomainSettings::from_source(&DomainSource::from_apply_args(args))?,
+    };
+    let stop = Stop::default();
+    let looked = Looked::at(&settings, &stop).await?;
+    if let Some(saved) = &saved {
+        saved.check(&looked.plan)?;
+    }
+    looked.show(args.output.json);
+    looked.check()?;
+    if args.dry_run {
+        if args.output.json {
+            terminal::json(&looked.plan);
+        }
+        return Ok(ExitCode::Done);
+    }
+    let time_limit = Duration::from_secs(args.timeout.timeout.get());
+    Ok(looked.carry_out(&settings, stop, time_limit, args.output.json).await)
+}
+
+async fn remove(args: &DomainRemoveArgs) -> Result<ExitCode, Error> {
+    let settings = DomainSettings::from_remove_args(args)?;
+    let stop = Stop::default();
+    let looked = Looked::at(&settings, &stop).await?;
+    looked.show(args.output.json);
+    if args.dry_run {
+        if args.output.json {
+            terminal::json(&looked.plan);
+        }
+        return Ok(ExitCode::Done);
+    }
+    let is_agreed = !looked.plan.has_changes() || args.yes || terminal::confirm("remove them?");
+    if !is_agreed {
+        return Err(Error::new(Class::Refused, "nothing was removed")
+            .with_hint("answer `y`, or pass `--yes` where nobody can answer")
+            .about(&looked.plan));
+    }
+    let time_limit = Duration::from_secs(args.timeout.timeout.get());
+    Ok(looked.carry_out(&settings, stop, time_limit, args.output.json).await)
+}
+
+async fn status(args: &DomainStatusArgs) -> Result<ExitCode, Error> {
+    let settings = DomainSettings::from_source(&DomainSource::from_status_args(args))?;
+    let Looked { edges, facts, plan } = Looked::at(&settings, &Stop::default()).await?;
+    let mut certificates = Vec::new();
+    for found in concerned(&facts) {
+        let is_pending = found.status == CertificateStatus::PendingValidation;
+        let records = if is_pending { watch_now(&edges, &facts, found).await } else { Vec::new() };
+        certificates.push(CertificateReport {
+            arn: found.arn.clone(),
+            names: found.names.iter().cloned().collect(),
+            status: found.status.clone(),
+            not_after: found.not_after,
+            is_shown: facts.distribution.certificate.arn() == Some(found.arn.as_str()),
+            records,
+        });
+    }
+    let answers = plan.names.iter().map(|name| edges.dns.ask_resolver(name, Question::Address));
+    let answers = futures::future::join_all(answers).await;
+    let report = status::report(&facts, &plan, answers, certificates);
+    if args.output.json {
+        terminal::json(&report);
+    } else {
+        terminal::data(&domain_view::render_status(&report));
+    }
+    Ok(ExitCode::Done)
+}
+
+/// The certificate that is shown, and those that sitepush has requested.
+fn concerned(facts: &DomainFacts) -> impl Iterator<Item = &Certificate> {
+    let own = &facts.distribution;
+    facts.certificates.iter().filter(|found| {
+        own.certificate.arn() == Some(found.arn.as_str()) || found.requested_for.as_deref() == Some(&own.id)
+    })
+}
+
+/// What there is, and what follows from it.
+struct Looked {
+    edges: DomainEdges,
+    facts: DomainFacts,
+    plan: DomainPlan,
+}
+
+impl Looked {
+    async fn at(settings: &DomainSettings, stop: &Stop) -> Result<Self, Error> {
+        let edges = connect(settings, stop).await;
+        let facts = observe(&edges, &settings.distribution_id, settings.intent.names(), None).await;
+        let facts = facts.map_err(|Trouble { what, source }| call_failed(what, source))?;
+        let plan = settings.intent.plan(&facts);
+        Ok(Self { edges, facts, plan })
+    }
+
+    fn show(&self, is_json: bool) {
+        if !is_json {
+            terminal::note(&domain_view::render_plan(&self.plan));
+        }
+    }
+
+    /// # Errors
+    /// When something stands in the way.
+    fn check(&self) -> Result<(), Error> {
+        let blocking: Vec<_> = self.plan.blocking().collect();
+        let error = match blocking.as_slice() {
+            [] => return Ok(()),
+            [only] => Error::new(Class::Refused, format!("`{}` cannot be set up: {}", only.name, only.what))
+                .with_hint(&only.remedy),
+            several => Error::new(Class::Refused, format!("{} problems stand in the way", several.len()))
+                .with_hint("follow the remedies, and run the command again"),
+        };
+        Err(error.about(&self.plan))
+    }
+
+    async fn carry_out(
+        self,
+        settings: &DomainSettings,
+        stop: Stop,
+        time_limit: Duration,
+        is_json: bool,
+    ) -> ExitCode {
+        let Self { edges, facts, plan } = self;
+        let outcome = if plan.is_empty() {
+            DomainOutcome::nothing_done()
+        } else {
+            let watcher = tokio::spawn(stop_on_interrupt(stop.clone()));
+            let events =
+                if is_json { Arc::new(|_| {}) } else { domain_progress::sink(Audience::of_stderr()) };
+            let tools = Tools { edges, events, stop, time_limit };
+            let outcome = carry_out(&settings.intent, facts, &tools).await;
+            watcher.abort();
+            outcome
+        };
+        if is_json {
+            terminal::json(&RunDocument { plan: &plan, outcome: &outcome });
+        } else {
+            terminal::note(&domain_view::render_outcome(&outcome, plan.purpose));
+        }
+        exit_code(&outcome)
+    }
+}
+
+fn exit_code(outcome: &DomainOutcome) -> ExitCode {
+    match (outcome.ending, &outcome.failure) {
+        (Ending::NothingToDo | Ending::Done, _) => ExitCode::Done,
+        (Ending::Interrupted, _) => ExitCode::Interrupted,
+        (Ending::PartWay, Some(failure)) if !outcome.has_changed() && failure.is_environment => {
+            ExitCode::Environment
+        }
+        (Ending::PartWay, Some(failure)) if !outcome.has_changed() && failure.is_conflict => {
+            ExitCode::Conflict
+        }
+        (Ending::PartWay, _) => ExitCode::PartWay,
+    }
+}
+
+/// The edges, ready for use; asks nobody.
+async fn connect(settings: &DomainSettings, stop: &Stop) -> DomainEdges {
+    let target = &settings.target;
+    let connection = Connection {
+        region: target.region.clone(),
+        profile: target.profile.clone(),
+        endpoint_url: target.endpoint_url.clone(),
+        static_keys: None,
+    };
+    let config = aws::load(&connection).await;
+    let asked = stop.clone();
+    let retry = Retry::new(SHORT_RETRY_LIMIT).given_up_when(move || asked.is_requested());
+    let mut zones = vec![ZoneAccount { profile: None, route53: Route53::new(&config, &retry) }];
+    for profile in &settings.zone_profiles {
+        let connection = Connection { profile: Some(profile.clone()), ..connection.clone() };
+        let config = aws::load(&connection).await;
+        zones.push(ZoneAccount { profile: Some(profile.clone()), route53: Route53::new(&config, &retry) });
+    }
+    let own_region = config.region().map(ToString::to_string).filter(|region| region != CLOUDFRONT_REGION);
+    let elsewhere = own_region.map(|region| {
+        let certificates = CertificateManager::new(&config, &region, &retry);
+        (region, certificates)
+    });
+    DomainEdges {
+        cloudfront: CloudFront::new(&config, &retry),
+        certificates: CertificateManager::new(&config, CLOUDFRONT_REGION, &retry),
+        elsewhere,
+        zones,
+        dns: Dns::new(settings.resolver.unwrap_or(PUBLIC_RESOLVER)),
+        clock: Clock::system(),
+    }
+}

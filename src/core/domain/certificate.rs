@@ -1,0 +1,237 @@
+//! Certificates of ACM, and which of them a distribution is best given.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::name::DnsName;
+
+/// How far a certificate is, as ACM spells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateStatus {
+    PendingValidation,
+    Issued,
+    Expired,
+    /// ACM gives up 72 hours after the request.
+    ValidationTimedOut,
+    Failed,
+    Revoked,
+    Inactive,
+    Other(String),
+}
+
+/// The kind of a certificate's key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyAlgorithm {
+    #[default]
+    Rsa2048,
+    EcPrime256v1,
+    /// Another one that CloudFront serves.
+    OtherServed,
+    /// One that CloudFront does not serve.
+    NotServed,
+}
+
+impl KeyAlgorithm {
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Rsa2048 => "RSA 2048",
+            Self::EcPrime256v1 => "ECDSA P-256",
+            Self::OtherServed => "another RSA key",
+            Self::NotServed => "a key that CloudFront does not serve",
+        }
+    }
+}
+
+/// Who made a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Issuance {
+    /// By ACM, which renews it while its validation records stay.
+    Amazon,
+    /// Brought along; nobody renews it.
+    Imported,
+    /// By a private authority, which browsers do not know.
+    Private,
+}
+
+/// What ACM wants to see for one name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validation {
+    pub name: DnsName,
+    /// Name and value of the CNAME; none while ACM has not made it up, and for other methods than DNS.
+    pub record: Option<(DnsName, DnsName)>,
+    pub is_validated: bool,
+}
+
+/// A certificate as ACM describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    pub arn: String,
+    /// Its names, the wildcards among them.
+    pub names: BTreeSet<DnsName>,
+    pub status: CertificateStatus,
+    pub key_algorithm: KeyAlgorithm,
+    pub issuance: Issuance,
+    pub is_validated_by_dns: bool,
+    pub validations: Vec<Validation>,
+    pub not_after: Option<Timestamp>,
+    /// ARNs of what uses it.
+    pub in_use_by: Vec<String>,
+    /// Why ACM failed, in its word, such as `CAA_ERROR`.
+    pub failure: Option<String>,
+    /// The distribution for which sitepush requested it, by the certificate's tag.
+    pub requested_for: Option<String>,
+}
+
+/// The tag by which sitepush knows its certificates; its value is the distribution's id.
+pub const OWNER_TAG: &str = "sitepush";
+
+impl Certificate {
+    /// Whether it is good for all of these names.
+    pub fn covers(&self, names: &BTreeSet<DnsName>) -> bool {
+        names.iter().all(|wanted| self.names.iter().any(|name| name.covers(wanted)))
+    }
+
+    /// Whether CloudFront would serve it to browsers.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.status == CertificateStatus::Issued
+            && self.key_algorithm != KeyAlgorithm::NotServed
+            && self.issuance != Issuance::Private
+            && self.not_after.is_none_or(|end| end > now)
+    }
+
+    /// Whether it only waits for records that we can write.
+    pub fn is_awaited(&self) -> bool {
+        self.status == CertificateStatus::PendingValidation
+            && self.is_validated_by_dns
+            && self.issuance == Issuance::Amazon
+            && self.key_algorithm != KeyAlgorithm::NotServed
+    }
+}
+
+/// The issued certificate that fits best: in use already, else for the fewest other names, made by Amazon, valid longest.
+pub fn choose_issued<'a>(
+    certificates: &'a [Certificate],
+    needed: &BTreeSet<DnsName>,
+    current_arn: Option<&str>,
+    now: Timestamp,
+) -> Option<&'a Certificate> {
+    let fitting = certificates.iter().filter(|found| found.is_usable(now) && found.covers(needed));
+    fitting.min_by_key(|found| {
+        let is_current = current_arn == Some(found.arn.as_str());
+        let is_imported = found.issuance == Issuance::Imported;
+        (!is_current, found.names.len(), is_imported, Reverse(found.not_after), found.arn.clone())
+    })
+}
+
+/// The pending certificate to go on with: ours, else one for exactly these names.
+pub fn choose_pending<'a>(
+    certificates: &'a [Certificate],
+    needed: &BTreeSet<DnsName>,
+    distribution_id: &str,
+) -> Option<&'a Certificate> {
+    let is_ours = |found: &Certificate| found.requested_for.as_deref() == Some(distribution_id);
+    let fitting = certificates.iter().filter(|found| found.is_awaited() && found.covers(needed));
+    let fitting = fitting.filter(|found| is_ours(found) || found.names == *needed);
+    fitting.min_by_key(|found| (!is_ours(found), found.names.len(), found.arn.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-11-27T00:00:00Z";
+
+    fn now() -> Timestamp {
+        NOW.parse().expect("a time")
+    }
+
+    fn names(texts: &[&str]) -> BTreeSet<DnsName> {
+        texts.iter().map(|text| DnsName::parse(text).expect("a name")).collect()
+    }
+
+    fn issued(arn: &str, of: &[&str]) -> Certificate {
+        Certificate {
+            arn: arn.into(),
+            names: names(of),
+            status: CertificateStatus::Issued,
+            key_algorithm: KeyAlgorithm::Rsa2048,
+            issuance: Issuance::Amazon,
+            is_validated_by_dns: true,
+            validations: Vec::new(),
+            not_after: Some("2027-06-01T00:00:00Z".parse().expect("a time")),
+            in_use_by: Vec::new(),
+            failure: None,
+            requested_for: None,
+        }
+    }
+
+    fn chosen(certificates: &[Certificate], current: Option<&str>) -> Option<String> {
+        let needed = names(&["example.com", "www.example.com"]);
+        choose_issued(certificates, &needed, current, now()).map(|found| found.arn.clone())
+    }
+
+    #[test]
+    fn the_certificate_with_the_fewest_other_names_fits_best() {
+        let broad = issued("broad", &["example.com", "*.example.com", "example.org"]);
+        let exact = issued("exact", &["example.com", "www.example.com"]);
+        let part = issued("part", &["example.com"]);
+        let all = [broad, part, exact];
+        assert_eq!(chosen(&all, None).as_deref(), Some("exact"));
+        assert_eq!(chosen(&all, Some("broad")).as_deref(), Some("broad"), "what is in use and fits stays");
+        assert_eq!(
+            chosen(&all, Some("part")).as_deref(),
+            Some("exact"),
+            "what is in use and does not fit goes"
+        );
+        assert_eq!(chosen(&all[1..2], None), None);
+    }
+
+    #[test]
+    fn what_cloudfront_or_browsers_refuse_is_never_chosen() {
+        let good = || issued("a", &["example.com", "*.example.com"]);
+        assert!(chosen(&[good()], None).is_some());
+        for bad in [
+            Certificate { status: CertificateStatus::PendingValidation, ..good() },
+            Certificate { status: CertificateStatus::Revoked, ..good() },
+            Certificate { key_algorithm: KeyAlgorithm::NotServed, ..good() },
+            Certificate { issuance: Issuance::Private, ..good() },
+            Certificate { not_after: Some(now()), ..good() },
+        ] {
+            assert_eq!(chosen(std::slice::from_ref(&bad), Some("a")), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn of_equals_the_renewed_and_longer_valid_one_is_chosen() {
+        let exact = |arn: &str| issued(arn, &["example.com", "www.example.com"]);
+        let imported = Certificate { issuance: Issuance::Imported, ..exact("a") };
+        let late =
+            Certificate { not_after: Some("2027-12-01T00:00:00Z".parse().expect("a time")), ..exact("c") };
+        assert_eq!(chosen(&[imported, exact("b"), late], None).as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn a_pending_certificate_of_somebody_else_is_used_only_if_it_is_for_exactly_these_names() {
+        let needed = names(&["example.com", "www.example.com"]);
+        let pending = |arn: &str, of: &[&str], owner: Option<&str>| Certificate {
+            status: CertificateStatus::PendingValidation,
+            requested_for: owner.map(str::to_owned),
+            ..issued(arn, of)
+        };
+        let broad = pending("broad", &["example.com", "*.example.com"], None);
+        let ours = pending("ours", &["example.com", "*.example.com"], Some("E1"));
+        let exact = pending("exact", &["example.com", "www.example.com"], None);
+        let by_mail = Certificate { is_validated_by_dns: false, ..exact.clone() };
+        let chosen = |all: &[Certificate]| choose_pending(all, &needed, "E1").map(|found| found.arn.clone());
+        assert_eq!(chosen(std::slice::from_ref(&broad)), None);
+        assert_eq!(chosen(&[by_mail]), None);
+        assert_eq!(chosen(&[broad.clone(), exact.clone()]).as_deref(), Some("exact"));
+        assert_eq!(chosen(&[broad, exact, ours]).as_deref(), Some("ours"));
+    }
+}

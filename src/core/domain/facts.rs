@@ -1,0 +1,131 @@
+//! What was read before anything is decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::certificate::{Certificate, KeyAlgorithm};
+use super::distribution::DistributionNames;
+use super::dns::{self, Delegation};
+use super::name::DnsName;
+use super::record::{Ownership, RecordSet, RecordType};
+use super::zone::{self, HostedZone, ZoneChoice};
+
+/// What the user wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// In the user's order, each once; at least one.
+    pub names: Vec<DnsName>,
+    pub key_algorithm: KeyAlgorithm,
+    /// Whether records that somebody else made may be changed and are ours from then on.
+    pub take_over: bool,
+    /// Whether HTTPS records are made.
+    pub https_records: bool,
+}
+
+/// A hosted zone with what the world thinks of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneFacts {
+    pub zone: HostedZone,
+    /// Empty when they could not be read.
+    pub name_servers: Vec<DnsName>,
+    pub delegation: Delegation,
+}
+
+/// CAA records that hold for a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaaFacts {
+    /// The name itself or the nearest one above it that has some.
+    pub at: DnsName,
+    pub records: Vec<String>,
+}
+
+/// A certificate that CloudFront cannot take, because of where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    pub region: String,
+    pub arn: String,
+}
+
+/// What is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainFacts {
+    pub now: Timestamp,
+    pub distribution: DistributionNames,
+    /// The aliases of all distributions of the account; none when they could not be listed.
+    pub aliases: Option<BTreeMap<DnsName, String>>,
+    /// Those of `us-east-1` that are good for one of the names at least.
+    pub certificates: Vec<Certificate>,
+    /// An issued one for all names in another region.
+    pub elsewhere: Option<Elsewhere>,
+    /// All that were found, private ones too.
+    pub zones: Vec<HostedZone>,
+    /// Of the zones that names could be in, by id.
+    pub zone_facts: BTreeMap<String, ZoneFacts>,
+    /// The record sets of every name that matters, and of the names of their text records.
+    pub records: BTreeMap<DnsName, Vec<RecordSet>>,
+    /// By the name they hold for; names without are left out.
+    pub caa: BTreeMap<DnsName, CaaFacts>,
+}
+
+/// Why a name's records cannot be placed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoZone<'a> {
+    None,
+    PrivateOnly(&'a HostedZone),
+    /// Several public ones of one name, and the world asks none of them.
+    Ambiguous(Vec<&'a HostedZone>),
+}
+
+impl DomainFacts {
+    /// The zone for a name's records: the longest public one, and of several the one that the world asks.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn zone_of(&self, name: &DnsName) -> Result<&ZoneFacts, NoZone<'_>> {
+        let candidates = match zone::choose(&self.zones, name) {
+            ZoneChoice::Public(found) => found,
+            ZoneChoice::PrivateOnly(zone) => return Err(NoZone::PrivateOnly(zone)),
+            ZoneChoice::None => return Err(NoZone::None),
+        };
+        let facts = |zone: &&HostedZone| self.zone_facts.get(&zone.id);
+        if let [only] = candidates.as_slice() {
+            return facts(only).ok_or(NoZone::None);
+        }
+        let asked: Vec<&ZoneFacts> = candidates
+            .iter()
+            .filter_map(facts)
+            .filter(|zone| matches!(zone.delegation, Delegation::Right | Delegation::Partly { .. }))
+            .collect();
+        match asked.as_slice() {
+            [only] => Ok(only),
+            _ => Err(NoZone::Ambiguous(candidates)),
+        }
+    }
+
+    pub fn records_of(&self, name: &DnsName) -> &[RecordSet] {
+        self.records.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The text record beside a name, whoever made it.
+    pub fn text_record(&self, name: &DnsName) -> Option<&RecordSet> {
+        let found = self.records_of(&Ownership::record_name(name)).iter();
+        found.into_iter().find(|record| record.record_type == RecordType::Txt)
+    }
+
+    /// Whose a name's records are; none where nobody said so in our way.
+    pub fn ownership(&self, name: &DnsName) -> Option<Ownership> {
+        self.text_record(name).and_then(Ownership::read)
+    }
+
+    /// The CAA records that keep Amazon from issuing for a name.
+    pub fn forbidding_caa(&self, name: &DnsName) -> Option<&CaaFacts> {
+        let found = self.caa.get(&name.base())?;
+        (!dns::allows_amazon(&found.records, name.is_wildcard())).then_some(found)
+    }
+
+    /// All names that the distribution's certificate has to be good for: those that stay and those that come.
+    pub fn needed_names(&self, names: &[DnsName]) -> BTreeSet<DnsName> {
+        self.distribution.aliases.iter().chain(names).cloned().collect()
+    }
+}

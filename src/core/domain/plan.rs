@@ -1,0 +1,130 @@
+//! What is to be done about the names of a distribution, step by step.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::certificate::KeyAlgorithm;
+use super::distribution::ViewerCertificate;
+use super::name::DnsName;
+use super::problem::{Problem, Severity};
+use super::record::RecordChange;
+use super::zone::HostedZone;
+
+/// Whether names come or go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    Apply,
+    Remove,
+}
+
+/// What a batch of record changes is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchPurpose {
+    /// To prove to ACM that the names are ours.
+    Validation,
+    /// To write down beforehand that the alias on the distribution will be ours.
+    Claim,
+    /// To lead visitors to the distribution.
+    Visitors,
+    /// To tell browsers beforehand which HTTP they may speak; the site works without.
+    HttpsRecords,
+    /// To lead visitors away.
+    Withdrawal,
+    /// To forget what was ours.
+    Release,
+    /// To take the proof away again.
+    ValidationRemoval,
+}
+
+/// One step. The steps of a plan happen in their order, each after the one before has wholly succeeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum Step {
+    RequestCertificate {
+        /// The first becomes the subject.
+        names: Vec<DnsName>,
+        key_algorithm: KeyAlgorithm,
+        /// For ACM: the same request within an hour is one request.
+        idempotency_token: String,
+        reason: String,
+    },
+    /// ACM makes up the validation records some seconds after the request.
+    AwaitValidationRecords {
+        /// None until the certificate is requested.
+        arn: Option<String>,
+        names: Vec<DnsName>,
+    },
+    ChangeRecords {
+        zone: HostedZone,
+        purpose: BatchPurpose,
+        /// At once and atomically.
+        changes: Vec<RecordChange>,
+    },
+    AwaitCertificate {
+        arn: Option<String>,
+    },
+    UpdateDistribution {
+        added: BTreeSet<DnsName>,
+        removed: BTreeSet<DnsName>,
+        /// All that it has afterwards.
+        aliases: BTreeSet<DnsName>,
+        /// None: the one that is requested above.
+        certificate: Option<ViewerCertificate>,
+        changes_certificate: bool,
+    },
+    /// Until the change has reached all edges.
+    AwaitDeployment,
+    DeleteCertificate {
+        arn: String,
+    },
+}
+
+impl Step {
+    /// Whether it changes anything, rather than wait.
+    pub fn is_change(&self) -> bool {
+        !matches!(
+            self,
+            Self::AwaitValidationRecords { .. } | Self::AwaitCertificate { .. } | Self::AwaitDeployment
+        )
+    }
+
+    /// Whether the site works without it.
+    pub fn is_optional(&self) -> bool {
+        matches!(self, Self::ChangeRecords { purpose: BatchPurpose::HttpsRecords, .. })
+    }
+}
+
+/// The plan for one distribution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainPlan {
+    pub purpose: Purpose,
+    pub distribution_id: String,
+    /// The distribution's own name.
+    pub distribution_domain: DnsName,
+    pub names: Vec<DnsName>,
+    pub steps: Vec<Step>,
+    /// The blocking ones first.
+    pub problems: Vec<Problem>,
+    /// What is left as it is, and why.
+    pub notes: Vec<String>,
+}
+
+impl DomainPlan {
+    /// Whether there is nothing to do, and nothing to wait for.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Whether anything would be changed.
+    pub fn has_changes(&self) -> bool {
+        self.steps.iter().any(Step::is_change)
+    }
+
+    /// The problems before whose end nothing is changed.
+    pub fn blocking(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Blocking)
+    }
+}

@@ -1,0 +1,217 @@
+//! What stands in the way of a name, and what to do about it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::dns::Delegation;
+use super::facts::{CaaFacts, NoZone, ZoneFacts};
+use super::name::DnsName;
+use super::record::RecordSet;
+
+/// What kind of problem it is: for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProblemKind {
+    NoZone,
+    PrivateZoneOnly,
+    AmbiguousZone,
+    NotDelegated,
+    DelegatedAway,
+    CaaForbidsAmazon,
+    OnAnotherDistribution,
+    ForeignRecord,
+    RoutedRecord,
+    OwnedByAnotherDistribution,
+    CertificateElsewhere,
+    ValidationTimedOut,
+    ValidationFailed,
+    AliasesUnknown,
+}
+
+/// Whether anything can be done before it is solved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Nothing is changed.
+    Blocking,
+    /// Good to know; what is planned can be done all the same.
+    Warning,
+}
+
+/// One problem.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Problem {
+    pub severity: Severity,
+    pub kind: ProblemKind,
+    pub name: DnsName,
+    /// The fact: lower case, without a full stop.
+    pub what: String,
+    /// One action.
+    pub remedy: String,
+}
+
+fn listed(names: &[impl fmt::Display]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Problem {
+    fn new(severity: Severity, kind: ProblemKind, name: &DnsName, what: String, remedy: String) -> Self {
+        Self { severity, kind, name: name.clone(), what, remedy }
+    }
+
+    /// A name that no zone here holds.
+    pub fn no_zone(name: &DnsName, why: &NoZone<'_>) -> Self {
+        let (kind, what, remedy) = match why {
+            NoZone::None => (
+                ProblemKind::NoZone,
+                "no hosted zone of this account, or of the zone profiles, holds it".to_owned(),
+                "create a public hosted zone in Route 53 and delegate the domain to it, or name the profile of the \
+                 account that has it with `--zone-profile`"
+                    .to_owned(),
+            ),
+            NoZone::PrivateOnly(zone) => (
+                ProblemKind::PrivateZoneOnly,
+                format!("only the private hosted zone `{}` ({}) holds it, which the world does not see", zone.name, zone.id),
+                "create a public hosted zone of that name and delegate the domain to it".to_owned(),
+            ),
+            NoZone::Ambiguous(zones) => {
+                let ids: Vec<&str> = zones.iter().map(|zone| zone.id.as_str()).collect();
+                let zone_name = zones.first().map(|zone| zone.name.to_string()).unwrap_or_default();
+                (
+                    ProblemKind::AmbiguousZone,
+                    format!("there are {} public hosted zones `{zone_name}` ({}), and it cannot be told which of them the world asks", zones.len(), listed(&ids)),
+                    "set the name servers at the domain's registrar to those of the zone that counts, or delete the others".to_owned(),
+                )
+            }
+        };
+        Self::new(Severity::Blocking, kind, name, what, remedy)
+    }
+
+    /// A zone that the world does not ask; none when it does.
+    pub fn not_delegated(facts: &ZoneFacts) -> Option<Self> {
+        let zone = &facts.zone.name;
+        let servers = listed(&facts.name_servers);
+        let what = match &facts.delegation {
+            Delegation::Right | Delegation::Unknown { .. } => return None,
+            Delegation::Partly { others } => {
+                format!("resolvers also ask name servers that are not the zone's: {}", listed(others))
+            }
+            Delegation::Elsewhere { servers } => {
+                format!(
+                    "resolvers ask other name servers than those of zone {}: {}",
+                    facts.zone.id,
+                    listed(servers)
+                )
+            }
+            Delegation::Missing => {
+                format!("no name servers are set for it, so nobody asks zone {}", facts.zone.id)
+            }
+            Delegation::Broken { why } => format!("resolvers get no answer for it ({why})"),
+        };
+        let where_to = if zone.as_str().matches('.').count() > 1 {
+            "in the zone above it, or at the domain's registrar"
+        } else {
+            "at the domain's registrar"
+        };
+        let remedy =
+            format!("set its name servers {where_to} to {servers}; records in the zone are not seen before");
+        Some(Self::new(Severity::Warning, ProblemKind::NotDelegated, zone, what, remedy))
+    }
+
+    /// A name that its own zone hands to other servers.
+    pub fn delegated_away(name: &DnsName, record: &RecordSet) -> Self {
+        let what = format!(
+            "its zone hands it to other name servers ({}), which know nothing of the zone's records",
+            record.summary()
+        );
+        let remedy = "make a hosted zone for it there, or remove the NS record".to_owned();
+        Self::new(Severity::Blocking, ProblemKind::DelegatedAway, name, what, remedy)
+    }
+
+    /// CAA records that keep Amazon from issuing.
+    pub fn caa(name: &DnsName, caa: &CaaFacts) -> Self {
+        let what = format!(
+            "the CAA records of {} do not let Amazon issue a certificate: {}",
+            caa.at,
+            caa.records.join(", ")
+        );
+        let tag = if name.is_wildcard() { "issuewild" } else { "issue" };
+        let remedy = format!("add `0 {tag} \"amazon.com\"` to the CAA records of {}", caa.at);
+        Self::new(Severity::Blocking, ProblemKind::CaaForbidsAmazon, name, what, remedy)
+    }
+
+    pub fn on_another_distribution(name: &DnsName, other: &str) -> Self {
+        let what = format!("it is an alias of distribution {other}");
+        let remedy = format!(
+            "take it off there first (`sitepush domain remove {name} --distribution {other}`, if sitepush put it there), or move it with \
+             `aws cloudfront associate-alias`"
+        );
+        Self::new(Severity::Blocking, ProblemKind::OnAnotherDistribution, name, what, remedy)
+    }
+
+    /// A record that we may not touch unasked.
+    pub fn foreign_record(record: &RecordSet) -> Self {
+        let RecordSet { name, record_type, is_simple, .. } = record;
+        let summary = record.summary();
+        if !is_simple {
+            let what =
+                format!("it has an {record_type} record with a routing policy or health check: {summary}");
+            let remedy = "remove that record in Route 53, or leave this name out".to_owned();
+            return Self::new(Severity::Blocking, ProblemKind::RoutedRecord, name, what, remedy);
+        }
+        let what = format!("it has a record that sitepush did not make: {record_type} {summary}");
+        let remedy = "remove that record, or pass `--take-over` to replace it; visitors go here from then on"
+            .to_owned();
+        Self::new(Severity::Blocking, ProblemKind::ForeignRecord, name, what, remedy)
+    }
+
+    pub fn owned_by_another(name: &DnsName, other: &str) -> Self {
+        let what = format!("sitepush made its records for distribution {other}");
+        let remedy = format!(
+            "remove it there (`sitepush domain remove {name} --distribution {other}`), or pass `--take-over`"
+        );
+        Self::new(Severity::Blocking, ProblemKind::OwnedByAnotherDistribution, name, what, remedy)
+    }
+
+    pub fn certificate_elsewhere(name: &DnsName, region: &str, arn: &str) -> Self {
+        let what = format!(
+            "there is a certificate for all names in {region} ({arn}), where CloudFront does not take it from"
+        );
+        let remedy =
+            "leave it, or delete it if nothing else uses it; one in us-east-1 is requested".to_owned();
+        Self::new(Severity::Warning, ProblemKind::CertificateElsewhere, name, what, remedy)
+    }
+
+    pub fn validation_timed_out(name: &DnsName, arn: &str) -> Self {
+        let what = format!("an earlier certificate was not validated within 72 hours ({arn})");
+        let remedy =
+            "nothing: another one is requested; `aws acm delete-certificate` clears the old one away"
+                .to_owned();
+        Self::new(Severity::Warning, ProblemKind::ValidationTimedOut, name, what, remedy)
+    }
+
+    pub fn validation_failed(name: &DnsName, arn: &str, reason: &str) -> Self {
+        let what = format!("an earlier certificate failed with {reason} ({arn})");
+        let remedy = match reason {
+            "CAA_ERROR" => "let Amazon issue in the CAA records of the name; another one is requested",
+            "ADDITIONAL_VERIFICATION_REQUIRED" => {
+                "ask AWS Support to verify the domain; another one is requested"
+            }
+            "DOMAIN_NOT_ALLOWED" => {
+                "the name is on a list of unsafe domains: ask AWS Support; another one is requested"
+            }
+            "INVALID_PUBLIC_DOMAIN" => {
+                "check the spelling: it is under no public domain; another one is requested"
+            }
+            _ => "see the certificate in the console for the reason; another one is requested",
+        };
+        Self::new(Severity::Warning, ProblemKind::ValidationFailed, name, what, remedy.to_owned())
+    }
+
+    pub fn aliases_unknown(name: &DnsName) -> Self {
+        let what = "whether another distribution has it could not be looked up".to_owned();
+        let remedy = "grant `cloudfront:ListDistributions`; CloudFront refuses the change if so".to_owned();
+        Self::new(Severity::Warning, ProblemKind::AliasesUnknown, name, what, remedy)
+    }
+}

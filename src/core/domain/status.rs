@@ -1,0 +1,130 @@
+//! How each name stands: a report of facts, with what is wrong.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::certificate::CertificateStatus;
+use super::dns::{Delegation, DnsAnswer};
+use super::facts::DomainFacts;
+use super::name::DnsName;
+use super::plan::DomainPlan;
+use super::problem::Problem;
+use super::record::{Made, RecordType};
+use super::waiting::WaitingRecord;
+
+/// Where a record leads visitors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leads {
+    Here,
+    Elsewhere,
+}
+
+/// A record of a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecordStatus {
+    pub record_type: RecordType,
+    pub leads: Leads,
+    /// What it says.
+    pub content: String,
+    /// Whether sitepush made it for this distribution.
+    pub is_ours: bool,
+}
+
+/// A name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NameStatus {
+    pub name: DnsName,
+    /// Whether the distribution answers for it.
+    pub is_alias: bool,
+    /// Whether the distribution's certificate is good for it.
+    pub is_certified: bool,
+    pub zone_id: Option<String>,
+    pub delegation: Option<Delegation>,
+    pub records: Vec<RecordStatus>,
+    /// The addresses that a public resolver answers.
+    pub resolver: DnsAnswer,
+}
+
+impl NameStatus {
+    /// Whether visitors get the distribution by this name.
+    pub fn is_right(&self) -> bool {
+        self.is_alias
+            && self.is_certified
+            && self.records.iter().any(|record| record.leads == Leads::Here)
+            && self.records.iter().all(|record| record.leads == Leads::Here)
+    }
+}
+
+/// The certificate that the distribution shows, or that is waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CertificateReport {
+    pub arn: String,
+    pub names: Vec<DnsName>,
+    pub status: CertificateStatus,
+    pub not_after: Option<Timestamp>,
+    /// Whether the distribution shows it.
+    pub is_shown: bool,
+    /// Of one that is waited for.
+    pub records: Vec<WaitingRecord>,
+}
+
+/// The report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DomainStatus {
+    pub distribution_id: String,
+    pub distribution_domain: DnsName,
+    pub is_deployed: bool,
+    pub certificates: Vec<CertificateReport>,
+    pub names: Vec<NameStatus>,
+    pub problems: Vec<Problem>,
+    /// Whether `apply` would change anything.
+    pub has_changes: bool,
+}
+
+/// Puts the report together. `answers` are a resolver's for the addresses of the plan's names, in their order.
+pub fn report(
+    facts: &DomainFacts,
+    plan: &DomainPlan,
+    answers: Vec<DnsAnswer>,
+    certificates: Vec<CertificateReport>,
+) -> DomainStatus {
+    let own = &facts.distribution;
+    let shown = facts.certificates.iter().find(|found| own.certificate.arn() == Some(found.arn.as_str()));
+    let names = plan.names.iter().zip(answers).map(|(name, resolver)| {
+        let zone = facts.zone_of(name).ok();
+        let made = facts.ownership(name).filter(|owner| owner.distribution_id == own.id);
+        let made = made.map(|owner| owner.made).unwrap_or_default();
+        let of_visitors = |record_type: &RecordType| {
+            matches!(record_type, RecordType::A | RecordType::Aaaa | RecordType::Https | RecordType::Cname)
+        };
+        let records = facts.records_of(name).iter().filter(|record| of_visitors(&record.record_type));
+        NameStatus {
+            name: name.clone(),
+            is_alias: own.aliases.contains(name),
+            is_certified: shown.is_some_and(|found| {
+                found.is_usable(facts.now) && found.names.iter().any(|of| of.covers(name))
+            }),
+            zone_id: zone.map(|zone| zone.zone.id.clone()),
+            delegation: zone.map(|zone| zone.delegation.clone()),
+            records: records
+                .map(|record| RecordStatus {
+                    record_type: record.record_type.clone(),
+                    leads: if record.leads_to(&own.domain_name) { Leads::Here } else { Leads::Elsewhere },
+                    content: record.summary(),
+                    is_ours: Made::of(&record.record_type).is_some_and(|kind| made.contains(&kind)),
+                })
+                .collect(),
+            resolver,
+        }
+    });
+    DomainStatus {
+        distribution_id: own.id.clone(),
+        distribution_domain: own.domain_name.clone(),
+        is_deployed: own.is_deployed,
+        certificates,
+        names: names.collect(),
+        problems: plan.problems.clone(),
+        has_changes: plan.has_changes(),
+    }
+}

@@ -1,0 +1,333 @@
+//! Looks at everything that a plan of names is made from. Changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use crate::core::domain::certificate::{Certificate, CertificateStatus, choose_issued, choose_pending};
+use crate::core::domain::distribution::DistributionNames;
+use crate::core::domain::dns::{Delegation, DnsAnswer};
+use crate::core::domain::facts::{CaaFacts, DomainFacts, Elsewhere, ZoneFacts};
+use crate::core::domain::name::DnsName;
+use crate::core::domain::record::{Ownership, RecordSet};
+use crate::core::domain::waiting::{ServerAnswer, WaitingRecord};
+use crate::core::domain::zone::{self, HostedZone, ZoneChoice};
+use crate::edges::acm::{CertificateManager, ListedCertificate};
+use crate::edges::call::{CallError, FailureKind};
+use crate::edges::clock::Clock;
+use crate::edges::cloudfront::CloudFront;
+use crate::edges::dns::{Dns, Question};
+use crate::edges::route53::Route53;
+
+/// An account whose hosted zones count.
+#[derive(Clone)]
+pub struct ZoneAccount {
+    /// None for the target's own.
+    pub profile: Option<String>,
+    pub route53: Route53,
+}
+
+/// All that names depend on. Cloned freely.
+#[derive(Clone)]
+pub struct DomainEdges {
+    pub cloudfront: CloudFront,
+    /// Of the region that CloudFront takes certificates from.
+    pub certificates: CertificateManager,
+    /// Of the target's own region, where that is another: people look there first.
+    pub elsewhere: Option<(String, CertificateManager)>,
+    pub zones: Vec<ZoneAccount>,
+    pub dns: Dns,
+    pub clock: Clock,
+}
+
+/// A question that could not be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct Trouble {
+    /// What was being done, to what.
+    pub what: String,
+    #[source]
+    pub source: CallError,
+}
+
+impl Trouble {
+    pub(super) fn new(what: impl Into<String>) -> impl FnOnce(CallError) -> Self {
+        let what = what.into();
+        move |source| Self { what, source }
+    }
+}
+
+/// Requests of one kind in flight.
+const CONCURRENCY: usize = 8;
+
+impl DomainEdges {
+    /// The account that a zone was found in.
+    pub(super) fn account_of(&self, zone: &HostedZone) -> Option<&Route53> {
+        let found = self.zones.iter().find(|account| account.profile == zone.profile);
+        found.map(|account| &account.route53)
+    }
+}
+
+/// Looks at a distribution and at all that concerns these names. `known_arn` is a certificate that is there although
+/// lists may not have it yet.
+///
+/// # Errors
+/// With the first question that got no answer.
+pub async fn observe(
+    edges: &DomainEdges,
+    distribution_id: &str,
+    names: &[DnsName],
+    known_arn: Option<&str>,
+) -> Result<DomainFacts, Trouble> {
+    let (distribution, aliases, listed, zones) = futures::try_join!(
+        read_distribution(edges, distribution_id),
+        list_aliases(edges),
+        async {
+            edges
+                .certificates
+                .list_certificates()
+                .await
+                .map_err(Trouble::new("cannot list the certificates in us-east-1"))
+        },
+        list_zones(edges),
+    )?;
+    let now = edges.clock.local_now();
+    let needed: BTreeSet<DnsName> = distribution.aliases.iter().chain(names).cloned().collect();
+    let certificates =
+        describe_all(edges, &listed, &needed, distribution.certificate.arn().into_iter().chain(known_arn))
+            .await?;
+    let issued = choose_issued(&certificates, &needed, distribution.certificate.arn(), now);
+    let has_issued = issued.is_some();
+    let elsewhere = if has_issued { None } else { find_elsewhere(edges, &needed).await };
+    let proofs = validation_names(&certificates, &needed, distribution_id);
+    let placed: BTreeSet<DnsName> = if has_issued {
+        names.iter().chain(&proofs).cloned().collect()
+    } else {
+        needed.iter().chain(&proofs).cloned().collect()
+    };
+    let zone_facts = read_zones(edges, &zones, &placed).await?;
+    let caa = if has_issued { BTreeMap::new() } else { read_caa(edges, &needed).await };
+    let mut facts = DomainFacts {
+        now,
+        distribution,
+        aliases,
+        certificates,
+        elsewhere,
+        zones,
+        zone_facts,
+        records: BTreeMap::new(),
+        caa,
+    };
+    let of_interest: BTreeSet<DnsName> = names.iter().chain(&proofs).cloned().collect();
+    facts.records = read_records(edges, &facts, &of_interest).await?;
+    Ok(facts)
+}
+
+async fn read_distribution(edges: &DomainEdges, id: &str) -> Result<DistributionNames, Trouble> {
+    let found = edges.cloudfront.get_distribution_names(id).await;
+    found.map_err(Trouble::new(format!("cannot read distribution `{id}`")))
+}
+
+/// None when it may not be asked: CloudFront itself refuses what is taken.
+async fn list_aliases(edges: &DomainEdges) -> Result<Option<BTreeMap<DnsName, String>>, Trouble> {
+    match edges.cloudfront.list_aliases().await {
+        Ok(aliases) => Ok(Some(aliases)),
+        Err(error) if matches!(error.kind, FailureKind::Denied | FailureKind::Unsupported) => Ok(None),
+        Err(error) => Err(Trouble::new("cannot list the account's distributions")(error)),
+    }
+}
+
+async fn list_zones(edges: &DomainEdges) -> Result<Vec<HostedZone>, Trouble> {
+    let mut zones: Vec<HostedZone> = Vec::new();
+    for account in &edges.zones {
+        let found = account.route53.list_hosted_zones(account.profile.as_deref()).await;
+        let whose = match &account.profile {
+            Some(profile) => format!("cannot list the hosted zones of profile `{profile}`"),
+            None => "cannot list the hosted zones".to_owned(),
+        };
+        let found = found.map_err(Trouble::new(whose))?;
+        // Two profiles may lead to one account.
+        let is_new = |zone: &HostedZone| !zones.iter().any(|known| known.id == zone.id);
+        let new: Vec<HostedZone> = found.into_iter().filter(is_new).collect();
+        zones.extend(new);
+    }
+    Ok(zones)
+}
+
+/// The certificates that are good for a needed name at least, and those that are named.
+async fn describe_all<'a>(
+    edges: &DomainEdges,
+    listed: &'a [ListedCertificate],
+    needed: &BTreeSet<DnsName>,
+    named: impl Iterator<Item = &'a str>,
+) -> Result<Vec<Certificate>, Trouble> {
+    let concerns = |found: &&ListedCertificate| {
+        found.has_more_names || found.names.iter().any(|name| needed.iter().any(|wanted| name.covers(wanted)))
+    };
+    let mut arns: BTreeSet<&str> = listed.iter().filter(concerns).map(|found| found.arn.as_str()).collect();
+    arns.extend(named);
+    let described = futures::stream::iter(arns)
+        .map(|arn| async move {
+            match edges.certificates.describe_certificate(arn).await {
+                Ok(certificate) => Ok(Some(certificate)),
+                // Deleted in between.
+                Err(error) if error.kind == FailureKind::NotFound => Ok(None),
+                Err(error) => Err(Trouble::new(format!("cannot read the certificate `{arn}`"))(error)),
+            }
+        })
+        .buffered(CONCURRENCY);
+    let found: Vec<Option<Certificate>> = described.try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// An issued certificate for all names in the target's own region. That it cannot be looked for is no failure.
+async fn find_elsewhere(edges: &DomainEdges, needed: &BTreeSet<DnsName>) -> Option<Elsewhere> {
+    let (region, certificates) = edges.elsewhere.as_ref()?;
+    let listed = certificates.list_certificates().await.ok()?;
+    let covers_all = |found: &&ListedCertificate| {
+        needed.iter().all(|wanted| found.names.iter().any(|name| name.covers(wanted)))
+    };
+    for found in listed.iter().filter(covers_all) {
+        let described = certificates.describe_certificate(&found.arn).await.ok()?;
+        if described.status == CertificateStatus::Issued {
+            return Some(Elsewhere { region: region.clone(), arn: found.arn.clone() });
+        }
+    }
+    None
+}
+
+/// The names of the validation records that a plan could be about.
+fn validation_names(certificates: &[Certificate], needed: &BTreeSet<DnsName>, id: &str) -> BTreeSet<DnsName> {
+    let pending = choose_pending(certificates, needed, id).map(|found| found.arn.as_str());
+    let concerned = certificates
+        .iter()
+        .filter(|found| found.requested_for.as_deref() == Some(id) || pending == Some(found.arn.as_str()));
+    let validations = concerned.flat_map(|found| &found.validations);
+    validations.filter_map(|validation| validation.record.as_ref()).map(|(name, _)| name.clone()).collect()
+}
+
+/// The zones that the names could be in: their name servers, and whom the world asks.
+async fn read_zones(
+    edges: &DomainEdges,
+    zones: &[HostedZone],
+    names: &BTreeSet<DnsName>,
+) -> Result<BTreeMap<String, ZoneFacts>, Trouble> {
+    let mut candidates: BTreeMap<&str, &HostedZone> = BTreeMap::new();
+    for name in names {
+        if let ZoneChoice::Public(found) = zone::choose(zones, name) {
+            candidates.extend(found.into_iter().map(|zone| (zone.id.as_str(), zone)));
+        }
+    }
+    let read = futures::stream::iter(candidates.into_values())
+        .map(|zone| async move {
+            let name_servers = match edges.account_of(zone) {
+                Some(route53) => match route53.get_name_servers(&zone.id).await {
+                    Ok(servers) => servers,
+                    Err(error) if error.kind == FailureKind::Denied => Vec::new(),
+                    Err(error) => {
+                        return Err(Trouble::new(format!("cannot read hosted zone `{}`", zone.name))(error));
+                    }
+                },
+                None => Vec::new(),
+            };
+            let delegation = if name_servers.is_empty() {
+                Delegation::Unknown { why: "the zone's name servers are not known".to_owned() }
+            } else {
+                let answer = edges.dns.ask_resolver(&zone.name, Question::NameServers).await;
+                Delegation::judge(&name_servers, &answer)
+            };
+            Ok((zone.id.clone(), ZoneFacts { zone: zone.clone(), name_servers, delegation }))
+        })
+        .buffered(CONCURRENCY);
+    read.try_collect().await
+}
+
+/// The CAA records that hold for each name, looked for upward from it.
+///
+/// Source: RFC 8659, section 3: the nearest name that has some decides.
+async fn read_caa(edges: &DomainEdges, needed: &BTreeSet<DnsName>) -> BTreeMap<DnsName, CaaFacts> {
+    let bases: BTreeSet<DnsName> = needed.iter().map(DnsName::base).collect();
+    let asked: BTreeSet<DnsName> = bases.iter().flat_map(DnsName::ancestors).collect();
+    let answers: BTreeMap<DnsName, DnsAnswer> = futures::stream::iter(asked)
+        .map(|name| async move {
+            let answer = edges.dns.ask_resolver(&name, Question::Caa).await;
+            (name, answer)
+        })
+        .buffer_unordered(CONCURRENCY)
+        .collect()
+        .await;
+    let nearest = |base: &DnsName| {
+        base.ancestors().find_map(|at| match answers.get(&at) {
+            Some(DnsAnswer::Records(records)) => Some(CaaFacts { records: records.clone(), at }),
+            _ => None,
+        })
+    };
+    bases.iter().filter_map(|base| Some((base.clone(), nearest(base)?))).collect()
+}
+
+/// The record sets of the names and of their text records, each in its zone.
+async fn read_records(
+    edges: &DomainEdges,
+    facts: &DomainFacts,
+    names: &BTreeSet<DnsName>,
+) -> Result<BTreeMap<DnsName, Vec<RecordSet>>, Trouble> {
+    let mut wanted: Vec<(&HostedZone, DnsName)> = Vec::new();
+    for name in names {
+        if let Ok(zone) = facts.zone_of(name) {
+            wanted.push((&zone.zone, name.clone()));
+            wanted.push((&zone.zone, Ownership::record_name(name)));
+        }
+    }
+    let read = futures::stream::iter(wanted)
+        .map(|(zone, name)| async move {
+            let Some(route53) = edges.account_of(zone) else { return Ok((name, Vec::new())) };
+            let what = format!("cannot read the records of `{name}` in hosted zone `{}`", zone.name);
+            let records = route53.list_record_sets(&zone.id, &name).await.map_err(Trouble::new(what))?;
+            Ok((name, records))
+        })
+        .buffered(CONCURRENCY);
+    read.try_collect().await
+}
+
+/// Who sees the records that a certificate waits for.
+pub async fn watch_now(
+    edges: &DomainEdges,
+    facts: &DomainFacts,
+    certificate: &Certificate,
+) -> Vec<WaitingRecord> {
+    let mut by_record: BTreeMap<(DnsName, DnsName), (BTreeSet<DnsName>, bool)> = BTreeMap::new();
+    for validation in &certificate.validations {
+        if let Some(record) = &validation.record {
+            let entry = by_record.entry(record.clone()).or_insert((BTreeSet::new(), true));
+            entry.0.insert(validation.name.clone());
+            entry.1 &= validation.is_validated;
+        }
+    }
+    futures::stream::iter(by_record)
+        .map(|((record, target), (names, is_validated))| async move {
+            let zone = facts.zone_of(&record).ok();
+            let servers = zone.map(|zone| zone.name_servers.as_slice()).unwrap_or_default();
+            let ask = |server: DnsName| {
+                let record = record.clone();
+                async move {
+                    let answer = edges.dns.ask_server(&server, &record, Question::Cname).await;
+                    ServerAnswer { server, answer }
+                }
+            };
+            let (servers, resolver) = if is_validated {
+                // Nobody needs to see it any more.
+                (Vec::new(), DnsAnswer::Records(vec![target.absolute()]))
+            } else {
+                futures::join!(
+                    futures::future::join_all(servers.iter().cloned().map(ask)),
+                    edges.dns.ask_resolver(&record, Question::Cname)
+                )
+            };
+            let zone_id = zone.map(|zone| zone.zone.id.clone());
+            let names = names.into_iter().collect();
+            WaitingRecord { names, record, target, zone_id, servers, resolver, is_validated }
+        })
+        .buffered(CONCURRENCY)
+        .collect()
+        .await
+}

@@ -1,0 +1,364 @@
+//! The steps of a plan, one after the other, each planned anew.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant as WallInstant};
+
+use tokio::time::Instant;
+
+use crate::core::domain::certificate::CertificateStatus;
+use crate::core::domain::distribution::ViewerCertificate;
+use crate::core::domain::event::{DomainEvent, DomainEvents};
+use crate::core::domain::facts::DomainFacts;
+use crate::core::domain::intent::Intent;
+use crate::core::domain::name::DnsName;
+use crate::core::domain::outcome::{DomainFailure, DomainOutcome};
+use crate::core::domain::plan::{DomainPlan, Step};
+use crate::core::domain::waiting::Waiting;
+use crate::core::outcome::Ending;
+use crate::edges::acm::CertificateRequest;
+use crate::edges::call::{CallError, FailureKind};
+use crate::edges::route53::Route53;
+use crate::execute::upload::Stop;
+
+use super::observe::{DomainEdges, Trouble, observe};
+use super::watch::{Patience, Unfinished};
+
+/// The edges and manners of a run.
+pub struct Tools {
+    pub edges: DomainEdges,
+    pub events: DomainEvents,
+    pub stop: Stop,
+    /// For all waits together.
+    pub time_limit: Duration,
+}
+
+/// More steps than any plan has: beyond them, what is done is not what is read back.
+const MAX_STEPS: usize = 100;
+/// How long what was done may take to be read back.
+const READ_BACK_LIMIT: Duration = Duration::from_secs(60);
+const READ_BACK_PAUSE: Duration = Duration::from_secs(2);
+/// How long CloudFront may take to know a certificate that was just issued.
+const CERTIFICATE_LAG: Duration = Duration::from_secs(120);
+const CERTIFICATE_PAUSE: Duration = Duration::from_secs(5);
+
+/// Carries out the plan that these facts give, to its end or as far as it goes.
+pub async fn carry_out(intent: &Intent, facts: DomainFacts, tools: &Tools) -> DomainOutcome {
+    let started = WallInstant::now();
+    let mut run = Run {
+        tools,
+        intent: intent.clone(),
+        facts,
+        deadline: Instant::now() + tools.time_limit,
+        requested_arn: None,
+        changes: Vec::new(),
+        done: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let ended = run.all_steps().await;
+    let left = run.intent.plan(&run.facts);
+    let (ending, failure, waiting) = match ended {
+        Ok(()) if run.done.is_empty() => (Ending::NothingToDo, None, None),
+        Ok(()) => (Ending::Done, None, None),
+        Err(Halt::Stopped(waiting)) => (Ending::Interrupted, None, waiting),
+        Err(Halt::TimedOut(waiting)) => (Ending::PartWay, None, Some(waiting)),
+        Err(Halt::Failed(failure)) => (Ending::PartWay, Some(*failure), None),
+    };
+    DomainOutcome {
+        left: (!left.is_empty()).then_some(left),
+        ending,
+        done: run.done,
+        failure,
+        waiting,
+        warnings: run.warnings,
+        elapsed_milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Why no further step is begun.
+enum Halt {
+    Stopped(Option<Waiting>),
+    TimedOut(Waiting),
+    Failed(Box<DomainFailure>),
+}
+
+impl From<Trouble> for Halt {
+    fn from(trouble: Trouble) -> Self {
+        let Trouble { what, source } = trouble;
+        let hint = hint_for(&source);
+        Self::Failed(Box::new(DomainFailure {
+            what,
+            hint,
+            is_environment: source.is_environment(),
+            is_conflict: source.kind == FailureKind::PreconditionFailed,
+            causes: vec![source.message],
+        }))
+    }
+}
+
+impl From<Unfinished> for Halt {
+    fn from(unfinished: Unfinished) -> Self {
+        match unfinished {
+            Unfinished::TimedOut(waiting) => Self::TimedOut(waiting),
+            Unfinished::Stopped(waiting) => Self::Stopped(Some(waiting)),
+            Unfinished::Trouble(trouble) => trouble.into(),
+            Unfinished::Failed { certificate } => {
+                let cause = match (&certificate.failure, &certificate.status) {
+                    (Some(reason), _) => reason.clone(),
+                    (None, CertificateStatus::ValidationTimedOut) => {
+                        "ACM saw no validation within 72 hours".into()
+                    }
+                    (None, status) => format!("its status is {status:?}"),
+                };
+                Self::failed(
+                    format!("the certificate `{}` was not issued", certificate.arn),
+                    vec![cause],
+                    "run `sitepush domain plan`: it names what is in the way and how another one is requested",
+                )
+            }
+        }
+    }
+}
+
+impl Halt {
+    fn failed(what: String, causes: Vec<String>, hint: &str) -> Self {
+        let hint = hint.to_owned();
+        Self::Failed(Box::new(DomainFailure {
+            what,
+            causes,
+            hint,
+            is_environment: false,
+            is_conflict: false,
+        }))
+    }
+}
+
+/// What to do about a refusal of ACM, CloudFront or Route 53.
+fn hint_for(error: &CallError) -> String {
+    let known = match error.code.as_str() {
+        "CNAMEAlreadyExists" => {
+            "take the alias off the distribution that has it, or move it with `aws cloudfront associate-alias`; another account proves the domain by a TXT record `_NAME` first"
+        }
+        "LimitExceededException" => {
+            "the quota of ACM is used up: delete certificates that nothing uses, or ask for more in Service Quotas (names in a certificate: 10, certificates in a year: 2,500, unless raised)"
+        }
+        "TooManyDistributionCNAMEs" => {
+            "the quota of aliases is used up: take some off, ask for more in Service Quotas, or use a wildcard"
+        }
+        "InvalidViewerCertificate" => {
+            "CloudFront does not take the certificate yet: it knows a new one within minutes; run the command again"
+        }
+        "InvalidDomainValidationOptionsException" => {
+            "check the spelling of the names: ACM takes public domains only"
+        }
+        "TooManyRecords" | "PriorRequestNotComplete" => "wait a moment and run the command again",
+        _ => error.hint().unwrap_or("run the command again: it goes on where this one ended"),
+    };
+    known.to_owned()
+}
+
+struct Run<'a> {
+    tools: &'a Tools,
+    intent: Intent,
+    facts: DomainFacts,
+    deadline: Instant,
+    /// A certificate that lists may not have yet.
+    requested_arn: Option<String>,
+    /// Changes of Route 53 that were not seen everywhere yet.
+    changes: Vec<(Route53, String)>,
+    done: Vec<Step>,
+    warnings: Vec<String>,
+}
+
+impl Run<'_> {
+    async fn all_steps(&mut self) -> Result<(), Halt> {
+        for _ in 0..MAX_STEPS {
+            let plan = self.intent.plan(&self.facts);
+            blocked(&plan)?;
+            let Some(step) = plan.steps.into_iter().next() else {
+                return self.see_through().await;
+            };
+            if self.tools.stop.is_requested() {
+                return Err(Halt::Stopped(None));
+            }
+            (self.tools.events)(DomainEvent::StepBegun(step.clone()));
+            match self.step(&step).await {
+                Ok(()) => {
+                    (self.tools.events)(DomainEvent::StepDone(step.clone()));
+                    self.done.push(step.clone());
+                }
+                Err(Halt::Failed(failure)) if step.is_optional() && !failure.is_conflict => {
+                    let causes = failure.causes.join(": ");
+                    self.warn(format!("{}, so they are left out: {causes}", failure.what));
+                    self.intent = self.intent.clone().without_https_records();
+                }
+                Err(halt) => return Err(halt),
+            }
+            self.look_again(&step).await?;
+        }
+        Err(Halt::failed(
+            format!("{MAX_STEPS} steps were done and there is still something to do"),
+            Vec::new(),
+            "look at `sitepush domain plan`: something changes back what is done",
+        ))
+    }
+
+    fn warn(&mut self, text: String) {
+        (self.tools.events)(DomainEvent::Warning(text.clone()));
+        self.warnings.push(text);
+    }
+
+    fn patience(&self) -> Patience<'_> {
+        Patience {
+            edges: &self.tools.edges,
+            events: &self.tools.events,
+            stop: &self.tools.stop,
+            deadline: self.deadline,
+        }
+    }
+
+    /// Looks at everything anew; what was changed may take a moment to be read back.
+    async fn look_again(&mut self, done: &Step) -> Result<(), Halt> {
+        let until = Instant::now() + READ_BACK_LIMIT;
+        loop {
+            let edges = &self.tools.edges;
+            let id = self.facts.distribution.id.clone();
+            self.facts = observe(edges, &id, self.intent.names(), self.requested_arn.as_deref()).await?;
+            let is_seen = !done.is_change() || self.intent.plan(&self.facts).steps.first() != Some(done);
+            if is_seen || self.tools.stop.is_requested() {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(Halt::failed(
+                    "a change was accepted, and is still not there".to_owned(),
+                    vec![format!("{done:?}")],
+                    "run `sitepush domain plan` in a few minutes",
+                ));
+            }
+            self.patience().is_stopped_within(READ_BACK_PAUSE).await;
+        }
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), Halt> {
+        let edges = self.tools.edges.clone();
+        match step {
+            Step::RequestCertificate { names, key_algorithm, idempotency_token, .. } => {
+                let request = CertificateRequest {
+                    names,
+                    key_algorithm: *key_algorithm,
+                    idempotency_token,
+                    distribution_id: &self.facts.distribution.id,
+                };
+                let requested = edges.certificates.request_certificate(request).await;
+                self.requested_arn = Some(requested.map_err(Trouble::new("cannot request a certificate"))?);
+                Ok(())
+            }
+            Step::AwaitValidationRecords { arn, .. } => {
+                Ok(self.patience().validation_records(&self.known(arn.as_deref())?).await?)
+            }
+            Step::AwaitCertificate { arn } => {
+                Ok(self.patience().certificate(&self.known(arn.as_deref())?, &self.facts).await?)
+            }
+            Step::ChangeRecords { zone, changes, .. } => {
+                let what = format!("cannot change records in hosted zone `{}` ({})", zone.name, zone.id);
+                let Some(route53) = edges.account_of(zone) else {
+                    return Err(Halt::failed(
+                        what,
+                        Vec::new(),
+                        "name the profile of its account with `--zone-profile`",
+                    ));
+                };
+                let id = route53.change_record_sets(&zone.id, changes).await.map_err(Trouble::new(what))?;
+                self.changes.push((route53.clone(), id));
+                Ok(())
+            }
+            Step::UpdateDistribution { added, aliases, certificate, .. } => {
+                let own = &self.facts.distribution;
+                let certificate = certificate.as_ref().unwrap_or(&own.certificate);
+                match self.update_distribution(aliases, certificate).await {
+                    Ok(()) => Ok(()),
+                    Err(error) => {
+                        let mut what = format!("cannot change the aliases of distribution `{}`", own.id);
+                        if error.code == "CNAMEAlreadyExists" {
+                            what.push_str(&self.who_has(added).await);
+                        }
+                        Err(Trouble { what, source: error }.into())
+                    }
+                }
+            }
+            Step::AwaitDeployment => Ok(self.patience().deployment(&self.facts.distribution.id).await?),
+            Step::DeleteCertificate { arn } => Ok(self.patience().deletion(arn).await?),
+        }
+    }
+
+    /// CloudFront knows a certificate some moments after ACM has issued it.
+    async fn update_distribution(
+        &self,
+        aliases: &BTreeSet<DnsName>,
+        certificate: &ViewerCertificate,
+    ) -> Result<(), CallError> {
+        let own = &self.facts.distribution;
+        let is_new = self.done.iter().any(|step| matches!(step, Step::AwaitCertificate { .. }));
+        let until = Instant::now() + CERTIFICATE_LAG;
+        loop {
+            let updated =
+                self.tools.edges.cloudfront.update_distribution_names(own, aliases, certificate).await;
+            let is_unknown = |error: &CallError| error.code == "InvalidViewerCertificate";
+            let may_wait = is_new && updated.as_ref().is_err_and(is_unknown) && Instant::now() < until;
+            if !may_wait || self.patience().is_stopped_within(CERTIFICATE_PAUSE).await {
+                return updated;
+            }
+        }
+    }
+
+    /// The certificate that a step is about: the one that was requested, where the plan did not know it.
+    fn known(&self, arn: Option<&str>) -> Result<String, Halt> {
+        let arn = arn.map(str::to_owned).or_else(|| self.requested_arn.clone());
+        arn.ok_or_else(|| {
+            Halt::failed(
+                "the certificate that was requested is not listed".to_owned(),
+                Vec::new(),
+                "run the command again: ACM lists a new certificate within seconds",
+            )
+        })
+    }
+
+    /// Who else has these aliases, as far as CloudFront tells.
+    async fn who_has(&self, aliases: &BTreeSet<DnsName>) -> String {
+        let mut text = String::new();
+        for alias in aliases {
+            let id = &self.facts.distribution.id;
+            let found = self.tools.edges.cloudfront.list_conflicting_aliases(id, alias).await;
+            for (name, owner) in found.unwrap_or_default() {
+                text.push_str(&format!(": {name} is an alias of distribution {owner}"));
+            }
+        }
+        text
+    }
+
+    /// Waits until what was written is seen everywhere. That it takes longer is no failure.
+    async fn see_through(&mut self) -> Result<(), Halt> {
+        let changes = std::mem::take(&mut self.changes);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        match self.patience().propagation(&changes).await {
+            Ok(()) => Ok(()),
+            Err(Unfinished::TimedOut(_)) => {
+                self.warn("Route 53 has not told all name servers yet; it goes on without us".into());
+                Ok(())
+            }
+            Err(unfinished) => Err(unfinished.into()),
+        }
+    }
+}
+
+/// Somebody else may have come in between.
+fn blocked(plan: &DomainPlan) -> Result<(), Halt> {
+    match plan.blocking().next() {
+        None => Ok(()),
+        Some(problem) => {
+            let what = format!("`{}` cannot be set up: {}", problem.name, problem.what);
+            Err(Halt::failed(what, Vec::new(), &problem.remedy))
+        }
+    }
+}

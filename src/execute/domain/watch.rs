@@ -1,0 +1,178 @@
+//! Waits, and shows what is waited for. Every wait ends: with what it waits for, at the time limit, or when the user
+//! wants to stop.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::core::domain::certificate::{Certificate, CertificateStatus};
+use crate::core::domain::event::{DomainEvent, DomainEvents};
+use crate::core::domain::facts::DomainFacts;
+use crate::core::domain::waiting::{Awaited, Waiting, WaitingRecord};
+use crate::edges::call::FailureKind;
+use crate::edges::route53::Route53;
+use crate::execute::upload::Stop;
+
+use super::observe::{DomainEdges, Trouble, watch_now};
+
+/// The pause before the second look; it grows by half up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How often a pause looks whether the user wants to stop.
+const STOP_GRAIN: Duration = Duration::from_millis(100);
+
+/// Why a wait ended without what it waited for.
+pub enum Unfinished {
+    /// The time is up.
+    TimedOut(Waiting),
+    /// The user wants to stop.
+    Stopped(Waiting),
+    /// ACM gave up, and why.
+    Failed { certificate: Box<Certificate> },
+    /// A question got no answer.
+    Trouble(Trouble),
+}
+
+/// One look at what is waited for.
+struct Look {
+    state: String,
+    records: Vec<WaitingRecord>,
+    is_there: bool,
+}
+
+/// The clock and the ears of all waits of a run.
+pub struct Patience<'a> {
+    pub edges: &'a DomainEdges,
+    pub events: &'a DomainEvents,
+    pub stop: &'a Stop,
+    pub deadline: Instant,
+}
+
+impl Patience<'_> {
+    /// Until ACM has made up the records of a certificate.
+    pub async fn validation_records(&self, arn: &str) -> Result<(), Unfinished> {
+        self.until(Awaited::ValidationRecords, async || {
+            let certificate = match self.describe(arn).await {
+                // One that was requested a moment ago is not known everywhere in ACM.
+                Err(Unfinished::Trouble(trouble)) if trouble.source.kind == FailureKind::NotFound => {
+                    return Ok(Look { state: "not there yet".into(), records: Vec::new(), is_there: false });
+                }
+                found => found?,
+            };
+            let is_there = !certificate.validations.is_empty()
+                && certificate.validations.iter().all(|validation| validation.record.is_some());
+            let is_over = certificate.status != CertificateStatus::PendingValidation;
+            let state = if is_there { "made up" } else { "not made up yet" };
+            Ok(Look { state: state.into(), records: Vec::new(), is_there: is_there || is_over })
+        })
+        .await
+    }
+
+    /// Until a certificate is issued.
+    pub async fn certificate(&self, arn: &str, facts: &DomainFacts) -> Result<(), Unfinished> {
+        self.until(Awaited::Certificate, async || {
+            let certificate = self.describe(arn).await?;
+            let is_there = match certificate.status {
+                CertificateStatus::Issued => true,
+                CertificateStatus::PendingValidation => false,
+                _ => return Err(Unfinished::Failed { certificate: Box::new(certificate) }),
+            };
+            let validated =
+                certificate.validations.iter().filter(|validation| validation.is_validated).count();
+            let state = format!("{validated} of {} names validated", certificate.validations.len());
+            let records =
+                if is_there { Vec::new() } else { watch_now(self.edges, facts, &certificate).await };
+            Ok(Look { state, records, is_there })
+        })
+        .await
+    }
+
+    /// Until a distribution's last change is everywhere.
+    pub async fn deployment(&self, id: &str) -> Result<(), Unfinished> {
+        self.until(Awaited::Deployment, async || {
+            let found = self.edges.cloudfront.get_distribution_names(id).await;
+            let what = format!("cannot read distribution `{id}`");
+            let found = found.map_err(|error| Unfinished::Trouble(Trouble::new(what)(error)))?;
+            let state = if found.is_deployed { "deployed" } else { "in progress" };
+            Ok(Look { state: state.into(), records: Vec::new(), is_there: found.is_deployed })
+        })
+        .await
+    }
+
+    /// Until a certificate could be deleted: CloudFront lets go of it some minutes after its last use.
+    pub async fn deletion(&self, arn: &str) -> Result<(), Unfinished> {
+        self.until(Awaited::CertificateUnused, async || {
+            let is_there = match self.edges.certificates.delete_certificate(arn).await {
+                Ok(()) => true,
+                Err(error) if error.code == "ResourceInUseException" => false,
+                Err(error) => {
+                    let what = format!("cannot delete the certificate `{arn}`");
+                    return Err(Unfinished::Trouble(Trouble::new(what)(error)));
+                }
+            };
+            let state = if is_there { "deleted" } else { "still in use" };
+            Ok(Look { state: state.into(), records: Vec::new(), is_there })
+        })
+        .await
+    }
+
+    /// Until Route 53 has told all name servers of these changes, each with the account that it was made in.
+    pub async fn propagation(&self, changes: &[(Route53, String)]) -> Result<(), Unfinished> {
+        self.until(Awaited::Propagation, async || {
+            let mut open = 0;
+            for (route53, id) in changes {
+                // Whoever may not ask does not wait.
+                open += u32::from(!route53.is_change_in_sync(id).await.unwrap_or(true));
+            }
+            let state = format!("{} of {} changes under way", open, changes.len());
+            Ok(Look { state, records: Vec::new(), is_there: open == 0 })
+        })
+        .await
+    }
+
+    async fn describe(&self, arn: &str) -> Result<Certificate, Unfinished> {
+        let found = self.edges.certificates.describe_certificate(arn).await;
+        let what = format!("cannot read the certificate `{arn}`");
+        found.map_err(|error| Unfinished::Trouble(Trouble::new(what)(error)))
+    }
+
+    async fn until(
+        &self,
+        awaited: Awaited,
+        mut look: impl AsyncFnMut() -> Result<Look, Unfinished>,
+    ) -> Result<(), Unfinished> {
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Look { state, records, is_there } = look().await?;
+            if is_there {
+                return Ok(());
+            }
+            let now = Instant::now();
+            let left = self.deadline.saturating_duration_since(now);
+            let elapsed_seconds = now.duration_since(started).as_secs();
+            let waiting = Waiting { awaited, state, records, elapsed_seconds, left_seconds: left.as_secs() };
+            (self.events)(DomainEvent::Waiting(waiting.clone()));
+            if left.is_zero() {
+                return Err(Unfinished::TimedOut(waiting));
+            }
+            if self.is_stopped_within(pause.min(left)).await {
+                return Err(Unfinished::Stopped(waiting));
+            }
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Pauses, and says whether the user wants to stop: told within a moment.
+    pub async fn is_stopped_within(&self, pause: Duration) -> bool {
+        let end = Instant::now() + pause;
+        while !self.stop.is_requested() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            tokio::time::sleep(left.min(STOP_GRAIN)).await;
+        }
+        true
+    }
+}

@@ -1,0 +1,307 @@
+//! What is waited for, and what is found to be in the way: on moto, which issues certificates after a time that tests
+//! choose, with name servers that answer as each test wants.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::dns::{FIRST, Reply};
+use crate::domains::{World, create_zone, record};
+use crate::emulator::{Emulator, acm_client};
+use crate::meddler::{Meddler, Meddling};
+use crate::support::Answer;
+
+const NAMES: [&str; 4] = ["--domain", "example.com", "--domain", "www.example.com"];
+
+fn records(values: &[&str]) -> Reply {
+    Reply::Records(values.iter().map(|value| (*value).to_owned()).collect())
+}
+
+fn of(kind: &str, name: &str) -> (String, String) {
+    (kind.to_owned(), name.to_owned())
+}
+
+#[test]
+fn a_wait_ends_at_its_time_limit_says_who_sees_what_and_is_taken_up_again() {
+    let emulator = Emulator::moto_issuing_after(8);
+    let world = World::new(&emulator);
+    let answer = world.run("apply", &[&NAMES[..], &["--timeout", "3"]].concat()).explains(1, &[]);
+    for words in [
+        "waiting for the certificate: 0 of 2 names validated",
+        "error: the certificate: not there after",
+        "4 of 4 name servers answer it",
+        "everybody sees the record",
+        "goes on where this run ended",
+    ] {
+        assert!(answer.stderr.contains(words), "no `{words}` in:\n{}", answer.stderr);
+    }
+    assert!(world.aliases().is_empty());
+    assert_eq!(world.certificates().len(), 1);
+    let status = world.run("status", &[&NAMES[..], &["--json"]].concat()).success().json();
+    let waiting = &status["certificates"][0]["records"][0]["servers"];
+    assert_eq!(waiting.as_array().map(Vec::len), Some(4), "{status}");
+    world.run("apply", &[&NAMES[..], &["--timeout", "60"]].concat()).success();
+    assert_eq!(world.certificates().len(), 1, "the one that was waited for is used");
+    assert_eq!(world.aliases().len(), 2);
+}
+
+#[test]
+fn ctrl_c_ends_a_wait_and_the_next_run_goes_on() {
+    let emulator = Emulator::moto_issuing_after(6);
+    let world = World::new(&emulator);
+    let mut command = world.command("apply", &NAMES);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let started = Instant::now();
+    let is_waiting = || !world.certificates().is_empty() && world.record_names().len() > 3;
+    while !is_waiting() {
+        assert!(started.elapsed() < Duration::from_secs(30), "it never came to wait");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let answer = interrupt(child).expect_code(130);
+    assert!(answer.stderr.contains("stopped:") && answer.stderr.contains("hint: "), "{}", answer.stderr);
+    world.run("apply", &NAMES).success();
+    assert_eq!(world.certificates().len(), 1);
+}
+
+fn interrupt(child: Child) -> Answer {
+    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(status.success());
+    Answer::from_output(&child.wait_with_output().expect("the program ends"))
+}
+
+#[test]
+fn servers_that_do_not_know_the_record_yet_are_named_while_they_do_not() {
+    let emulator = Emulator::moto_issuing_after(6);
+    let world = World::new(&emulator);
+    world.resolver.lock().expect("no panic").late.insert(FIRST, 2);
+    let answer = world.run("apply", &NAMES).success();
+    assert!(answer.stderr.contains("3 of 4 name servers answer it"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("no such name"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("4 of 4 name servers answer it"), "{}", answer.stderr);
+}
+
+#[test]
+fn a_zone_that_the_world_does_not_ask_is_found() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    assert_eq!(world.problems(&NAMES, 0), []);
+    for reply in [records(&["old.example.net."]), Reply::NoSuchName, Reply::Fails] {
+        world.set("example.com", "NS", reply);
+        assert_eq!(world.problems(&NAMES, 0), [of("not-delegated", "example.com")]);
+    }
+    let plan = world.run("plan", &NAMES).success();
+    assert!(plan.stderr.contains("awsdns"), "the zone's own servers are named:\n{}", plan.stderr);
+}
+
+/// moto gives every zone the same name servers, so both look as if the world asked them.
+#[test]
+fn between_two_zones_that_cannot_be_told_apart_nobody_guesses() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    let request = emulator.route53.create_hosted_zone().name("example.com").caller_reference("twin");
+    emulator.runtime.block_on(request.send()).expect("zones can be made");
+    let expected = [of("ambiguous-zone", "example.com"), of("ambiguous-zone", "www.example.com")];
+    assert_eq!(world.problems(&NAMES, 3), expected);
+}
+
+const OTHER_ACCOUNT: &str = "222222222222";
+
+/// Sends a request to moto as from another account.
+macro_rules! in_other_account {
+    ($emulator:expr, $request:expr) => {{
+        let request = $request.customize().mutate_request(|request| {
+            request.headers_mut().insert("x-moto-account-id", OTHER_ACCOUNT);
+        });
+        $emulator.runtime.block_on(request.send()).expect("moto answers")
+    }};
+}
+
+#[test]
+fn zones_of_another_account_are_reached_by_their_profile() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    let create = emulator.route53.create_hosted_zone().name("other.example").caller_reference("other");
+    let zone = in_other_account!(emulator, create).hosted_zone.expect("one was made").id;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let profiles = folder.path().join("config");
+    let role = format!("arn:aws:iam::{OTHER_ACCOUNT}:role/dns");
+    let text =
+        format!("[profile dns]\nrole_arn = {role}\ncredential_source = Environment\nregion = us-east-1\n");
+    std::fs::write(&profiles, text).expect("files can be written");
+    let run = |more: &[&str]| {
+        let wanted = ["--domain", "www.other.example", "--domain", "example.com"];
+        let mut command = world.command("apply", &[&wanted, more].concat());
+        let output = command.env("AWS_CONFIG_FILE", &profiles).output();
+        Answer::from_output(&output.expect("the program starts"))
+    };
+    run(&[]).explains(3, &["www.other.example", "--zone-profile"]);
+    let answer = run(&["--zone-profile", "dns"]).success();
+    assert!(answer.stderr.contains("profile dns"), "{}", answer.stderr);
+    let list = emulator.route53.list_resource_record_sets().hosted_zone_id(zone);
+    let found = in_other_account!(emulator, list).resource_record_sets;
+    let is_led_here = |record: &aws_sdk_route53::types::ResourceRecordSet| {
+        record.name().starts_with("www.other.example") && record.alias_target().is_some()
+    };
+    assert!(found.iter().any(is_led_here), "{found:?}");
+    assert!(world.record_names().iter().all(|(name, _)| !name.contains("other")));
+}
+
+#[test]
+fn caa_that_forbids_amazon_is_found_before_anything_is_requested() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    world.set("example.com", "CAA", records(&["0 issue \"letsencrypt.org\""]));
+    world
+        .run("apply", &["--domain", "www.example.com"])
+        .explains(3, &["letsencrypt.org", "0 issue \"amazon.com\""]);
+    assert_eq!(world.certificates(), [""; 0]);
+    world.set("example.com", "CAA", records(&["0 issue \"letsencrypt.org\"", "0 issue \"amazon.com\""]));
+    world.run("apply", &["--domain", "www.example.com"]).success();
+}
+
+#[test]
+fn a_certificate_in_another_region_is_named_and_not_used() {
+    let emulator = Emulator::moto_issuing_after(0);
+    let world = World::new(&emulator);
+    let elsewhere = acm_client(&emulator.url, "eu-central-1");
+    let request =
+        elsewhere.request_certificate().domain_name("example.com").subject_alternative_names("*.example.com");
+    emulator.runtime.block_on(request.send()).expect("certificates can be requested");
+    let request = || emulator.runtime.block_on(elsewhere.list_certificates().send()).expect("a listing");
+    let issued = || {
+        request()
+            .certificate_summary_list()
+            .iter()
+            .any(|found| found.status().is_some_and(|status| status.as_str() == "ISSUED"))
+    };
+    let started = Instant::now();
+    while !issued() && started.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let mut command = world.command("plan", &["--domain", "example.com", "--json"]);
+    let output = command.env("AWS_REGION", "eu-central-1").output().expect("the program starts");
+    let plan = Answer::from_output(&output).success().json();
+    assert_eq!(plan["problems"][0]["kind"], "certificate-elsewhere", "{plan}");
+    assert_eq!(plan["steps"][0]["step"], "request-certificate");
+}
+
+#[test]
+fn names_of_several_zones_are_set_up_each_in_its_own() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    let (shop, _) = create_zone(&emulator, "shop.example.com");
+    world.run("apply", &["--domain", "example.com", "--domain", "de.shop.example.com"]).success();
+    let request = emulator.route53.list_resource_record_sets().hosted_zone_id(&shop);
+    let found = emulator.runtime.block_on(request.send()).expect("a listing").resource_record_sets;
+    assert!(found.iter().any(|record| record.name().starts_with("de.shop.example.com") && record.alias_target().is_some()));
+    assert!(
+        world.record_names().iter().all(|(name, _)| !name.contains("shop")),
+        "{:?}",
+        world.record_names()
+    );
+}
+
+#[test]
+fn a_private_zone_is_not_written_to() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    let private = aws_sdk_route53::types::HostedZoneConfig::builder().private_zone(true).build();
+    let vpc = aws_sdk_route53::types::Vpc::builder().vpc_id("vpc-1").vpc_region("us-east-1".into()).build();
+    let request = emulator.route53.create_hosted_zone().name("inside.example.net").caller_reference("inside");
+    let request = request.hosted_zone_config(private).vpc(vpc);
+    emulator.runtime.block_on(request.send()).expect("zones can be made");
+    let found = world.problems(&["--domain", "www.inside.example.net", "--domain", "www.example.org"], 3);
+    assert_eq!(found, [of("no-zone", "www.example.org"), of("private-zone-only", "www.inside.example.net")]);
+}
+
+/// On ministack, for moto takes a CREATE of what is there (`moto_overwrites_what_is_created_twice`).
+#[test]
+fn a_record_that_somebody_makes_in_between_is_not_overwritten() {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    let meddler = Meddler::start(&emulator.url, Meddling::Hold("PUT /2020-05-31/distribution"));
+    let mut command = world.command("apply", &["--domain", "www.example.com"]);
+    command.env("AWS_ENDPOINT_URL", &meddler.url).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the program starts");
+    meddler.wait();
+    world.put(record("www.example.com.", "A", &["192.0.2.77"]));
+    meddler.let_go();
+    let answer = Answer::from_output(&child.wait_with_output().expect("the program ends"));
+    answer.explains(1, &["192.0.2.77", "--take-over"]);
+    let kept = world
+        .record_sets()
+        .into_iter()
+        .find(|record| record.name().starts_with("www") && record.r#type().as_str() == "A");
+    assert_eq!(kept.expect("it is there").resource_records()[0].value(), "192.0.2.77");
+}
+
+/// Whether a record set that is there can be created again.
+fn takes_a_second_create(emulator: &Emulator) -> bool {
+    use aws_sdk_route53::types as r53;
+    let (zone, _) = create_zone(emulator, "example.com");
+    let create = |value: &str| {
+        let change = r53::Change::builder().action(r53::ChangeAction::Create);
+        let change =
+            change.resource_record_set(record("www.example.com.", "A", &[value])).build().expect("complete");
+        let batch = r53::ChangeBatch::builder().changes(change).build().expect("complete");
+        let request =
+            emulator.route53.change_resource_record_sets().hosted_zone_id(&zone).change_batch(batch);
+        emulator.runtime.block_on(request.send()).is_ok()
+    };
+    assert!(create("192.0.2.1"));
+    create("192.0.2.2")
+}
+
+/// Whether a record set can be replaced by one that it was before, in one batch.
+fn takes_back_what_was(emulator: &Emulator) -> bool {
+    use aws_sdk_route53::types as r53;
+    let (zone, _) = create_zone(emulator, "example.com");
+    let change = |action: r53::ChangeAction, value: &str| {
+        let change = r53::Change::builder().action(action);
+        change.resource_record_set(record("www.example.com.", "A", &[value])).build().expect("complete")
+    };
+    let make = |changes: Vec<r53::Change>| {
+        let batch = r53::ChangeBatch::builder().set_changes(Some(changes)).build().expect("complete");
+        let request =
+            emulator.route53.change_resource_record_sets().hosted_zone_id(&zone).change_batch(batch);
+        emulator.runtime.block_on(request.send()).is_ok()
+    };
+    let replace = |old: &str, new: &str| {
+        make(vec![change(r53::ChangeAction::Delete, old), change(r53::ChangeAction::Create, new)])
+    };
+    assert!(make(vec![change(r53::ChangeAction::Create, "192.0.2.1")]));
+    assert!(replace("192.0.2.1", "192.0.2.2"));
+    replace("192.0.2.2", "192.0.2.1")
+}
+
+#[test]
+fn moto_refuses_what_was_created_before() {
+    assert!(!takes_back_what_was(&Emulator::moto()));
+}
+
+#[test]
+fn ministack_takes_back_what_was_created_before() {
+    assert!(takes_back_what_was(&Emulator::ministack()));
+}
+
+#[test]
+fn moto_overwrites_what_is_created_twice() {
+    assert!(takes_a_second_create(&Emulator::moto()));
+}
+
+#[test]
+fn ministack_refuses_what_is_created_twice() {
+    assert!(!takes_a_second_create(&Emulator::ministack()));
+}
+
+#[test]
+fn ministack_issues_what_nobody_has_validated() {
+    let emulator = Emulator::ministack();
+    let request = emulator.acm.request_certificate().domain_name("example.com");
+    let request = request.validation_method(aws_sdk_acm::types::ValidationMethod::Dns);
+    let requested = emulator.runtime.block_on(request.send()).expect("certificates can be requested");
+    let arn = requested.certificate_arn.expect("one was requested");
+    let described =
+        emulator.runtime.block_on(emulator.acm.describe_certificate().certificate_arn(arn).send());
+    let certificate = described.expect("it is there").certificate.expect("it is described");
+    assert_eq!(certificate.status.expect("a status").as_str(), "ISSUED");
+}
