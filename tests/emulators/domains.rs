@@ -382,7 +382,7 @@ pub fn a_missing_permission_is_named_by_its_action(emulator: &Emulator) {
         ("/rrset?", "route53:ListResourceRecordSets"),
         ("GET /2020-05-31/distribution/", "cloudfront:GetDistribution"),
     ] {
-        let meddler = Meddler::start(&emulator.url, Meddling::Deny(part));
+        let meddler = Meddler::start(&emulator.url, Meddling::Answer(part, 403, "AccessDenied"));
         let mut command = world.command("apply", &["--domain", "example.com"]);
         let output = command.env("AWS_ENDPOINT_URL", &meddler.url).output().expect("the program starts");
         assert!(
@@ -393,6 +393,52 @@ pub fn a_missing_permission_is_named_by_its_action(emulator: &Emulator) {
         Answer::from_output(&output).explains(5, &[action]);
         assert_eq!(everything(&world), before, "{action}");
     }
+}
+
+pub fn a_used_up_quota_and_a_taken_alias_are_told_with_what_to_do(emulator: &Emulator) {
+    let world = World::new(emulator);
+    let change = "PUT /2020-05-31/distribution";
+    for (part, status, code, exit_code, words) in [
+        ("CertificateManager.RequestCertificate", 400, "LimitExceededException", 1, "Service Quotas"),
+        (change, 409, "CNAMEAlreadyExists", 1, "associate-alias"),
+        (change, 400, "TooManyDistributionCNAMEs", 1, "quota of aliases"),
+        // By now all that comes before is done: nothing was changed by this run.
+        (change, 412, "PreconditionFailed", 4, "run the command again"),
+    ] {
+        let meddler = Meddler::start(&emulator.url, Meddling::Answer(part, status, code));
+        let mut command = world.command("apply", &["--domain", "example.com"]);
+        let output = command.env("AWS_ENDPOINT_URL", &meddler.url).output().expect("the program starts");
+        assert!(
+            meddler.count() > 0,
+            "{part} was never asked for:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Answer::from_output(&output).explains(exit_code, &[code, words]);
+        assert!(world.aliases().is_empty(), "{code}");
+    }
+    world.run("apply", &["--domain", "example.com"]).success();
+}
+
+pub fn where_the_zone_takes_no_https_records_the_rest_is_done(emulator: &Emulator) {
+    let world = World::new(emulator);
+    let meddler = Meddler::start(&emulator.url, Meddling::Answer("<Type>HTTPS</Type>", 400, "InvalidInput"));
+    let mut command = world.command("apply", &["--domain", "www.example.com"]);
+    let output = command.env("AWS_ENDPOINT_URL", &meddler.url).output().expect("the program starts");
+    assert!(meddler.count() > 0, "no HTTPS record was tried");
+    let answer = Answer::from_output(&output).success();
+    assert!(
+        answer.stderr.contains("warning:") && answer.stderr.contains("InvalidInput"),
+        "{}",
+        answer.stderr
+    );
+    let kinds: Vec<String> = world
+        .record_names()
+        .into_iter()
+        .filter(|(name, _)| name == "www.example.com")
+        .map(|(_, kind)| kind)
+        .collect();
+    assert_eq!(kinds, ["A", "AAAA"]);
+    assert_eq!(world.aliases(), ["www.example.com".to_owned()].into());
 }
 
 /// The state but for what is other each time: ARNs, and the records that ACM makes up.

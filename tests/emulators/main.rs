@@ -71,7 +71,9 @@ promises! {
         a_name_of_another_distribution_is_named
         a_run_killed_after_any_change_is_finished_by_the_next
         a_saved_plan_of_names_is_carried_out_exactly_or_refused
-        a_missing_permission_is_named_by_its_action;
+        a_missing_permission_is_named_by_its_action
+        a_used_up_quota_and_a_taken_alias_are_told_with_what_to_do
+        where_the_zone_takes_no_https_records_the_rest_is_done;
     visitors:
         what_a_bucket_gives_to_strangers_is_held_against_the_record;
 }

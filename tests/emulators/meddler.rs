@@ -13,17 +13,23 @@ pub enum Meddling {
     Replace(&'static str, &'static str),
     /// Requests whose target contains this are answered with 503.
     Refuse(&'static str),
-    /// Requests with this in their first line or headers are answered with 403, as without permission.
-    Deny(&'static str),
+    /// Requests with this in them are answered with this status and code.
+    Answer(&'static str, u16, &'static str),
     /// Requests whose first line begins with this wait until [`Meddler::let_go`].
     Hold(&'static str),
     /// So many changes of certificates, records and distributions pass; what comes after is swallowed.
     PassChanges(usize),
 }
 
-const DENIED_IN_JSON: &str = r#"{"__type":"AccessDeniedException","message":"you may not"}"#;
-const DENIED_IN_XML: &str =
-    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>you may not</Message></Error></ErrorResponse>";
+/// An error as its service would write it: ACM in JSON, the others in XML.
+fn error(head: &str, status: u16, code: &str) -> String {
+    let body = if head.to_ascii_lowercase().contains("x-amz-target") {
+        format!(r#"{{"__type":"{code}","message":"no"}}"#)
+    } else {
+        format!("<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>")
+    };
+    format!("HTTP/1.1 {status} No\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
 
 /// Whether a request changes certificates, records or distributions.
 fn is_change(head: &str) -> bool {
@@ -118,13 +124,11 @@ fn pass_on(
                 client.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")?;
                 continue;
             }
-            Meddling::Deny(part) if head.contains(part) => {
+            Meddling::Answer(part, status, code)
+                if head.contains(part) || memchr::memmem::find(&body, part.as_bytes()).is_some() =>
+            {
                 count.fetch_add(1, Ordering::SeqCst);
-                let is_json = head.to_ascii_lowercase().contains("x-amz-target");
-                let body = if is_json { DENIED_IN_JSON } else { DENIED_IN_XML };
-                let answer =
-                    format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-                client.write_all(answer.as_bytes())?;
+                client.write_all(error(&head, status, code).as_bytes())?;
                 continue;
             }
             Meddling::PassChanges(limit)
@@ -136,7 +140,7 @@ fn pass_on(
                 count.fetch_add(1, Ordering::SeqCst);
                 wait_until(|| is_open.load(Ordering::SeqCst));
             }
-            Meddling::Refuse(_) | Meddling::Deny(_) | Meddling::Hold(_) | Meddling::PassChanges(_) => {}
+            Meddling::Refuse(_) | Meddling::Answer(..) | Meddling::Hold(_) | Meddling::PassChanges(_) => {}
             Meddling::Replace(from, to) => {
                 if let Some(at) = memchr::memmem::find(&body, from.as_bytes()) {
                     count.fetch_add(1, Ordering::SeqCst);
