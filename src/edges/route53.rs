@@ -22,6 +22,9 @@ use super::aws::{WholeAnswers, place_of};
 use super::call::{CallError, FailureKind, Retry, service_error};
 use super::xml;
 
+/// Record sets in a page: a name has few, and the list goes on with other names.
+const PAGE: i32 = 50;
+
 /// The Route 53 API of one account. Cloned freely.
 #[derive(Clone)]
 pub struct Route53 {
@@ -102,6 +105,7 @@ impl Route53 {
                     self.client
                         .list_resource_record_sets()
                         .hosted_zone_id(zone_id)
+                        .max_items(PAGE)
                         .start_record_name(name.absolute())
                         .set_start_record_type(record_type)
                         .set_start_record_identifier(identifier.flatten())
