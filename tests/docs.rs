@@ -13,13 +13,14 @@ use sitepush::cli::Cli;
 use sitepush::exit_code::ExitCode;
 use support::{Cloud, DISTRIBUTION, Site};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "init",
     "inspect",
     "plan",
     "push",
     "status",
     "verify",
+    "doctor",
     "releases",
     "rollback",
     "prune",

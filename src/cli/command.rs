@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::doctor::DoctorArgs;
 use super::domain::DomainArgs;
 use super::verbs::{
     InitArgs, InspectArgs, InvalidateArgs, PlanArgs, PreviewArgs, PruneArgs, PushArgs, ReleasesArgs,
@@ -28,6 +29,7 @@ impl Command {
             Self::Push(args) => args.output.json,
             Self::Status(args) => args.output.json,
             Self::Verify(args) => args.output.json,
+            Self::Doctor(args) => args.output.json,
             Self::Releases(args) => args.output.json,
             Self::Rollback(args) => args.output.json,
             Self::Prune(args) => args.output.json,
@@ -54,6 +56,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Ask the live site whether it serves what was published
     Verify(VerifyArgs),
+    /// Check account, bucket and distribution for what publishing needs
+    Doctor(DoctorArgs),
     /// List the releases that can be made live again
     Releases(ReleasesArgs),
     /// Make an earlier release live again, without the build

@@ -1,12 +1,14 @@
 //! The command line: clap types only.
 
 mod command;
+mod doctor;
 mod domain;
 mod output;
 mod target;
 mod verbs;
 
 pub use command::{Cli, Command};
+pub use doctor::DoctorArgs;
 pub use domain::{
     DomainApplyArgs, DomainArgs, DomainCommand, DomainPlanArgs, DomainRemoveArgs, DomainStatusArgs,
     DomainTargetArgs, KeyAlgorithmArg, TimeoutArgs, WantedArgs, ZoneArgs,

@@ -19,6 +19,7 @@ pub async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Push(args) => super::push::push(&args).await,
         Command::Status(args) => super::status::run(&args).await,
         Command::Verify(args) => super::verify::run(&args).await,
+        Command::Doctor(args) => super::doctor::run(&args).await,
         Command::Releases(args) => super::releases::run(&args).await,
         Command::Rollback(args) => super::rollback::run(&args).await,
         Command::Prune(args) => super::prune::run(&args).await,

@@ -2,6 +2,7 @@
 
 mod build;
 mod connect;
+mod doctor;
 mod domain;
 mod domain_file;
 mod from_record;

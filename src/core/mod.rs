@@ -9,6 +9,7 @@ pub mod content_type;
 pub mod desired;
 pub mod diff;
 pub mod digest;
+pub mod doctor;
 pub mod domain;
 pub mod edge_settings;
 pub mod event;

@@ -15,6 +15,9 @@ use super::aws::{WholeAnswers, place_of};
 use super::call::{CallError, FailureKind, Retry};
 
 mod names;
+mod settings;
+
+pub use settings::DescribedDistribution;
 
 /// The CloudFront API. Cloned freely.
 #[derive(Clone)]

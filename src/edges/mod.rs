@@ -17,4 +17,5 @@ mod put;
 pub mod route53;
 pub mod s3;
 pub mod site_dir;
+pub mod sts;
 mod xml;

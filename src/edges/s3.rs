@@ -4,6 +4,7 @@
 
 mod listing;
 mod multipart;
+mod settings;
 
 use std::path::Path;
 use std::sync::Arc;

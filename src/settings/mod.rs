@@ -3,11 +3,13 @@
 pub mod config;
 pub mod config_error;
 pub mod config_file;
+mod doctor;
 mod domain;
 pub mod init;
 mod resolve;
 pub mod schema;
 
+pub use doctor::DoctorSettings;
 pub use domain::{DomainSettings, DomainSource};
 pub use resolve::{
     BuildSettings, PlanSource, PruneSettings, PushSettings, RollbackSettings, RunSettings, TargetSettings,

@@ -158,7 +158,7 @@ impl TargetSettings {
         Self::from_config(&TargetArgs { bucket: args.bucket.clone().or(placeholder), ..args.clone() }, loaded)
     }
 
-    fn from_config(args: &TargetArgs, loaded: &LoadedConfig) -> Result<Self, Error> {
+    pub(super) fn from_config(args: &TargetArgs, loaded: &LoadedConfig) -> Result<Self, Error> {
         let (name, target) = chosen_target(loaded, args)?;
         let bucket = args.bucket.clone().or_else(|| target.bucket.clone());
         let Some(bucket) = bucket.filter(|bucket| !bucket.is_empty()) else {

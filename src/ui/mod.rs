@@ -1,5 +1,6 @@
 //! What people and programs read. Builds texts from values, and prints them.
 
+pub mod doctor_view;
 pub mod domain_progress;
 pub mod domain_view;
 pub mod human;

@@ -8,6 +8,7 @@ mod support;
 
 #[path = "../support/dns.rs"]
 mod dns;
+mod doctor;
 mod domains;
 mod domains_waiting;
 mod edge;

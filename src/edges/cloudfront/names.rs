@@ -143,11 +143,11 @@ impl CloudFront {
 }
 
 /// CloudFront says `Deployed`; some stand-ins say it in capitals.
-fn is_deployed(status: &str) -> bool {
+pub(super) fn is_deployed(status: &str) -> bool {
     status.eq_ignore_ascii_case("deployed")
 }
 
-fn alias_names(aliases: Option<&Aliases>) -> BTreeSet<DnsName> {
+pub(super) fn alias_names(aliases: Option<&Aliases>) -> BTreeSet<DnsName> {
     let items = aliases.map(Aliases::items).unwrap_or_default();
     items.iter().map(|alias| DnsName::from_service(alias)).collect()
 }
@@ -161,7 +161,7 @@ fn aliases_of(names: &BTreeSet<DnsName>) -> Aliases {
         .expect("the quantity is given")
 }
 
-fn certificate_of(certificate: Option<&SdkCertificate>) -> ViewerCertificate {
+pub(super) fn certificate_of(certificate: Option<&SdkCertificate>) -> ViewerCertificate {
     let Some(certificate) = certificate else { return ViewerCertificate::CloudFronts };
     if let Some(arn) = certificate.acm_certificate_arn().filter(|arn| !arn.is_empty()) {
         let is_sni = certificate.ssl_support_method() == Some(&SslSupportMethod::SniOnly);

@@ -1,0 +1,22 @@
+//! The arguments of `sitepush doctor`.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use super::output::OutputArgs;
+use super::target::TargetArgs;
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The target in sitepush.toml to look at; wins over `--target`
+    #[arg(value_name = "TARGET")]
+    pub name: Option<String>,
+    /// Ask this resolver instead of 1.1.1.1:53
+    #[arg(long, value_name = "IP:PORT")]
+    pub resolver: Option<SocketAddr>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
+}

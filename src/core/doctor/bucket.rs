@@ -1,0 +1,160 @@
+//! The bucket's settings.
+
+use super::facts::{Encryption, Expected, Facts, LifecycleRule, Versioning};
+use super::{Finding, Notes, Subject, policy};
+
+/// With less, yesterday's release can be made live again and last week's cannot.
+const SHORT_WAY_BACK_DAYS: i32 = 7;
+
+pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
+    let bucket = &facts.bucket;
+    let mut notes = Notes::new(Subject::Bucket, None);
+    if let Some(elsewhere) = &bucket.elsewhere {
+        notes.problem(
+            "bucket",
+            format!("it was looked for in another region than it is in: {elsewhere}"),
+            "set `region` of the target, or pass `--region`",
+        );
+        return notes.findings;
+    }
+    match notes.read("bucket", &bucket.region) {
+        Some(Some(region)) if region.is_empty() => {
+            notes.ok("bucket", format!("{} is there", expected.bucket))
+        }
+        Some(Some(region)) => notes.ok("bucket", format!("{} is in {region}", expected.bucket)),
+        Some(None) => {
+            notes.problem(
+                "bucket",
+                format!("there is no bucket `{}`", expected.bucket),
+                "check its name and the account in use; sitepush does not create buckets",
+            );
+            return notes.findings;
+        }
+        None => {}
+    }
+    public_access(&mut notes, facts);
+    if let Some(ownership) = notes.read("acls", &bucket.object_ownership) {
+        match ownership.map(String::as_str) {
+            Some("BucketOwnerEnforced") => notes.ok("acls", "ACLs are off"),
+            found => notes.warning(
+                "acls",
+                format!("ACLs are in force ({})", found.unwrap_or("no ownership controls")),
+                "set the bucket's object ownership to BucketOwnerEnforced",
+            ),
+        }
+    }
+    versioning(&mut notes, facts);
+    encryption(&mut notes, facts);
+    policy::examine(&mut notes, facts, expected);
+    lifecycle(&mut notes, facts, expected);
+    notes.findings
+}
+
+fn public_access(notes: &mut Notes, facts: &Facts) {
+    let Some(block) = notes.read("public-access", &facts.bucket.public_access_block) else { return };
+    let parts = block.map(|block| {
+        [
+            ("BlockPublicAcls", block.blocks_public_acls),
+            ("IgnorePublicAcls", block.ignores_public_acls),
+            ("BlockPublicPolicy", block.blocks_public_policy),
+            ("RestrictPublicBuckets", block.restricts_public_buckets),
+        ]
+    });
+    let off: Vec<&str> = match parts {
+        Some(parts) => parts.into_iter().filter(|(_, is_on)| !is_on).map(|(name, _)| name).collect(),
+        None => vec!["all four settings"],
+    };
+    if off.is_empty() {
+        notes.ok("public-access", "public access is blocked");
+    } else {
+        notes.problem(
+            "public-access",
+            format!("public access is not blocked: {} off", off.join(", ")),
+            "turn on all four settings of the bucket's public access block",
+        );
+    }
+}
+
+fn versioning(notes: &mut Notes, facts: &Facts) {
+    let Some(versioning) = notes.read("versioning", &facts.bucket.versioning) else { return };
+    let what = match versioning {
+        Some(Versioning::Enabled) => return notes.ok("versioning", "earlier versions are kept"),
+        Some(Versioning::Suspended) => {
+            "versioning is suspended: what is overwritten is lost, and so are rollbacks"
+        }
+        Some(Versioning::NeverEnabled) | None => {
+            "no versions are kept: an earlier release cannot be made live again"
+        }
+    };
+    notes.problem("versioning", what, "enable versioning of the bucket");
+}
+
+fn encryption(notes: &mut Notes, facts: &Facts) {
+    let Some(encryption) = notes.read("encryption", &facts.bucket.encryption) else { return };
+    match encryption {
+        Some(Encryption::S3) => notes.ok("encryption", "objects are encrypted with S3's own keys"),
+        Some(Encryption::Kms { key }) => notes.warning(
+            "encryption",
+            format!("objects are encrypted with the KMS key {}", key.as_deref().unwrap_or("of the account")),
+            "use SSE-S3 (AES256), or let the distribution and the publisher use the key",
+        ),
+        Some(Encryption::Other(name)) => notes.warning(
+            "encryption",
+            format!("objects are encrypted by `{name}`, which sitepush does not know"),
+            "use SSE-S3 (AES256)",
+        ),
+        None => notes.warning(
+            "encryption",
+            "no default encryption is set",
+            "set the bucket's default encryption to SSE-S3 (AES256)",
+        ),
+    }
+}
+
+fn lifecycle(notes: &mut Notes, facts: &Facts, expected: &Expected) {
+    let Some(rules) = notes.read("lifecycle", &facts.bucket.lifecycle) else { return };
+    let site = expected.prefix.as_str();
+    let touches = |rule: &&LifecycleRule| {
+        rule.is_enabled && (site.starts_with(&rule.prefix) || rule.prefix.starts_with(site))
+    };
+    let rules: Vec<&LifecycleRule> = rules.into_iter().flatten().filter(touches).collect();
+    if let Some(rule) = rules.iter().find(|rule| rule.deletes_current) {
+        return notes.problem(
+            "lifecycle",
+            format!("the rule `{}` deletes objects of the site that are in use", rule.id),
+            "take the expiration of current objects out of the rule",
+        );
+    }
+    if let Some((rule, class)) = rules.iter().find_map(|rule| Some((rule, rule.archives_current.as_deref()?)))
+    {
+        return notes.problem(
+            "lifecycle",
+            format!(
+                "the rule `{}` moves objects that are in use to {class}, where nobody can read them",
+                rule.id
+            ),
+            "take the transition out of the rule",
+        );
+    }
+    // Only a rule for the whole site bounds what earlier versions cost.
+    let of_all = |rule: &&&LifecycleRule| site.starts_with(&rule.prefix);
+    let days = rules.iter().filter(of_all).filter_map(|rule| rule.noncurrent_days).min();
+    match days {
+        None => notes.warning(
+            "lifecycle",
+            "earlier versions are kept for ever, and cost more with every push",
+            "expire noncurrent versions after the time in which you may want to go back",
+        ),
+        Some(days) if days < SHORT_WAY_BACK_DAYS => notes.warning(
+            "lifecycle",
+            format!("earlier versions are gone after {days} days: older releases cannot be made live again"),
+            "give noncurrent versions a longer life",
+        ),
+        Some(_) if !rules.iter().filter(of_all).any(|rule| rule.aborts_uploads) => notes.warning(
+            "lifecycle",
+            "parts of large uploads that were given up stay, unseen and paid for",
+            "abort incomplete multipart uploads after a week",
+        ),
+        Some(days) => notes.ok("lifecycle", format!("earlier versions are kept for {days} days")),
+    }
+}

@@ -1,0 +1,358 @@
+//! The settings of one distribution.
+
+use super::facts::{
+    Caching, DistributionSetup, ErrorResponse, Expected, Facts, FunctionFacts, OriginAccess, OriginSetup,
+    Reading,
+};
+use super::{Finding, Notes, Subject};
+use crate::core::cache_tags;
+use crate::core::invalidation::UrlStyle;
+
+/// What sitepush lets caches keep: a year.
+const YEAR_SECONDS: i64 = 31_536_000;
+
+/// CloudFront's managed policies for caching have a least time of one second, which does no harm.
+///
+/// Source: "Use managed cache policies", CloudFront Developer Guide.
+const HARMLESS_MIN_TTL_SECONDS: i64 = 1;
+
+/// An error that is kept longer hides a page that has come meanwhile.
+const HARMLESS_ERROR_TTL_SECONDS: i64 = 60;
+
+pub(super) fn examine(
+    id: &str,
+    reading: &Reading<DistributionSetup>,
+    facts: &Facts,
+    expected: &Expected,
+) -> Vec<Finding> {
+    let mut notes = Notes::new(Subject::Distribution, Some(id));
+    let setup = match notes.read("enabled", reading) {
+        Some(Some(setup)) => setup,
+        Some(None) => {
+            notes.problem(
+                "enabled",
+                format!("there is no distribution `{id}`"),
+                "check its id and the account in use",
+            );
+            return notes.findings;
+        }
+        None => return notes.findings,
+    };
+    if !setup.is_enabled {
+        notes.problem("enabled", "it is disabled: nobody is answered", "enable the distribution");
+    } else if setup.is_deployed {
+        notes.ok("enabled", format!("{} is enabled", setup.domain_name));
+    } else {
+        notes.ok("enabled", format!("{} is enabled; its last change is on its way", setup.domain_name));
+    }
+    origin(&mut notes, setup.origin.as_ref(), expected);
+    root_object(&mut notes, setup);
+    caching(&mut notes, setup);
+    transport(&mut notes, setup);
+    error_pages(&mut notes, &setup.error_responses);
+    function(&mut notes, setup, facts, expected);
+    match setup.cache_tag_header.as_deref() {
+        Some(name) if !name.eq_ignore_ascii_case(cache_tags::HEADER_NAME) => notes.warning(
+            "cache-tags",
+            format!("cache tags are read from `{name}`, which sitepush does not write"),
+            format!("name the header `{}`, or turn cache tags off", cache_tags::HEADER_NAME),
+        ),
+        Some(_) => notes.ok("cache-tags", "cache tags are read"),
+        None => notes.ok("cache-tags", "no cache tags: pages are invalidated by their paths"),
+    }
+    if let Some(count) = notes.read("invalidations", &setup.invalidations_in_progress) {
+        match count.copied().unwrap_or(0) {
+            0 => notes.ok("invalidations", "none is in progress"),
+            count => notes.ok("invalidations", format!("{count} in progress")),
+        }
+    }
+    notes.findings
+}
+
+fn origin(notes: &mut Notes, origin: Option<&OriginSetup>, expected: &Expected) {
+    let host = format!("{}.s3", expected.bucket);
+    let is_ours = |origin: &&OriginSetup| {
+        origin.domain_name.strip_prefix(&host).is_some_and(|rest| rest.starts_with(['.', '-']))
+    };
+    let Some(origin) = origin.filter(is_ours) else {
+        let found = origin.map_or("nothing", |origin| origin.domain_name.as_str());
+        return notes.problem(
+            "origin",
+            format!("its default behavior shows `{found}`, not the bucket {}", expected.bucket),
+            "lead the default cache behavior to the bucket, or name the other distribution",
+        );
+    };
+    if origin.domain_name.contains(".s3-website") {
+        return notes.problem(
+            "origin",
+            "it shows the bucket's website endpoint, which wants a public bucket and speaks no TLS",
+            "use the bucket's regional domain name with an origin access control",
+        );
+    }
+    let path = origin.path.trim_matches('/');
+    let leads_to_site = path.is_empty() || expected.prefix.as_str().starts_with(&format!("{path}/"));
+    if leads_to_site {
+        notes.ok("origin", format!("it shows {}{}", expected.bucket, origin.path));
+    } else {
+        notes.problem(
+            "origin",
+            format!("its origin path `{}` does not lead to `{}`", origin.path, expected.prefix.as_str()),
+            "make the origin path the target's prefix, or a part of it",
+        );
+    }
+    origin_access(notes, &origin.access);
+}
+
+fn origin_access(notes: &mut Notes, access: &OriginAccess) {
+    let check = "origin-access";
+    let remedy = "give the origin an origin access control that always signs";
+    match access {
+        OriginAccess::None => notes.problem(
+            check,
+            "requests to the bucket are not signed: only a public bucket would answer",
+            remedy,
+        ),
+        OriginAccess::Identity => {
+            notes.warning(check, "it reads by an origin access identity, which AWS has replaced", remedy)
+        }
+        OriginAccess::Control(reading) => match notes.read(check, reading) {
+            Some(Some(control)) if control.origin_type != "s3" => notes.problem(
+                check,
+                format!("its origin access control is for `{}`", control.origin_type),
+                "give the origin an origin access control of the type `s3`",
+            ),
+            Some(Some(control)) if control.signing_behavior == "never" => {
+                notes.problem(check, "its origin access control never signs", remedy);
+            }
+            Some(Some(control)) if control.signing_behavior != "always" => notes.warning(
+                check,
+                format!("its origin access control signs by `{}`", control.signing_behavior),
+                remedy,
+            ),
+            Some(Some(_)) => notes.ok(check, "requests to the bucket are signed"),
+            Some(None) => notes.problem(check, "its origin access control is gone", remedy),
+            None => {}
+        },
+    }
+}
+
+fn root_object(notes: &mut Notes, setup: &DistributionSetup) {
+    match setup.default_root_object.as_str() {
+        "index.html" => notes.ok("root-object", "`/` is index.html"),
+        "" => notes.problem("root-object", "`/` is no page", "set the default root object to index.html"),
+        other => notes.problem(
+            "root-object",
+            format!("`/` is `{other}`, and sitepush publishes index.html"),
+            "set the default root object to index.html",
+        ),
+    }
+}
+
+fn caching(notes: &mut Notes, setup: &DistributionSetup) {
+    let policy = match notes.read("cache-policy", &setup.caching) {
+        Some(Some(Caching::Policy(policy))) => policy,
+        Some(Some(Caching::Legacy)) => {
+            return notes.warning(
+                "cache-policy",
+                "the default behavior has the settings of before there were cache policies",
+                "give it a cache policy with a least time of 0",
+            );
+        }
+        Some(None) => {
+            return notes.problem(
+                "cache-policy",
+                "its cache policy is gone",
+                "give the default behavior a cache policy with a least time of 0",
+            );
+        }
+        None => return,
+    };
+    let name = &policy.name;
+    if policy.min_ttl_seconds > HARMLESS_MIN_TTL_SECONDS {
+        notes.problem(
+            "cache-policy",
+            format!(
+                "`{name}` keeps everything {} s at least, whatever the objects say",
+                policy.min_ttl_seconds
+            ),
+            "set the policy's least time (MinTTL) to 0",
+        );
+    } else if policy.max_ttl_seconds <= 0 {
+        notes.warning(
+            "cache-policy",
+            format!("`{name}` turns the cache off: every visit asks the bucket"),
+            format!("use a policy with a longest time (MaxTTL) of {YEAR_SECONDS}"),
+        );
+    } else if policy.max_ttl_seconds < YEAR_SECONDS {
+        notes.warning(
+            "cache-policy",
+            format!("`{name}` keeps nothing longer than {} s", policy.max_ttl_seconds),
+            format!("set the policy's longest time (MaxTTL) to {YEAR_SECONDS}"),
+        );
+    } else {
+        notes.ok("cache-policy", format!("`{name}` does as the objects say"));
+    }
+    let key = [
+        ("headers", &policy.key.headers),
+        ("cookies", &policy.key.cookies),
+        ("query strings", &policy.key.query),
+    ];
+    let parts: Vec<&str> =
+        key.into_iter().filter(|(_, value)| value.as_str() != "none").map(|(part, _)| part).collect();
+    if parts.is_empty() {
+        notes.ok("cache-key", "path and encoding alone make a copy");
+    } else {
+        notes.warning(
+            "cache-key",
+            format!("`{name}` keeps a copy of each page for all different {}", parts.join(", ")),
+            "take them out of the policy's cache key",
+        );
+    }
+    match (setup.compresses, policy.accepts_gzip, policy.accepts_brotli) {
+        (true, true, true) => notes.ok("compression", "text is compressed, by Brotli or gzip"),
+        (false, _, _) => notes.warning(
+            "compression",
+            "text is sent as it is",
+            "turn on compression of the default behavior",
+        ),
+        (true, false, false) => notes.warning(
+            "compression",
+            format!("text is sent as it is, for `{name}` has neither encoding in its key"),
+            "turn on Brotli and gzip in the cache policy",
+        ),
+        (true, _, _) => notes.warning(
+            "compression",
+            format!("text is compressed in one way only by `{name}`"),
+            "turn on Brotli and gzip in the cache policy",
+        ),
+    }
+}
+
+fn transport(notes: &mut Notes, setup: &DistributionSetup) {
+    match setup.http_version.to_ascii_lowercase().as_str() {
+        "http2and3" => notes.ok("http-versions", "HTTP/2 and HTTP/3 are spoken"),
+        found => notes.warning(
+            "http-versions",
+            format!("HTTP/2 and HTTP/3 are not both spoken (`{found}`)"),
+            "set the HTTP version to http2and3",
+        ),
+    }
+    match setup.viewer_protocol.as_str() {
+        "redirect-to-https" | "https-only" => notes.ok("https", "visitors come by HTTPS"),
+        _ => notes.problem(
+            "https",
+            "visitors may read the site without encryption",
+            "set the viewer protocol policy to redirect-to-https",
+        ),
+    }
+}
+
+fn error_pages(notes: &mut Notes, responses: &[ErrorResponse]) {
+    let of_missing = || responses.iter().filter(|response| matches!(response.error_code, 403 | 404));
+    let lying = of_missing().find(|response| {
+        response.response_code.as_deref().is_some_and(|code| code.starts_with('2') || code.starts_with('3'))
+    });
+    if let Some(response) = lying {
+        return notes.problem(
+            "error-pages",
+            format!(
+                "{} is answered as {} with `{}`: a script or picture that is missing becomes a page",
+                response.error_code,
+                response.response_code.as_deref().unwrap_or_default(),
+                response.page.as_deref().unwrap_or_default()
+            ),
+            "take the error response out; for a single-page application, `single_page` and the edge function",
+        );
+    }
+    match of_missing().find(|response| response.min_ttl_seconds > HARMLESS_ERROR_TTL_SECONDS) {
+        Some(response) => notes.warning(
+            "error-pages",
+            format!(
+                "{} is kept for {} s, though the page may have come",
+                response.error_code, response.min_ttl_seconds
+            ),
+            "set the least time of the error response to 10 seconds",
+        ),
+        None => notes.ok("error-pages", "what is missing is said to be missing"),
+    }
+}
+
+fn function(notes: &mut Notes, setup: &DistributionSetup, facts: &Facts, expected: &Expected) {
+    let Some(function) = notes.read("function", &setup.function) else { return };
+    let remedy = "install what `sitepush edge-function` prints, and publish it";
+    let Some(function) = function else {
+        match (&expected.store_arn, expected.routing.url_style) {
+            (Some(_), _) => notes.problem(
+                "function",
+                "no function answers viewer requests, so nothing reads the key value store",
+                remedy,
+            ),
+            (None, UrlStyle::Clean) => notes.warning(
+                "function",
+                "no function finds the page of a clean path such as `/about`",
+                format!("{remedy}; or set `site.clean_urls = false`"),
+            ),
+            (None, UrlStyle::Exact) => notes.ok("function", "none is needed"),
+        }
+        return;
+    };
+    code(notes, function, expected, remedy);
+    store(notes, function, expected);
+    store_entry(notes, facts);
+}
+
+fn code(notes: &mut Notes, function: &FunctionFacts, expected: &Expected, remedy: &str) {
+    let Some(found) = notes.read("function", &function.code) else { return };
+    let name = &function.name;
+    match found {
+        None => notes.problem("function", format!("`{name}` was never published"), "publish the function"),
+        Some(found) if found.trim() == expected.function_code.trim() => {
+            notes.ok("function", format!("`{name}` is this sitepush's"));
+        }
+        Some(_) if expected.store_arn.is_some() => {
+            notes.problem(
+                "function",
+                format!("`{name}` has other code than this sitepush's function"),
+                remedy,
+            );
+        }
+        Some(_) => notes.warning(
+            "function",
+            format!("`{name}` is not sitepush's: what it does with paths is not known"),
+            remedy,
+        ),
+    }
+}
+
+fn store(notes: &mut Notes, function: &FunctionFacts, expected: &Expected) {
+    let Some(arns) = notes.read("store", &function.store_arns) else { return };
+    let arns = arns.map(Vec::as_slice).unwrap_or_default();
+    match &expected.store_arn {
+        Some(wanted) if arns.contains(wanted) => notes.ok("store", "the function reads the target's store"),
+        Some(wanted) => notes.problem(
+            "store",
+            format!("the function does not read the store `{wanted}`"),
+            "associate the store with the function, and publish it",
+        ),
+        None => match arns.first() {
+            Some(arn) => notes.warning(
+                "store",
+                format!("the function reads a store that no push writes: `{arn}`"),
+                "name the store as the target's `key_value_store`",
+            ),
+            None => notes.ok("store", "no store is named, and none is read"),
+        },
+    }
+}
+
+fn store_entry(notes: &mut Notes, facts: &Facts) {
+    let (Some(found), Some(wanted)) = (&facts.state.store.found, &facts.state.store.wanted) else { return };
+    let Some(found) = notes.read("store-entry", found) else { return };
+    if found == Some(wanted) {
+        notes.ok("store-entry", "the store says where the pages are");
+    } else {
+        let what =
+            if found.is_none() { "says nothing of the live release" } else { "speaks of another release" };
+        notes.problem("store-entry", format!("the store {what}"), "run `sitepush push --verify-remote`");
+    }
+}

@@ -1,0 +1,187 @@
+//! The site's names: aliases, certificates, and where DNS leads.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::facts::{AliasFacts, DistributionSetup, Expected, Facts};
+use super::{Finding, Notes, Subject};
+use crate::core::domain::certificate::{Certificate, CertificateStatus, Issuance};
+use crate::core::domain::distribution::ViewerCertificate;
+use crate::core::domain::dns::DnsAnswer;
+use crate::core::domain::name::DnsName;
+
+/// ACM renews 60 days before the end; what is nearer is not being renewed.
+///
+/// Source: "Managed certificate renewal", AWS Certificate Manager User Guide.
+const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(45 * 24);
+
+pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
+    let mut notes = Notes::new(Subject::Names, None);
+    let known: Vec<(&String, &DistributionSetup)> =
+        facts.distributions.iter().filter_map(|(id, setup)| Some((id, setup.known()?))).collect();
+    if let Some(host) = expected.site_host.as_deref().filter(|_| !known.is_empty()) {
+        let name = DnsName::from_service(host);
+        let is_known = known.iter().any(|(_, setup)| {
+            DnsName::from_service(&setup.domain_name) == name
+                || setup.aliases.iter().any(|alias| alias.covers(&name))
+        });
+        if is_known {
+            notes.ok("aliases", format!("{host} is a name of the distribution"));
+        } else {
+            notes.problem(
+                "aliases",
+                format!("the target's `url` is at {host}, which is no name of the distribution"),
+                "run `sitepush domain apply`, or correct `url`",
+            );
+        }
+    }
+    let mut findings = notes.findings;
+    for (id, setup) in known {
+        findings.extend(certificate(id, setup, facts, expected));
+    }
+    for (alias, of_alias) in &facts.aliases {
+        findings.extend(dns(alias, of_alias));
+    }
+    findings
+}
+
+fn certificate(id: &str, setup: &DistributionSetup, facts: &Facts, expected: &Expected) -> Vec<Finding> {
+    let mut notes = Notes::new(Subject::Names, Some(id));
+    let ViewerCertificate::Acm { arn, is_sni, floor } = &setup.certificate else {
+        let what = match &setup.certificate {
+            ViewerCertificate::Iam { id } => {
+                format!("the certificate `{id}` is kept in IAM, where nobody renews it")
+            }
+            _ if setup.aliases.is_empty() => {
+                notes.ok("certificate", "CloudFront's own, for its own name");
+                return notes.findings;
+            }
+            _ => "it has names, and CloudFront's own certificate, which is good for none of them".to_owned(),
+        };
+        notes.problem("certificate", what, "run `sitepush domain apply`");
+        return notes.findings;
+    };
+    if floor.is_enough() {
+        notes.ok("tls", format!("TLS 1.2 and newer ({})", floor.0));
+    } else {
+        notes.warning(
+            "tls",
+            format!("old protocols are accepted (`{}`)", floor.0),
+            "set the security policy to TLSv1.2_2021",
+        );
+    }
+    if !is_sni {
+        notes.warning(
+            "certificate",
+            "the certificate has addresses of its own, for 600 dollars a month",
+            "serve it by SNI",
+        );
+    }
+    let reading =
+        facts.aliases.values().find(|alias| alias.distribution_id == *id).map(|alias| &alias.certificate);
+    let Some(reading) = reading else {
+        notes.ok("certificate", "no name needs it");
+        return notes.findings;
+    };
+    match notes.read("certificate", reading) {
+        Some(Some(certificate)) => judge(&mut notes, certificate, setup, expected),
+        Some(None) => notes.problem(
+            "certificate",
+            format!("the certificate `{arn}` is gone"),
+            "run `sitepush domain apply`",
+        ),
+        None => {}
+    }
+    notes.findings
+}
+
+fn judge(notes: &mut Notes, certificate: &Certificate, setup: &DistributionSetup, expected: &Expected) {
+    let names: BTreeSet<DnsName> = setup.aliases.iter().cloned().collect();
+    let bare: Vec<String> = names
+        .iter()
+        .filter(|name| !certificate.covers(&BTreeSet::from([(*name).clone()])))
+        .map(ToString::to_string)
+        .collect();
+    if !bare.is_empty() {
+        notes.problem(
+            "certificate",
+            format!("the certificate is not good for {}", bare.join(", ")),
+            "run `sitepush domain apply`",
+        );
+    } else if certificate.status == CertificateStatus::Issued {
+        notes.ok(
+            "certificate",
+            format!(
+                "good for {}",
+                setup.aliases.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            ),
+        );
+    } else {
+        notes.problem(
+            "certificate",
+            "the certificate is not in force",
+            "run `sitepush domain status`, which says why",
+        );
+    }
+    let Some(end) = certificate.not_after else { return };
+    let left = end.duration_since(expected.now);
+    let day = end.strftime("%Y-%m-%d");
+    if left <= SignedDuration::ZERO {
+        notes.problem(
+            "certificate-end",
+            format!("the certificate ended {day}"),
+            "run `sitepush domain apply`",
+        );
+    } else if left < RENEWED_BEFORE {
+        let remedy = match certificate.issuance {
+            Issuance::Amazon => {
+                "keep the validation records in DNS: `sitepush domain status` says which are missing"
+            }
+            Issuance::Imported | Issuance::Private => "import the next one, or run `sitepush domain apply`",
+        };
+        notes.warning("certificate-end", format!("the certificate ends {day}, and is not renewed"), remedy);
+    } else {
+        notes.ok("certificate-end", format!("until {day}"));
+    }
+}
+
+fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
+    let mut notes = Notes::new(Subject::Names, Some(alias.as_str()));
+    let remedy = "run `sitepush domain apply`, or lead the name to the distribution by hand";
+    match (&facts.addresses, &facts.distribution_addresses) {
+        // What a wildcard stands for cannot be asked for.
+        _ if alias.is_wildcard() => {}
+        (DnsAnswer::NoSuchName | DnsAnswer::NoRecords, _) => {
+            notes.problem("dns", "the name has no address: nobody gets there", remedy);
+        }
+        (DnsAnswer::Failed(code), _) => notes.problem(
+            "dns",
+            format!("the name's servers fail ({code})"),
+            "look at the zone's delegation: `sitepush domain status`",
+        ),
+        (DnsAnswer::NoAnswer(why), _) => {
+            notes.unknown(
+                "dns",
+                format!("no answer: {why}"),
+                "name a resolver that can be asked (`--resolver`)",
+            );
+        }
+        (DnsAnswer::Records(found), DnsAnswer::Records(own)) if found.iter().any(|one| own.contains(one)) => {
+            notes.ok("dns", "the name leads to the distribution");
+        }
+        (DnsAnswer::Records(found), DnsAnswer::Records(_)) => {
+            notes.warning(
+                "dns",
+                format!("the name leads to {}, not to the distribution", found.join(", ")),
+                remedy,
+            );
+        }
+        (DnsAnswer::Records(_), _) => notes.unknown(
+            "dns",
+            "the name has an address, and the distribution's own name could not be asked for",
+            "run `sitepush doctor` again",
+        ),
+    }
+    notes.findings
+}

@@ -1,0 +1,311 @@
+//! The bucket's policy: whom it lets in, and to what.
+//!
+//! Judges the requests that matter here, one at a time, as IAM does: allowed by some statement and denied by none.
+//! Conditions beyond the source of a request and its encryption are not guessed at: such an allowance may hold, such a
+//! denial may not.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use wildmatch::WildMatch;
+
+use super::Notes;
+use super::facts::{Expected, Facts};
+
+const SERVICE: &str = "cloudfront.amazonaws.com";
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document {
+    #[serde(default)]
+    statement: OneOrMany<Statement>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    Many(Vec<T>),
+    One(T),
+}
+
+impl<T> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl<T> OneOrMany<T> {
+    fn items(&self) -> &[T] {
+        match self {
+            Self::Many(items) => items,
+            Self::One(item) => std::slice::from_ref(item),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    effect: String,
+    principal: Option<Value>,
+    not_principal: Option<Value>,
+    action: Option<OneOrMany<String>>,
+    not_action: Option<OneOrMany<String>>,
+    resource: Option<OneOrMany<String>>,
+    not_resource: Option<OneOrMany<String>>,
+    #[serde(default)]
+    condition: Map<String, Value>,
+}
+
+/// Whether a statement speaks of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Speaks {
+    No,
+    /// It has conditions that are not judged here.
+    Perhaps,
+    Yes,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+enum Asker<'a> {
+    /// CloudFront for the distribution with this ARN.
+    Distribution(&'a str),
+    /// A stranger without credentials, or with those of an account of their own.
+    Anybody,
+}
+
+/// A request: an action and, behind `arn:aws:s3:::`, what it is about.
+#[derive(Clone, Copy, Debug)]
+struct Request<'a> {
+    asker: Asker<'a>,
+    action: &'a str,
+    resource: &'a str,
+}
+
+impl Statement {
+    fn is(&self, effect: &str) -> bool {
+        self.effect.eq_ignore_ascii_case(effect)
+    }
+
+    fn speaks_of(&self, request: Request<'_>) -> Speaks {
+        let named = |patterns: Option<&OneOrMany<String>>,
+                     others: Option<&OneOrMany<String>>,
+                     is: &dyn Fn(&str) -> bool| {
+            match (patterns, others) {
+                (Some(patterns), _) => patterns.items().iter().any(|pattern| is(pattern)),
+                (None, Some(others)) => !others.items().iter().any(|pattern| is(pattern)),
+                (None, None) => false,
+            }
+        };
+        let is_action = |pattern: &str| {
+            WildMatch::new(&pattern.to_ascii_lowercase()).matches(&request.action.to_ascii_lowercase())
+        };
+        let is_resource = |pattern: &str| {
+            let name = pattern.split_once(":s3:::").map_or(pattern, |(_, name)| name);
+            WildMatch::new(name).matches(request.resource)
+        };
+        let is_meant = self.is_asker(request.asker)
+            && named(self.action.as_ref(), self.not_action.as_ref(), &is_action)
+            && named(self.resource.as_ref(), self.not_resource.as_ref(), &is_resource);
+        if is_meant { self.conditions_hold(request.asker) } else { Speaks::No }
+    }
+
+    fn is_asker(&self, asker: Asker<'_>) -> bool {
+        match (&self.principal, &self.not_principal) {
+            (Some(principal), _) => names(principal, asker),
+            (None, Some(excluded)) => !names(excluded, asker),
+            (None, None) => false,
+        }
+    }
+
+    fn conditions_hold(&self, asker: Asker<'_>) -> Speaks {
+        let mut all = Speaks::Yes;
+        for (operator, tests) in &self.condition {
+            for (key, values) in tests.as_object().into_iter().flatten() {
+                all = all.min(condition_holds(operator, key, &texts(values), asker));
+            }
+        }
+        all
+    }
+
+    /// Whether it holds for one distribution, or account, and not for CloudFront as a whole.
+    fn is_tied_to_a_source(&self) -> bool {
+        let keys = self.condition.values().filter_map(Value::as_object).flat_map(Map::keys);
+        keys.into_iter().any(|key| is_source_key(key))
+    }
+}
+
+fn is_source_key(key: &str) -> bool {
+    ["aws:SourceArn", "aws:SourceAccount"].iter().any(|known| key.eq_ignore_ascii_case(known))
+}
+
+fn names(principal: &Value, asker: Asker<'_>) -> bool {
+    let has = |kind: &str, wanted: &str| {
+        principal.get(kind).is_some_and(|found| texts(found).iter().any(|text| text == wanted))
+    };
+    let is_everybody = principal == "*" || has("AWS", "*");
+    match asker {
+        Asker::Anybody => is_everybody,
+        Asker::Distribution(_) => principal == "*" || has("Service", SERVICE),
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text.clone()],
+        other => vec![other.to_string()],
+    }
+}
+
+/// Source: "IAM JSON policy elements: Condition operators", IAM User Guide. Requests here are encrypted.
+fn condition_holds(operator: &str, key: &str, values: &[String], asker: Asker<'_>) -> Speaks {
+    let judge = |holds: bool| if holds { Speaks::Yes } else { Speaks::No };
+    let is_key = |known: &str| key.eq_ignore_ascii_case(known);
+    let operator = operator.to_ascii_lowercase();
+    if operator == "bool" && is_key("aws:SecureTransport") {
+        return judge(values.iter().any(|value| value == "true"));
+    }
+    let found = match asker {
+        Asker::Distribution(arn) if is_key("aws:SourceArn") => Some(arn),
+        Asker::Distribution(arn) if is_key("aws:SourceAccount") => arn.split(':').nth(4),
+        // A stranger's own request has no source.
+        Asker::Anybody if is_source_key(key) => return Speaks::No,
+        Asker::Distribution(_) | Asker::Anybody => None,
+    };
+    match (found, operator.as_str()) {
+        (Some(found), "stringequals") => judge(values.iter().any(|value| value == found)),
+        (Some(found), "stringlike" | "arnlike" | "arnequals") => {
+            judge(values.iter().any(|value| WildMatch::new(value).matches(found)))
+        }
+        _ => Speaks::Perhaps,
+    }
+}
+
+impl Document {
+    fn strongest(&self, effect: &str, request: Request<'_>) -> Speaks {
+        let statements = self.statement.items().iter().filter(|statement| statement.is(effect));
+        statements.map(|statement| statement.speaks_of(request)).max().unwrap_or(Speaks::No)
+    }
+
+    /// Whether the request may pass, as far as this policy goes. A denial that may not hold denies nothing.
+    fn allows(&self, request: Request<'_>) -> Speaks {
+        match self.strongest("Deny", request) {
+            Speaks::Yes => Speaks::No,
+            Speaks::No | Speaks::Perhaps => self.strongest("Allow", request),
+        }
+    }
+}
+
+pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
+    let Some(text) = notes.read("policy", &facts.bucket.policy) else { return };
+    let arns: Vec<(&str, &str)> = facts
+        .distributions
+        .iter()
+        .filter_map(|(id, setup)| Some((id.as_str(), setup.known()?.arn.as_str())))
+        .collect();
+    let Some(text) = text else {
+        if arns.is_empty() {
+            notes.ok("policy", "the bucket has no policy");
+        } else {
+            notes.problem(
+                "policy",
+                "the bucket has no policy: the distribution may read nothing",
+                "allow `s3:GetObject` to cloudfront.amazonaws.com for this distribution (AWS:SourceArn)",
+            );
+        }
+        return;
+    };
+    let document: Document = match serde_json::from_str(text) {
+        Ok(document) => document,
+        Err(error) => {
+            return notes.unknown(
+                "policy",
+                format!("the bucket's policy cannot be read: {error}"),
+                "look at the policy by hand",
+            );
+        }
+    };
+    let bucket = expected.bucket.as_str();
+    let page = format!("{bucket}/{}index.html", expected.prefix.as_str());
+    let record = format!("{bucket}/{}.sitepush/manifest.json.gz", expected.prefix.as_str());
+    public(notes, &document, bucket, &page);
+    for (id, arn) in arns {
+        let asked = |action, resource| Request { asker: Asker::Distribution(arn), action, resource };
+        reads(notes, &document, id, asked("s3:GetObject", &page));
+        match document.allows(asked("s3:ListBucket", bucket)) {
+            Speaks::Yes | Speaks::Perhaps => {
+                notes.ok("policy-listing", format!("what is missing is answered with 404 to {id}"));
+            }
+            Speaks::No => notes.warning(
+                "policy-listing",
+                format!("what is missing is answered with 403 to {id}, not 404"),
+                "allow `s3:ListBucket` on the bucket to cloudfront.amazonaws.com for this distribution",
+            ),
+        }
+        match document.allows(asked("s3:GetObject", &record)) {
+            Speaks::No => notes.ok("policy-state", format!("{id} may not read sitepush's records")),
+            Speaks::Yes | Speaks::Perhaps => notes.problem(
+                "policy-state",
+                format!("{id} may read `.sitepush/`, which names every file and commit"),
+                "deny `s3:GetObject` on `.sitepush/*` to cloudfront.amazonaws.com",
+            ),
+        }
+    }
+}
+
+fn reads(notes: &mut Notes, document: &Document, id: &str, request: Request<'_>) {
+    if document.allows(request) == Speaks::No {
+        return notes.problem(
+            "policy",
+            format!("the bucket's policy does not let the distribution {id} read the site"),
+            "allow `s3:GetObject` to cloudfront.amazonaws.com for this distribution (AWS:SourceArn)",
+        );
+    }
+    let allowing = document
+        .statement
+        .items()
+        .iter()
+        .filter(|statement| statement.is("Allow") && statement.speaks_of(request) != Speaks::No);
+    if allowing.into_iter().any(|statement| !statement.is_tied_to_a_source()) {
+        notes.warning(
+            "policy",
+            "the bucket's policy lets every distribution of every account read the site",
+            format!("add the condition AWS:SourceArn with the distribution {id}"),
+        );
+    } else {
+        notes.ok("policy", format!("the distribution {id} may read the site"));
+    }
+}
+
+fn public(notes: &mut Notes, document: &Document, bucket: &str, page: &str) {
+    let asks = [
+        ("s3:GetObject", page),
+        ("s3:ListBucket", bucket),
+        ("s3:PutObject", page),
+        ("s3:DeleteObject", page),
+    ];
+    let allowed = asks.map(|(action, resource)| {
+        (action, document.allows(Request { asker: Asker::Anybody, action, resource }))
+    });
+    let those = |speaks: Speaks| {
+        let found = allowed.iter().filter(|(_, found)| *found == speaks);
+        found.map(|(action, _)| format!("`{action}`")).collect::<Vec<_>>().join(", ")
+    };
+    let (open, perhaps) = (those(Speaks::Yes), those(Speaks::Perhaps));
+    if !open.is_empty() {
+        notes.problem(
+            "policy-public",
+            format!("the bucket's policy allows {open} to everybody, past CloudFront"),
+            "take the statement with the principal `*` out of the policy",
+        );
+    } else if !perhaps.is_empty() {
+        notes.warning(
+            "policy-public",
+            format!("the bucket's policy allows {perhaps} to everybody under a condition"),
+            "make sure that the condition lets in whom you mean, or name the principals",
+        );
+    } else {
+        notes.ok("policy-public", "the bucket's policy lets no strangers in");
+    }
+}

@@ -1,0 +1,489 @@
+//! Each check both ways: nothing is found in a good set-up, and one change of it is found as one thing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::core::domain::certificate::{Certificate, CertificateStatus, Issuance, KeyAlgorithm};
+use crate::core::domain::distribution::{ProtocolFloor, ViewerCertificate};
+use crate::core::domain::dns::DnsAnswer;
+use crate::core::domain::name::DnsName;
+use crate::core::edge_settings::{Routing, TrailingSlash};
+use crate::core::invalidation::UrlStyle;
+use crate::core::key::KeyPrefix;
+
+const STORE: &str = "arn:aws:cloudfront::123456789012:key-value-store/1";
+const ARN: &str = "arn:aws:cloudfront::123456789012:distribution/E1";
+
+fn now() -> Timestamp {
+    "2026-11-27T00:00:00Z".parse().expect("a time")
+}
+
+fn name(text: &str) -> DnsName {
+    DnsName::parse(text).expect("a name")
+}
+
+fn records(texts: &[&str]) -> DnsAnswer {
+    DnsAnswer::Records(texts.iter().map(|text| (*text).to_owned()).collect())
+}
+
+fn policy() -> Value {
+    let service = json!({ "Service": "cloudfront.amazonaws.com" });
+    let ours = json!({ "StringEquals": { "AWS:SourceArn": ARN } });
+    json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Principal": service, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::site/*", "Condition": ours },
+        { "Effect": "Allow", "Principal": service, "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::site", "Condition": ours },
+        { "Effect": "Deny", "Principal": service, "Action": "s3:GetObject",
+          "Resource": ["arn:aws:s3:::site/.sitepush/*", "arn:aws:s3:::site/*/.sitepush/*"] },
+        { "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::site", "arn:aws:s3:::site/*"],
+          "Condition": { "Bool": { "aws:SecureTransport": "false" } } },
+    ]})
+}
+
+fn certificate() -> Certificate {
+    Certificate {
+        arn: "arn:aws:acm:us-east-1:123456789012:certificate/1".into(),
+        names: BTreeSet::from([name("example.com"), name("*.example.com")]),
+        status: CertificateStatus::Issued,
+        key_algorithm: KeyAlgorithm::Rsa2048,
+        issuance: Issuance::Amazon,
+        is_validated_by_dns: true,
+        validations: Vec::new(),
+        not_after: Some("2027-06-01T00:00:00Z".parse().expect("a time")),
+        in_use_by: Vec::new(),
+        failure: None,
+        requested_for: None,
+    }
+}
+
+fn distribution() -> DistributionSetup {
+    let control = OriginAccessControl { origin_type: "s3".into(), signing_behavior: "always".into() };
+    DistributionSetup {
+        arn: ARN.into(),
+        domain_name: "d1.cloudfront.net".into(),
+        is_enabled: true,
+        is_deployed: true,
+        default_root_object: "index.html".into(),
+        http_version: "http2and3".into(),
+        aliases: vec![name("www.example.com")],
+        certificate: ViewerCertificate::Acm {
+            arn: certificate().arn,
+            is_sni: true,
+            floor: ProtocolFloor::recommended(),
+        },
+        origin: Some(OriginSetup {
+            domain_name: "site.s3.eu-west-1.amazonaws.com".into(),
+            path: String::new(),
+            access: OriginAccess::Control(Reading::Known(control)),
+        }),
+        compresses: true,
+        viewer_protocol: "redirect-to-https".into(),
+        caching: Reading::Known(Caching::Policy(CachePolicy {
+            name: "site".into(),
+            min_ttl_seconds: 0,
+            max_ttl_seconds: 31_536_000,
+            accepts_gzip: true,
+            accepts_brotli: true,
+            key: CacheKey { headers: "none".into(), cookies: "none".into(), query: "none".into() },
+        })),
+        error_responses: Vec::new(),
+        function: Reading::Known(FunctionFacts {
+            name: "routing".into(),
+            code: Reading::Known("code\n".into()),
+            store_arns: Reading::Known(vec![STORE.into()]),
+        }),
+        cache_tag_header: Some("x-amz-meta-cache-tag".into()),
+        invalidations_in_progress: Reading::Known(0),
+    }
+}
+
+fn good() -> (Facts, Expected) {
+    let facts = Facts {
+        identity: IdentityFacts {
+            caller: Reading::Known(CallerIdentity {
+                account: "123456789012".into(),
+                arn: "arn:aws:iam::1:user/a".into(),
+            }),
+            expires: None,
+            clock_skew: SignedDuration::ZERO,
+            now: now(),
+        },
+        bucket: BucketFacts {
+            region: Reading::Known("eu-west-1".into()),
+            elsewhere: None,
+            public_access_block: Reading::Known(PublicAccessBlock {
+                blocks_public_acls: true,
+                ignores_public_acls: true,
+                blocks_public_policy: true,
+                restricts_public_buckets: true,
+            }),
+            object_ownership: Reading::Known("BucketOwnerEnforced".into()),
+            versioning: Reading::Known(Versioning::Enabled),
+            encryption: Reading::Known(Encryption::S3),
+            policy: Reading::Known(policy().to_string()),
+            lifecycle: Reading::Known(vec![LifecycleRule {
+                id: "forget".into(),
+                is_enabled: true,
+                noncurrent_days: Some(90),
+                aborts_uploads: true,
+                ..LifecycleRule::default()
+            }]),
+        },
+        distributions: BTreeMap::from([("E1".to_owned(), Reading::Known(distribution()))]),
+        aliases: BTreeMap::from([(
+            name("www.example.com"),
+            AliasFacts {
+                distribution_id: "E1".into(),
+                certificate: Reading::Known(certificate()),
+                addresses: records(&["192.0.2.1", "192.0.2.2"]),
+                distribution_addresses: records(&["192.0.2.2"]),
+            },
+        )]),
+        state: StateFacts {
+            release: Reading::Known("20261127T000000Z-1a2b3c4".into()),
+            damage: None,
+            release_count: 3,
+            live_bytes: 10_000_000_000,
+            kept_bytes: 0,
+            kept_count: 0,
+            lock: LockFacts::Free,
+            debt_count: 0,
+            store: StoreFacts { wanted: Some("{}".into()), found: Some(Reading::Known("{}".into())) },
+        },
+    };
+    let expected = Expected {
+        bucket: "site".into(),
+        prefix: KeyPrefix::default(),
+        site_host: Some("www.example.com".into()),
+        store_arn: Some(STORE.into()),
+        routing: Routing {
+            url_style: UrlStyle::Clean,
+            trailing_slash: TrailingSlash::Keep,
+            is_single_page: false,
+        },
+        function_code: "code".into(),
+        now: now(),
+    };
+    (facts, expected)
+}
+
+/// What is not ok, as `STATUS CHECK`.
+fn found(facts: &Facts, expected: &Expected) -> Vec<String> {
+    let findings = examine(facts, expected).into_iter().filter(|finding| finding.status != Status::Ok);
+    let shown = |finding: Finding| {
+        assert!(finding.remedy.is_some(), "no remedy: {finding:?}");
+        let status = serde_json::to_value(finding.status).expect("a text");
+        format!("{} {}", status.as_str().expect("a text"), finding.check)
+    };
+    findings.map(shown).collect()
+}
+
+type Change = fn(&mut Facts, &mut Expected);
+
+fn setup(facts: &mut Facts) -> &mut DistributionSetup {
+    match facts.distributions.get_mut("E1") {
+        Some(Reading::Known(setup)) => setup,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn cache_policy(facts: &mut Facts) -> &mut CachePolicy {
+    match &mut setup(facts).caching {
+        Reading::Known(Caching::Policy(policy)) => policy,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn function(facts: &mut Facts) -> &mut FunctionFacts {
+    match &mut setup(facts).function {
+        Reading::Known(function) => function,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn alias(facts: &mut Facts) -> &mut AliasFacts {
+    facts.aliases.values_mut().next().expect("there is one")
+}
+
+fn rule(facts: &mut Facts) -> &mut LifecycleRule {
+    match &mut facts.bucket.lifecycle {
+        Reading::Known(rules) => &mut rules[0],
+        other => panic!("{other:?}"),
+    }
+}
+
+fn denied<T>() -> Reading<T> {
+    Reading::Denied { action: "s3:Something".into() }
+}
+
+fn certified(facts: &mut Facts, change: impl Fn(&mut Certificate)) {
+    let mut certificate = certificate();
+    change(&mut certificate);
+    alias(facts).certificate = Reading::Known(certificate);
+}
+
+#[test]
+fn nothing_is_found_in_a_good_set_up() {
+    let (facts, expected) = good();
+    assert_eq!(found(&facts, &expected), Vec::<String>::new());
+    let (mut facts, expected) = good();
+    facts.state.release = Reading::Absent;
+    assert_eq!(found(&facts, &expected), Vec::<String>::new(), "before the first push");
+}
+
+#[test]
+fn one_change_is_found_as_one_thing() {
+    let cases: &[(&str, Change)] = &[
+        ("problem credentials", |f, _| f.identity.caller = Reading::Absent),
+        ("unknown credentials", |f, _| f.identity.caller = Reading::Unsupported),
+        ("problem expiry", |f, _| f.identity.expires = Some(now())),
+        ("warning expiry", |f, _| f.identity.expires = Some(now() + SignedDuration::from_mins(14))),
+        ("problem clock", |f, _| f.identity.clock_skew = SignedDuration::from_mins(-15)),
+        ("warning clock", |f, _| f.identity.clock_skew = SignedDuration::from_mins(8)),
+        ("warning bucket", |f, _| f.bucket.region = denied()),
+        ("problem bucket", |f, _| f.bucket.elsewhere = Some("the bucket is in eu-west-2".into())),
+        ("problem public-access", |f, _| f.bucket.public_access_block = Reading::Absent),
+        ("warning public-access", |f, _| f.bucket.public_access_block = denied()),
+        ("warning acls", |f, _| f.bucket.object_ownership = Reading::Absent),
+        ("problem versioning", |f, _| f.bucket.versioning = Reading::Known(Versioning::NeverEnabled)),
+        ("problem versioning", |f, _| f.bucket.versioning = Reading::Known(Versioning::Suspended)),
+        ("unknown versioning", |f, _| f.bucket.versioning = Reading::Unsupported),
+        ("warning encryption", |f, _| f.bucket.encryption = Reading::Absent),
+        ("warning encryption", |f, _| f.bucket.encryption = Reading::Known(Encryption::Kms { key: None })),
+        ("warning encryption", |f, _| f.bucket.encryption = Reading::Known(Encryption::Other("x".into()))),
+        ("problem policy", |f, _| f.bucket.policy = Reading::Absent),
+        ("unknown policy", |f, _| f.bucket.policy = Reading::Known("{".into())),
+        ("warning policy", |f, _| f.bucket.policy = denied()),
+        ("warning lifecycle", |f, _| f.bucket.lifecycle = Reading::Absent),
+        ("warning lifecycle", |f, _| rule(f).is_enabled = false),
+        ("warning lifecycle", |f, _| rule(f).prefix = "old/".into()),
+        ("warning lifecycle", |f, _| rule(f).noncurrent_days = Some(6)),
+        ("warning lifecycle", |f, _| rule(f).aborts_uploads = false),
+        ("problem lifecycle", |f, _| rule(f).deletes_current = true),
+        ("problem lifecycle", |f, _| rule(f).archives_current = Some("GLACIER".into())),
+        ("problem enabled", |f, _| setup(f).is_enabled = false),
+        ("problem origin", |f, _| setup(f).origin = None),
+        ("problem root-object", |f, _| setup(f).default_root_object = String::new()),
+        ("problem cache-policy", |f, _| cache_policy(f).min_ttl_seconds = 2),
+        ("warning cache-policy", |f, _| cache_policy(f).max_ttl_seconds = 0),
+        ("warning cache-policy", |f, _| cache_policy(f).max_ttl_seconds = 86_400),
+        ("warning cache-policy", |f, _| setup(f).caching = Reading::Known(Caching::Legacy)),
+        ("problem cache-policy", |f, _| setup(f).caching = Reading::Absent),
+        ("warning cache-key", |f, _| cache_policy(f).key.headers = "whitelist".into()),
+        ("warning compression", |f, _| setup(f).compresses = false),
+        ("warning compression", |f, _| cache_policy(f).accepts_brotli = false),
+        ("warning http-versions", |f, _| setup(f).http_version = "http2".into()),
+        ("problem https", |f, _| setup(f).viewer_protocol = "allow-all".into()),
+        ("problem function", |f, _| setup(f).function = Reading::Absent),
+        ("problem function", |f, _| function(f).code = Reading::Absent),
+        ("problem function", |f, _| function(f).code = Reading::Known("older".into())),
+        ("problem store", |f, _| function(f).store_arns = Reading::Known(Vec::new())),
+        ("problem store-entry", |f, _| f.state.store.found = Some(Reading::Absent)),
+        ("problem store-entry", |f, _| {
+            f.state.store.found = Some(Reading::Known("{\"pages\":\"html\"}".into()))
+        }),
+        ("warning cache-tags", |f, _| setup(f).cache_tag_header = Some("cache-tag".into())),
+        ("warning invalidations", |f, _| setup(f).invalidations_in_progress = denied()),
+        ("problem aliases", |_, e| e.site_host = Some("example.org".into())),
+        ("warning tls", |f, _| {
+            let floor = ProtocolFloor("TLSv1".into());
+            setup(f).certificate = ViewerCertificate::Acm { arn: certificate().arn, is_sni: true, floor };
+        }),
+        ("problem certificate", |f, _| setup(f).certificate = ViewerCertificate::CloudFronts),
+        ("problem certificate", |f, _| alias(f).certificate = Reading::Absent),
+        ("problem certificate", |f, _| {
+            certified(f, |found| found.names = BTreeSet::from([name("example.com")]))
+        }),
+        ("problem certificate", |f, _| certified(f, |found| found.status = CertificateStatus::Revoked)),
+        ("problem certificate-end", |f, _| certified(f, |found| found.not_after = Some(now()))),
+        ("warning certificate-end", |f, _| {
+            certified(f, |found| found.not_after = Some(now() + SignedDuration::from_hours(24 * 44)));
+        }),
+        ("problem dns", |f, _| alias(f).addresses = DnsAnswer::NoSuchName),
+        ("problem dns", |f, _| alias(f).addresses = DnsAnswer::Failed("SERVFAIL".into())),
+        ("warning dns", |f, _| alias(f).addresses = records(&["198.51.100.1"])),
+        ("unknown dns", |f, _| alias(f).addresses = DnsAnswer::NoAnswer("timed out".into())),
+        ("problem record", |f, _| f.state.damage = Some("it is cut".into())),
+        ("warning record", |f, _| f.state.release = denied()),
+        ("warning lock", |f, _| {
+            f.state.lock = LockFacts::Unfinished { why: "a run was not finished".into() }
+        }),
+        ("warning lock", |f, _| f.state.lock = LockFacts::Held { holder: "ann@laptop".into(), until: now() }),
+        ("warning debts", |f, _| f.state.debt_count = 1),
+    ];
+    for (wanted, change) in cases {
+        let (mut facts, mut expected) = good();
+        change(&mut facts, &mut expected);
+        assert_eq!(found(&facts, &expected), [*wanted]);
+    }
+}
+
+#[test]
+fn error_pages_lie_with_200_and_with_a_redirect_and_not_with_their_own_code() {
+    let with = |code: i32, response: Option<&str>, min_ttl_seconds: i64| {
+        let (mut facts, expected) = good();
+        let response_code = response.map(str::to_owned);
+        let page = Some("/404.html".to_owned());
+        setup(&mut facts).error_responses =
+            vec![ErrorResponse { error_code: code, response_code, page, min_ttl_seconds }];
+        found(&facts, &expected)
+    };
+    for code in [403, 404] {
+        assert_eq!(with(code, Some("200"), 10), ["problem error-pages"]);
+        assert_eq!(with(code, Some("302"), 10), ["problem error-pages"]);
+        assert_eq!(with(code, Some("404"), 61), ["warning error-pages"]);
+        assert_eq!(with(code, Some("404"), 60), Vec::<String>::new());
+        assert_eq!(with(code, None, 10), Vec::<String>::new());
+    }
+    assert_eq!(
+        with(503, Some("200"), 10),
+        Vec::<String>::new(),
+        "what fails is no matter of what is missing"
+    );
+}
+
+#[test]
+fn what_is_needed_of_a_function_depends_on_the_settings() {
+    let (mut facts, mut expected) = good();
+    expected.store_arn = None;
+    assert_eq!(found(&facts, &expected), ["warning store"], "nobody writes what it reads");
+    setup(&mut facts).function = Reading::Absent;
+    assert_eq!(found(&facts, &expected), ["warning function"], "clean paths find no page");
+    expected.routing.url_style = UrlStyle::Exact;
+    assert_eq!(found(&facts, &expected), Vec::<String>::new());
+}
+
+#[test]
+fn an_origin_shows_the_bucket_and_the_folder_that_the_target_is_in() {
+    let with = |domain_name: &str, path: &str, prefix: &str| {
+        let (mut facts, mut expected) = good();
+        let origin = setup(&mut facts).origin.as_mut().expect("there is one");
+        origin.domain_name = domain_name.to_owned();
+        origin.path = path.to_owned();
+        expected.prefix = KeyPrefix::new(prefix).expect("a prefix");
+        found(&facts, &expected)
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(with("site.s3.eu-west-1.amazonaws.com", "", ""), none);
+    assert_eq!(with("site.s3.amazonaws.com", "/docs", "docs"), none);
+    assert_eq!(with("site.s3-eu-west-1.amazonaws.com", "/docs", "docs/v2"), none);
+    for (domain, path, prefix) in [
+        ("site.s3.amazonaws.com", "/docs", ""),
+        ("site.s3.amazonaws.com", "/docs", "docs2"),
+        ("site2.s3.amazonaws.com", "", ""),
+        ("site.s3-website-eu-west-1.amazonaws.com", "", ""),
+        ("site.example.com", "", ""),
+    ] {
+        assert_eq!(with(domain, path, prefix), ["problem origin"], "{domain}{path}");
+    }
+}
+
+#[test]
+fn access_to_the_bucket_is_signed_always() {
+    let with = |access: OriginAccess| {
+        let (mut facts, expected) = good();
+        setup(&mut facts).origin.as_mut().expect("there is one").access = access;
+        found(&facts, &expected)
+    };
+    let control = |origin_type: &str, signing_behavior: &str| {
+        let (origin_type, signing_behavior) = (origin_type.to_owned(), signing_behavior.to_owned());
+        OriginAccess::Control(Reading::Known(OriginAccessControl { origin_type, signing_behavior }))
+    };
+    assert_eq!(with(OriginAccess::None), ["problem origin-access"]);
+    assert_eq!(with(OriginAccess::Identity), ["warning origin-access"]);
+    assert_eq!(with(control("s3", "never")), ["problem origin-access"]);
+    assert_eq!(with(control("s3", "no-override")), ["warning origin-access"]);
+    assert_eq!(with(control("lambda", "always")), ["problem origin-access"]);
+    assert_eq!(with(OriginAccess::Control(Reading::Absent)), ["problem origin-access"]);
+}
+
+#[test]
+fn a_policy_is_judged_as_iam_judges_it() {
+    let with = |change: &dyn Fn(&mut Vec<Value>)| {
+        let (mut facts, expected) = good();
+        let mut policy = policy();
+        change(policy["Statement"].as_array_mut().expect("a list"));
+        facts.bucket.policy = Reading::Known(policy.to_string());
+        found(&facts, &expected)
+    };
+    let none = Vec::<String>::new();
+    // Other ways to say the same.
+    assert_eq!(with(&|all| all[0]["Action"] = json!(["S3:getobject"])), none);
+    assert_eq!(with(&|all| all[0]["Action"] = json!("s3:Get*")), none);
+    assert_eq!(
+        with(&|all| all[0]["Condition"] =
+            json!({ "ArnLike": { "aws:sourcearn": "arn:aws:cloudfront::*:distribution/E?" } })),
+        none
+    );
+    assert_eq!(
+        with(&|all| all[0]["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": "123456789012" } })),
+        none
+    );
+    // Too little.
+    assert_eq!(
+        with(&|all| all[0]["Condition"]["StringEquals"]["AWS:SourceArn"] =
+            json!("arn:aws:cloudfront::123456789012:distribution/E2")),
+        ["problem policy"]
+    );
+    assert_eq!(with(&|all| all[0]["Resource"] = json!("arn:aws:s3:::site")), ["problem policy"]);
+    assert_eq!(
+        with(&|all| all[0]["Principal"] = json!({ "AWS": "arn:aws:iam::1:user/a" })),
+        ["problem policy"]
+    );
+    assert_eq!(with(&|all| all[0]["Effect"] = json!("Deny")), ["problem policy"]);
+    assert_eq!(with(&|all| drop(all.remove(1))), ["warning policy-listing"]);
+    // Too much.
+    assert_eq!(with(&|all| drop(all.remove(2))), ["problem policy-state"]);
+    assert_eq!(
+        with(&|all| all[2]["Condition"] = json!({ "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } })),
+        ["problem policy-state"],
+        "a denial that may not hold"
+    );
+    assert_eq!(
+        with(&|all| drop(all[0].as_object_mut().expect("an object").remove("Condition"))),
+        ["warning policy"]
+    );
+    let public = |more: Value| {
+        let mut statement = json!({ "Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::site/*" });
+        statement.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        with(&move |all| all.push(statement.clone()))
+    };
+    assert_eq!(public(json!({})), ["problem policy-public"]);
+    assert_eq!(public(json!({ "Principal": { "AWS": ["*"] } })), ["problem policy-public"]);
+    assert_eq!(public(json!({ "Principal": { "AWS": "arn:aws:iam::1:root" } })), none);
+    assert_eq!(public(json!({ "Resource": "arn:aws:s3:::other/*" })), none);
+    assert_eq!(
+        public(json!({ "Condition": { "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } } })),
+        ["warning policy-public"]
+    );
+    assert_eq!(
+        public(json!({ "Condition": { "StringEquals": { "aws:SourceArn": ARN } } })),
+        none,
+        "a stranger has no source"
+    );
+}
+
+#[test]
+fn a_bucket_or_distribution_that_is_not_there_is_one_finding_of_its_own() {
+    let (mut facts, expected) = good();
+    facts.bucket.region = Reading::Absent;
+    assert_eq!(found(&facts, &expected), ["problem bucket"]);
+    let (mut facts, mut expected) = good();
+    facts.distributions.insert("E1".into(), Reading::Absent);
+    facts.aliases.clear();
+    expected.site_host = None;
+    facts.state.store.found = None;
+    assert_eq!(found(&facts, &expected), ["problem enabled"]);
+}
+
+#[test]
+fn a_missing_permission_is_named_by_its_action() {
+    let (mut facts, expected) = good();
+    facts.bucket.versioning = Reading::Denied { action: "s3:GetBucketVersioning".into() };
+    let findings = examine(&facts, &expected);
+    let finding = findings.iter().find(|finding| finding.check == "versioning").expect("it is checked");
+    assert_eq!(finding.status, Status::Warning);
+    assert!(finding.what.contains("`s3:GetBucketVersioning`"), "{}", finding.what);
+}

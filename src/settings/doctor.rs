@@ -1,0 +1,36 @@
+//! The settings of `sitepush doctor`.
+
+use std::net::SocketAddr;
+
+use crate::cli::{DoctorArgs, TargetArgs};
+use crate::core::edge_settings::Routing;
+use crate::error::Error;
+
+use super::config_file;
+use super::resolve::TargetSettings;
+
+/// What is looked at.
+#[derive(Clone, Debug)]
+pub struct DoctorSettings {
+    pub target: TargetSettings,
+    pub routing: Routing,
+    /// Who is asked instead of a public resolver.
+    pub resolver: Option<SocketAddr>,
+    pub is_json: bool,
+}
+
+impl DoctorSettings {
+    /// # Errors
+    /// When arguments and configuration name no target.
+    pub fn resolve(args: &DoctorArgs) -> Result<Self, Error> {
+        let target = args.name.clone().or_else(|| args.target.target.clone());
+        let target = TargetArgs { target, ..args.target.clone() };
+        let loaded = config_file::load(target.config.as_deref())?;
+        Ok(Self {
+            target: TargetSettings::from_config(&target, &loaded)?,
+            routing: loaded.config.site.routing(),
+            resolver: args.resolver,
+            is_json: args.output.json,
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! Names that do not lead to the site, and certificates that are not good for them.
+
+use aws_sdk_cloudfront::types as cf;
+
+use super::Break;
+use super::place::{Place, World, configuration};
+
+const fn case(name: &'static str, finds: &'static [&'static str], change: fn(&World, &mut Place)) -> Break {
+    Break { name, finds, change }
+}
+
+/// Gives the distribution an alias and a certificate for these names.
+fn with_names(world: &World, place: &Place, alias: &str, certified: &[&str], floor: &str) {
+    let certificate = cf::ViewerCertificate::builder()
+        .acm_certificate_arn(world.certificate(certified))
+        .ssl_support_method(cf::SslSupportMethod::SniOnly)
+        .minimum_protocol_version(floor.into())
+        .build();
+    let aliases = cf::Aliases::builder().quantity(1).items(alias).build().expect("complete");
+    world.update(place, |config| {
+        config.aliases = Some(aliases.clone());
+        config.viewer_certificate = Some(certificate.clone());
+    });
+}
+
+pub const CASES: &[Break] = &[
+    case("a good name", &[], |world, place| {
+        with_names(world, place, "www.good.example.com", &["www.good.example.com"], "TLSv1.2_2021");
+    }),
+    case("a certificate for another name", &["problem certificate"], |world, place| {
+        with_names(world, place, "www.bare.example.com", &["other.example.com"], "TLSv1.2_2021");
+    }),
+    case("old protocols", &["warning tls"], |world, place| {
+        with_names(world, place, "www.old.example.com", &["*.old.example.com"], "TLSv1");
+    }),
+    case("a name without an address", &["problem dns"], |world, place| {
+        with_names(world, place, "nowhere.example.com", &["nowhere.example.com"], "TLSv1.2_2021");
+    }),
+    case("a name that leads elsewhere", &["warning dns"], |world, place| {
+        with_names(world, place, "away.example.com", &["away.example.com"], "TLSv1.2_2021");
+    }),
+    case("no certificate", &["problem certificate"], |world, place| {
+        let aliases = cf::Aliases::builder().quantity(1).items("www.none.example.com").build();
+        let aliases = aliases.expect("complete");
+        world.update(place, |config| config.aliases = Some(aliases.clone()));
+    }),
+    case("the site's address is no alias", &["problem aliases"], |_, place| {
+        let file = configuration(place, "url = \"https://www.example.org\"");
+        place.more.extend(["--target".into(), "production".into(), "--config".into(), file]);
+    }),
+];

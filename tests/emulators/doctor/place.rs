@@ -1,0 +1,358 @@
+//! A ministack with good set-ups, as many as are wanted.
+
+use std::future::Future;
+use std::io::Write as _;
+
+use aws_sdk_cloudfront::primitives::Blob;
+use aws_sdk_cloudfront::types as cf;
+use aws_sdk_s3::types as s3;
+use serde_json::{Value, json};
+
+use crate::dns::{NameServers, Reply};
+use crate::emulator::Emulator;
+use crate::support::Answer;
+
+/// The function as infra installs it.
+const FUNCTION: &str = include_str!("../../../src/edge_function.js");
+
+/// What all set-ups share.
+pub struct World {
+    pub emulator: Emulator,
+    pub store_arn: String,
+    pub cache_policy: String,
+    pub access_control: String,
+    pub function_arn: String,
+    servers: NameServers,
+}
+
+/// One set-up: a bucket, a distribution, and how doctor is asked about them.
+pub struct Place {
+    pub name: String,
+    pub bucket: String,
+    pub distribution: String,
+    pub arn: String,
+    pub store_arn: String,
+    /// More arguments.
+    pub more: Vec<String>,
+}
+
+impl Place {
+    pub fn arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+        let mut arguments = vec!["doctor", "--bucket", &self.bucket, "--distribution", &self.distribution];
+        arguments.extend(["--key-value-store", &self.store_arn]);
+        arguments.extend(self.more.iter().map(String::as_str));
+        arguments.extend(more);
+        arguments
+    }
+
+    /// The good policy, whose statements may be changed by their `Sid`.
+    pub fn policy(&self) -> Value {
+        let bucket = format!("arn:aws:s3:::{}", self.bucket);
+        let service = json!({ "Service": "cloudfront.amazonaws.com" });
+        let ours = json!({ "StringEquals": { "AWS:SourceArn": self.arn } });
+        json!({ "Version": "2012-10-17", "Statement": [
+            { "Sid": "DistributionReads", "Effect": "Allow", "Principal": service, "Action": "s3:GetObject",
+              "Resource": format!("{bucket}/*"), "Condition": ours },
+            { "Sid": "MissingFilesAreNotFound", "Effect": "Allow", "Principal": service, "Action": "s3:ListBucket",
+              "Resource": bucket, "Condition": ours },
+            { "Sid": "RecordsStayPrivate", "Effect": "Deny", "Principal": service, "Action": "s3:GetObject",
+              "Resource": [format!("{bucket}/.sitepush/*"), format!("{bucket}/*/.sitepush/*")] },
+            { "Sid": "EncryptedConnectionsOnly", "Effect": "Deny", "Principal": { "AWS": "*" }, "Action": "s3:*",
+              "Resource": [bucket, format!("{bucket}/*")],
+              "Condition": { "Bool": { "aws:SecureTransport": "false" } } },
+        ]})
+    }
+}
+
+impl World {
+    pub fn start() -> Self {
+        let emulator = Emulator::ministack();
+        let servers = NameServers::start(|asked| match asked.name.as_str() {
+            "away.example.com" => Reply::Records(vec!["192.0.2.9".into()]),
+            "nowhere.example.com" => Reply::NoSuchName,
+            _ => Reply::Records(vec!["192.0.2.1".into()]),
+        });
+        let mut world = Self {
+            emulator,
+            store_arn: String::new(),
+            cache_policy: String::new(),
+            access_control: String::new(),
+            function_arn: String::new(),
+            servers,
+        };
+        world.store_arn = world.store("routing");
+        world.cache_policy = world.cache_policy("good", |_| {}, |_| {});
+        world.access_control = world.access_control("good", "s3", "always");
+        world.function_arn = world.function("routing", FUNCTION, Some(&world.store_arn), true);
+        world
+    }
+
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.emulator.runtime.block_on(future)
+    }
+
+    pub fn doctor(&self, place: &Place) -> Answer {
+        self.emulator.run(&place.arguments(&["--json"]))
+    }
+
+    pub fn store(&self, name: &str) -> String {
+        let request = self.emulator.cloudfront.create_key_value_store().name(name);
+        let output = self.wait(request.send()).expect("stores can be made");
+        output.key_value_store.expect("one was made").arn
+    }
+
+    pub fn access_control(&self, name: &str, kind: &str, signing: &str) -> String {
+        let config = cf::OriginAccessControlConfig::builder()
+            .name(name)
+            .signing_protocol(cf::OriginAccessControlSigningProtocols::Sigv4)
+            .signing_behavior(signing.into())
+            .origin_access_control_origin_type(kind.into())
+            .build()
+            .expect("complete");
+        let request = self.emulator.cloudfront.create_origin_access_control();
+        let output = self.wait(request.origin_access_control_config(config).send()).expect("it can be made");
+        output.origin_access_control.expect("one was made").id
+    }
+
+    pub fn cache_policy(
+        &self,
+        name: &str,
+        change: impl Fn(&mut cf::CachePolicyConfig),
+        change_key: impl Fn(&mut cf::ParametersInCacheKeyAndForwardedToOrigin),
+    ) -> String {
+        let headers = cf::CachePolicyHeadersConfig::builder().header_behavior("none".into()).build();
+        let cookies = cf::CachePolicyCookiesConfig::builder().cookie_behavior("none".into()).build();
+        let query = cf::CachePolicyQueryStringsConfig::builder().query_string_behavior("none".into()).build();
+        let mut key = cf::ParametersInCacheKeyAndForwardedToOrigin::builder()
+            .enable_accept_encoding_gzip(true)
+            .enable_accept_encoding_brotli(true)
+            .headers_config(headers.expect("complete"))
+            .cookies_config(cookies.expect("complete"))
+            .query_strings_config(query.expect("complete"))
+            .build()
+            .expect("complete");
+        change_key(&mut key);
+        let mut config = cf::CachePolicyConfig::builder()
+            .name(name)
+            .min_ttl(0)
+            .default_ttl(0)
+            .max_ttl(31_536_000)
+            .parameters_in_cache_key_and_forwarded_to_origin(key)
+            .build()
+            .expect("complete");
+        change(&mut config);
+        let request = self.emulator.cloudfront.create_cache_policy().cache_policy_config(config);
+        self.wait(request.send()).expect("policies can be made").cache_policy.expect("one was made").id
+    }
+
+    pub fn function(&self, name: &str, code: &str, store: Option<&str>, is_published: bool) -> String {
+        let stores = store.map(|arn| {
+            let store = cf::KeyValueStoreAssociation::builder().key_value_store_arn(arn).build();
+            let stores = cf::KeyValueStoreAssociations::builder().quantity(1).items(store.expect("complete"));
+            stores.build().expect("complete")
+        });
+        let config = cf::FunctionConfig::builder()
+            .comment("tests")
+            .runtime(cf::FunctionRuntime::CloudfrontJs20)
+            .set_key_value_store_associations(stores)
+            .build()
+            .expect("complete");
+        let client = &self.emulator.cloudfront;
+        let request =
+            client.create_function().name(name).function_code(Blob::new(code)).function_config(config);
+        let output = self.wait(request.send()).expect("functions can be made");
+        if is_published {
+            let request = client.publish_function().name(name).if_match(output.e_tag.expect("an ETag"));
+            self.wait(request.send()).expect("functions can be published");
+        }
+        let summary = output.function_summary.expect("one was made");
+        summary.function_metadata.expect("it has some").function_arn
+    }
+
+    /// A new set-up that is as it ought to be.
+    pub fn good(&self, name: &str) -> Place {
+        let bucket = format!("site-{name}");
+        self.emulator.create_bucket(&bucket);
+        let config = self.good_distribution(name, &bucket);
+        let request = self.emulator.cloudfront.create_distribution().distribution_config(config);
+        let made =
+            self.wait(request.send()).expect("distributions can be made").distribution.expect("one was made");
+        let resolver = self.servers.resolver.to_string();
+        let place = Place {
+            name: name.to_owned(),
+            bucket,
+            distribution: made.id,
+            arn: made.arn,
+            store_arn: self.store_arn.clone(),
+            more: vec!["--resolver".to_owned(), resolver],
+        };
+        self.block_public_access(&place, |_| {});
+        self.set_ownership(&place, "BucketOwnerEnforced");
+        self.set_versioning(&place, s3::BucketVersioningStatus::Enabled);
+        self.set_encryption(&place, s3::ServerSideEncryption::Aes256);
+        self.set_policy(&place, &place.policy());
+        self.set_lifecycle(&place, |_| {});
+        place
+    }
+
+    fn good_distribution(&self, name: &str, bucket: &str) -> cf::DistributionConfig {
+        let s3 = cf::S3OriginConfig::builder().origin_access_identity("").build();
+        let origin = cf::Origin::builder()
+            .id("bucket")
+            .domain_name(format!("{bucket}.s3.us-east-1.amazonaws.com"))
+            .origin_access_control_id(&self.access_control)
+            .s3_origin_config(s3)
+            .build()
+            .expect("complete");
+        let behavior = cf::DefaultCacheBehavior::builder()
+            .target_origin_id("bucket")
+            .viewer_protocol_policy(cf::ViewerProtocolPolicy::RedirectToHttps)
+            .compress(true)
+            .cache_policy_id(&self.cache_policy)
+            .function_associations(function_association(&self.function_arn))
+            .build()
+            .expect("complete");
+        cf::DistributionConfig::builder()
+            .caller_reference(name)
+            .comment(name)
+            .enabled(true)
+            .default_root_object("index.html")
+            .http_version(cf::HttpVersion::Http2and3)
+            .origins(cf::Origins::builder().quantity(1).items(origin).build().expect("complete"))
+            .default_cache_behavior(behavior)
+            .custom_error_responses(error_response(404, Some("404"), 10))
+            .build()
+            .expect("complete")
+    }
+
+    /// Changes the distribution's configuration.
+    pub fn update(&self, place: &Place, change: impl Fn(&mut cf::DistributionConfig)) {
+        let client = &self.emulator.cloudfront;
+        let id = &place.distribution;
+        let found = self.wait(client.get_distribution_config().id(id).send()).expect("it is there");
+        let mut config = found.distribution_config.expect("it has one");
+        change(&mut config);
+        let request = client.update_distribution().id(id).distribution_config(config);
+        self.wait(request.if_match(found.e_tag.expect("an ETag")).send()).expect("it can be changed");
+    }
+
+    /// Changes the default cache behavior.
+    pub fn update_behavior(&self, place: &Place, change: impl Fn(&mut cf::DefaultCacheBehavior)) {
+        self.update(place, |config| change(config.default_cache_behavior.as_mut().expect("there is one")));
+    }
+
+    /// Changes the only origin.
+    pub fn update_origin(&self, place: &Place, change: impl Fn(&mut cf::Origin)) {
+        self.update(place, |config| change(&mut config.origins.as_mut().expect("there are some").items[0]));
+    }
+
+    pub fn block_public_access(
+        &self,
+        place: &Place,
+        change: impl Fn(&mut s3::PublicAccessBlockConfiguration),
+    ) {
+        let mut block = s3::PublicAccessBlockConfiguration::builder()
+            .block_public_acls(true)
+            .ignore_public_acls(true)
+            .block_public_policy(true)
+            .restrict_public_buckets(true)
+            .build();
+        change(&mut block);
+        let request = self.emulator.s3.put_public_access_block().bucket(&place.bucket);
+        self.wait(request.public_access_block_configuration(block).send()).expect("it can be set");
+    }
+
+    pub fn set_ownership(&self, place: &Place, ownership: &str) {
+        let rule = s3::OwnershipControlsRule::builder().object_ownership(ownership.into()).build();
+        let controls =
+            s3::OwnershipControls::builder().rules(rule.expect("complete")).build().expect("complete");
+        let request = self.emulator.s3.put_bucket_ownership_controls().bucket(&place.bucket);
+        self.wait(request.ownership_controls(controls).send()).expect("it can be set");
+    }
+
+    pub fn set_versioning(&self, place: &Place, status: s3::BucketVersioningStatus) {
+        let versioning = s3::VersioningConfiguration::builder().status(status).build();
+        let request = self.emulator.s3.put_bucket_versioning().bucket(&place.bucket);
+        self.wait(request.versioning_configuration(versioning).send()).expect("it can be set");
+    }
+
+    pub fn set_encryption(&self, place: &Place, algorithm: s3::ServerSideEncryption) {
+        let by_default = s3::ServerSideEncryptionByDefault::builder().sse_algorithm(algorithm).build();
+        let rule = s3::ServerSideEncryptionRule::builder()
+            .apply_server_side_encryption_by_default(by_default.expect("complete"))
+            .build();
+        let config = s3::ServerSideEncryptionConfiguration::builder().rules(rule).build().expect("complete");
+        let request = self.emulator.s3.put_bucket_encryption().bucket(&place.bucket);
+        self.wait(request.server_side_encryption_configuration(config).send()).expect("it can be set");
+    }
+
+    pub fn set_policy(&self, place: &Place, policy: &Value) {
+        let request = self.emulator.s3.put_bucket_policy().bucket(&place.bucket).policy(policy.to_string());
+        self.wait(request.send()).expect("it can be set");
+    }
+
+    /// The good rule, changed.
+    pub fn set_lifecycle(&self, place: &Place, change: impl Fn(&mut s3::LifecycleRule)) {
+        let mut rule = s3::LifecycleRule::builder()
+            .id("forget-old-versions")
+            .status(s3::ExpirationStatus::Enabled)
+            .filter(s3::LifecycleRuleFilter::builder().prefix("").build())
+            .noncurrent_version_expiration(
+                s3::NoncurrentVersionExpiration::builder().noncurrent_days(90).build(),
+            )
+            .expiration(s3::LifecycleExpiration::builder().expired_object_delete_marker(true).build())
+            .abort_incomplete_multipart_upload(
+                s3::AbortIncompleteMultipartUpload::builder().days_after_initiation(7).build(),
+            )
+            .build()
+            .expect("complete");
+        change(&mut rule);
+        let config = s3::BucketLifecycleConfiguration::builder().rules(rule).build().expect("complete");
+        let request = self.emulator.s3.put_bucket_lifecycle_configuration().bucket(&place.bucket);
+        self.wait(request.lifecycle_configuration(config).send()).expect("it can be set");
+    }
+
+    /// Puts a file of sitepush's own there.
+    pub fn put_state(&self, place: &Place, name: &str, content: &[u8]) {
+        let request = self.emulator.s3.put_object().bucket(&place.bucket).key(format!(".sitepush/{name}"));
+        self.wait(request.body(content.to_vec().into()).send()).expect("objects can be put");
+    }
+
+    /// An issued certificate for these names.
+    pub fn certificate(&self, names: &[&str]) -> String {
+        let request = self.emulator.acm.request_certificate().domain_name(names[0]);
+        let others: Vec<String> = names[1..].iter().map(|name| (*name).to_owned()).collect();
+        let request = request.set_subject_alternative_names((!others.is_empty()).then_some(others));
+        let request = request.validation_method(aws_sdk_acm::types::ValidationMethod::Dns);
+        self.wait(request.send()).expect("certificates can be requested").certificate_arn.expect("an ARN")
+    }
+}
+
+pub fn function_association(arn: &str) -> cf::FunctionAssociations {
+    let association = cf::FunctionAssociation::builder()
+        .function_arn(arn)
+        .event_type(cf::EventType::ViewerRequest)
+        .build()
+        .expect("complete");
+    cf::FunctionAssociations::builder().quantity(1).items(association).build().expect("complete")
+}
+
+pub fn error_response(code: i32, response: Option<&str>, seconds: i64) -> cf::CustomErrorResponses {
+    let response = cf::CustomErrorResponse::builder()
+        .error_code(code)
+        .set_response_code(response.map(str::to_owned))
+        .response_page_path("/404.html")
+        .error_caching_min_ttl(seconds)
+        .build()
+        .expect("complete");
+    cf::CustomErrorResponses::builder().quantity(1).items(response).build().expect("complete")
+}
+
+/// A configuration file with these lines for the target; it lives as long as the test program.
+pub fn configuration(place: &Place, lines: &str) -> String {
+    let mut file = tempfile::Builder::new().suffix(".toml").tempfile().expect("a temporary file");
+    let text = format!("[targets.production]\nbucket = \"{}\"\n{lines}\n", place.bucket);
+    file.write_all(text.as_bytes()).expect("files can be written");
+    let (_, path) = file.keep().expect("files can be kept");
+    path.to_str().expect("a plain path").to_owned()
+}
