@@ -5,6 +5,7 @@ mod connect;
 mod domain;
 mod domain_file;
 mod from_record;
+mod iam_policy;
 mod init;
 mod inspect;
 mod invalidate;

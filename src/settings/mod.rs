@@ -4,11 +4,13 @@ pub mod config;
 pub mod config_error;
 pub mod config_file;
 mod domain;
+mod iam_policy;
 pub mod init;
 mod resolve;
 pub mod schema;
 
 pub use domain::{DomainSettings, DomainSource};
+pub use iam_policy::IamPolicySettings;
 pub use resolve::{
     BuildSettings, PlanSource, PruneSettings, PushSettings, RollbackSettings, RunSettings, TargetSettings,
     VerificationSettings, VerifySettings,
