@@ -39,8 +39,8 @@ fn named_action(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("not authorized to perform: ")?;
     let action = rest.split([' ', ',']).next()?.trim_end_matches('.');
     let (service, name) = action.split_once(':')?;
-    let is_service =
-        !service.is_empty() && service.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let is_service = !service.is_empty()
+        && service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
     (is_service && is_name).then_some(action)
 }

@@ -106,7 +106,7 @@ pub const COMMANDS: &[CommandNeeds] = &[
             &[site(Operation::LIST_INVALIDATIONS), site(Operation::GET_INVALIDATION)],
         ],
     },
-    CommandNeeds { command: "verify", calls: &[READ_STATE, READ_DISTRIBUTION] },
+    CommandNeeds { command: "verify", calls: &[READ_STATE] },
     CommandNeeds { command: "releases", calls: &[READ_STATE] },
     CommandNeeds {
         command: "rollback",
