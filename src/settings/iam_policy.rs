@@ -53,8 +53,8 @@ fn partition(target: &TargetSettings) -> &str {
 fn command(name: &str) -> Result<&'static CommandNeeds, Error> {
     CommandNeeds::find(name).ok_or_else(|| {
         let names: Vec<String> = COMMANDS.iter().map(|needs| format!("`{}`", needs.command)).collect();
-        Error::usage(format!("`{name}` is no command that asks AWS"))
-            .with_hint(format!("those that do are {}", names.join(", ")))
+        Error::usage(format!("there is no policy for a command `{name}`"))
+            .with_hint(format!("there is one for {}", names.join(", ")))
     })
 }
 
