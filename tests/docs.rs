@@ -5,13 +5,14 @@ mod support;
 #[path = "support/console.rs"]
 mod console;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use sitepush::cli::Cli;
+use sitepush::core::iam_policy::needs::COMMANDS as COMMANDS_THAT_ASK;
 use sitepush::exit_code::ExitCode;
-use support::{Cloud, DISTRIBUTION, Site};
+use support::Cloud;
 
 const COMMANDS: [&str; 16] = [
     "init",
@@ -28,6 +29,7 @@ const COMMANDS: [&str; 16] = [
     "domain",
     "unlock",
     "preview",
+    "iam-policy",
     "schema",
     "edge-function",
 ];
@@ -292,61 +294,24 @@ fn anchors(page: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_documented_permissions_are_those_of_the_calls_that_are_made() {
-    let page = read("docs/permissions.md");
-    let policy = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a policy");
-    let policy: serde_json::Value = serde_json::from_str(policy).expect("the policy is JSON");
-    let statements = policy["Statement"].as_array().expect("a list");
-    let granted: BTreeSet<String> = statements
-        .iter()
-        .flat_map(|statement| statement["Action"].as_array().expect("a list"))
-        .map(|action| action.as_str().expect("text").to_owned())
-        .collect();
-    // One is called only when a large upload fails, the other while an invalidation takes its time.
-    let rare = ["s3:AbortMultipartUpload", "cloudfront:GetInvalidation"].map(str::to_owned);
-    let needed: BTreeSet<String> = actions_of_a_whole_life().into_iter().chain(rare).collect();
-    assert_eq!(granted, needed);
-}
-
-/// The IAM actions of pushes, a rollback, repairs and prunes.
-fn actions_of_a_whole_life() -> BTreeSet<String> {
-    let cloud = Cloud::new();
-    let site = Site::small();
-    site.write("film.bin", vec![1; 33 << 20]);
-    let store_arn = sitepush::local::control::ControlPlane::store_arn(DISTRIBUTION);
-    cloud.push(&site, &["--wait", "--key-value-store", &store_arn]).success();
-    site.write("style.css", "1").write("copy.css", "body { color: black }").remove("about/index.html");
-    cloud.push(&site, &[]).success();
-    cloud.on_target("rollback", &[]).success();
-    site.write("_headers", "/style.css\n  Cache-Control: no-cache\n");
-    cloud.push(&site, &["--verify-remote"]).success();
-    cloud.on_target("status", &["--verify-remote", "--invalidation-cost"]).success();
-    cloud.on_target("prune", &["--keep", "1", "--days", "0"]).success();
-    cloud.on_target("invalidate", &["/", "--wait", "--distribution", DISTRIBUTION]).success();
-    let mut actions = BTreeSet::new();
-    // CloudFront's calls are recorded too, and counted below.
-    for request in cloud.store().requests().into_iter().filter(|request| request.bucket.is_some()) {
-        let has = |name: &str| request.query.split('&').any(|pair| pair.split('=').next() == Some(name));
-        let action = match request.operation {
-            "ListObjectsV2" => "ListBucket",
-            "GetBucketVersioning" => "GetBucketVersioning",
-            "GetObject" | "HeadObject" if has("versionId") => "GetObjectVersion",
-            "GetObject" | "HeadObject" => "GetObject",
-            "DeleteObjects" => "DeleteObject",
-            "PutObject" | "CopyObject" => "PutObject",
-            "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => "PutObject",
-            other => panic!("{other} {:?}?{}", request.key, request.query),
-        };
-        actions.insert(format!("s3:{action}"));
-        if let Some(source) = request.header("x-amz-copy-source") {
-            let action = if source.contains("versionId") { "GetObjectVersion" } else { "GetObject" };
-            actions.insert(format!("s3:{action}"));
+fn the_documented_permissions_are_those_of_the_table_that_policies_are_made_of() {
+    let mut expected: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for needs in COMMANDS_THAT_ASK {
+        let grants = needs.calls().flat_map(|call| call.operation.grants);
+        for grant in grants {
+            expected.entry(grant.action.to_owned()).or_default().insert(needs.command.to_owned());
         }
     }
-    actions.extend(cloud.target.control.calls().iter().map(|call| {
-        let call = call.name();
-        let is_of_stores = ["DescribeKeyValueStore", "GetKey", "PutKey"].contains(&call);
-        format!("{}:{call}", if is_of_stores { "cloudfront-keyvaluestore" } else { "cloudfront" })
-    }));
-    actions
+    let page = read("docs/permissions.md");
+    let own = page.split("\n## ").next().expect("it begins");
+    let rows = own.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    let documented: BTreeMap<String, BTreeSet<String>> = rows
+        .map(|row| {
+            let (action, rest) = row.split_once("` | ").expect("a second cell");
+            let commands = rest.split(" | ").next().expect("it begins");
+            let names = commands.split('`').skip(1).step_by(2);
+            (action.to_owned(), names.map(str::to_owned).collect())
+        })
+        .collect();
+    assert_eq!(documented, expected);
 }

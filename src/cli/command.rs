@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use super::doctor::DoctorArgs;
 use super::domain::DomainArgs;
 use super::verbs::{
-    InitArgs, InspectArgs, InvalidateArgs, PlanArgs, PreviewArgs, PruneArgs, PushArgs, ReleasesArgs,
-    RollbackArgs, StatusArgs, UnlockArgs, VerifyArgs,
+    IamPolicyArgs, InitArgs, InspectArgs, InvalidateArgs, PlanArgs, PreviewArgs, PruneArgs, PushArgs,
+    ReleasesArgs, RollbackArgs, StatusArgs, UnlockArgs, VerifyArgs,
 };
 
 /// Publishes a built frontend to S3 behind CloudFront.
@@ -36,7 +36,7 @@ impl Command {
             Self::Invalidate(args) => args.output.json,
             Self::Domain(args) => args.command.prints_json(),
             Self::Preview(args) => args.output.json,
-            Self::Init(_) | Self::Unlock(_) | Self::EdgeFunction | Self::Schema => false,
+            Self::Init(_) | Self::Unlock(_) | Self::IamPolicy(_) | Self::EdgeFunction | Self::Schema => false,
         }
     }
 }
@@ -72,6 +72,8 @@ pub enum Command {
     Unlock(UnlockArgs),
     /// Publish to an embedded S3 and CDN edge on this machine, and serve it
     Preview(PreviewArgs),
+    /// Print the least IAM policy for the target
+    IamPolicy(IamPolicyArgs),
     /// Print the function that a distribution runs for clean URLs and single-page applications
     EdgeFunction,
     /// Print the JSON schema of sitepush.toml

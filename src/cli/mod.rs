@@ -16,7 +16,7 @@ pub use domain::{
 pub use output::OutputArgs;
 pub use target::TargetArgs;
 pub use verbs::{
-    AllowArgs, BuildArgs, InitArgs, InspectArgs, InvalidateArgs, LimitArgs, PlanArgs, PreviewArgs, PruneArgs,
-    PushArgs, ReleasesArgs, RetryArgs, RollbackArgs, RunArgs, StatusArgs, UnlockArgs, UpstreamArg,
-    VerifyArgs, WaitArgs,
+    AllowArgs, BuildArgs, IamPolicyArgs, InitArgs, InspectArgs, InvalidateArgs, LimitArgs, PlanArgs,
+    PreviewArgs, PruneArgs, PushArgs, ReleasesArgs, RetryArgs, RollbackArgs, RunArgs, StatusArgs, UnlockArgs,
+    UpstreamArg, VerifyArgs, WaitArgs,
 };

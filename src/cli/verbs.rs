@@ -284,6 +284,23 @@ pub struct UnlockArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct IamPolicyArgs {
+    /// The commands that the identity is to run, with all their flags
+    #[arg(
+        long = "for", value_name = "COMMAND", num_args = 1.., value_delimiter = ',', default_value = "push"
+    )]
+    pub commands: Vec<String>,
+    /// The account of distributions, twelve digits (default: the one in the key value store's ARN, else any)
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// The ARN of the KMS key that the bucket is encrypted with, if it is one of your own
+    #[arg(long, value_name = "ARN")]
+    pub kms_key: Option<String>,
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct PreviewArgs {
     #[command(flatten)]
     pub build: BuildArgs,

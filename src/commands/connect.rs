@@ -1,5 +1,6 @@
 //! The edges of one target, ready for use, and their failures in words.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::edges::aws::{self, Connection};
@@ -45,14 +46,16 @@ pub fn call_failed(what: impl Into<String>, error: CallError) -> Error {
         _ if error.code == "InvalidBucketName" => Class::Usage,
         _ => Class::Service,
     };
-    let hint = match error.code.as_str() {
-        "NoSuchBucket" => "check the bucket's name and region; sitepush does not create buckets",
-        "NoSuchDistribution" => "check the distribution's id and the account in use",
-        "InvalidBucketName" => "check the bucket's name",
-        "ResourceNotFoundException" => "check the ARN of the key value store and the account in use",
-        _ => {
-            error.hint().unwrap_or("check the target's settings and the endpoint, and run the command again")
-        }
+    let own = match error.code.as_str() {
+        "NoSuchBucket" => Some("check the bucket's name and region; sitepush does not create buckets"),
+        "NoSuchDistribution" => Some("check the distribution's id and the account in use"),
+        "InvalidBucketName" => Some("check the bucket's name"),
+        "ResourceNotFoundException" => Some("check the ARN of the key value store and the account in use"),
+        _ => None,
     };
+    let hint = own
+        .map(Cow::Borrowed)
+        .or_else(|| error.hint())
+        .unwrap_or(Cow::Borrowed("check the target's settings and the endpoint, and run the command again"));
     Error::new(class, what).with_hint(hint).caused_by(error)
 }

@@ -27,6 +27,7 @@ pub async fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Domain(args) => super::domain::run(&args).await,
         Command::Unlock(args) => super::unlock::run(&args).await,
         Command::Preview(args) => super::preview::run(&args).await,
+        Command::IamPolicy(args) => super::iam_policy::run(&args),
         Command::EdgeFunction => {
             terminal::data(function::SOURCE);
             Ok(ExitCode::Done)

@@ -6,6 +6,7 @@ mod doctor;
 mod domain;
 mod domain_file;
 mod from_record;
+mod iam_policy;
 mod init;
 mod inspect;
 mod invalidate;

@@ -17,6 +17,7 @@ pub mod fingerprint;
 pub mod guard;
 pub mod headers;
 pub mod headers_file;
+pub mod iam_policy;
 mod in_step;
 pub mod invalidation;
 pub mod inventory;

@@ -1,5 +1,7 @@
 //! What a run did, item by item. The report and the exit code are computed from it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::plan::Phase;
@@ -23,7 +25,7 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// What the user can do about it, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<&'static str>,
+    pub hint: Option<Cow<'static, str>>,
     /// Whether credentials, permissions or the network are to blame, rather than this one item.
     pub is_environment: bool,
 }

@@ -2,6 +2,7 @@
 //!
 //! The SDK's own retries are off, so that there is one policy and the pace of a push sees every throttle.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,6 +11,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::core::iam_policy::denied;
+use crate::core::iam_policy::operation::Operation;
 
 /// What a caller could act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +56,14 @@ pub struct CallError {
     pub code: String,
     /// One line: code, message, request id, attempts.
     pub message: String,
+    /// What was called, where the edge has said it.
+    pub operation: Option<Operation>,
 }
 
 impl CallError {
     /// An error that did not come from the service.
     pub fn local(kind: FailureKind, message: impl AsRef<str>) -> Self {
-        Self { kind, code: String::new(), message: one_line(message.as_ref()) }
+        Self { kind, code: String::new(), message: one_line(message.as_ref()), operation: None }
     }
 
     /// An answer that is not what the service documents.
@@ -94,31 +100,31 @@ impl CallError {
     }
 
     /// One action for the user, where it is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self.kind {
-            FailureKind::Credentials => Some(
-                "sign in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass `--profile`",
-            ),
-            FailureKind::Denied => Some("give the identity in use the permission that the message names"),
-            FailureKind::ClockSkew => {
-                Some("set this machine's clock (for example `timedatectl set-ntp true`)")
+    pub fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self.kind {
+            FailureKind::Credentials => {
+                "sign in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass `--profile`"
             }
-            FailureKind::WrongRegion => Some("pass the bucket's region with `--region` or in sitepush.toml"),
-            FailureKind::Unreachable => Some("check the network and `--endpoint-url`"),
-            FailureKind::DamagedBody => Some("push again when the build has ended"),
-            FailureKind::UnreadableState => Some(
-                "use the newest sitepush; if it is damaged and nobody is publishing, delete it and push with `--verify-remote`",
-            ),
+            FailureKind::Denied => match denied::advice(self.operation.as_ref(), &self.message) {
+                Some(advice) => return Some(advice.into()),
+                None => "give the identity in use the permission that the message names",
+            },
+            FailureKind::ClockSkew => "set this machine's clock (for example `timedatectl set-ntp true`)",
+            FailureKind::WrongRegion => "pass the bucket's region with `--region` or in sitepush.toml",
+            FailureKind::Unreachable => "check the network and `--endpoint-url`",
+            FailureKind::DamagedBody => "push again when the build has ended",
+            FailureKind::UnreadableState => {
+                "use the newest sitepush; if it is damaged and nobody is publishing, delete it and push with `--verify-remote`"
+            }
             FailureKind::Throttled | FailureKind::Transient => {
-                Some("run the command again, or give it more time with `--retry-seconds`")
+                "run the command again, or give it more time with `--retry-seconds`"
             }
-            FailureKind::PreconditionFailed => {
-                Some("run the command again: it plans anew from what is live then")
-            }
+            FailureKind::PreconditionFailed => "run the command again: it plans anew from what is live then",
             FailureKind::NotFound | FailureKind::Unsupported | FailureKind::GivenUp | FailureKind::Other => {
-                None
+                return None;
             }
-        }
+        };
+        Some(hint.into())
     }
 }
 
@@ -211,7 +217,7 @@ pub(super) fn service_error(
     if let Some(request_id) = request_id {
         message.push_str(&format!(" (request {request_id})"));
     }
-    CallError { kind, code, message }
+    CallError { kind, code, message, operation: None }
 }
 
 /// Source: "List of error codes", S3 API Reference; "Common errors", CloudFront API Reference.
@@ -301,6 +307,8 @@ pub struct Retry {
     observer: AttemptObserver,
     /// Who is asked, for messages; empty where nobody said.
     place: Arc<str>,
+    /// What is called, for advice.
+    operation: Option<Operation>,
     is_given_up: Arc<dyn Fn() -> bool + Send + Sync>,
     shared: Arc<Shared>,
 }
@@ -328,6 +336,7 @@ impl Retry {
             time_limit,
             observer: Arc::new(|_| {}),
             place: Arc::from(""),
+            operation: None,
             is_given_up: Arc::new(|| false),
             shared: Arc::default(),
         }
@@ -349,6 +358,12 @@ impl Retry {
     #[must_use]
     pub fn to_place(&self, place: &str) -> Self {
         Self { place: Arc::from(place), ..self.clone() }
+    }
+
+    /// The same policy and counters, for calls of this operation: who is denied it is told which action to allow.
+    #[must_use]
+    pub fn calling(&self, operation: Operation) -> Self {
+        Self { operation: Some(operation), ..self.clone() }
     }
 
     /// Requests sent so far, retries included.
@@ -380,7 +395,7 @@ impl Retry {
                     });
                     return Ok(value);
                 }
-                Err(error) => error,
+                Err(error) => CallError { operation: error.operation.or(self.operation), ..error },
             };
             let delay = self.delay(attempt);
             let is_hopeless = error.kind == FailureKind::Unreachable

@@ -8,6 +8,7 @@ use aws_sdk_cloudfront::types::{CacheTagConfig, InvalidationBatch, Paths};
 use jiff::Timestamp;
 
 use crate::core::cache_tags;
+use crate::core::iam_policy::operation::Operation;
 use crate::core::key::KeyPrefix;
 use crate::core::manifest::{DistributionFacts, OwedInvalidation};
 
@@ -58,6 +59,7 @@ impl CloudFront {
         now: Timestamp,
     ) -> Result<DistributionFacts, CallError> {
         self.retry
+            .calling(Operation::GET_DISTRIBUTION)
             .run(distribution_id, || async {
                 let output = self
                     .client
@@ -109,6 +111,7 @@ impl CloudFront {
             .build()
             .expect("paths and reference are given");
         self.retry
+            .calling(Operation::CREATE_INVALIDATION)
             .run(&owed.distribution_id, || async {
                 let output = self
                     .client
@@ -139,6 +142,7 @@ impl CloudFront {
         invalidation_id: &str,
     ) -> Result<bool, CallError> {
         self.retry
+            .calling(Operation::GET_INVALIDATION)
             .run(distribution_id, || async {
                 let output = self
                     .client
@@ -173,6 +177,7 @@ impl CloudFront {
         loop {
             let output = self
                 .retry
+                .calling(Operation::LIST_INVALIDATIONS)
                 .run(distribution_id, || async {
                     self.client
                         .list_invalidations()
@@ -202,6 +207,7 @@ impl CloudFront {
     async fn invalidation_paths(&self, distribution_id: &str, id: &str) -> Result<u64, CallError> {
         let output = self
             .retry
+            .calling(Operation::GET_INVALIDATION)
             .run(distribution_id, || async {
                 let request = self.client.get_invalidation().distribution_id(distribution_id).id(id);
                 request.send().await.map_err(CallError::from)

@@ -8,6 +8,8 @@ use aws_sdk_cloudfrontkeyvaluestore::config::Builder;
 use aws_sdk_cloudfrontkeyvaluestore::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 use aws_smithy_types::Document;
 
+use crate::core::iam_policy::operation::Operation;
+
 use super::aws;
 use super::call::{CallError, FailureKind, Retry};
 
@@ -70,6 +72,7 @@ impl KeyValueStores {
 
     async fn e_tag(&self, store_arn: &str) -> Result<String, CallError> {
         self.retry
+            .calling(Operation::DESCRIBE_KEY_VALUE_STORE)
             .run(store_arn, || async {
                 let request = self.client.describe_key_value_store().kvs_arn(store_arn);
                 Ok(request.send().await.map_err(CallError::from)?.e_tag)
@@ -80,6 +83,7 @@ impl KeyValueStores {
     async fn value(&self, store_arn: &str, key: &str) -> Result<Option<String>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_KEY)
             .run(store_arn, || async {
                 let request = self.client.get_key().kvs_arn(store_arn).key(key);
                 Ok(request.send().await.map_err(CallError::from)?.value)
@@ -94,6 +98,7 @@ impl KeyValueStores {
 
     async fn put_if(&self, store_arn: &str, key: &str, value: &str, e_tag: &str) -> Result<(), CallError> {
         self.retry
+            .calling(Operation::PUT_KEY)
             .run(store_arn, || async {
                 let request = self.client.put_key().kvs_arn(store_arn).key(key).value(value).if_match(e_tag);
                 request.send().await.map_err(CallError::from).map(drop)

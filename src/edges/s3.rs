@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 
 use crate::core::digest::Sha256Digest;
 use crate::core::headers::ObjectHeaders;
+use crate::core::iam_policy::operation::Operation;
 use crate::core::key::{KeyPrefix, ObjectKey, STATE_PREFIX};
 use crate::core::outcome::Written;
 
@@ -160,6 +161,7 @@ impl Bucket {
         let key = self.state_key(name);
         let result = self
             .retry
+            .calling(Operation::GET_OBJECT)
             .run(name, || async {
                 let output = self
                     .client
@@ -210,7 +212,11 @@ impl Bucket {
             headers,
             content_length: bytes.len() as u64,
         };
-        let sent = self.retry.run(name, || self.putter.send(&put, SdkBody::from(bytes.clone()))).await?;
+        let sent = self
+            .retry
+            .calling(Operation::PUT_OBJECT)
+            .run(name, || self.putter.send(&put, SdkBody::from(bytes.clone())))
+            .await?;
         Ok(sent.e_tag)
     }
 
@@ -222,6 +228,7 @@ impl Bucket {
         let source = self.copy_source(&self.state_key(from), None);
         let key = self.state_key(to);
         self.retry
+            .calling(Operation::COPY_OBJECT)
             .run(to, || async {
                 self.client
                     .copy_object()
@@ -282,7 +289,10 @@ impl Bucket {
             headers: own.chain(metadata.iter().map(|(name, value)| (name.as_str(), *value))).collect(),
             content_length: body.size_bytes(),
         };
-        self.retry.run(key.as_str(), || async { self.putter.send(&put, body.open().await?).await }).await
+        self.retry
+            .calling(Operation::PUT_OBJECT)
+            .run(key.as_str(), || async { self.putter.send(&put, body.open().await?).await })
+            .await
     }
 
     /// Copies an object on the server and gives it `headers`.
@@ -298,7 +308,12 @@ impl Bucket {
     ) -> Result<Written, CallError> {
         let from = self.copy_source(&self.prefix.bucket_key(source.key), source.version_id);
         let bucket_key = self.prefix.bucket_key(key);
+        let operation = match source.version_id {
+            Some(_) => Operation::COPY_OBJECT_VERSION,
+            None => Operation::COPY_OBJECT,
+        };
         self.retry
+            .calling(operation)
             .run(key.as_str(), || async {
                 let output = self
                     .client
@@ -333,8 +348,13 @@ impl Bucket {
         version_id: Option<&str>,
     ) -> Result<Option<Head>, CallError> {
         let bucket_key = self.prefix.bucket_key(key);
+        let operation = match version_id {
+            Some(_) => Operation::HEAD_OBJECT_VERSION,
+            None => Operation::HEAD_OBJECT,
+        };
         let result = self
             .retry
+            .calling(operation)
             .run(key.as_str(), || async {
                 let output = self
                     .client
@@ -395,6 +415,7 @@ impl Bucket {
             None => Err(CallError {
                 kind: error.kind,
                 code: error.code,
+                operation: error.operation,
                 ..CallError::local(
                     error.kind,
                     format!("`{bucket_key}`, which was not asked for: {}", error.message),
@@ -412,6 +433,7 @@ impl Bucket {
         let delete =
             Delete::builder().set_objects(Some(identifiers)).quiet(true).build().expect("objects are given");
         self.retry
+            .calling(Operation::DELETE_OBJECTS)
             .run("delete", || async {
                 let output = self
                     .client
@@ -427,6 +449,7 @@ impl Bucket {
                     let kind = if code == "AccessDenied" { FailureKind::Denied } else { FailureKind::Other };
                     let mut failure = CallError::local(kind, format!("{code}: {message}"));
                     failure.code = code.to_owned();
+                    failure.operation = Some(Operation::DELETE_OBJECTS);
                     (error.key().unwrap_or_default().to_owned(), failure)
                 });
                 Ok(failed.collect())
@@ -441,6 +464,7 @@ impl Bucket {
     pub async fn get_bucket_versioning(&self) -> Result<Option<bool>, CallError> {
         let result = self
             .retry
+            .calling(Operation::GET_BUCKET_VERSIONING)
             .run("versioning", || async {
                 let output =
                     self.client.get_bucket_versioning().bucket(&self.name).send().await.map_err(|error| {

@@ -184,7 +184,9 @@ fn lost_lock() -> crate::core::outcome::Failure {
     crate::core::outcome::Failure {
         what: "the lock was taken over or could not be renewed, so this run stopped".into(),
         causes: Vec::new(),
-        hint: Some("see who is at work with `sitepush status`, and run the command again when nobody is"),
+        hint: Some(
+            "see who is at work with `sitepush status`, and run the command again when nobody is".into(),
+        ),
         is_environment: false,
     }
 }

@@ -102,10 +102,10 @@ fn done(outcome: &Outcome) -> String {
     parts.join(", ")
 }
 
-fn hint(outcome: &Outcome) -> Option<&'static str> {
+fn hint(outcome: &Outcome) -> Option<&str> {
     match outcome.ending {
         Ending::PartWay => {
-            let by_cause = outcome.failures.iter().find_map(|failure| failure.hint);
+            let by_cause = outcome.failures.iter().find_map(|failure| failure.hint.as_deref());
             by_cause.or(Some("run the same command again: it does only what is left"))
         }
         Ending::Interrupted => Some("run the same command again to finish"),

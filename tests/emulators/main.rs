@@ -16,6 +16,7 @@ mod emulator;
 mod lies;
 mod meddler;
 mod observe;
+mod permissions;
 mod publishing;
 mod races;
 mod repair;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{EncodingType, Object};
 
+use crate::core::iam_policy::operation::Operation;
 use crate::core::inventory::{ListedObject, Listing};
 use crate::core::key::{ObjectKey, STATE_PREFIX};
 use crate::edges::call::{CallError, FailureKind};
@@ -28,7 +29,11 @@ impl Bucket {
         let mut token: Option<String> = None;
         let mut idle_pages = 0;
         loop {
-            let page = self.retry.run("list", || self.list_page(token.as_deref())).await?;
+            let page = self
+                .retry
+                .calling(Operation::LIST_OBJECTS_V2)
+                .run("list", || self.list_page(token.as_deref()))
+                .await?;
             let known = found.count();
             for (bucket_key, object) in page.objects {
                 found.add(self.prefix.strip(&bucket_key), object);

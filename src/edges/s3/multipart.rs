@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::core::digest::Sha256Digest;
 use crate::core::headers::ObjectHeaders;
+use crate::core::iam_policy::operation::Operation;
 use crate::core::key::ObjectKey;
 use crate::core::outcome::Written;
 use crate::edges::aws::timeouts;
@@ -63,6 +64,7 @@ impl Bucket {
         headers: &ObjectHeaders,
     ) -> Result<String, CallError> {
         self.retry
+            .calling(Operation::CREATE_MULTIPART_UPLOAD)
             .run(key.as_str(), || async {
                 let output = self
                     .client
@@ -101,6 +103,7 @@ impl Bucket {
             let checksum = Sha256Digest::of(&bytes).to_base64();
             let e_tag = self
                 .retry
+                .calling(Operation::UPLOAD_PART)
                 .run(key.as_str(), || async {
                     let output = self
                         .client
@@ -135,6 +138,7 @@ impl Bucket {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let completed = self
             .retry
+            .calling(Operation::COMPLETE_MULTIPART_UPLOAD)
             .run(key.as_str(), || async {
                 let output = self
                     .client

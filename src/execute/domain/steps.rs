@@ -1,5 +1,6 @@
 //! The steps of a plan, one after the other, each planned anew.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant as WallInstant};
 
@@ -151,7 +152,11 @@ fn hint_for(error: &CallError) -> String {
             "check the spelling of the names: ACM takes public domains only"
         }
         "TooManyRecords" | "PriorRequestNotComplete" => "wait a moment and run the command again",
-        _ => error.hint().unwrap_or("run the command again: it goes on where this one ended"),
+        _ => {
+            let known = error.hint().map(Cow::into_owned);
+            return known
+                .unwrap_or_else(|| "run the command again: it goes on where this one ended".to_owned());
+        }
     };
     known.to_owned()
 }

@@ -1,0 +1,96 @@
+//! What `sitepush iam-policy` is asked for: commands by their names, and the target as IAM knows it.
+
+use crate::cli::IamPolicyArgs;
+use crate::core::iam_policy::needs::{COMMANDS, CommandNeeds};
+use crate::core::iam_policy::{self, PolicyTarget};
+use crate::error::Error;
+
+use super::TargetSettings;
+
+/// A policy that is wanted.
+#[derive(Clone, Debug)]
+pub struct IamPolicySettings {
+    pub commands: Vec<&'static CommandNeeds>,
+    pub target: PolicyTarget,
+}
+
+impl IamPolicySettings {
+    /// # Errors
+    /// When a command needs no permission or is none, an argument is not what it should be, or no target is named.
+    pub fn resolve(args: &IamPolicyArgs) -> Result<Self, Error> {
+        let commands = args.commands.iter().map(|name| command(name)).collect::<Result<Vec<_>, _>>()?;
+        let target = if iam_policy::needs_bucket(&commands) {
+            TargetSettings::resolve(&args.target)?
+        } else {
+            TargetSettings::resolve_without_bucket(&args.target)?
+        };
+        args.account.as_deref().map_or(Ok(()), check_account)?;
+        args.kms_key.as_deref().map_or(Ok(()), check_kms_key)?;
+        let store = target.key_value_store.as_deref().map(ArnParts::of);
+        let account = args.account.clone().or_else(|| store.map(|store| store.account.to_owned()));
+        let partition = partition(&target).to_owned();
+        let target = PolicyTarget {
+            partition,
+            account: account.filter(|account| !account.is_empty()),
+            bucket: target.bucket,
+            prefix: target.prefix,
+            distributions: target.distributions,
+            key_value_store: target.key_value_store,
+            kms_key: args.kms_key.clone(),
+        };
+        Ok(Self { commands, target })
+    }
+}
+
+/// An ARN names its partition; a region has one.
+fn partition(target: &TargetSettings) -> &str {
+    let is_arn = |text: &&str| text.starts_with("arn:");
+    let arns = [Some(target.bucket.as_str()), target.key_value_store.as_deref()];
+    let named = arns.into_iter().flatten().filter(is_arn).map(|arn| ArnParts::of(arn).partition).next();
+    named.unwrap_or_else(|| iam_policy::partition_of(target.region.as_deref().unwrap_or_default()))
+}
+
+fn command(name: &str) -> Result<&'static CommandNeeds, Error> {
+    CommandNeeds::find(name).ok_or_else(|| {
+        let names: Vec<String> = COMMANDS.iter().map(|needs| format!("`{}`", needs.command)).collect();
+        Error::usage(format!("there is no policy for a command `{name}`"))
+            .with_hint(format!("there is one for {}", names.join(", ")))
+    })
+}
+
+fn check_account(text: &str) -> Result<(), Error> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{text}` is not the id of an account"))
+        .with_hint("it has twelve digits; `aws sts get-caller-identity` tells it"))
+}
+
+fn check_kms_key(text: &str) -> Result<(), Error> {
+    let parts = ArnParts::of(text);
+    let is_key = text.starts_with("arn:") && parts.service == "kms" && parts.name.starts_with("key/");
+    if is_key {
+        return Ok(());
+    }
+    // IAM takes the ARN of an alias, too, and then it allows nothing with the key.
+    Err(Error::usage(format!("`{text}` is not the ARN of a KMS key")).with_hint(
+        "it looks like `arn:aws:kms:eu-central-1:111122223333:key/ID`; `aws kms describe-key` tells it of an alias",
+    ))
+}
+
+/// The parts of an ARN; empty where it has fewer.
+#[derive(Clone, Copy)]
+struct ArnParts<'a> {
+    partition: &'a str,
+    service: &'a str,
+    account: &'a str,
+    name: &'a str,
+}
+
+impl<'a> ArnParts<'a> {
+    fn of(arn: &'a str) -> Self {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let part = |index: usize| parts.get(index).copied().unwrap_or_default();
+        Self { partition: part(1), service: part(2), account: part(4), name: part(5) }
+    }
+}
