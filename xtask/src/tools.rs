@@ -106,7 +106,8 @@ pub fn need_python() -> Result<(), Missing> {
 /// The folder of programs of a private Python environment in `folder`, made with what `pip install WANTED` installs; what
 /// is missing, when nothing can be downloaded.
 ///
-/// It is made anew unless the last one there was made, to its end, with the same `wanted` and the same `versions`.
+/// It is made anew unless the last one there was made, to its end, with the same `versions`: the text of the file that `wanted`
+/// names, or nothing where `wanted` has the versions itself.
 ///
 /// # Errors
 /// When Python cannot make it, or a package is not to be had in the version that is wanted.
@@ -121,7 +122,8 @@ pub fn python_environment(
     };
     let programs = folder.join("bin");
     let stamp = folder.join("installed");
-    let contents = format!("{}\n{versions}", wanted.join("\n"));
+    // Not the path of a file of versions: another checkout that shares the target folder has the same file elsewhere.
+    let contents = if versions.is_empty() { wanted.join("\n") } else { versions.to_owned() };
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == contents) {
         return Ok(Ok(programs));
     }

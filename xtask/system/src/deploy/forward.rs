@@ -295,13 +295,13 @@ async fn execute(session: &Session, prepared: &Prepared) -> Result<Record> {
         push_images(session, prepared).await?;
     }
     process::unless_stopped(stop)?;
-    if has(|step| matches!(step, Step::Infrastructure { .. }))
-        && let Some(saved) = &prepared.saved
-    {
+    let is_applied = has(|step| matches!(step, Step::Infrastructure { .. }));
+    if is_applied && let Some(saved) = &prepared.saved {
         apply(session, saved).await?;
     }
     let outputs = terraform.outputs(stop).await?.context("Terraform was applied, and has no outputs")?;
-    if prepared.wanted.scope.has_services() {
+    // A task definition holds more than an image: Terraform may have had a service begin anew without any.
+    if is_applied || prepared.wanted.scope.has_services() {
         roll_out::forward(session, &outputs, &before).await?;
     }
     process::unless_stopped(stop)?;

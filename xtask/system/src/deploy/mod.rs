@@ -11,6 +11,7 @@ mod destroy;
 pub mod failure;
 mod forward;
 mod held;
+mod left;
 mod live;
 pub mod lock;
 mod outcome;

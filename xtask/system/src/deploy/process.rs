@@ -1,15 +1,20 @@
 //! Runs other people's programs so that a Ctrl-C reaches them once and they end in their own way.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use crate::class::Class;
+
+/// How often it is looked what a program has written.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How a program ended, and what it wrote.
 #[derive(Debug)]
@@ -35,7 +40,11 @@ pub fn describe(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// Runs a command to its end and keeps its output; each line of its standard output is shown to `on_line` as it comes.
+/// Runs a command to its end and keeps its output; each line of its standard output is shown to `on_line` within a moment.
+///
+/// It writes to files without a name, and to no pipe: a pipe would break when this process is killed, and Terraform die of it
+/// without having written down what it made. With a file it comes to its end, and the next run waits for that
+/// ([`left`](super::left)).
 ///
 /// When `stop` is canceled the program is sent SIGINT, once, and waited for: it has things to put in order.
 ///
@@ -47,7 +56,8 @@ pub async fn run(
     on_line: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Output> {
     let shown = describe(&command);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (mut stdout, mut stderr) = (Written::new()?, Written::new()?);
+    command.stdin(Stdio::null()).stdout(stdout.writer()?).stderr(stderr.writer()?);
     // In a group of its own a Ctrl-C of the terminal reaches it once, from here.
     command.process_group(0);
     let mut child = command.spawn().map_err(|error| {
@@ -55,37 +65,62 @@ pub async fn run(
         anyhow::Error::from(error).context(Failure::environment(format!("cannot run `{program}`")))
     })?;
     let id = child.id().context("a child that runs has an id")?;
-    let stdout = child.stdout.take().context("it is piped")?;
-    let mut stderr = child.stderr.take().context("it is piped")?;
-    let complaints = tokio::spawn(async move {
-        let mut bytes = Vec::new();
-        // What a program that dies leaves unsaid is not missed.
-        let _ = stderr.read_to_end(&mut bytes).await;
-        String::from_utf8_lossy(&bytes).into_owned()
-    });
-    let mut lines = BufReader::new(stdout).lines();
-    let mut text = String::new();
+    let reading = || format!("cannot read what `{shown}` says");
     let mut is_asked = false;
-    loop {
+    let status = loop {
         tokio::select! {
-            line = lines.next_line() => match line {
-                Ok(Some(line)) => {
-                    on_line(&line);
-                    text.push_str(&line);
-                    text.push('\n');
-                }
-                Ok(None) => break,
-                Err(error) => return Err(error).with_context(|| format!("cannot read what `{shown}` says")),
-            },
+            status = child.wait() => break status.with_context(|| format!("cannot wait for `{shown}`"))?,
+            () = tokio::time::sleep(LOOK) => {}
             () = stop.cancelled(), if !is_asked => {
                 is_asked = true;
                 interrupt(id).await?;
             }
         }
+        stdout.read(on_line).with_context(reading)?;
+    };
+    stdout.read(on_line).with_context(reading)?;
+    stderr.read(&mut |_| ()).with_context(reading)?;
+    Ok(Output { status, stdout: stdout.into_text(), stderr: stderr.into_text() })
+}
+
+/// A file without a name that a program writes to, and what was read of it.
+struct Written {
+    file: File,
+    bytes: Vec<u8>,
+    /// How many bytes of it were shown as lines.
+    shown: usize,
+}
+
+impl Written {
+    fn new() -> Result<Self> {
+        let file = tempfile::tempfile().context("cannot make a file for a program's output")?;
+        Ok(Self { file, bytes: Vec::new(), shown: 0 })
     }
-    let status = child.wait().await.with_context(|| format!("cannot wait for `{shown}`"))?;
-    let stderr = complaints.await.unwrap_or_default();
-    Ok(Output { status, stdout: text, stderr })
+
+    fn writer(&self) -> Result<Stdio> {
+        Ok(self.file.try_clone().context("cannot hand out a file for a program's output")?.into())
+    }
+
+    /// Reads what is new, and shows the lines that are whole. By position: the offset of the file is the writer's too.
+    fn read(&mut self, on_line: &mut (dyn FnMut(&str) + Send)) -> std::io::Result<()> {
+        let mut part = [0; 16 * 1024];
+        loop {
+            let count = self.file.read_at(&mut part, self.bytes.len() as u64)?;
+            if count == 0 {
+                break;
+            }
+            self.bytes.extend_from_slice(&part[..count]);
+        }
+        while let Some(length) = self.bytes[self.shown..].iter().position(|byte| *byte == b'\n') {
+            on_line(&String::from_utf8_lossy(&self.bytes[self.shown..self.shown + length]));
+            self.shown += length + 1;
+        }
+        Ok(())
+    }
+
+    fn into_text(self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
 }
 
 async fn interrupt(id: u32) -> Result<()> {
@@ -139,6 +174,31 @@ mod tests {
         let output = run(shell(script), &stop, &mut on_line).await.expect("it runs");
         assert_eq!(output.status.code(), Some(7));
         assert_eq!(output.stdout, "ready\nputting in order\n");
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn no_pipe_of_a_program_breaks_when_this_one_is_killed() {
+        let script = "readlink /proc/$$/fd/1; readlink /proc/$$/fd/2 >&2";
+        let output = run(shell(script), &CancellationToken::new(), &mut |_| ()).await.expect("it runs");
+        for text in [&output.stdout, &output.stderr] {
+            assert!(text.starts_with('/') && text.contains("(deleted)"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_are_shown_while_the_program_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let seen = folder.path().join("seen");
+        let script =
+            format!("echo one; until [ -e '{}' ]; do sleep 0.02; done; printf 'two'", seen.display());
+        let mut lines = Vec::new();
+        let mut on_line = |line: &str| {
+            std::fs::write(&seen, "").expect("it can be written");
+            lines.push(line.to_owned());
+        };
+        let output = run(shell(&script), &CancellationToken::new(), &mut on_line).await.expect("it runs");
+        assert_eq!((output.stdout.as_str(), lines.as_slice()), ("one\ntwo", ["one".to_owned()].as_slice()));
     }
 
     #[tokio::test]

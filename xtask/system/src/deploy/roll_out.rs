@@ -57,10 +57,15 @@ pub async fn forward(session: &Session, outputs: &Outputs, before: &[ServiceStat
     }
     let earlier = task_definitions(before);
     let went_back = back(session, &outputs.cluster_name, &earlier, &CancellationToken::new()).await;
+    let next = if failed.is_empty() {
+        "run the same command again to go on"
+    } else {
+        "mend it, commit, and deploy again"
+    };
     let hint = match (&went_back, earlier.is_empty()) {
-        (Ok(()), false) => "every service runs what it ran before; mend it, commit, and deploy again",
-        (Ok(()), true) => "there is nothing to go back to; mend it, commit, and deploy again",
-        (Err(_), _) => "going back failed too: look at `cargo xtask status`",
+        (Ok(()), false) => format!("every service runs what it ran before; {next}"),
+        (Ok(()), true) => format!("there is nothing to go back to; {next}"),
+        (Err(_), _) => "going back failed too: look at `cargo xtask status`".to_owned(),
     };
     if failed.is_empty() {
         let failure =

@@ -10,6 +10,7 @@ use xtask::tools::{self, Missing};
 
 use super::failure::Failure;
 use super::held::{self, Held};
+use super::left;
 use super::lock;
 use super::plan::Running;
 use super::settings::Settings;
@@ -77,20 +78,21 @@ impl Session {
         Err(failure.hint("commit or stash them: a release is of a commit").into())
     }
 
-    /// Takes the deploy lock, and what a dead run left of Terraform's.
+    /// Takes the deploy lock, and waits for what a run that died has left running on this machine.
     ///
     /// # Errors
-    /// When somebody else holds one of the two.
+    /// When somebody else holds it, or the person stops.
     pub async fn lock(&self, task: &str, commit: &str) -> Result<Held> {
         let held = held::take(&self.state, task, commit, &self.stop).await?;
         if let Some((found, reason)) = &held.taken_over {
             self.ui.warn(&format!("took over the lock of {} on {}: {reason}", found.owner, found.host));
+            left::wait(&self.settings.deployment(), &self.stop, self.ui).await?;
         }
         Ok(held)
     }
 
-    /// Takes Terraform's own lock away where the run whose deploy lock was taken over has left it. Terraform has to be
-    /// initialized.
+    /// Takes Terraform's own lock away where the run whose deploy lock was taken over has left it: its Terraform has ended, and
+    /// not in its own way. Terraform has to be initialized.
     ///
     /// # Errors
     /// When it cannot be read or taken away.
@@ -98,8 +100,7 @@ impl Session {
         let Some((found, _)) = &held.taken_over else { return Ok(()) };
         let Some(document) = self.state.terraform_lock().await? else { return Ok(()) };
         let text = |name: &str| document[name].as_str().unwrap_or_default();
-        // Terraform may outlive the program that started it; its own lock then goes when it is done.
-        if !left_behind(found, text("Who"), text("Created")) || terraform_runs(&self.settings) {
+        if !left_behind(found, text("Who"), text("Created")) {
             return Ok(());
         }
         self.ui.warn("taking away the lock that the dead run's Terraform left on the state");
@@ -123,7 +124,7 @@ impl Session {
     /// # Errors
     /// When `sitepush` does not compile.
     pub async fn site(&self, outputs: &Outputs) -> Result<Site> {
-        Site::open(&self.project, &outputs.site, &self.settings.region).await
+        Site::open(&self.project, &self.settings, &outputs.site).await
     }
 }
 
@@ -141,16 +142,6 @@ fn left_behind(found: &lock::Lock, who: &str, created: &str) -> bool {
     let host = who.rsplit_once('@').map_or(who, |(_, host)| host);
     let created: Option<jiff::Timestamp> = created.parse().ok();
     host == found.host && created.is_some_and(|created| created >= found.started)
-}
-
-/// Whether a Terraform works in the environment's folder on this machine.
-fn terraform_runs(settings: &Settings) -> bool {
-    let Ok(folder) = settings.folder.canonicalize() else { return false };
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
-    processes.map(|process| process.path()).any(|process| {
-        let name = std::fs::read_to_string(process.join("comm")).unwrap_or_default();
-        name.trim() == "terraform" && std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == folder)
-    })
 }
 
 /// A tool that is missing, as an error.

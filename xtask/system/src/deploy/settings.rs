@@ -124,6 +124,12 @@ impl Settings {
         Ok(Some(serde_json::from_slice(&text).context("what stands in for AWS")?))
     }
 
+    /// What no two environments share: where the state is, and on this machine the copy that Terraform works in.
+    pub fn deployment(&self) -> String {
+        let place = self.standing_in.as_ref().map(|own| format!(" in {}", own.folder.display()));
+        format!("{}/{}{}", self.state_bucket, self.name, place.unwrap_or_default())
+    }
+
     /// Where visitors are, no closing slash.
     pub fn site_url(&self) -> String {
         self.standing_in

@@ -11,7 +11,9 @@ use xtask::frontend;
 use xtask::project::Project;
 
 use super::failure::Failure;
+use super::left;
 use super::process::{self, Output};
+use super::settings::Settings;
 use super::terraform::SiteOutput;
 use crate::class::Class;
 
@@ -21,6 +23,8 @@ pub struct Site {
     project: Project,
     program: PathBuf,
     target: Vec<String>,
+    /// By which what a killed run has left is known.
+    deployment: String,
 }
 
 /// A release of the site.
@@ -37,7 +41,7 @@ impl Site {
     ///
     /// # Errors
     /// When it does not compile.
-    pub async fn open(project: &Project, output: &SiteOutput, region: &str) -> Result<Self> {
+    pub async fn open(project: &Project, settings: &Settings, output: &SiteOutput) -> Result<Self> {
         let program = build_program(project).await?;
         let SiteOutput { bucket, distribution, key_value_store } = output;
         let target = [
@@ -46,11 +50,16 @@ impl Site {
             "--distribution",
             distribution,
             "--region",
-            region,
+            &settings.region,
             "--key-value-store",
             key_value_store,
         ];
-        Ok(Self { project: project.clone(), program, target: target.map(str::to_owned).to_vec() })
+        Ok(Self {
+            project: project.clone(),
+            program,
+            target: target.map(str::to_owned).to_vec(),
+            deployment: settings.deployment(),
+        })
     }
 
     /// Builds the pages of `commit`, which find the services under their own address, as CloudFront leads there.
@@ -69,7 +78,7 @@ impl Site {
     async fn npm(&self, arguments: &[&str], commit: &str, stop: &CancellationToken) -> Result<()> {
         let mut npm = Command::from(self.project.command("npm"));
         npm.args(["--prefix", "frontend"]).args(arguments);
-        npm.env("SITE_COMMIT", commit).env("SITE_SERVICES", "1");
+        npm.env("SITE_COMMIT", commit).env("SITE_SERVICES", "1").env(left::MARK, &self.deployment);
         let output = process::run(npm, stop, &mut |_| ()).await?;
         if output.status.success() {
             return Ok(());
@@ -80,7 +89,7 @@ impl Site {
 
     async fn run(&self, arguments: &[&str], stop: &CancellationToken) -> Result<Value> {
         let mut command = Command::from(self.project.command(&self.program.to_string_lossy()));
-        command.args(arguments).args(&self.target).arg("--json");
+        command.args(arguments).args(&self.target).arg("--json").env(left::MARK, &self.deployment);
         let shown = format!("sitepush {}", arguments[0]);
         let output = process::run(command, stop, &mut |_| ()).await?;
         if !output.status.success() {

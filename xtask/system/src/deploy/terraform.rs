@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
 use super::failure::Failure;
+use super::left;
 use super::process::{self, Output};
 use super::settings::Settings;
 
@@ -68,13 +69,15 @@ pub enum Purpose {
 
 impl Terraform {
     pub fn new(settings: &Settings) -> Self {
+        let mut variables = BTreeMap::from([(left::MARK.to_owned(), settings.deployment())]);
+        variables.extend(settings.standing_in.iter().flat_map(|own| own.terraform_variables.clone()));
         let backend = [("bucket", &settings.state_bucket), ("region", &settings.region)];
         Self {
             folder: settings.folder.clone(),
             scratch: settings.scratch.clone(),
             var_file: settings.var_file.clone(),
             backend: backend.iter().map(|(name, value)| format!("-backend-config={name}={value}")).collect(),
-            variables: settings.standing_in.iter().flat_map(|own| own.terraform_variables.clone()).collect(),
+            variables,
         }
     }
 

@@ -1,9 +1,11 @@
-//! The whole application, deployed by the real program with the real Terraform provider to what stands in for AWS: twice, killed
-//! in between, looked at with a browser, taken back and taken away. One test, because a deploy takes minutes and each step stands
-//! on the ones before.
+//! The whole application, deployed by the real program with the real Terraform provider to what stands in for AWS: killed in
+//! between, finished, deployed again, replaced, looked at with a browser, taken back and taken away. One test, because a deploy
+//! takes minutes and each step stands on the ones before. With `SITEPUSH_THOROUGH=1` it is killed and stopped at more places, and
+//! a commit comes whose services never start.
 
 mod clone;
 mod program;
+mod thorough;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +13,7 @@ use clone::Clone;
 use program::{Ended, Program};
 use serde_json::Value;
 
-/// What stays in the account on purpose, and what moto makes by itself, by the part of the ARN after the account.
+/// What stays in the account on purpose, by the part of the ARN after the account.
 const LEFT_ON_PURPOSE: &[&str] = &["snapshot:", "cluster-snapshot:"];
 
 #[test]
@@ -20,8 +22,7 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     let program = Program::new(&clone);
     program.run(&["destroy", "--confirm", "emulated"]).expect_code(0);
 
-    // The first deploy, of everything.
-    let first = program.run(&["deploy", "--yes", "--json"]).expect_code(0).json();
+    let first = first_deploy_killed_twice(&program);
     let record = &first["record"];
     assert_eq!(record["commit"], clone.head());
     let services: BTreeSet<&String> = record["images"].as_object().expect("images").keys().collect();
@@ -31,62 +32,128 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     program.look(&url);
 
     // The same again: nothing, but for what the emulators do not keep.
-    let again = program.run(&["deploy", "--yes", "--json"]).expect_code(0).json();
+    let serial = program.terraform_serial();
+    let answer = program.run(&["deploy", "--yes", "--json"]).expect_code(0);
+    assert!(answer.stderr.contains("nothing to do: this is what runs"), "{}", answer.stderr);
+    let again = answer.json();
     assert_eq!(again["record"], Value::Null, "{again}");
     assert_eq!(again["gaps"], program.known_gaps(), "the emulators keep more or less than is known");
-    let status = program.run(&["status", "--json"]).expect_code(0).json();
-    assert_eq!(
-        (&status["is_healthy"], &status["differences"]),
-        (&true.into(), &Value::Array(Vec::new())),
-        "{status}"
-    );
+    assert_eq!(program.terraform_serial(), serial, "the state was written");
+    expect_healthy(&program, &clone);
 
-    // A second commit, killed at the beginning of each kind of step, and then let through.
-    clone.edit_and_commit();
-    let mut killed_at = Vec::new();
-    for step in [
-        "images:",
-        "infrastructure: planning",
-        "image:",
-        "infrastructure: applying",
-        "services:",
-        "site:",
-        "check:",
-        "record:",
-    ] {
-        match program.run_and_kill(&["deploy", "--yes"], step) {
-            Ended::Killed => killed_at.push(step),
-            Ended::ByItself(answer) => drop(answer.expect_code(0)),
-        }
-    }
-    assert!(killed_at.len() >= 6, "a step was not there to be killed at: {killed_at:?}");
-    program.run(&["deploy", "--yes"]).expect_code(0);
-    let second = program.run(&["status", "--json"]).expect_code(0).json();
+    // A second commit: nothing of the infrastructure changes but which images run.
+    clone.edit_the_page_and_commit();
+    let answer = program.run(&["deploy", "--yes", "--json"]).expect_code(0);
+    let second = answer.json();
     assert_eq!(second["record"]["commit"], clone.head());
-    assert_eq!((&second["is_healthy"], &second["lock"]), (&true.into(), &Value::Null), "{second}");
+    assert_eq!(
+        changed_resources(&answer.stderr),
+        [
+            "~ module.application.module.services.aws_ecs_service.this[\"counter\"]",
+            "~ module.application.module.services.aws_ecs_service.this[\"guestbook\"]",
+            "± module.application.module.services.aws_ecs_task_definition.this[\"counter\"]",
+            "± module.application.module.services.aws_ecs_task_definition.this[\"guestbook\"]",
+        ],
+        "{}",
+        answer.stderr
+    );
     assert!(program.page(&url).contains(clone::EDIT), "the second commit is not live");
-    program.look(&url);
+    expect_healthy(&program, &clone);
+
+    a_commit_whose_services_do_not_start_leaves_what_ran(&program, &clone, &url);
+    if std::env::var_os("SITEPUSH_THOROUGH").is_some() {
+        thorough::run(&program, &clone);
+    }
 
     // Back, without building; and back again is nothing.
-    let back = program.run(&["rollback", "--yes", "--json"]).expect_code(0).json();
-    assert_eq!(back["record"]["commit"], first["record"]["commit"]);
-    assert_eq!(back["record"]["back_to"], first["record"]["id"]);
-    assert_eq!(back["record"]["task_definitions"], first["record"]["task_definitions"]);
+    let commit = record["commit"].as_str().expect("a commit");
+    let back = program.run(&["rollback", commit, "--yes", "--json"]).expect_code(0).json();
+    assert_eq!(back["record"]["commit"], record["commit"]);
+    assert_eq!(back["record"]["back_to"], record["id"]);
+    assert_eq!(back["record"]["task_definitions"], record["task_definitions"]);
     assert!(!program.page(&url).contains(clone::EDIT), "the first commit is not live again");
-    let commit = first["record"]["commit"].as_str().expect("a commit");
+    program.look(&url);
     let nothing = program.run(&["rollback", commit, "--yes", "--json"]).expect_code(0).json();
     assert_eq!(nothing["record"], Value::Null, "{nothing}");
     program.run(&["rollback", "0000000", "--yes"]).expect_code(64);
 
     // Away: not under another name, and nothing stays but backups.
     program.run(&["destroy", "--confirm", "production"]).expect_code(3);
+    assert!(program.resources().len() > 50, "there is nothing to take away");
     program.run_inside(&["destroy", "--confirm", "emulated"]).expect_code(0);
     let left: Vec<String> = program.resources().into_iter().filter(|arn| !is_left_on_purpose(arn)).collect();
     assert_eq!(left, [""; 0]);
+    assert_eq!(program.state_resources(), 0, "Terraform still knows of something");
     let marks = program.processes();
     program.run(&["destroy", "--confirm", "emulated"]).expect_code(0);
     assert!(marks.iter().all(|mark| !mark.is_alive()), "a process of the environment is still there");
     assert!(!program.folder().exists());
+}
+
+/// Killed while Terraform applies, and again when the services run and the site does not; gives what the third run says.
+fn first_deploy_killed_twice(program: &Program<'_>) -> Value {
+    let is_under_way = |step: &str| step.starts_with("infrastructure: ") && step.contains(" of ");
+    let Ended::Killed(_) = program.run_and_kill(&["deploy", "--yes"], is_under_way) else {
+        panic!("the deploy ended before it was killed")
+    };
+    let is_site = |step: &str| step.starts_with("site: building");
+    let said = match program.run_and_kill(&["deploy", "--yes"], is_site) {
+        Ended::Killed(said) => said,
+        Ended::ByItself(answer) => panic!("the deploy ended before it was killed:\n{}", answer.stderr),
+    };
+    assert!(said.contains("took over the lock"), "{said}");
+    assert!(said.contains("waiting for `terraform` of the dead run"), "{said}");
+    let answer = program.run(&["deploy", "--yes", "--json"]).expect_code(0);
+    // Terraform and the services were done.
+    assert_eq!(changed_resources(&answer.stderr), [""; 0], "{}", answer.stderr);
+    assert!(!answer.stderr.contains("service: "), "{}", answer.stderr);
+    answer.json()
+}
+
+/// A third commit, whose services end at once: they go back, and neither site nor record know of it.
+fn a_commit_whose_services_do_not_start_leaves_what_ran(program: &Program<'_>, clone: &Clone, url: &str) {
+    let before = what_runs(program);
+    clone.break_the_services_and_commit();
+    let failed = program.run(&["deploy", "--yes"]).expect_code(1);
+    assert!(failed.stderr.contains("the services do not run this commit"), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("`LOG_LEVEL` is none of"),
+        "the task's log is not told: {}",
+        failed.stderr
+    );
+    assert_eq!(what_runs(program), before);
+    assert!(program.page(url).contains(clone::EDIT), "the site was touched");
+    clone.revert_the_last_commit();
+}
+
+/// The current record, and by service what it runs, how many of it, and how many of those are healthy.
+fn what_runs(program: &Program<'_>) -> Value {
+    let status = program.run(&["status", "--json"]).expect_code(0).json();
+    let services = status["services"].as_array().expect("a list").iter();
+    let names = ["service", "task_definition_arn", "desired_count", "healthy_count"];
+    let services = services.map(|service| names.map(|name| service[name].clone()));
+    serde_json::json!({"record": status["record"], "site": status["site"], "services": services.collect::<Vec<_>>()})
+}
+
+/// What runs is what is checked out, and says so.
+fn expect_healthy(program: &Program<'_>, clone: &Clone) {
+    let status = program.run(&["status", "--json"]).expect_code(0).json();
+    assert_eq!(status["record"]["commit"], clone.head());
+    assert_eq!(
+        (&status["is_healthy"], &status["differences"], &status["lock"]),
+        (&true.into(), &Value::Array(Vec::new()), &Value::Null),
+        "{status}"
+    );
+}
+
+/// The resources that a shown plan names, each with its sign, sorted.
+fn changed_resources(said: &str) -> Vec<String> {
+    let lines = said.lines().filter_map(|line| line.strip_prefix("    "));
+    let named = lines.filter(|line| line.contains(" module.") && !line.starts_with("caused"));
+    let mut resources: Vec<String> =
+        named.map(|line| line.split("  ").next().unwrap_or(line).to_owned()).collect();
+    resources.sort();
+    resources
 }
 
 fn is_left_on_purpose(arn: &str) -> bool {

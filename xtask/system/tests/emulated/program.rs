@@ -1,5 +1,7 @@
 //! The built program on the emulated environment, as a person runs it; what it left is asked of the environment itself.
 
+#![expect(clippy::print_stderr, reason = "a test of many minutes shows what it is at")]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -20,11 +22,12 @@ pub struct Program<'a> {
 pub struct Answer {
     code: Option<i32>,
     stdout: String,
-    stderr: String,
+    pub stderr: String,
 }
 
 pub enum Ended {
-    Killed,
+    /// With what it had said on stderr.
+    Killed(String),
     ByItself(Answer),
 }
 
@@ -75,26 +78,64 @@ impl<'a> Program<'a> {
         answer(command)
     }
 
-    /// Kills the program, and all that it has started in this terminal, when it says that a step begins.
-    pub fn run_and_kill(&self, arguments: &[&str], step: &str) -> Ended {
+    /// Kills the program when it says something that `is_step` is looking for: what it has started goes on, as it would.
+    pub fn run_and_kill(&self, arguments: &[&str], is_step: impl Fn(&str) -> bool) -> Ended {
+        let (answer, was_there) = self.run_and_signal(arguments, "-KILL", is_step);
+        if was_there { Ended::Killed(answer.stderr) } else { Ended::ByItself(answer) }
+    }
+
+    /// Stops the program as Ctrl-C does.
+    pub fn run_and_stop(&self, arguments: &[&str], is_step: impl Fn(&str) -> bool) -> Answer {
+        let (answer, was_there) = self.run_and_signal(arguments, "-INT", is_step);
+        assert!(was_there, "it was not there to be stopped:\n{}", answer.stderr);
+        answer
+    }
+
+    /// Sends a signal to the program, which is two processes of one group, the first time that `is_step` fits.
+    fn run_and_signal(
+        &self,
+        arguments: &[&str],
+        signal: &str,
+        is_step: impl Fn(&str) -> bool,
+    ) -> (Answer, bool) {
+        eprintln!("--- {} (until {signal})", arguments.join(" "));
         let mut command = self.command(arguments);
         command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program runs");
-        let mut said = String::new();
+        let group = format!("-{}", child.id());
+        let (mut said, mut is_sent) = (String::new(), false);
         for line in BufReader::new(child.stderr.take().expect("it is piped")).lines().map_while(Result::ok) {
-            let is_step = line.split_once("] ").is_some_and(|(_, text)| text.starts_with(step));
+            eprintln!("{line}");
             said.push_str(&line);
             said.push('\n');
-            if is_step {
-                let group = format!("-{}", child.id());
-                let kill = Command::new("kill").args(["-KILL", "--", &group]).status().expect("kill runs");
+            if !is_sent && line.split_once("] ").is_some_and(|(_, text)| is_step(text)) {
+                let kill = Command::new("kill").args([signal, "--", &group]).status().expect("kill runs");
                 assert!(kill.success());
-                child.wait().expect("it ends");
-                return Ended::Killed;
+                is_sent = true;
             }
         }
         let code = child.wait().expect("it ends").code();
-        Ended::ByItself(Answer { code, stdout: String::new(), stderr: said })
+        (Answer { code, stdout: String::new(), stderr: said }, is_sent)
+    }
+
+    /// How often Terraform has written its state.
+    pub fn terraform_serial(&self) -> u64 {
+        self.state()["serial"].as_u64().expect("a number")
+    }
+
+    /// How many resources Terraform knows of.
+    pub fn state_resources(&self) -> usize {
+        self.state()["resources"].as_array().expect("a list").len()
+    }
+
+    /// Terraform's state, as it lies in its bucket.
+    fn state(&self) -> Value {
+        let url = &self.variables()["AWS_ENDPOINT_URL"];
+        let key = "sitepush-state-123456789012-eu-central-1/sitepush-staging/terraform.tfstate";
+        let scope = "AWS4-HMAC-SHA256 Credential=emulated/20260101/eu-central-1/s3/aws4_request, SignedHeaders=host, Signature=none";
+        let answer = ureq::get(format!("{url}/{key}")).header("authorization", scope).call();
+        let text = answer.expect("it answers").body_mut().read_to_string().expect("text");
+        serde_json::from_str(&text).expect("it is JSON")
     }
 
     fn read(&self, file: &str) -> Value {
@@ -149,11 +190,16 @@ impl<'a> Program<'a> {
     }
 }
 
+/// Runs a command to its end, and shows what it says.
 fn answer(mut command: Command) -> Answer {
+    let words = command.get_args().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    eprintln!("--- {words}");
     let output = command.output().expect("the program runs");
-    Answer {
+    let answer = Answer {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    };
+    eprint!("{}", answer.stderr);
+    answer
 }

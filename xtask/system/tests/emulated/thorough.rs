@@ -1,0 +1,61 @@
+//! What takes too long for every run: a commit killed at the beginning of each kind of step, one that is stopped, and one that is
+//! deployed part by part.
+
+use crate::clone::Clone;
+use crate::program::{Ended, Program};
+use crate::{expect_healthy, what_runs};
+
+/// The beginnings of the steps of a deploy that changes images and site.
+const STEPS: &[&str] = &[
+    "images:",
+    "infrastructure: planning",
+    "image:",
+    "infrastructure: applying",
+    "services:",
+    "site: publishing",
+    "check:",
+    "record:",
+];
+
+pub fn run(program: &Program<'_>, clone: &Clone) {
+    a_commit_is_killed_at_each_step(program, clone);
+    a_commit_that_is_stopped_goes_back(program, clone);
+    a_commit_is_deployed_part_by_part(program, clone);
+}
+
+fn a_commit_is_killed_at_each_step(program: &Program<'_>, clone: &Clone) {
+    let mut killed_at = Vec::new();
+    for step in STEPS {
+        match program.run_and_kill(&["deploy", "--yes"], |text| text.starts_with(step)) {
+            Ended::Killed(_) => killed_at.push(step),
+            Ended::ByItself(answer) => drop(answer.expect_code(0)),
+        }
+    }
+    assert!(killed_at.len() >= 6, "a step was not there to be killed at: {killed_at:?}");
+    program.run(&["deploy", "--yes"]).expect_code(0);
+    expect_healthy(program, clone);
+}
+
+/// Stopped, as by Ctrl-C, while services are rolled out: they go back.
+fn a_commit_that_is_stopped_goes_back(program: &Program<'_>, clone: &Clone) {
+    let before = what_runs(program);
+    clone.commit_nothing("Deploy again");
+    let stopped = program.run_and_stop(&["deploy", "--yes"], |text| text.starts_with("services: rolling"));
+    let stopped = stopped.expect_code(130);
+    let words = "every service runs what it ran before; run the same command again";
+    assert!(stopped.stderr.contains(words), "{}", stopped.stderr);
+    assert_eq!(what_runs(program), before);
+}
+
+fn a_commit_is_deployed_part_by_part(program: &Program<'_>, clone: &Clone) {
+    let before = what_runs(program);
+    program.run(&["deploy", "--yes", "--only", "site"]).expect_code(0);
+    let between = what_runs(program);
+    assert_eq!(between["services"], before["services"]);
+    assert_eq!(between["site"]["commit"], clone.head());
+    program.run(&["deploy", "--yes", "--only", "services"]).expect_code(0);
+    assert_eq!(what_runs(program)["site"], between["site"]);
+    expect_healthy(program, clone);
+    let answer = program.run(&["deploy", "--yes"]).expect_code(0);
+    assert!(answer.stderr.contains("nothing to do: this is what runs"), "{}", answer.stderr);
+}
