@@ -14,7 +14,7 @@ use sitepush::core::iam_policy::needs::COMMANDS as COMMANDS_THAT_ASK;
 use sitepush::exit_code::ExitCode;
 use support::Cloud;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "init",
     "inspect",
     "plan",

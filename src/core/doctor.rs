@@ -132,7 +132,7 @@ impl Notes {
                 "look at it by hand: on AWS it would be checked",
             ),
             Reading::Failed { why } => {
-                self.unknown(check, format!("it could not be read: {why}"), "run `sitepush doctor` again")
+                self.unknown(check, format!("it could not be read: {why}"), "run `sitepush doctor` again");
             }
         }
         None

@@ -19,7 +19,7 @@ pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
     }
     match notes.read("bucket", &bucket.region) {
         Some(Some(region)) if region.is_empty() => {
-            notes.ok("bucket", format!("{} is there", expected.bucket))
+            notes.ok("bucket", format!("{} is there", expected.bucket));
         }
         Some(Some(region)) => notes.ok("bucket", format!("{} is in {region}", expected.bucket)),
         Some(None) => {

@@ -113,7 +113,7 @@ fn origin_access(notes: &mut Notes, access: &OriginAccess) {
             remedy,
         ),
         OriginAccess::Identity => {
-            notes.warning(check, "it reads by an origin access identity, which AWS has replaced", remedy)
+            notes.warning(check, "it reads by an origin access identity, which AWS has replaced", remedy);
         }
         OriginAccess::Control(reading) => match notes.read(check, reading) {
             Some(Some(control)) if control.origin_type != "s3" => notes.problem(

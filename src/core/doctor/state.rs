@@ -51,7 +51,7 @@ fn lock(notes: &mut Notes, lock: &LockFacts, expected: &Expected) {
     match lock {
         LockFacts::Free => notes.ok("lock", "nobody is at work"),
         LockFacts::Unfinished { why } => {
-            notes.warning("lock", why.clone(), "run `sitepush push`: it compares the bucket and finishes")
+            notes.warning("lock", why.clone(), "run `sitepush push`: it compares the bucket and finishes");
         }
         LockFacts::Held { holder, until } => {
             let left = until.duration_since(expected.now).as_secs().max(0);

@@ -282,7 +282,7 @@ fn one_change_is_found_as_one_thing() {
         ("problem store", |f, _| function(f).store_arns = Reading::Known(Vec::new())),
         ("problem store-entry", |f, _| f.state.store.found = Some(Reading::Absent)),
         ("problem store-entry", |f, _| {
-            f.state.store.found = Some(Reading::Known("{\"pages\":\"html\"}".into()))
+            f.state.store.found = Some(Reading::Known("{\"pages\":\"html\"}".into()));
         }),
         ("warning cache-tags", |f, _| setup(f).cache_tag_header = Some("cache-tag".into())),
         ("warning invalidations", |f, _| setup(f).invalidations_in_progress = denied()),
@@ -294,7 +294,7 @@ fn one_change_is_found_as_one_thing() {
         ("problem certificate", |f, _| setup(f).certificate = ViewerCertificate::CloudFronts),
         ("problem certificate", |f, _| alias(f).certificate = Reading::Absent),
         ("problem certificate", |f, _| {
-            certified(f, |found| found.names = BTreeSet::from([name("example.com")]))
+            certified(f, |found| found.names = BTreeSet::from([name("example.com")]));
         }),
         ("problem certificate", |f, _| certified(f, |found| found.status = CertificateStatus::Revoked)),
         ("problem certificate-end", |f, _| certified(f, |found| found.not_after = Some(now()))),

@@ -143,7 +143,8 @@ impl CloudFront {
         let Some(output) = there(found, "cloudfront:DescribeFunction")? else { return Ok(None) };
         let config = output.function_summary().and_then(|summary| summary.function_config());
         let stores = config.and_then(|config| config.key_value_store_associations());
-        let stores = stores.map(|stores| stores.items()).unwrap_or_default();
+        let stores =
+            stores.map(aws_sdk_cloudfront::types::KeyValueStoreAssociations::items).unwrap_or_default();
         Ok(Some(stores.iter().map(|store| store.key_value_store_arn().to_owned()).collect()))
     }
 
@@ -161,7 +162,7 @@ impl CloudFront {
             })
             .await;
         let list = there(found, "cloudfront:ListInvalidations")?.and_then(|output| output.invalidation_list);
-        let items = list.as_ref().map(|list| list.items()).unwrap_or_default();
+        let items = list.as_ref().map(aws_sdk_cloudfront::types::InvalidationList::items).unwrap_or_default();
         Ok(Some(items.iter().filter(|item| !super::is_completed(item.status())).count() as u64))
     }
 }
@@ -169,10 +170,10 @@ impl CloudFront {
 /// All but what stands beside the configuration.
 fn described(config: &DistributionConfig) -> DescribedDistribution {
     let behavior = config.default_cache_behavior();
-    let origins = config.origins().map(|origins| origins.items()).unwrap_or_default();
+    let origins = config.origins().map(aws_sdk_cloudfront::types::Origins::items).unwrap_or_default();
     let target = behavior.map(DefaultCacheBehavior::target_origin_id).unwrap_or_default();
     let functions = behavior.and_then(|behavior| behavior.function_associations());
-    let functions = functions.map(|functions| functions.items()).unwrap_or_default();
+    let functions = functions.map(aws_sdk_cloudfront::types::FunctionAssociations::items).unwrap_or_default();
     let function = functions.iter().find(|function| function.event_type() == &EventType::ViewerRequest);
     DescribedDistribution {
         arn: String::new(),
@@ -200,7 +201,8 @@ fn described(config: &DistributionConfig) -> DescribedDistribution {
 }
 
 fn described_origin(origin: &Origin) -> DescribedOrigin {
-    let identity = origin.s3_origin_config().map(|s3| s3.origin_access_identity());
+    let identity =
+        origin.s3_origin_config().map(aws_sdk_cloudfront::types::S3OriginConfig::origin_access_identity);
     DescribedOrigin {
         domain_name: origin.domain_name().to_owned(),
         path: origin.origin_path().unwrap_or_default().to_owned(),
@@ -227,7 +229,9 @@ fn cache_policy(config: &CachePolicyConfig) -> CachePolicy {
         name: config.name().to_owned(),
         min_ttl_seconds: config.min_ttl(),
         max_ttl_seconds: config.max_ttl().unwrap_or(DEFAULT_MAX_TTL_SECONDS),
-        accepts_gzip: key.is_some_and(|key| key.enable_accept_encoding_gzip()),
+        accepts_gzip: key.is_some_and(
+            aws_sdk_cloudfront::types::ParametersInCacheKeyAndForwardedToOrigin::enable_accept_encoding_gzip,
+        ),
         accepts_brotli: key.is_some_and(|key| key.enable_accept_encoding_brotli().unwrap_or(false)),
         key: CacheKey {
             headers: behavior(

@@ -174,7 +174,9 @@ fn rule_of(rule: &SdkRule) -> Option<LifecycleRule> {
         deletes_current: expiration
             .is_some_and(|found| found.days().is_some_and(|days| days > 0) || found.date().is_some()),
         archives_current,
-        noncurrent_days: rule.noncurrent_version_expiration().and_then(|found| found.noncurrent_days()),
+        noncurrent_days: rule
+            .noncurrent_version_expiration()
+            .and_then(aws_sdk_s3::types::NoncurrentVersionExpiration::noncurrent_days),
         aborts_uploads: rule.abort_incomplete_multipart_upload().is_some(),
     })
 }

@@ -29,7 +29,7 @@ pub const CASES: &[Break] = &[
     // Without the distribution, nothing says whom the bucket's policy lets in.
     case("no such distribution", &["problem enabled"], |_, place| place.distribution = "ENONE".into()),
     case("disabled", &["problem enabled"], |world, place| {
-        world.update(place, |config| config.enabled = false)
+        world.update(place, |config| config.enabled = false);
     }),
     case("another bucket", &["problem origin"], |world, place| {
         world.update_origin(place, |origin| origin.domain_name = "other.s3.us-east-1.amazonaws.com".into());
@@ -126,12 +126,12 @@ pub const CASES: &[Break] = &[
     }),
     case("404 is answered as 200", &["problem error-pages"], |world, place| {
         world.update(place, |config| {
-            config.custom_error_responses = Some(error_response(404, Some("200"), 10))
+            config.custom_error_responses = Some(error_response(404, Some("200"), 10));
         });
     }),
     case("403 is answered as 200", &["problem error-pages"], |world, place| {
         world.update(place, |config| {
-            config.custom_error_responses = Some(error_response(403, Some("200"), 10))
+            config.custom_error_responses = Some(error_response(403, Some("200"), 10));
         });
     }),
     case("404 is kept for an hour", &["warning error-pages"], |world, place| {

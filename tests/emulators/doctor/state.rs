@@ -19,7 +19,7 @@ fn lock(world: &World, place: &Place, expires: &str) {
 
 pub const CASES: &[Break] = &[
     case("a run that never ended", &["warning lock"], |world, place| {
-        lock(world, place, "2026-01-01T00:01:30Z")
+        lock(world, place, "2026-01-01T00:01:30Z");
     }),
     case("somebody at work", &["warning lock"], |world, place| lock(world, place, "2099-01-01T00:00:00Z")),
     case("a damaged record", &["problem record"], |world, place| {
