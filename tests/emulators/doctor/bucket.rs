@@ -28,7 +28,10 @@ fn without_statement(world: &World, place: &Place, sid: &str) {
 fn with_one_more(world: &World, place: &Place, statement: Value) {
     let mut policy = place.policy();
     policy["Statement"].as_array_mut().expect("a list").push(statement);
+    // A public policy is refused while such are blocked; one from before stays when the block comes.
+    world.block_public_access(place, |block| block.block_public_policy = Some(false));
     world.set_policy(place, &policy);
+    world.block_public_access(place, |_| {});
 }
 
 fn objects(place: &Place) -> String {
