@@ -541,10 +541,11 @@ mod the_account {
         {
             let published = Published::new();
             published.site.write("style.css", "body { color: green }");
+            let action = if method == Method::GET { "`s3:GetObject`" } else { "`s3:PutObject`" };
             let rule = Rule::access_denied().method(method);
             let rule = if suffix.is_empty() { rule } else { rule.key_suffix(suffix) };
             published.cloud.faults().add(rule);
-            published.refuses(&[], ENVIRONMENT, &["AccessDenied", "permission"]);
+            published.refuses(&[], ENVIRONMENT, &["AccessDenied", action]);
             published.cloud.faults().clear();
             published.cloud.push(&published.site, &[]).success();
             assert_eq!(published.cloud.body("style.css"), "body { color: green }");
@@ -562,7 +563,7 @@ mod the_account {
         published
             .cloud
             .push(&published.site, &[])
-            .explains(ENVIRONMENT, &["cannot upload", "AccessDenied", "permission"]);
+            .explains(ENVIRONMENT, &["cannot upload", "AccessDenied", "`s3:PutObject`"]);
         assert_eq!(published.cloud.site_keys().len(), 6);
         assert_eq!(published.cloud.body("index.html").as_bytes(), published.before["index.html"]);
         published.cloud.faults().clear();
