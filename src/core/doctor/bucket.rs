@@ -2,6 +2,7 @@
 
 use super::facts::{Encryption, Expected, Facts, LifecycleRule, Versioning};
 use super::{Finding, Notes, Subject, policy};
+use crate::core::key::STATE_PREFIX;
 
 /// With less, yesterday's release can be made live again and last week's cannot.
 const SHORT_WAY_BACK_DAYS: i32 = 7;
@@ -139,7 +140,12 @@ fn lifecycle(notes: &mut Notes, facts: &Facts, expected: &Expected) {
     // Only a rule for the whole site bounds what earlier versions cost.
     let of_all = |rule: &&&LifecycleRule| site.starts_with(&rule.prefix);
     let days = rules.iter().filter(of_all).filter_map(|rule| rule.noncurrent_days).min();
-    match days {
+    // A rule for one folder shortens the way back of every release that has files there. No rollback reads earlier
+    // versions of sitepush's own records.
+    let records = format!("{site}{STATE_PREFIX}");
+    let of_files = |rule: &&&LifecycleRule| !rule.prefix.starts_with(&records);
+    let shortest = rules.iter().filter(of_files).filter_map(|rule| rule.noncurrent_days).min();
+    match days.and(shortest) {
         None => notes.warning(
             "lifecycle",
             "earlier versions are kept for ever, and cost more with every push",

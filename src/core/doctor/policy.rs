@@ -4,14 +4,20 @@
 //! Conditions beyond the source of a request and its encryption are not guessed at: such an allowance may hold, such a
 //! denial may not.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use wildmatch::WildMatch;
 
 use super::Notes;
-use super::facts::{Expected, Facts};
+use super::facts::{Expected, Facts, Reading};
+use crate::core::key::STATE_PREFIX;
 
 const SERVICE: &str = "cloudfront.amazonaws.com";
+
+/// One of each kind of file under `.sitepush/`: to deny some of them is not enough.
+const RECORDS: [&str; 3] = ["manifest.json.gz", "lock.json", "releases/x.json.gz"];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -182,10 +188,41 @@ fn condition_holds(operator: &str, key: &str, values: &[String], asker: Asker<'_
     }
 }
 
+/// Something that a pattern fits.
+fn example(pattern: &str) -> String {
+    pattern.replace(['*', '?'], "x")
+}
+
+/// Resources of the bucket that a pattern fits; none for a pattern of another bucket.
+fn resources_of(pattern: &str, bucket: &str, page: &str) -> Vec<String> {
+    let pattern = pattern.split_once(":s3:::").map_or(pattern, |(_, name)| name);
+    let in_folder = pattern.split_once('/').map(|(_, key)| format!("{bucket}/{}", example(key)));
+    let candidates = [Some(bucket.to_owned()), Some(page.to_owned()), in_folder];
+    let matcher = WildMatch::new(pattern);
+    candidates.into_iter().flatten().filter(|candidate| matcher.matches(candidate)).collect()
+}
+
 impl Document {
     fn strongest(&self, effect: &str, request: Request<'_>) -> Speaks {
         let statements = self.statement.items().iter().filter(|statement| statement.is(effect));
         statements.map(|statement| statement.speaks_of(request)).max().unwrap_or(Speaks::No)
+    }
+
+    /// Requests that the statements for everybody name: the pattern of the action, and one action and one resource that
+    /// the patterns fit. In whatever folder a bucket is open, one of them tells.
+    fn named_for_anybody(&self, bucket: &str, page: &str) -> Vec<(String, String, String)> {
+        let is_for_anybody =
+            |statement: &&Statement| statement.is("Allow") && statement.is_asker(Asker::Anybody);
+        let mut requests = Vec::new();
+        for statement in self.statement.items().iter().filter(is_for_anybody) {
+            let actions = statement.action.as_ref().map(OneOrMany::items).unwrap_or_default();
+            let patterns = statement.resource.as_ref().map(OneOrMany::items).unwrap_or_default();
+            for resource in patterns.iter().flat_map(|pattern| resources_of(pattern, bucket, page)) {
+                let asked = actions.iter().map(|action| (action.clone(), example(action), resource.clone()));
+                requests.extend(asked);
+            }
+        }
+        requests
     }
 
     /// Whether the request may pass, as far as this policy goes. A denial that may not hold denies nothing.
@@ -205,7 +242,7 @@ pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
         .filter_map(|(id, setup)| Some((id.as_str(), setup.known()?.arn.as_str())))
         .collect();
     let Some(text) = text else {
-        if arns.is_empty() {
+        if facts.distributions.is_empty() {
             notes.ok("policy", "the bucket has no policy");
         } else {
             notes.problem(
@@ -228,8 +265,17 @@ pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
     };
     let bucket = expected.bucket.as_str();
     let page = format!("{bucket}/{}index.html", expected.prefix.as_str());
-    let record = format!("{bucket}/{}.sitepush/manifest.json.gz", expected.prefix.as_str());
+    let records =
+        RECORDS.map(|record| format!("{bucket}/{}{STATE_PREFIX}{record}", expected.prefix.as_str()));
     public(notes, &document, bucket, &page);
+    let is_unread = |reading: &Reading<_>| !matches!(reading, Reading::Known(_) | Reading::Absent);
+    for (id, _) in facts.distributions.iter().filter(|(_, reading)| is_unread(reading)) {
+        notes.unknown(
+            "policy",
+            format!("whether the distribution {id} may read the site cannot be told: it could not be read"),
+            "see `enabled` for what it takes to read it",
+        );
+    }
     for (id, arn) in arns {
         let asked = |action, resource| Request { asker: Asker::Distribution(arn), action, resource };
         reads(notes, &document, id, asked("s3:GetObject", &page));
@@ -243,7 +289,8 @@ pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
                 "allow `s3:ListBucket` on the bucket to cloudfront.amazonaws.com for this distribution",
             ),
         }
-        match document.allows(asked("s3:GetObject", &record)) {
+        let most = records.iter().map(|record| document.allows(asked("s3:GetObject", record))).max();
+        match most.unwrap_or(Speaks::No) {
             Speaks::No => notes.ok("policy-state", format!("{id} may not read sitepush's records")),
             Speaks::Yes | Speaks::Perhaps => notes.problem(
                 "policy-state",
@@ -279,17 +326,22 @@ fn reads(notes: &mut Notes, document: &Document, id: &str, request: Request<'_>)
 }
 
 fn public(notes: &mut Notes, document: &Document, bucket: &str, page: &str) {
-    let asks = [
+    // These for statements with NotAction or NotResource, which name nothing to ask for.
+    let usual = [
         ("s3:GetObject", page),
         ("s3:ListBucket", bucket),
         ("s3:PutObject", page),
         ("s3:DeleteObject", page),
     ];
-    let allowed = asks.map(|(action, resource)| {
-        (action, document.allows(Request { asker: Asker::Anybody, action, resource }))
-    });
+    let usual = usual.map(|(action, resource)| (action.to_owned(), action.to_owned(), resource.to_owned()));
+    let mut allowed: BTreeMap<String, Speaks> = BTreeMap::new();
+    for (shown, action, resource) in usual.into_iter().chain(document.named_for_anybody(bucket, page)) {
+        let found = document.allows(Request { asker: Asker::Anybody, action: &action, resource: &resource });
+        let most = allowed.entry(shown).or_insert(Speaks::No);
+        *most = (*most).max(found);
+    }
     let those = |speaks: Speaks| {
-        let found = allowed.iter().filter(|(_, found)| *found == speaks);
+        let found = allowed.iter().filter(|(_, found)| **found == speaks);
         found.map(|(action, _)| format!("`{action}`")).collect::<Vec<_>>().join(", ")
     };
     let (open, perhaps) = (those(Speaks::Yes), those(Speaks::Perhaps));

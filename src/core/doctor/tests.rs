@@ -466,6 +466,74 @@ fn a_policy_is_judged_as_iam_judges_it() {
 }
 
 #[test]
+fn a_policy_is_open_where_one_folder_or_one_action_is() {
+    let public = |action: &str, resource: &str| {
+        let (mut facts, expected) = good();
+        let mut policy = policy();
+        let statement =
+            json!({ "Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource });
+        policy["Statement"].as_array_mut().expect("a list").push(statement);
+        facts.bucket.policy = Reading::Known(policy.to_string());
+        found(&facts, &expected)
+    };
+    let open = ["problem policy-public"];
+    assert_eq!(public("s3:PutObject", "arn:aws:s3:::site/assets/*"), open);
+    assert_eq!(public("s3:GetObject", "arn:aws:s3:::site/.sitepush/*"), open);
+    assert_eq!(public("s3:GetObject", "arn:aws:s3:::site/private.txt"), open);
+    assert_eq!(public("s3:GetObjectVersion", "arn:aws:s3:::site/*"), open);
+    assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site"), open);
+    assert_eq!(public("s3:DeleteObjectVersion", "arn:aws:s3:::sit?/*"), open);
+    let none = Vec::<String>::new();
+    assert_eq!(public("s3:PutObject", "arn:aws:s3:::site2/assets/*"), none);
+    assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site2"), none);
+}
+
+#[test]
+fn every_record_is_out_of_the_distributions_reach_or_none_passes() {
+    for denied in ["manifest.json.gz", "lock.json", "releases/*"] {
+        let (mut facts, expected) = good();
+        let mut policy = policy();
+        policy["Statement"][2]["Resource"] = json!(format!("arn:aws:s3:::site/.sitepush/{denied}"));
+        facts.bucket.policy = Reading::Known(policy.to_string());
+        assert_eq!(found(&facts, &expected), ["problem policy-state"], "only {denied} is denied");
+    }
+}
+
+#[test]
+fn a_policy_for_a_distribution_that_was_not_read_does_not_pass_for_right() {
+    let unread = |policy: Reading<String>| {
+        let (mut facts, expected) = good();
+        facts.distributions.insert("E1".into(), denied());
+        facts.aliases.clear();
+        facts.bucket.policy = policy;
+        found(&facts, &expected)
+    };
+    assert_eq!(unread(Reading::Known(policy().to_string())), ["unknown policy", "warning enabled"]);
+    assert_eq!(unread(Reading::Absent), ["problem policy", "warning enabled"]);
+}
+
+#[test]
+fn versions_of_one_folder_that_are_soon_gone_shorten_the_way_back() {
+    let with_rule = |prefix: &str| {
+        let (mut facts, expected) = good();
+        let short = LifecycleRule {
+            id: "short".into(),
+            is_enabled: true,
+            prefix: prefix.into(),
+            noncurrent_days: Some(1),
+            ..LifecycleRule::default()
+        };
+        match &mut facts.bucket.lifecycle {
+            Reading::Known(rules) => rules.push(short),
+            other => panic!("{other:?}"),
+        }
+        found(&facts, &expected)
+    };
+    assert_eq!(with_rule("assets/"), ["warning lifecycle"]);
+    assert_eq!(with_rule(".sitepush/"), Vec::<String>::new(), "no rollback reads earlier records");
+}
+
+#[test]
 fn a_bucket_or_distribution_that_is_not_there_is_one_finding_of_its_own() {
     let (mut facts, expected) = good();
     facts.bucket.region = Reading::Absent;
