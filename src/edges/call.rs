@@ -269,6 +269,8 @@ fn kind_of(status: u16, code: &str) -> FailureKind {
             404 => FailureKind::NotFound,
             412 => FailureKind::PreconditionFailed,
             429 | 503 => FailureKind::Throttled,
+            // "Not implemented": asking again changes nothing.
+            501 => FailureKind::Unsupported,
             408 | 500..=599 => FailureKind::Transient,
             _ => FailureKind::Other,
         },
@@ -490,6 +492,8 @@ mod tests {
         // S3 may answer 200 and name an error in the body: that one was read.
         assert_eq!(answer(200, Some("AccessDenied")), FailureKind::Denied);
         assert_eq!(answer(403, None), FailureKind::Denied);
+        assert_eq!(answer(501, None), FailureKind::Unsupported);
+        assert_eq!(answer(502, None), FailureKind::Transient);
     }
 
     #[tokio::test(start_paused = true)]
