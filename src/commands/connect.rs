@@ -20,15 +20,19 @@ pub struct Connected {
     pub clock: Clock,
 }
 
-/// Connects without asking anybody anything.
-pub async fn connect(target: &TargetSettings, retry_limit: Duration) -> Connected {
-    let connection = Connection {
+/// How the account of a target is reached.
+pub fn connection_to(target: &TargetSettings) -> Connection {
+    Connection {
         region: target.region.clone(),
         profile: target.profile.clone(),
         endpoint_url: target.endpoint_url.clone(),
         static_keys: target.static_keys.clone(),
-    };
-    let config = aws::load(&connection).await;
+    }
+}
+
+/// Connects without asking anybody anything.
+pub async fn connect(target: &TargetSettings, retry_limit: Duration) -> Connected {
+    let config = aws::load(&connection_to(target)).await;
     let clock = Clock::system();
     let retry = Retry::new(retry_limit);
     let bucket = Bucket::new(&config, &target.bucket, target.prefix.clone(), &retry, &clock);

@@ -8,7 +8,7 @@ use crate::core::doctor::{self, Expected, Facts, LockFacts, Reading, StateFacts,
 use crate::core::edge_settings::STORE_KEY;
 use crate::core::lock::{self, LockDecision};
 use crate::edges::acm::{CLOUDFRONT_REGION, CertificateManager};
-use crate::edges::aws::{self, Connection};
+use crate::edges::aws;
 use crate::edges::call::{CallError, Retry};
 use crate::edges::clock::Clock;
 use crate::edges::cloudfront::CloudFront;
@@ -25,6 +25,7 @@ use crate::settings::{DoctorSettings, TargetSettings};
 use crate::ui::doctor_view::{self, DoctorDocument};
 use crate::ui::terminal;
 
+use super::connect::connection_to;
 use super::world::World;
 
 /// Many things are asked, and a person waits: what does not answer by then is said not to.
@@ -75,13 +76,7 @@ pub async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
 
 async fn connect(settings: &DoctorSettings) -> (DoctorEdges, KeyValueStores) {
     let target = &settings.target;
-    let connection = Connection {
-        region: target.region.clone(),
-        profile: target.profile.clone(),
-        endpoint_url: target.endpoint_url.clone(),
-        static_keys: target.static_keys.clone(),
-    };
-    let config = aws::load(&connection).await;
+    let config = aws::load(&connection_to(target)).await;
     let clock = Clock::system();
     let retry = Retry::new(RETRY_LIMIT);
     let edges = DoctorEdges {
