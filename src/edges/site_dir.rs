@@ -7,6 +7,8 @@ mod walk;
 use std::fs::{File, Metadata};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::Read;
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, mpsc};
 use std::time::SystemTime;
@@ -287,6 +289,19 @@ impl FileParts {
     }
 }
 
+/// To read, leaving no access time where that is allowed: in a fresh checkout, whose times are all new, the kernel would write
+/// one into every inode. Only the owner of a file may ask for that.
+#[cfg(target_os = "linux")]
+#[expect(clippy::disallowed_methods, reason = "this edge is the one that reads the build")]
+fn open(path: &Path) -> std::io::Result<File> {
+    let flags = rustix::fs::OFlags::NOATIME.bits().cast_signed();
+    match File::options().read(true).custom_flags(flags).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => File::open(path),
+        opened => opened,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
 #[expect(clippy::disallowed_methods, reason = "this edge is the one that reads the build")]
 fn open(path: &Path) -> std::io::Result<File> {
     File::open(path)
