@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::cli::DoctorArgs;
 use crate::core::doctor::{self, Expected, Facts, LockFacts, Reading, StateFacts, StoreFacts};
+use crate::core::domain::certificate::CLOUDFRONT_REGION;
 use crate::core::edge_settings::STORE_KEY;
 use crate::core::lock::{self, LockDecision};
-use crate::edges::acm::{CLOUDFRONT_REGION, CertificateManager};
+use crate::edges::acm::CertificateManager;
 use crate::edges::aws;
 use crate::edges::call::{CallError, Retry};
 use crate::edges::clock::Clock;
@@ -105,10 +106,7 @@ async fn state(edges: &DoctorEdges, stores: &KeyValueStores, target: &TargetSett
     };
     let wanted = world.manifest().and_then(|manifest| manifest.edge_settings.as_ref());
     let found = match &target.key_value_store {
-        Some(arn) => {
-            let found = stores.get(arn, STORE_KEY).await;
-            Some(reading(found, "cloudfront-keyvaluestore:GetKey"))
-        }
+        Some(arn) => Some(reading(stores.get(arn, STORE_KEY).await)),
         None => None,
     };
     let store = StoreFacts { wanted: wanted.map(|wanted| wanted.value.clone()), found };
@@ -135,7 +133,7 @@ fn unread(error: &Error) -> StateFacts {
     let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
     let call = causes.find_map(|cause| cause.downcast_ref::<CallError>());
     let state = nothing(match call {
-        Some(call) => reading(Err(call.clone()), "s3:GetObject"),
+        Some(call) => reading(Err(call.clone())),
         None => Reading::Failed { why: error.to_string() },
     });
     let damage = (error.class == Class::Refused).then(|| error.to_string());

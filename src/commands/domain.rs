@@ -8,13 +8,13 @@ use serde::Serialize;
 use crate::cli::{
     DomainApplyArgs, DomainArgs, DomainCommand, DomainPlanArgs, DomainRemoveArgs, DomainStatusArgs,
 };
-use crate::core::domain::certificate::{Certificate, CertificateStatus};
+use crate::core::domain::certificate::{CLOUDFRONT_REGION, Certificate, CertificateStatus};
 use crate::core::domain::facts::DomainFacts;
 use crate::core::domain::outcome::DomainOutcome;
 use crate::core::domain::plan::DomainPlan;
 use crate::core::domain::status::{self, CertificateReport};
 use crate::core::outcome::Ending;
-use crate::edges::acm::{CLOUDFRONT_REGION, CertificateManager};
+use crate::edges::acm::CertificateManager;
 use crate::edges::aws::{self, Connection};
 use crate::edges::call::Retry;
 use crate::edges::clock::Clock;

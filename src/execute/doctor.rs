@@ -34,15 +34,17 @@ pub struct DoctorEdges {
     pub clock: Clock,
 }
 
-/// A result of a call as a reading; `action` is what it takes.
-pub fn reading<T>(result: Result<Option<T>, CallError>, action: &str) -> Reading<T> {
+/// A result of a call as a reading.
+pub fn reading<T>(result: Result<Option<T>, CallError>) -> Reading<T> {
     let error = match result {
         Ok(Some(value)) => return Reading::Known(value),
         Ok(None) => return Reading::Absent,
         Err(error) => error,
     };
+    if let Some(action) = error.missing_action() {
+        return Reading::Denied { action: action.to_owned() };
+    }
     match error.kind {
-        FailureKind::Denied => Reading::Denied { action: action.to_owned() },
         FailureKind::Unsupported => Reading::Unsupported,
         _ => Reading::Failed { why: error.message },
     }
@@ -79,13 +81,13 @@ pub async fn bucket(bucket: &Bucket) -> BucketFacts {
     let elsewhere = region.as_ref().err().filter(|error| error.kind == FailureKind::WrongRegion);
     BucketFacts {
         elsewhere: elsewhere.map(|error| error.message.clone()),
-        region: reading(region, "s3:ListBucket"),
-        public_access_block: reading(public_access_block, "s3:GetBucketPublicAccessBlock"),
-        object_ownership: reading(object_ownership, "s3:GetBucketOwnershipControls"),
-        versioning: reading(versioning, "s3:GetBucketVersioning"),
-        encryption: reading(encryption, "s3:GetEncryptionConfiguration"),
-        policy: reading(policy, "s3:GetBucketPolicy"),
-        lifecycle: reading(lifecycle, "s3:GetLifecycleConfiguration"),
+        region: reading(region),
+        public_access_block: reading(public_access_block),
+        object_ownership: reading(object_ownership),
+        versioning: reading(versioning),
+        encryption: reading(encryption),
+        policy: reading(policy),
+        lifecycle: reading(lifecycle),
     }
 }
 
@@ -99,7 +101,7 @@ pub async fn distributions(
 }
 
 async fn distribution(cloudfront: &CloudFront, id: &str) -> Reading<DistributionSetup> {
-    let found = match reading(cloudfront.describe_distribution(id).await, "cloudfront:GetDistribution") {
+    let found = match reading(cloudfront.describe_distribution(id).await) {
         Reading::Known(found) => found,
         Reading::Absent => return Reading::Absent,
         Reading::Denied { action } => return Reading::Denied { action },
@@ -128,7 +130,7 @@ async fn distribution(cloudfront: &CloudFront, id: &str) -> Reading<Distribution
         error_responses: found.error_responses,
         function,
         cache_tag_header: found.cache_tag_header,
-        invalidations_in_progress: reading(in_progress, "cloudfront:ListInvalidations"),
+        invalidations_in_progress: reading(in_progress),
     })
 }
 
@@ -137,7 +139,7 @@ async fn origin(cloudfront: &CloudFront, found: &DescribedDistribution) -> Optio
     let access = match &origin.access_control_id {
         Some(id) => {
             let control = cloudfront.get_origin_access_control(id).await;
-            OriginAccess::Control(reading(control, "cloudfront:GetOriginAccessControl"))
+            OriginAccess::Control(reading(control))
         }
         None if origin.has_access_identity => OriginAccess::Identity,
         None => OriginAccess::None,
@@ -150,7 +152,7 @@ async fn caching(cloudfront: &CloudFront, found: &DescribedDistribution) -> Read
         None => Reading::Known(Caching::Legacy),
         Some(id) => {
             let policy = cloudfront.get_cache_policy(id).await;
-            reading(policy.map(|policy| policy.map(Caching::Policy)), "cloudfront:GetCachePolicy")
+            reading(policy.map(|policy| policy.map(Caching::Policy)))
         }
     }
 }
@@ -160,11 +162,7 @@ async fn function(cloudfront: &CloudFront, found: &DescribedDistribution) -> Rea
     let Some(name) = name else { return Reading::Absent };
     let (code, stores) =
         tokio::join!(cloudfront.get_live_function(name), cloudfront.list_function_stores(name));
-    Reading::Known(FunctionFacts {
-        name: name.to_owned(),
-        code: reading(code, "cloudfront:GetFunction"),
-        store_arns: reading(stores, "cloudfront:DescribeFunction"),
-    })
+    Reading::Known(FunctionFacts { name: name.to_owned(), code: reading(code), store_arns: reading(stores) })
 }
 
 /// Where the aliases lead, and the certificates that are shown for them.
@@ -196,6 +194,6 @@ async fn certificate(edges: &DoctorEdges, setup: &DistributionSetup) -> Reading<
     let Some(arn) = setup.certificate.arn() else { return Reading::Absent };
     match edges.certificates.describe_certificate(arn).await {
         Err(error) if error.kind == FailureKind::NotFound => Reading::Absent,
-        found => reading(found.map(Some), "acm:DescribeCertificate"),
+        found => reading(found.map(Some)),
     }
 }

@@ -88,6 +88,11 @@ pub struct Certificate {
     pub requested_for: Option<String>,
 }
 
+/// The region whose certificates CloudFront takes.
+///
+/// Source: "Requirements for using SSL/TLS certificates with CloudFront", CloudFront Developer Guide.
+pub const CLOUDFRONT_REGION: &str = "us-east-1";
+
 /// The tag by which sitepush knows its certificates; its value is the distribution's id.
 pub const OWNER_TAG: &str = "sitepush";
 

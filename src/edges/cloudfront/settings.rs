@@ -10,6 +10,7 @@ use super::names::{alias_names, certificate_of, is_deployed};
 use crate::core::doctor::{CacheKey, CachePolicy, ErrorResponse, OriginAccessControl};
 use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::name::DnsName;
+use crate::core::iam_policy::operation::Operation;
 use crate::edges::call::{CallError, FailureKind};
 
 /// A distribution as CloudFront describes it; what it refers to is named only.
@@ -61,9 +62,10 @@ impl CloudFront {
     pub async fn describe_distribution(&self, id: &str) -> Result<Option<DescribedDistribution>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_DISTRIBUTION)
             .run(id, || async { self.client.get_distribution().id(id).send().await.map_err(CallError::from) })
             .await;
-        let Some(output) = there(found, "cloudfront:GetDistribution")? else { return Ok(None) };
+        let Some(output) = there(found)? else { return Ok(None) };
         let incomplete = || CallError::local(FailureKind::Other, "the answer has no configuration");
         let distribution = output.distribution.ok_or_else(incomplete)?;
         let config = distribution.distribution_config().ok_or_else(incomplete)?;
@@ -83,9 +85,10 @@ impl CloudFront {
     pub async fn get_cache_policy(&self, id: &str) -> Result<Option<CachePolicy>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_CACHE_POLICY)
             .run(id, || async { self.client.get_cache_policy().id(id).send().await.map_err(CallError::from) })
             .await;
-        let policy = there(found, "cloudfront:GetCachePolicy")?.and_then(|output| output.cache_policy);
+        let policy = there(found)?.and_then(|output| output.cache_policy);
         Ok(policy.as_ref().and_then(|policy| policy.cache_policy_config()).map(cache_policy))
     }
 
@@ -99,12 +102,12 @@ impl CloudFront {
     ) -> Result<Option<OriginAccessControl>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_ORIGIN_ACCESS_CONTROL)
             .run(id, || async {
                 self.client.get_origin_access_control().id(id).send().await.map_err(CallError::from)
             })
             .await;
-        let control = there(found, "cloudfront:GetOriginAccessControl")?
-            .and_then(|output| output.origin_access_control);
+        let control = there(found)?.and_then(|output| output.origin_access_control);
         let config = control.as_ref().and_then(|control| control.origin_access_control_config());
         Ok(config.map(|config| OriginAccessControl {
             origin_type: config.origin_access_control_origin_type().as_str().to_owned(),
@@ -119,12 +122,13 @@ impl CloudFront {
     pub async fn get_live_function(&self, name: &str) -> Result<Option<String>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_FUNCTION)
             .run(name, || async {
                 let request = self.client.get_function().name(name).stage(FunctionStage::Live);
                 request.send().await.map_err(CallError::from)
             })
             .await;
-        let code = there(found, "cloudfront:GetFunction")?.and_then(|output| output.function_code);
+        let code = there(found)?.and_then(|output| output.function_code);
         Ok(code.map(|code| String::from_utf8_lossy(code.as_ref()).into_owned()))
     }
 
@@ -135,12 +139,13 @@ impl CloudFront {
     pub async fn list_function_stores(&self, name: &str) -> Result<Option<Vec<String>>, CallError> {
         let found = self
             .retry
+            .calling(Operation::DESCRIBE_FUNCTION)
             .run(name, || async {
                 let request = self.client.describe_function().name(name).stage(FunctionStage::Live);
                 request.send().await.map_err(CallError::from)
             })
             .await;
-        let Some(output) = there(found, "cloudfront:DescribeFunction")? else { return Ok(None) };
+        let Some(output) = there(found)? else { return Ok(None) };
         let config = output.function_summary().and_then(|summary| summary.function_config());
         let stores = config.and_then(|config| config.key_value_store_associations());
         let stores =
@@ -155,13 +160,14 @@ impl CloudFront {
     pub async fn count_invalidations_in_progress(&self, id: &str) -> Result<Option<u64>, CallError> {
         let found = self
             .retry
+            .calling(Operation::LIST_INVALIDATIONS)
             .run(id, || async {
                 let request =
                     self.client.list_invalidations().distribution_id(id).max_items(super::LIST_PAGE);
                 request.send().await.map_err(CallError::from)
             })
             .await;
-        let list = there(found, "cloudfront:ListInvalidations")?.and_then(|output| output.invalidation_list);
+        let list = there(found)?.and_then(|output| output.invalidation_list);
         let items = list.as_ref().map(aws_sdk_cloudfront::types::InvalidationList::items).unwrap_or_default();
         Ok(Some(items.iter().filter(|item| !super::is_completed(item.status())).count() as u64))
     }
@@ -249,10 +255,10 @@ fn cache_policy(config: &CachePolicyConfig) -> CachePolicy {
 }
 
 /// An answer; none when what was asked for is not there.
-fn there<T>(found: Result<T, CallError>, action: &str) -> Result<Option<T>, CallError> {
+fn there<T>(found: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match found {
         Ok(output) => Ok(Some(output)),
         Err(error) if error.kind == FailureKind::NotFound => Ok(None),
-        Err(error) => Err(error.needing(action)),
+        Err(error) => Err(error),
     }
 }
