@@ -157,7 +157,7 @@ struct Looked {
 impl Looked {
     async fn at(settings: &DomainSettings, stop: &Stop) -> Result<Self, Error> {
         let edges = connect(settings, stop).await;
-        let facts = observe(&edges, &settings.distribution_id, settings.intent.names(), None).await;
+        let facts = observe(&edges, &settings.distribution_id, &settings.intent, None).await;
         let facts = facts.map_err(|Trouble { what, source }| call_failed(what, source))?;
         let plan = settings.intent.plan(&facts);
         Ok(Self { edges, facts, plan })

@@ -95,15 +95,19 @@ const EXAMINE: &[Call] = &[
 const READ_CERTIFICATES: &[Call] =
     &[site(Operation::DESCRIBE_CERTIFICATE), site(Operation::LIST_TAGS_FOR_CERTIFICATE)];
 
-/// All that a plan of names is made from, but the distribution and the certificates that CloudFront takes.
+/// Certificates, zones and what is in them at the names.
 const LOOK_FOR_NAMES: &[Call] = &[
-    site(Operation::LIST_DISTRIBUTIONS),
     site(Operation::LIST_CERTIFICATES),
-    site(Operation::DESCRIBE_CERTIFICATE_ELSEWHERE),
-    site(Operation::LIST_TAGS_FOR_CERTIFICATE_ELSEWHERE),
     site(Operation::LIST_HOSTED_ZONES),
     site(Operation::GET_HOSTED_ZONE),
     site(Operation::LIST_RESOURCE_RECORD_SETS),
+];
+
+/// Whether names that are wanted are another distribution's, and a certificate in the wrong region.
+const LOOK_FOR_RIVALS: &[Call] = &[
+    site(Operation::LIST_DISTRIBUTIONS),
+    site(Operation::DESCRIBE_CERTIFICATE_ELSEWHERE),
+    site(Operation::LIST_TAGS_FOR_CERTIFICATE_ELSEWHERE),
 ];
 
 /// Aliases and records, and the wait until all name servers have them.
@@ -186,12 +190,25 @@ pub const COMMANDS: &[CommandNeeds] = &[
         ],
     },
     CommandNeeds { command: "invalidate", calls: &[INVALIDATE] },
-    CommandNeeds { command: "domain plan", calls: &[READ_DISTRIBUTION, READ_CERTIFICATES, LOOK_FOR_NAMES] },
+    CommandNeeds {
+        command: "domain plan",
+        calls: &[READ_DISTRIBUTION, READ_CERTIFICATES, LOOK_FOR_NAMES, LOOK_FOR_RIVALS],
+    },
     CommandNeeds {
         command: "domain apply",
-        calls: &[READ_DISTRIBUTION, READ_CERTIFICATES, LOOK_FOR_NAMES, CHANGE_NAMES, CLAIM_NAMES],
+        calls: &[
+            READ_DISTRIBUTION,
+            READ_CERTIFICATES,
+            LOOK_FOR_NAMES,
+            LOOK_FOR_RIVALS,
+            CHANGE_NAMES,
+            CLAIM_NAMES,
+        ],
     },
-    CommandNeeds { command: "domain status", calls: &[READ_DISTRIBUTION, READ_CERTIFICATES, LOOK_FOR_NAMES] },
+    CommandNeeds {
+        command: "domain status",
+        calls: &[READ_DISTRIBUTION, READ_CERTIFICATES, LOOK_FOR_NAMES, LOOK_FOR_RIVALS],
+    },
     CommandNeeds {
         command: "domain remove",
         calls: &[READ_DISTRIBUTION, READ_CERTIFICATES, LOOK_FOR_NAMES, CHANGE_NAMES, FORGET_CERTIFICATE],
