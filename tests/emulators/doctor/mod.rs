@@ -5,8 +5,8 @@
 
 mod bucket;
 mod distribution;
-mod names;
-mod place;
+pub mod names;
+pub mod place;
 mod state;
 
 use std::collections::BTreeSet;
