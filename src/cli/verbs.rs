@@ -183,7 +183,7 @@ pub struct StatusArgs {
 
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Where the site is (default: the target's `url`, then its first distribution's own address)
+    /// Where the site is (default: the target's `url` and its distributions' own addresses)
     #[arg(value_name = "URL")]
     pub url: Option<String>,
     /// The release that it ought to serve (default: the live one); its beginning or its commit is enough

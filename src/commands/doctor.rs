@@ -43,13 +43,15 @@ pub async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
     // The first answer also tells the service's clock, and whether anybody is there.
     let bucket = execute_doctor::bucket(&edges.bucket).await;
     let identity = execute_doctor::identity(&edges).await;
-    if let (Reading::Failed { why }, Reading::Failed { .. }) = (&bucket.region, &identity.caller) {
+    if let (Reading::Failed { why }, Reading::Failed { .. }) = (&bucket.region, &identity.caller)
+        && !doctor::is_clock_refused(identity.clock_skew)
+    {
         return Err(Error::new(
             Class::Environment,
             format!("nobody answers about bucket `{}`", target.bucket),
         )
         .caused_by(why.clone())
-        .with_hint("check the network, this machine's clock and `--endpoint-url`"));
+        .with_hint("check the network and `--endpoint-url`"));
     }
     let (distributions, state) = tokio::join!(
         execute_doctor::distributions(&edges, &target.distributions),
@@ -117,6 +119,7 @@ async fn state(edges: &DoctorEdges, stores: &KeyValueStores, target: &TargetSett
     let kept = || manifest.stale.values().filter(|stale| !stale.is_due);
     StateFacts {
         release: Reading::Known(manifest.release.id.to_string()),
+        live_keys: manifest.objects.keys().cloned().collect(),
         damage: None,
         release_count: manifest.history.len() as u64,
         live_bytes: manifest.objects.values().map(|object| object.size_bytes).sum(),
@@ -143,6 +146,7 @@ fn unread(error: &Error) -> StateFacts {
 fn nothing(release: Reading<String>) -> StateFacts {
     StateFacts {
         release,
+        live_keys: Vec::new(),
         damage: None,
         release_count: 0,
         live_bytes: 0,

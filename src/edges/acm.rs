@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_acm::Client;
+use aws_sdk_acm::primitives::DateTime;
 use aws_sdk_acm::types::{
     CertificateDetail, CertificateStatus as AcmStatus, CertificateSummary, CertificateType, DomainStatus,
     Filters, KeyAlgorithm as AcmKey, Tag, ValidationMethod,
@@ -242,11 +243,16 @@ fn described(arn: &str, detail: &CertificateDetail, requested_for: Option<String
                 is_validated: option.validation_status() == Some(&DomainStatus::Success),
             })
             .collect(),
-        not_after: detail.not_after().and_then(|end| Timestamp::from_second(end.secs()).ok()),
+        not_before: detail.not_before().and_then(time),
+        not_after: detail.not_after().and_then(time),
         in_use_by: detail.in_use_by().to_vec(),
         failure: detail.failure_reason().map(|reason| reason.as_str().to_owned()),
         requested_for,
     }
+}
+
+fn time(time: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_second(time.secs()).ok()
 }
 
 fn status_of(status: Option<&AcmStatus>) -> CertificateStatus {

@@ -12,6 +12,11 @@ const SHORT_LIFE: SignedDuration = SignedDuration::from_mins(15);
 /// Source: `RequestTimeTooSkewed`, "List of error codes", Amazon S3 API Reference.
 const REFUSED_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
+/// Whether a service would refuse a request by this machine's clock.
+pub fn is_clock_refused(skew: SignedDuration) -> bool {
+    skew.abs() >= REFUSED_SKEW
+}
+
 pub(super) fn examine(facts: &IdentityFacts) -> Vec<Finding> {
     let mut notes = Notes::new(Subject::Identity, None);
     if let Some(caller) = notes.read("credentials", &facts.caller) {
@@ -19,8 +24,11 @@ pub(super) fn examine(facts: &IdentityFacts) -> Vec<Finding> {
             Some(caller) => notes.ok("credentials", format!("{} of account {}", caller.arn, caller.account)),
             None => notes.problem(
                 "credentials",
-                "there are none that are valid",
-                "sign in (`aws sso login`), or set AWS_PROFILE or the keys of AWS_ACCESS_KEY_ID",
+                match &facts.refusal {
+                    Some(why) => format!("there are none that are valid: {why}"),
+                    None => "there are none that are valid".to_owned(),
+                },
+                "sign in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             ),
         }
     }
@@ -40,7 +48,7 @@ pub(super) fn examine(facts: &IdentityFacts) -> Vec<Finding> {
     let skew = facts.clock_skew.abs();
     let what = format!("this machine's clock is {} s off the service's", skew.as_secs());
     let remedy = "set this machine's clock (for example `timedatectl set-ntp true`)";
-    if skew >= REFUSED_SKEW {
+    if is_clock_refused(skew) {
         notes.problem("clock", what, remedy);
     } else if skew >= REFUSED_SKEW / 2 {
         notes.warning("clock", what, remedy);

@@ -79,6 +79,8 @@ pub struct Certificate {
     pub issuance: Issuance,
     pub is_validated_by_dns: bool,
     pub validations: Vec<Validation>,
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
     pub not_after: Option<Timestamp>,
     /// ARNs of what uses it.
     pub in_use_by: Vec<String>,
@@ -169,6 +171,7 @@ mod tests {
             issuance: Issuance::Amazon,
             is_validated_by_dns: true,
             validations: Vec::new(),
+            not_before: None,
             not_after: Some("2027-06-01T00:00:00Z".parse().expect("a time")),
             in_use_by: Vec::new(),
             failure: None,

@@ -171,6 +171,10 @@ impl Operation {
         name: "GetCachePolicy",
         grants: &[Grant::new("cloudfront:GetCachePolicy", Resource::DistributionParts)],
     };
+    pub const GET_RESPONSE_HEADERS_POLICY: Self = Self {
+        name: "GetResponseHeadersPolicy",
+        grants: &[Grant::new("cloudfront:GetResponseHeadersPolicy", Resource::DistributionParts)],
+    };
     pub const GET_ORIGIN_ACCESS_CONTROL: Self = Self {
         name: "GetOriginAccessControl",
         grants: &[Grant::new("cloudfront:GetOriginAccessControl", Resource::DistributionParts)],

@@ -1,11 +1,11 @@
 //! A distribution's settings and what they refer to: policies, origin access controls, functions. Only reads.
 
 use aws_sdk_cloudfront::types::{
-    CachePolicyConfig, CustomErrorResponses, DefaultCacheBehavior, DistributionConfig, EventType,
-    FunctionStage, HttpVersion, Origin,
+    CachePolicyConfig, CustomErrorResponses, DistributionConfig, FunctionStage, HttpVersion,
 };
 
 use super::CloudFront;
+use super::behaviors::{self, DescribedBehavior};
 use super::names::{alias_names, certificate_of, is_deployed};
 use crate::core::doctor::{CacheKey, CachePolicy, ErrorResponse, OriginAccessControl};
 use crate::core::domain::distribution::ViewerCertificate;
@@ -24,24 +24,11 @@ pub struct DescribedDistribution {
     pub http_version: String,
     pub aliases: Vec<DnsName>,
     pub certificate: ViewerCertificate,
-    pub origin: Option<DescribedOrigin>,
-    pub compresses: bool,
-    pub viewer_protocol: String,
-    /// None for settings of before there were policies.
-    pub cache_policy_id: Option<String>,
+    pub default_behavior: DescribedBehavior,
+    /// The others, in the order in which they are tried.
+    pub path_behaviors: Vec<DescribedBehavior>,
     pub error_responses: Vec<ErrorResponse>,
-    /// The ARN of the function for viewer requests.
-    pub function_arn: Option<String>,
     pub cache_tag_header: Option<String>,
-}
-
-/// The origin of the default cache behavior.
-#[derive(Clone, Debug)]
-pub struct DescribedOrigin {
-    pub domain_name: String,
-    pub path: String,
-    pub access_control_id: Option<String>,
-    pub has_access_identity: bool,
 }
 
 /// CloudFront keeps an error for this long where nothing is said.
@@ -69,7 +56,7 @@ impl CloudFront {
         let incomplete = || CallError::local(FailureKind::Other, "the answer has no configuration");
         let distribution = output.distribution.ok_or_else(incomplete)?;
         let config = distribution.distribution_config().ok_or_else(incomplete)?;
-        let described = described(config);
+        let described = described(config).ok_or_else(incomplete)?;
         Ok(Some(DescribedDistribution {
             arn: distribution.arn().to_owned(),
             domain_name: distribution.domain_name().to_owned(),
@@ -173,15 +160,10 @@ impl CloudFront {
     }
 }
 
-/// All but what stands beside the configuration.
-fn described(config: &DistributionConfig) -> DescribedDistribution {
-    let behavior = config.default_cache_behavior();
-    let origins = config.origins().map(aws_sdk_cloudfront::types::Origins::items).unwrap_or_default();
-    let target = behavior.map(DefaultCacheBehavior::target_origin_id).unwrap_or_default();
-    let functions = behavior.and_then(|behavior| behavior.function_associations());
-    let functions = functions.map(aws_sdk_cloudfront::types::FunctionAssociations::items).unwrap_or_default();
-    let function = functions.iter().find(|function| function.event_type() == &EventType::ViewerRequest);
-    DescribedDistribution {
+/// All but what stands beside the configuration; none for a configuration that has no default behavior.
+fn described(config: &DistributionConfig) -> Option<DescribedDistribution> {
+    let (default_behavior, path_behaviors) = behaviors::described(config)?;
+    Some(DescribedDistribution {
         arn: String::new(),
         domain_name: String::new(),
         is_deployed: false,
@@ -190,31 +172,11 @@ fn described(config: &DistributionConfig) -> DescribedDistribution {
         http_version: config.http_version().map_or("http1.1", HttpVersion::as_str).to_owned(),
         aliases: alias_names(config.aliases()).into_iter().collect(),
         certificate: certificate_of(config.viewer_certificate()),
-        origin: origins.iter().find(|origin| origin.id() == target).map(described_origin),
-        compresses: behavior.and_then(DefaultCacheBehavior::compress).unwrap_or(false),
-        viewer_protocol: behavior
-            .map(|behavior| behavior.viewer_protocol_policy().as_str())
-            .unwrap_or_default()
-            .to_owned(),
-        cache_policy_id: behavior
-            .and_then(DefaultCacheBehavior::cache_policy_id)
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned),
+        default_behavior,
+        path_behaviors,
         error_responses: config.custom_error_responses().map(error_responses).unwrap_or_default(),
-        function_arn: function.map(|function| function.function_arn().to_owned()),
         cache_tag_header: config.cache_tag_config().map(|tags| tags.header_name().to_owned()),
-    }
-}
-
-fn described_origin(origin: &Origin) -> DescribedOrigin {
-    let identity =
-        origin.s3_origin_config().map(aws_sdk_cloudfront::types::S3OriginConfig::origin_access_identity);
-    DescribedOrigin {
-        domain_name: origin.domain_name().to_owned(),
-        path: origin.origin_path().unwrap_or_default().to_owned(),
-        access_control_id: origin.origin_access_control_id().filter(|id| !id.is_empty()).map(str::to_owned),
-        has_access_identity: identity.is_some_and(|identity| !identity.is_empty()),
-    }
+    })
 }
 
 fn error_responses(responses: &CustomErrorResponses) -> Vec<ErrorResponse> {
@@ -255,7 +217,7 @@ fn cache_policy(config: &CachePolicyConfig) -> CachePolicy {
 }
 
 /// An answer; none when what was asked for is not there.
-fn there<T>(found: Result<T, CallError>) -> Result<Option<T>, CallError> {
+pub(super) fn there<T>(found: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match found {
         Ok(output) => Ok(Some(output)),
         Err(error) if error.kind == FailureKind::NotFound => Ok(None),

@@ -128,7 +128,7 @@ impl Bucket {
         Ok(policy.filter(|text| !text.trim().is_empty()))
     }
 
-    /// The rules that go by nothing but the key.
+    /// The rules that go by no tags.
     ///
     /// # Errors
     /// As any call.
@@ -150,29 +150,28 @@ impl Bucket {
     }
 }
 
-/// None for a rule that goes by tags or sizes: what it hits cannot be told.
+/// None for a rule that goes by tags: what it hits cannot be told, and sitepush tags nothing.
 fn rule_of(rule: &SdkRule) -> Option<LifecycleRule> {
     let filter = rule.filter();
-    let goes_by_more = filter.is_some_and(|filter| {
-        filter.tag().is_some()
-            || filter.object_size_greater_than().is_some()
-            || filter.object_size_less_than().is_some()
-            || filter.and().is_some()
-    });
-    if goes_by_more {
+    let both = filter.and_then(|filter| filter.and());
+    let has_tag = filter.is_some_and(|filter| filter.tag().is_some());
+    if has_tag || both.is_some_and(|both| !both.tags().is_empty()) {
         return None;
     }
+    let least = filter.and_then(|filter| {
+        filter.object_size_greater_than().or_else(|| both.and_then(|both| both.object_size_greater_than()))
+    });
+    let most = filter.and_then(|filter| {
+        filter.object_size_less_than().or_else(|| both.and_then(|both| both.object_size_less_than()))
+    });
     #[expect(deprecated, reason = "older rules have their prefix there")]
     let own_prefix = rule.prefix();
-    let prefix = filter.and_then(|filter| filter.prefix()).or(own_prefix);
+    let prefix = filter.and_then(|filter| filter.prefix()).or_else(|| both.and_then(|both| both.prefix()));
+    let prefix = prefix.or(own_prefix);
     let expiration = rule.expiration();
-    let archives_current =
-        rule.transitions().iter().find_map(|transition| match transition.storage_class() {
-            Some(class @ (TransitionStorageClass::Glacier | TransitionStorageClass::DeepArchive)) => {
-                Some(class.as_str().to_owned())
-            }
-            _ => None,
-        });
+    let archived = rule.transitions().iter().map(aws_sdk_s3::types::Transition::storage_class);
+    let noncurrent = rule.noncurrent_version_transitions().iter();
+    let noncurrent = noncurrent.map(aws_sdk_s3::types::NoncurrentVersionTransition::storage_class);
     Some(LifecycleRule {
         id: rule.id().unwrap_or_default().to_owned(),
         is_enabled: rule.status() == &ExpirationStatus::Enabled,
@@ -180,11 +179,27 @@ fn rule_of(rule: &SdkRule) -> Option<LifecycleRule> {
         // Zero days is how some stand-ins write none.
         deletes_current: expiration
             .is_some_and(|found| found.days().is_some_and(|days| days > 0) || found.date().is_some()),
-        archives_current,
+        archives_current: archive(archived),
         noncurrent_days: rule
             .noncurrent_version_expiration()
             .and_then(aws_sdk_s3::types::NoncurrentVersionExpiration::noncurrent_days),
+        archives_noncurrent: archive(noncurrent),
+        // Zero, again.
+        goes_by_size: least.is_some_and(|bytes| bytes > 0) || most.is_some_and(|bytes| bytes > 0),
         aborts_uploads: rule.abort_incomplete_multipart_upload().is_some(),
+    })
+}
+
+/// The first of these classes from which objects have to be restored before anybody reads them.
+///
+/// Source: "Understanding S3 storage classes for infrequently accessed objects", S3 User Guide: from Glacier Instant Retrieval
+/// they are read at once.
+fn archive<'a>(mut classes: impl Iterator<Item = Option<&'a TransitionStorageClass>>) -> Option<String> {
+    classes.find_map(|class| match class {
+        Some(class @ (TransitionStorageClass::Glacier | TransitionStorageClass::DeepArchive)) => {
+            Some(class.as_str().to_owned())
+        }
+        _ => None,
     })
 }
 
