@@ -317,12 +317,13 @@ fn reads(notes: &mut Notes, document: &Document, id: &str, request: Request<'_>)
             "allow `s3:GetObject` to cloudfront.amazonaws.com for this distribution (AWS:SourceArn)",
         );
     }
-    let allowing = document
+    // Under a condition that is not judged here, it may well be this distribution alone.
+    let surely = document
         .statement
         .items()
         .iter()
-        .filter(|statement| statement.is("Allow") && statement.speaks_of(request) != Speaks::No);
-    if allowing.into_iter().any(|statement| !statement.is_tied_to_a_source()) {
+        .filter(|statement| statement.is("Allow") && statement.speaks_of(request) == Speaks::Yes);
+    if surely.into_iter().any(|statement| !statement.is_tied_to_a_source()) {
         notes.warning(
             "policy",
             "the bucket's policy lets every distribution of every account read the site",

@@ -4,8 +4,8 @@
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{
-    BucketVersioningStatus, ExpirationStatus, LifecycleRule as SdkRule, ServerSideEncryption,
-    TransitionStorageClass,
+    BucketVersioningStatus, ExpirationStatus, LifecycleRule as SdkRule, LifecycleRuleFilter,
+    ServerSideEncryption, TransitionStorageClass,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -158,11 +158,11 @@ fn rule_of(rule: &SdkRule) -> Option<LifecycleRule> {
     if has_tag || both.is_some_and(|both| !both.tags().is_empty()) {
         return None;
     }
-    let least = filter.and_then(|filter| {
-        filter.object_size_greater_than().or_else(|| both.and_then(|both| both.object_size_greater_than()))
+    let least = both.map_or(filter.and_then(LifecycleRuleFilter::object_size_greater_than), |both| {
+        both.object_size_greater_than()
     });
-    let most = filter.and_then(|filter| {
-        filter.object_size_less_than().or_else(|| both.and_then(|both| both.object_size_less_than()))
+    let most = both.map_or(filter.and_then(LifecycleRuleFilter::object_size_less_than), |both| {
+        both.object_size_less_than()
     });
     #[expect(deprecated, reason = "older rules have their prefix there")]
     let own_prefix = rule.prefix();
