@@ -171,7 +171,8 @@ fn sid((resource, reach): Scope) -> &'static str {
 }
 
 /// Of CloudFront, what a distribution refers to.
-const DISTRIBUTION_PARTS: &[&str] = &["cache-policy", "function", "origin-access-control"];
+const DISTRIBUTION_PARTS: &[&str] =
+    &["cache-policy", "function", "origin-access-control", "response-headers-policy"];
 
 impl PolicyTarget {
     /// None where the target has nothing of the kind.

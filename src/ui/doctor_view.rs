@@ -38,7 +38,7 @@ impl DoctorDocument {
 
 /// Columns where stdout is no terminal, and where it is a wide one: longer lines are hard to read.
 const WIDEST: usize = 100;
-/// With fewer columns, what was found has lines of its own under the name of the check.
+/// With fewer columns, what was found has lines of its own under the name of the check, unless it is short.
 const NARROW: usize = 72;
 /// Before a finding's text: two blanks, the status and the check's name.
 const STATUS_WIDTH: usize = 9;
@@ -114,8 +114,11 @@ fn render_finding(text: &mut String, finding: &Finding, layout: Layout) {
     let remedy = finding.remedy.as_deref().map(|remedy| format!("-> {remedy}"));
     lines.extend(remedy.iter().flat_map(|remedy| wrap(remedy, layout)));
     let margin = layout.margin;
+    // Where there is little room, what is short enough stands beside the name all the same.
+    let is_beside = layout.is_beside
+        || (finding.remedy.is_none() && finding.what.chars().count() + CHECK_WIDTH <= layout.columns);
     let mut lines = lines.iter();
-    let beside = if layout.is_beside { lines.next() } else { None };
+    let beside = if is_beside { lines.next() } else { None };
     let _ = match beside {
         Some(first) => writeln!(text, "{:<CHECK_WIDTH$}{first}", finding.check),
         None => writeln!(text, "{}", finding.check),
@@ -240,9 +243,17 @@ mod tests {
             what: "what is missing is answered with 403 to E1EXAMPLE, not 404".into(),
             remedy: Some("allow `s3:ListBucket` on the bucket to cloudfront.amazonaws.com".into()),
         };
-        let document = DoctorDocument::new("example-site".into(), vec![finding]);
+        let short = Finding {
+            check: "acls",
+            status: Status::Ok,
+            what: "ACLs are off".into(),
+            remedy: None,
+            ..finding.clone()
+        };
+        let document = DoctorDocument::new("example-site".into(), vec![short, finding]);
         let shown = anstream::adapter::strip_str(&render(&document, Some(60))).to_string();
         let expected = "bucket example-site
+  ok       acls             ACLs are off
   warning  policy-listing
            what is missing is answered with 403 to
            E1EXAMPLE, not 404

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Finding, IdentityFacts, Notes, Subject};
+use super::{Finding, IdentityFacts, Notes, Reading, Subject};
 
 /// A push of a large site takes minutes: credentials that end sooner than this end in the middle of it.
 const SHORT_LIFE: SignedDuration = SignedDuration::from_mins(15);
@@ -33,6 +33,8 @@ pub(super) fn examine(facts: &IdentityFacts) -> Vec<Finding> {
         }
     }
     match facts.expires.map(|end| (end, end.duration_since(facts.now))) {
+        // What is not there does not end.
+        None if facts.caller == Reading::Absent => {}
         None => notes.ok("expiry", "the credentials tell no end"),
         Some((_, left)) if left <= SignedDuration::ZERO => {
             notes.problem("expiry", "the credentials have run out", "sign in again");
