@@ -22,7 +22,8 @@ pub use facts::{
     AddedHeader, AliasFacts, BehaviorSetup, BucketFacts, CacheKey, CachePolicy, Caching, CallerIdentity,
     DistributionSetup, Encryption, ErrorResponse, Expected, Facts, FunctionFacts, IdentityFacts,
     LifecycleRule, LockFacts, OriginAccess, OriginAccessControl, OriginSetup, PathBehavior, PathTarget,
-    PublicAccessBlock, Reading, ResponseHeaders, StateFacts, StoreFacts, Versioning, is_of_bucket,
+    PublicAccessBlock, Reading, ResponseHeaders, SiteBehavior, StateFacts, StoreFacts, Versioning,
+    is_of_bucket,
 };
 pub use identity::is_clock_refused;
 

@@ -1,12 +1,12 @@
-//! The cache behaviors beside the default one: whether they show the site as the default one does, or hide a part of it.
+//! The cache behaviors beside the one that shows the site: whether they show their part as that one does, or hide it.
 //!
 //! What leads elsewhere is nobody's business here, unless it stands before files of the live release.
 
 use wildmatch::WildMatch;
 
 use super::facts::{
-    BehaviorSetup, Caching, DistributionSetup, Expected, Facts, FunctionFacts, OriginAccess, PathTarget,
-    Reading,
+    BehaviorSetup, Caching, DistributionSetup, Expected, Facts, FunctionFacts, OriginAccess, PathBehavior,
+    PathTarget, Reading, SiteBehavior,
 };
 use super::{Judgment, Notes, caching, response_headers};
 use crate::core::invalidation::{UrlStyle, encode, viewer_paths};
@@ -14,26 +14,33 @@ use crate::core::key::{ObjectKey, ViewerMapping};
 
 const CHECK: &str = "behaviors";
 
-pub(super) fn examine(notes: &mut Notes, setup: &DistributionSetup, facts: &Facts, expected: &Expected) {
+pub(super) fn examine(
+    notes: &mut Notes,
+    (setup, site): (&DistributionSetup, SiteBehavior<'_>),
+    facts: &Facts,
+    expected: &Expected,
+) {
     let behaviors = &setup.path_behaviors;
     let is_live = facts.state.release.known().is_some();
-    let hits = hits(setup, &facts.state.live_keys, expected);
+    let (hits, rest) = hits(behaviors, site, &facts.state.live_keys, expected);
     let before = notes.findings.len();
     for (behavior, hit) in behaviors.iter().zip(&hits) {
         let pattern = &behavior.pattern;
         match &behavior.target {
             PathTarget::Elsewhere { host } => {
-                notes.all_judged(CHECK, hidden(pattern, host, hit));
+                notes.all_judged(CHECK, hidden(&format!("`{pattern}`"), host, hit));
             }
-            PathTarget::Bucket(own) if !leads_to_same_folder(own, &setup.default_behavior) => {
+            PathTarget::Bucket(own) if !leads_to_same_folder(own, site.setup) => {
                 let path = own.origin.as_ref().map(|origin| origin.path.as_str()).unwrap_or_default();
                 let place = format!("{}{path}", expected.bucket);
-                notes.all_judged(CHECK, hidden(pattern, &place, hit));
+                notes.all_judged(CHECK, hidden(&format!("`{pattern}`"), &place, hit));
             }
+            // The checks before this one are about it.
+            PathTarget::Bucket(_) if site.pattern == Some(pattern.as_str()) => {}
             // Of a behavior for paths that the release does not have, visitors see nothing.
             PathTarget::Bucket(_) if is_live && hit.first.is_none() => {}
             PathTarget::Bucket(own) => {
-                let shown = Shown { own, hit, default: &setup.default_behavior, expected };
+                let shown = Shown { own, hit, site: site.setup, expected };
                 let found = shown.judge(notes).into_iter().map(|judgment| Judgment {
                     what: format!("of `{pattern}`: {}", judgment.what),
                     ..judgment
@@ -41,6 +48,11 @@ pub(super) fn examine(notes: &mut Notes, setup: &DistributionSetup, facts: &Fact
                 notes.all_judged(CHECK, found);
             }
         }
+    }
+    if site.pattern.is_some() {
+        let origin = setup.default_behavior.origin.as_ref();
+        let host = origin.map_or("nothing", |origin| origin.domain_name.as_str());
+        notes.all_judged(CHECK, hidden("the default behavior", host, &rest));
     }
     if notes.findings.len() == before {
         notes.ok(
@@ -65,39 +77,55 @@ struct Hit<'a> {
     has_page: bool,
 }
 
-/// For each behavior, the files that it and no earlier one is for.
-fn hits<'a>(setup: &DistributionSetup, keys: &'a [ObjectKey], expected: &Expected) -> Vec<Hit<'a>> {
-    let mut hits = vec![Hit::default(); setup.path_behaviors.len()];
-    if hits.is_empty() {
-        return hits;
+/// For each behavior, the files that it and no earlier one is for; and those whose own path none is for.
+fn hits<'a>(
+    behaviors: &[PathBehavior],
+    site: SiteBehavior<'_>,
+    keys: &'a [ObjectKey],
+    expected: &Expected,
+) -> (Vec<Hit<'a>>, Hit<'a>) {
+    let mut hits = vec![Hit::default(); behaviors.len()];
+    let mut rest = Hit::default();
+    if behaviors.is_empty() {
+        return (hits, rest);
     }
-    let patterns: Vec<WildMatch> =
-        setup.path_behaviors.iter().map(|behavior| matcher(&behavior.pattern)).collect();
-    let origin = setup.default_behavior.origin.as_ref();
+    let patterns: Vec<WildMatch> = behaviors.iter().map(|behavior| matcher(&behavior.pattern)).collect();
     let mapping = ViewerMapping {
         prefix: expected.prefix.clone(),
-        origin_path: origin.map(|origin| origin.path.clone()).unwrap_or_default(),
+        origin_path: site.setup.origin.as_ref().map(|origin| origin.path.clone()).unwrap_or_default(),
     };
     for key in keys {
         let Some(own) = mapping.viewer_path(key) else { continue };
         let mut counted = Vec::new();
         for path in viewer_paths(own.as_str(), expected.routing.url_style) {
             let encoded = encode(&path);
-            let Some(at) = patterns.iter().position(|pattern| pattern.matches(&encoded)) else { continue };
+            let is_own = path == own.as_str();
+            let Some(at) = patterns.iter().position(|pattern| pattern.matches(&encoded)) else {
+                if is_own {
+                    rest.count(key);
+                }
+                continue;
+            };
             let hit = &mut hits[at];
             if !counted.contains(&at) {
                 counted.push(at);
-                hit.count += 1;
-                hit.first.get_or_insert(key);
-                hit.has_page |= key.is_page();
+                hit.count(key);
             }
             // `/` is the default root object's, which needs no function.
-            if path != own.as_str() && path != "/" {
+            if !is_own && path != "/" {
                 hit.clean_path.get_or_insert(path);
             }
         }
     }
-    hits
+    (hits, rest)
+}
+
+impl<'a> Hit<'a> {
+    fn count(&mut self, key: &'a ObjectKey) {
+        self.count += 1;
+        self.first.get_or_insert(key);
+        self.has_page |= key.is_page();
+    }
 }
 
 /// A path pattern. The slash at its beginning may be left out.
@@ -111,15 +139,15 @@ fn matcher(pattern: &str) -> WildMatch {
     }
 }
 
-fn leads_to_same_folder(own: &BehaviorSetup, default: &BehaviorSetup) -> bool {
+fn leads_to_same_folder(own: &BehaviorSetup, site: &BehaviorSetup) -> bool {
     let path = |behavior: &BehaviorSetup| {
         behavior.origin.as_ref().map(|origin| origin.path.trim_matches('/').to_owned())
     };
-    path(own) == path(default)
+    path(own) == path(site)
 }
 
 /// Files of the live release that nobody ever sees.
-fn hidden(pattern: &str, place: &str, hit: &Hit<'_>) -> Option<Judgment> {
+fn hidden(behavior: &str, place: &str, hit: &Hit<'_>) -> Option<Judgment> {
     let first = hit.first?;
     let others = match hit.count - 1 {
         0 => String::new(),
@@ -127,7 +155,7 @@ fn hidden(pattern: &str, place: &str, hit: &Hit<'_>) -> Option<Judgment> {
         count => format!(" and {count} other files"),
     };
     Some(Judgment::warning(
-        format!("`{pattern}` leads to {place}: nobody sees `{first}`{others} of the live release"),
+        format!("{behavior} leads to {place}: nobody sees `{first}`{others} of the live release"),
         "leave what is hidden out of the build, or let the cache behavior match less",
     ))
 }
@@ -136,12 +164,13 @@ fn hidden(pattern: &str, place: &str, hit: &Hit<'_>) -> Option<Judgment> {
 struct Shown<'a> {
     own: &'a BehaviorSetup,
     hit: &'a Hit<'a>,
-    default: &'a BehaviorSetup,
+    /// The one that shows the rest of it.
+    site: &'a BehaviorSetup,
     expected: &'a Expected,
 }
 
 impl Shown<'_> {
-    /// What it does to the site that the default behavior must not. What could not be read is noted at once.
+    /// What it does to the site that the site's behavior must not. What could not be read is noted at once.
     fn judge(&self, notes: &mut Notes) -> Vec<Judgment> {
         let mut found: Vec<Judgment> = caching::https(self.own).err().into_iter().collect();
         if self.own.origin.as_ref().is_some_and(|origin| origin.access == OriginAccess::None) {
@@ -150,7 +179,7 @@ impl Shown<'_> {
                 "give its origin an origin access control that always signs",
             ));
         }
-        let same_policy = "give it the cache policy of the default behavior";
+        let same_policy = "give it the cache policy of the other paths";
         match notes.read(CHECK, &self.own.caching) {
             Some(Some(Caching::Policy(policy))) => {
                 found.extend(caching::times(policy).err());
@@ -176,11 +205,11 @@ impl Shown<'_> {
     /// Whether pages are found at the addresses that visitors use.
     fn function(&self) -> Option<Judgment> {
         let path = self.hit.clean_path.as_deref()?;
-        // What is wrong with the default behavior's own is told there.
-        let default_name = self.default.function.known().map(|function| &function.name);
+        // What is wrong with the site's own function is told there.
+        let site_name = self.site.function.known().map(|function| &function.name);
         let is_code = |code: &String| code.trim() == self.expected.function_code.trim();
         let is_ours = |function: &FunctionFacts| {
-            Some(&function.name) == default_name || function.code.known().is_some_and(is_code)
+            Some(&function.name) == site_name || function.code.known().is_some_and(is_code)
         };
         let what = match &self.own.function {
             Reading::Known(function) if is_ours(function) => return None,
@@ -188,7 +217,7 @@ impl Shown<'_> {
             Reading::Absent => "no function answers viewer requests".to_owned(),
             Reading::Denied { .. } | Reading::Unsupported | Reading::Failed { .. } => return None,
         };
-        let remedy = "associate the function of the default behavior with this one, too";
+        let remedy = "associate the function of the other paths with this behavior, too";
         match (&self.expected.store_arn, self.expected.routing.url_style) {
             (Some(_), _) => {
                 Some(Judgment::problem(format!("{what}, so that `{path}` finds no page"), remedy))

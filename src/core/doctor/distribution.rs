@@ -2,7 +2,7 @@
 
 use super::facts::{
     BehaviorSetup, Caching, DistributionSetup, ErrorResponse, Expected, Facts, FunctionFacts, OriginAccess,
-    OriginSetup, Reading,
+    Reading, SiteBehavior,
 };
 use super::{Finding, Notes, Subject, behaviors, caching, response_headers};
 use crate::core::cache_tags;
@@ -37,15 +37,16 @@ pub(super) fn examine(
     } else {
         notes.ok("enabled", format!("{} is enabled; its last change is on its way", setup.domain_name));
     }
-    let default = &setup.default_behavior;
-    origin(&mut notes, default.origin.as_ref(), expected);
-    root_object(&mut notes, setup);
-    caching(&mut notes, default);
-    transport(&mut notes, setup);
-    response_headers(&mut notes, default);
+    let site = setup.site_behavior(&expected.bucket, &expected.prefix);
+    origin(&mut notes, site, expected);
+    root_object(&mut notes, setup, site);
+    caching(&mut notes, site.setup);
+    http_versions(&mut notes, setup);
+    notes.judged("https", caching::https(site.setup));
+    response_headers(&mut notes, site.setup);
     error_pages(&mut notes, &setup.error_responses);
-    function(&mut notes, default, facts, expected);
-    behaviors::examine(&mut notes, setup, facts, expected);
+    function(&mut notes, site.setup, facts, expected);
+    behaviors::examine(&mut notes, (setup, site), facts, expected);
     match setup.cache_tag_header.as_deref() {
         Some(name) if !name.eq_ignore_ascii_case(cache_tags::HEADER_NAME) => notes.warning(
             "cache-tags",
@@ -64,13 +65,14 @@ pub(super) fn examine(
     notes.findings
 }
 
-fn origin(notes: &mut Notes, origin: Option<&OriginSetup>, expected: &Expected) {
+fn origin(notes: &mut Notes, site: SiteBehavior<'_>, expected: &Expected) {
+    let origin = site.setup.origin.as_ref();
     let Some(origin) = origin.filter(|origin| origin.is_of(&expected.bucket)) else {
         let found = origin.map_or("nothing", |origin| origin.domain_name.as_str());
         return notes.problem(
             "origin",
             format!("its default behavior shows `{found}`, not the bucket {}", expected.bucket),
-            "lead the default cache behavior to the bucket, or name the other distribution",
+            "lead a cache behavior to the bucket, or name the other distribution",
         );
     };
     if origin.domain_name.contains(".s3-website") {
@@ -80,10 +82,9 @@ fn origin(notes: &mut Notes, origin: Option<&OriginSetup>, expected: &Expected) 
             "use the bucket's regional domain name with an origin access control",
         );
     }
-    let path = origin.path.trim_matches('/');
-    let leads_to_site = path.is_empty() || expected.prefix.as_str().starts_with(&format!("{path}/"));
-    if leads_to_site {
-        notes.ok("origin", format!("it shows {}{}", expected.bucket, origin.path));
+    if origin.leads_to(&expected.prefix) {
+        let at = site.pattern.map(|pattern| format!(" at `{pattern}`")).unwrap_or_default();
+        notes.ok("origin", format!("it shows {}{}{at}", expected.bucket, origin.path));
     } else {
         notes.problem(
             "origin",
@@ -127,7 +128,10 @@ fn origin_access(notes: &mut Notes, access: &OriginAccess) {
     }
 }
 
-fn root_object(notes: &mut Notes, setup: &DistributionSetup) {
+fn root_object(notes: &mut Notes, setup: &DistributionSetup, site: SiteBehavior<'_>) {
+    if let Some(pattern) = site.pattern {
+        return notes.ok("root-object", format!("`/` is not the site's, which has `{pattern}`"));
+    }
     match setup.default_root_object.as_str() {
         "index.html" => notes.ok("root-object", "`/` is index.html"),
         "" => notes.problem("root-object", "`/` is no page", "set the default root object to index.html"),
@@ -145,7 +149,7 @@ fn caching(notes: &mut Notes, behavior: &BehaviorSetup) {
         Some(Some(Caching::Legacy)) => {
             return notes.warning(
                 "cache-policy",
-                "the default behavior has the settings of before there were cache policies",
+                "it has the settings of before there were cache policies",
                 "give it a cache policy with a least time of 0",
             );
         }
@@ -153,7 +157,7 @@ fn caching(notes: &mut Notes, behavior: &BehaviorSetup) {
             return notes.problem(
                 "cache-policy",
                 "its cache policy is gone",
-                "give the default behavior a cache policy with a least time of 0",
+                "give the cache behavior a cache policy with a least time of 0",
             );
         }
         None => return,
@@ -172,7 +176,7 @@ fn response_headers(notes: &mut Notes, behavior: &BehaviorSetup) {
     notes.ok("security-headers", response_headers::security(policy));
 }
 
-fn transport(notes: &mut Notes, setup: &DistributionSetup) {
+fn http_versions(notes: &mut Notes, setup: &DistributionSetup) {
     match setup.http_version.to_ascii_lowercase().as_str() {
         "http2and3" => notes.ok("http-versions", "HTTP/2 and HTTP/3 are spoken"),
         found => notes.warning(
@@ -181,7 +185,6 @@ fn transport(notes: &mut Notes, setup: &DistributionSetup) {
             "set the HTTP version to http2and3",
         ),
     }
-    notes.judged("https", caching::https(&setup.default_behavior));
 }
 
 fn error_pages(notes: &mut Notes, responses: &[ErrorResponse]) {

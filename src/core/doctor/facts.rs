@@ -219,6 +219,41 @@ impl OriginSetup {
     pub fn is_of(&self, bucket: &str) -> bool {
         is_of_bucket(&self.domain_name, bucket)
     }
+
+    /// Whether viewers find there what is under the prefix.
+    pub fn leads_to(&self, prefix: &KeyPrefix) -> bool {
+        let path = self.path.trim_matches('/');
+        path.is_empty() || prefix.as_str().starts_with(&format!("{path}/"))
+    }
+}
+
+/// The cache behavior that shows the site.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteBehavior<'a> {
+    pub setup: &'a BehaviorSetup,
+    /// The paths that it is for; none where it is the default one.
+    pub pattern: Option<&'a str>,
+}
+
+impl DistributionSetup {
+    /// The default behavior, unless that leads elsewhere and another one to the target: a site may have a part of a
+    /// distribution, such as `/docs/*`.
+    pub fn site_behavior(&self, bucket: &str, prefix: &KeyPrefix) -> SiteBehavior<'_> {
+        let shows = |behavior: &BehaviorSetup| {
+            behavior.origin.as_ref().is_some_and(|origin| origin.is_of(bucket) && origin.leads_to(prefix))
+        };
+        let default = SiteBehavior { setup: &self.default_behavior, pattern: None };
+        if self.default_behavior.origin.as_ref().is_some_and(|origin| origin.is_of(bucket)) {
+            return default;
+        }
+        let other = self.path_behaviors.iter().find_map(|behavior| match &behavior.target {
+            PathTarget::Bucket(own) if shows(own) => {
+                Some(SiteBehavior { setup: own, pattern: Some(&behavior.pattern) })
+            }
+            PathTarget::Bucket(_) | PathTarget::Elsewhere { .. } => None,
+        });
+        other.unwrap_or(default)
+    }
 }
 
 /// Whether an origin's domain name is this bucket's: `BUCKET.s3.REGION.amazonaws.com` and the older ways to write it.

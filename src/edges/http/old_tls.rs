@@ -25,6 +25,9 @@ const SERVER_HELLO: u8 = 2;
 const WARNING: u8 = 1;
 const MOST_WARNINGS: usize = 4;
 
+/// A server that says nothing to such a greeting is not waited for longer than this.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// What clients of that time offered, elliptic curves first, and word that renegotiation is safe (RFC 5746). Not
 /// `TLS_FALLBACK_SCSV`: with it, servers that know newer versions would refuse for that reason.
 const CIPHER_SUITES: [u16; 9] = [0xc00a, 0xc009, 0xc014, 0xc013, 0x0039, 0x0033, 0x0035, 0x002f, 0x00ff];
@@ -41,7 +44,7 @@ pub(super) async fn probe(host: &str, port: u16, timeout: Duration) -> OldTls {
         stream.write_all(&client_hello(host)).await?;
         Ok::<_, std::io::Error>(answer(&mut stream).await)
     };
-    match tokio::time::timeout(timeout, exchange).await {
+    match tokio::time::timeout(timeout.min(PATIENCE), exchange).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) | Err(_) => OldTls::Unknown,
     }

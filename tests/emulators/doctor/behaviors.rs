@@ -84,6 +84,16 @@ pub const CASES: &[Break] = &[
         world.add_behavior(place, "*.css", |behavior| behavior.function_associations = None);
         world.publish(place);
     }),
+    case("a site in a part of the distribution", &[], |world, place| {
+        world.add_load_balancer(place);
+        world.add_behavior(place, "/docs/*", |_| {});
+        world.update_behavior(place, |behavior| {
+            behavior.target_origin_id = "elsewhere".into();
+            behavior.function_associations = None;
+        });
+        world.update(place, |config| config.default_root_object = None);
+        place.more.extend(["--prefix".into(), "docs".into()]);
+    }),
     case("an API beside the site", &[], |world, place| behind_load_balancer(world, place, "/v1/*")),
     case("an API before a page of the site", &["warning behaviors"], |world, place| {
         behind_load_balancer(world, place, "/api/*");

@@ -129,3 +129,33 @@ fn policy_of(behavior: &mut BehaviorSetup) -> &mut CachePolicy {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn a_site_may_have_a_part_of_a_distribution() {
+    // `/docs/*` of a distribution whose other paths are an application's.
+    let with = |pattern: &str, change: fn(&mut BehaviorSetup)| {
+        let (mut facts, mut expected) = good();
+        expected.prefix = KeyPrefix::new("docs").expect("a prefix");
+        path_behavior(&mut facts, pattern, change);
+        setup(&mut facts).default_root_object = String::new();
+        let default = default_behavior(&mut facts);
+        origin_of(default).domain_name = "lb.example.com".into();
+        default.function = Reading::Absent;
+        default.response_headers = Reading::Absent;
+        policy_of(default).max_ttl_seconds = 0;
+        (found(&facts, &expected), told_of_behaviors(&facts, &expected))
+    };
+    assert_eq!(with("/docs/*", |_| {}).0, Vec::<String>::new());
+    assert_eq!(with("/docs/*", |own| policy_of(own).max_ttl_seconds = 0).0, ["warning cache-policy"]);
+    assert_eq!(with("/docs/*", |own| own.function = Reading::Absent).0, ["problem function"]);
+    // What the other behavior does not take in, the application answers.
+    let (found, what) = with("/docs/docs/*", |_| {});
+    assert_eq!(found, ["warning behaviors"]);
+    assert!(
+        what.starts_with("the default behavior leads to lb.example.com: nobody sees `index.html` and 2"),
+        "{what}"
+    );
+    // Where no behavior leads to the bucket, the default one is told.
+    let (found, _) = with("/docs/*", |own| origin_of(own).domain_name = "other.example.com".into());
+    assert!(found.contains(&"problem origin".to_owned()), "{found:?}");
+}
