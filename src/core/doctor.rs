@@ -25,7 +25,6 @@ pub use facts::{
     PublicAccessBlock, Reading, ResponseHeaders, SiteBehavior, StateFacts, StoreFacts, Versioning,
     is_of_bucket,
 };
-pub use identity::is_clock_refused;
 
 /// How one check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -70,7 +69,7 @@ pub struct Finding {
 pub fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
     let mut findings = identity::examine(&facts.identity);
     let is_refused = facts.identity.caller == Reading::Absent
-        || (facts.identity.caller.known().is_none() && is_clock_refused(facts.identity.clock_skew));
+        || (facts.identity.caller.known().is_none() && identity::is_clock_refused(facts.identity.clock_skew));
     if is_refused {
         // Every other answer says the same.
         return findings;

@@ -13,7 +13,7 @@ const SHORT_LIFE: SignedDuration = SignedDuration::from_mins(15);
 const REFUSED_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// Whether a service would refuse a request by this machine's clock.
-pub fn is_clock_refused(skew: SignedDuration) -> bool {
+pub(super) fn is_clock_refused(skew: SignedDuration) -> bool {
     skew.abs() >= REFUSED_SKEW
 }
 

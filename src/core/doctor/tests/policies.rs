@@ -77,6 +77,13 @@ fn a_policy_is_judged_as_iam_judges_it() {
         public(json!({ "Condition": { "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } } })),
         ["warning policy-public"]
     );
+    // Whether other distributions come from there is not known; that strangers may is told.
+    assert_eq!(
+        public(
+            json!({ "Action": "s3:GetObject", "Condition": { "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } } })
+        ),
+        ["warning policy-public"]
+    );
     assert_eq!(
         public(json!({ "Condition": { "StringEquals": { "aws:SourceArn": ARN } } })),
         none,
