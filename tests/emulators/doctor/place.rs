@@ -21,6 +21,7 @@ pub struct World {
     pub store_arn: String,
     pub cache_policy: String,
     pub access_control: String,
+    pub headers_policy: String,
     pub function_arn: String,
     servers: NameServers,
 }
@@ -77,12 +78,15 @@ impl World {
             store_arn: String::new(),
             cache_policy: String::new(),
             access_control: String::new(),
+            headers_policy: String::new(),
             function_arn: String::new(),
             servers,
         };
         world.store_arn = world.store("routing");
         world.cache_policy = world.cache_policy("good", |_| {}, |_| {});
         world.access_control = world.access_control("good", "s3", "always");
+        world.headers_policy =
+            world.response_headers("good", ("X-Frame-Options", "DENY", true), &["x-amz-version-id"]);
         world.function_arn = world.function("routing", FUNCTION, Some(&world.store_arn), true);
         world
     }
@@ -209,6 +213,7 @@ impl World {
             .viewer_protocol_policy(cf::ViewerProtocolPolicy::RedirectToHttps)
             .compress(true)
             .cache_policy_id(&self.cache_policy)
+            .response_headers_policy_id(&self.headers_policy)
             .function_associations(function_association(&self.function_arn))
             .build()
             .expect("complete");
