@@ -14,7 +14,7 @@ pub fn advice(operation: Option<&Operation>, message: &str) -> Option<String> {
     }
     let actions = named.map(|action| format!("`{action}`")).or_else(|| operation.and_then(wanted))?;
     Some(format!(
-        "allow {actions} to the identity in use; `sitepush iam-policy` prints all that a target needs"
+        "allow {actions} to the identity in use; `sitepush iam-policy --for` prints all that a command needs"
     ))
 }
 
