@@ -161,15 +161,15 @@ async function edit() {
     await once(lines, 'line');
     lines.close();
     await check('an open page notices that a newer release is live', async () => {
-      // An edge may take a moment to forget; a reader who comes back to the page later asks again.
-      await page.waitForFunction(
-        () => {
-          document.dispatchEvent(new Event('visibilitychange'));
-          return document.querySelector('[data-newer]:not([hidden])');
-        },
-        undefined,
-        { polling: 250 },
-      );
+      // An edge may take a moment to forget; a reader who comes back to the page later asks again. Each question
+      // ends before the next, and before the reload: one cut off by it would be a failed request.
+      const notice = page.locator('[data-newer]');
+      for (const deadline = Date.now() + 15_000; !(await notice.isVisible()); await page.waitForTimeout(250)) {
+        if (Date.now() > deadline) throw new Error('the page said nothing of a newer release for 15 seconds');
+        const answered = page.waitForEvent('requestfinished', (request) => request.url().endsWith('/version.json'));
+        await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+        await answered;
+      }
     });
     await check('a reload shows the edit', async () => {
       await page.reload();

@@ -18,7 +18,6 @@ pub const TASKS: &[&str] = &["image", "dev", "plan", "deploy", "rollback", "stat
 /// When Cargo cannot be started.
 pub fn run(project: &Project, task: &str, mut arguments: lexopt::Parser) -> Result<ExitCode> {
     let rest: Vec<OsString> = arguments.raw_args()?.collect();
-    // The workspace's features, so that nothing is built again with fewer.
     let mut cargo = project.command("cargo");
     cargo.args(["run", "--quiet", "--package", "system", "--"]).arg(task).args(rest);
     // It takes this process's place, so that Ctrl-C and the exit code are its own.

@@ -1,5 +1,6 @@
-//! `cargo xtask tidy`: rules about the sources that the compiler does not know.
+//! `cargo xtask tidy`: rules about the sources and their features that the compiler does not know.
 
+mod features;
 mod shape;
 mod task;
 mod tokens;

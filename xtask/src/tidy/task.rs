@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::{shape, walls, words};
+use super::{features, shape, walls, words};
 use crate::project::Project;
 
 /// One breach of a rule.
@@ -38,7 +38,7 @@ pub fn run(project: &Project, mut arguments: lexopt::Parser) -> Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks every file of the project and prints what it finds, by file and line.
+/// Checks every file of the project and what Cargo makes of its packages, and prints what it finds, by file and line.
 ///
 /// # Errors
 /// As [`run`].
@@ -51,6 +51,7 @@ pub fn check(project: &Project) -> Result<()> {
             findings.extend(check_text(file, &text));
         }
     }
+    findings.extend(features::check(project)?);
     findings.sort();
     for finding in &findings {
         println!("{finding}");

@@ -138,10 +138,10 @@ impl Site {
     }
 }
 
-/// Builds `sitepush`, with the features that this program was built with, so that little is left to build.
+/// Builds `sitepush`.
 async fn build_program(project: &Project) -> Result<PathBuf> {
     let mut cargo = Command::from(project.command("cargo"));
-    cargo.args(["build", "--quiet", "--package", "system", "--package", "sitepush", "--bin", "sitepush"]);
+    cargo.args(["build", "--quiet", "--workspace", "--bin", "sitepush"]);
     cargo.args(["--message-format", "json-render-diagnostics"]).stderr(std::process::Stdio::inherit());
     let output = cargo.output().await.context("cannot run `cargo`")?;
     if !output.status.success() {

@@ -24,7 +24,6 @@ const CHANGING: &[&str] =
 
 /// Where the folders of this machine are.
 struct Folders {
-    root: PathBuf,
     target: PathBuf,
     cargo_home: PathBuf,
     sysroot: PathBuf,
@@ -39,7 +38,6 @@ struct Folders {
 /// When Cargo fails, or there is no program where it should be.
 pub(super) fn compile(project: &Project, package: &str, binary: &str) -> Result<PathBuf> {
     let folders = Folders {
-        root: project.path("."),
         target: project.target(),
         cargo_home: cargo_home()?,
         sysroot: sysroot(project)?,
@@ -76,9 +74,9 @@ fn flags(folders: &Folders) -> OsString {
         // Without this, a static program reads random numbers from files that an empty root does not have.
         OsString::from("--cfg=getrandom_backend=\"linux_getrandom\""),
     ];
-    // The last one that fits is taken, so the root comes before what may lie in it.
+    // The root needs none: Cargo names a workspace's own sources from there. A flag that is the same in every clone lets
+    // clones that build into one folder share what they build.
     let places = [
-        (&folders.root, "/src"),
         (&folders.target, "/src/target"),
         (&folders.cargo_home, "/cargo"),
         (&folders.sysroot, "/rust"),
@@ -122,10 +120,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_folder_of_this_machine_gets_another_name_and_the_inner_one_comes_last() {
+    fn every_folder_that_cargo_names_in_full_gets_another_name() {
         let folders = Folders {
-            root: PathBuf::from("/home/ada/my site/."),
-            target: PathBuf::from("/home/ada/my site/target"),
+            target: PathBuf::from("/home/ada/my site/./target"),
             cargo_home: PathBuf::from("/home/ada/.cargo"),
             sysroot: PathBuf::from("/opt/rust"),
         };
@@ -135,7 +132,6 @@ mod tests {
         assert_eq!(
             remapped,
             [
-                "/home/ada/my site=/src",
                 "/home/ada/my site/target=/src/target",
                 "/home/ada/.cargo=/cargo",
                 "/opt/rust=/rust"
