@@ -389,6 +389,7 @@ fn the_records_and_certificates_that_are_written_are_those_that_the_policy_allow
     }
 
     let request = of("CertificateManager.RequestCertificate").next().expect("one is requested");
+    let head = request.head.as_str();
     let request: Value = serde_json::from_str(&request.body).expect("JSON");
     let equals = |operator: &str, key: &str| condition(&policy, "NewCertificate", operator, key);
     let others = request["SubjectAlternativeNames"].as_array().expect("a list").iter();
@@ -396,6 +397,9 @@ fn the_records_and_certificates_that_are_written_are_those_that_the_policy_allow
         others.chain([&request["DomainName"]]).map(|name| name.as_str().expect("text").to_owned());
     assert_eq!(requested.collect::<BTreeSet<_>>(), equals("ForAllValues:StringEquals", "acm:DomainNames"));
     assert_eq!(json!(equals("StringEquals", "acm:ValidationMethod")), json!([request["ValidationMethod"]]));
+    for region in equals("StringEquals", "aws:RequestedRegion") {
+        assert!(head.contains(&format!("/{region}/acm/aws4_request")), "{head}");
+    }
     let tag = json!([{ "Key": "sitepush", "Value": world.distribution }]);
     assert_eq!(request["Tags"], tag);
     for (sid, key) in [

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::super::domain::certificate::CLOUDFRONT_REGION;
 use super::super::domain::name::DnsName;
 use super::super::domain::record::{Ownership, RecordType};
 
@@ -48,11 +49,12 @@ impl Condition {
         self
     }
 
-    /// That a certificate is requested for none but these names, and validated by DNS.
+    /// That a certificate is requested for none but these names, where CloudFront takes it from, and validated by DNS.
     ///
     /// Source: "Use condition keys with ACM", AWS Certificate Manager User Guide.
     pub(super) fn of_new_certificate(names: &[DnsName]) -> Self {
         Self::default()
+            .with("StringEquals", "aws:RequestedRegion", [CLOUDFRONT_REGION])
             .with("StringEquals", "acm:ValidationMethod", ["DNS"])
             // A wildcard's star stands for itself: it is not compared by StringLike.
             .with("ForAllValues:StringEquals", "acm:DomainNames", names.iter().map(DnsName::as_str))

@@ -185,6 +185,7 @@ fn certificates_are_made_for_the_names_and_deleted_by_the_tag() {
         ["www.example.com", "*.example.com"]
     );
     assert_eq!(new.values("StringEquals", "acm:ValidationMethod"), ["DNS"]);
+    assert_eq!(new.values("StringEquals", "aws:RequestedRegion"), ["us-east-1"]);
     assert_eq!(new.values("StringEquals", REQUEST_TAG), ["E1", "E2"]);
     assert_eq!(condition("CertificateTag").values("StringEquals", REQUEST_TAG), ["E1", "E2"]);
     assert_eq!(condition("OwnCertificates").values("StringEquals", RESOURCE_TAG), ["E1", "E2"]);
