@@ -183,7 +183,7 @@ pub struct StatusArgs {
 
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// Where the site is (default: the target's `url`, then its first distribution's own address)
+    /// Where the site is (default: the target's `url` and its distributions' own addresses)
     #[arg(value_name = "URL")]
     pub url: Option<String>,
     /// The release that it ought to serve (default: the live one); its beginning or its commit is enough
@@ -285,11 +285,15 @@ pub struct UnlockArgs {
 
 #[derive(Debug, Args)]
 pub struct IamPolicyArgs {
-    /// The commands that the identity is to run, with all their flags
-    #[arg(
-        long = "for", value_name = "COMMAND", num_args = 1.., value_delimiter = ',', default_value = "push"
-    )]
+    /// The commands that the identity is to run, with all their flags; commas between them
+    #[arg(long = "for", value_name = "COMMAND", value_delimiter = ',', default_value = "push")]
     pub commands: Vec<String>,
+    /// A name that `domain` is to work on (default: the target's `domains`); may be given more than once
+    #[arg(long = "domain", value_name = "NAME")]
+    pub domains: Vec<String>,
+    /// A hosted zone that the names are in (default: any); may be given more than once
+    #[arg(long = "hosted-zone", value_name = "ID")]
+    pub hosted_zones: Vec<String>,
     /// The account of distributions, twelve digits (default: the one in the key value store's ARN, else any)
     #[arg(long, value_name = "ID")]
     pub account: Option<String>,

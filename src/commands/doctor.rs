@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::cli::DoctorArgs;
 use crate::core::doctor::{self, Expected, Facts, LockFacts, Reading, StateFacts, StoreFacts};
+use crate::core::domain::certificate::CLOUDFRONT_REGION;
 use crate::core::edge_settings::STORE_KEY;
 use crate::core::lock::{self, LockDecision};
-use crate::edges::acm::{CLOUDFRONT_REGION, CertificateManager};
+use crate::edges::acm::CertificateManager;
 use crate::edges::aws;
 use crate::edges::call::{CallError, Retry};
 use crate::edges::clock::Clock;
@@ -48,7 +49,7 @@ pub async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
             format!("nobody answers about bucket `{}`", target.bucket),
         )
         .caused_by(why.clone())
-        .with_hint("check the network, this machine's clock and `--endpoint-url`"));
+        .with_hint("check the network and `--endpoint-url`"));
     }
     let (distributions, state) = tokio::join!(
         execute_doctor::distributions(&edges, &target.distributions),
@@ -105,10 +106,7 @@ async fn state(edges: &DoctorEdges, stores: &KeyValueStores, target: &TargetSett
     };
     let wanted = world.manifest().and_then(|manifest| manifest.edge_settings.as_ref());
     let found = match &target.key_value_store {
-        Some(arn) => {
-            let found = stores.get(arn, STORE_KEY).await;
-            Some(reading(found, "cloudfront-keyvaluestore:GetKey"))
-        }
+        Some(arn) => Some(reading(stores.get(arn, STORE_KEY).await)),
         None => None,
     };
     let store = StoreFacts { wanted: wanted.map(|wanted| wanted.value.clone()), found };
@@ -119,6 +117,7 @@ async fn state(edges: &DoctorEdges, stores: &KeyValueStores, target: &TargetSett
     let kept = || manifest.stale.values().filter(|stale| !stale.is_due);
     StateFacts {
         release: Reading::Known(manifest.release.id.to_string()),
+        live_keys: manifest.objects.keys().cloned().collect(),
         damage: None,
         release_count: manifest.history.len() as u64,
         live_bytes: manifest.objects.values().map(|object| object.size_bytes).sum(),
@@ -135,7 +134,7 @@ fn unread(error: &Error) -> StateFacts {
     let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
     let call = causes.find_map(|cause| cause.downcast_ref::<CallError>());
     let state = nothing(match call {
-        Some(call) => reading(Err(call.clone()), "s3:GetObject"),
+        Some(call) => reading(Err(call.clone())),
         None => Reading::Failed { why: error.to_string() },
     });
     let damage = (error.class == Class::Refused).then(|| error.to_string());
@@ -145,6 +144,7 @@ fn unread(error: &Error) -> StateFacts {
 fn nothing(release: Reading<String>) -> StateFacts {
     StateFacts {
         release,
+        live_keys: Vec::new(),
         damage: None,
         release_count: 0,
         live_bytes: 0,

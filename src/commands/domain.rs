@@ -8,13 +8,13 @@ use serde::Serialize;
 use crate::cli::{
     DomainApplyArgs, DomainArgs, DomainCommand, DomainPlanArgs, DomainRemoveArgs, DomainStatusArgs,
 };
-use crate::core::domain::certificate::{Certificate, CertificateStatus};
+use crate::core::domain::certificate::{CLOUDFRONT_REGION, Certificate, CertificateStatus};
 use crate::core::domain::facts::DomainFacts;
 use crate::core::domain::outcome::DomainOutcome;
 use crate::core::domain::plan::DomainPlan;
 use crate::core::domain::status::{self, CertificateReport};
 use crate::core::outcome::Ending;
-use crate::edges::acm::{CLOUDFRONT_REGION, CertificateManager};
+use crate::edges::acm::CertificateManager;
 use crate::edges::aws::{self, Connection};
 use crate::edges::call::Retry;
 use crate::edges::clock::Clock;
@@ -157,7 +157,7 @@ struct Looked {
 impl Looked {
     async fn at(settings: &DomainSettings, stop: &Stop) -> Result<Self, Error> {
         let edges = connect(settings, stop).await;
-        let facts = observe(&edges, &settings.distribution_id, settings.intent.names(), None).await;
+        let facts = observe(&edges, &settings.distribution_id, &settings.intent, None).await;
         let facts = facts.map_err(|Trouble { what, source }| call_failed(what, source))?;
         let plan = settings.intent.plan(&facts);
         Ok(Self { edges, facts, plan })

@@ -29,7 +29,7 @@ pub fn run(args: &IamPolicyArgs) -> Result<ExitCode, Error> {
             human::thousands(characters as u64),
             human::thousands(ROLE_POLICY_CHARACTERS as u64)
         ))
-        .with_hint("make several policies, with `--distribution` for some of the distributions each"));
+        .with_hint("make several policies, of some of the commands, distributions or names each"));
     }
     if characters > MANAGED_POLICY_CHARACTERS {
         terminal::note(&format!(

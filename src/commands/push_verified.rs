@@ -109,16 +109,19 @@ async fn ask(
     };
     let asked = Asked {
         target: &settings.target,
+        url: None,
         routing: settings.build.routing,
         coverage: Coverage::Sample(SAMPLE),
         timeout: verification.patience.clamp(Duration::from_secs(1), LONGEST_ANSWER),
     };
-    let plan = asked.plan_of_live(&connected, &world, live).await?;
+    let plans = asked.plans_of_live(&connected, &world, live).await?;
+    asked.tell_not_asked(live);
     if !settings.is_json {
         let seconds = verification.patience.as_secs();
-        terminal::note(&format!("verifying {} for at most {seconds} s\n", plan.site));
+        let sites: Vec<String> = plans.iter().map(|plan| plan.site.to_string()).collect();
+        terminal::note(&format!("verifying {} for at most {seconds} s\n", sites.join(", ")));
     }
-    asked.carry_out(&plan, &connected, Patience::For(verification.patience)).await
+    asked.carry_out(&plans, &connected, Patience::For(verification.patience)).await
 }
 
 fn tell(verified: &Verified) {

@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures::future::join_all;
+
 use crate::cli::VerifyArgs;
 use crate::core::edge_settings::Routing;
 use crate::core::key::{ObjectKey, ViewerMapping};
 use crate::core::manifest::{DistributionFacts, Manifest};
 use crate::core::release::ReleaseId;
-use crate::core::verify::{Coverage, SiteUrl, VerifyInput, VerifyOutcome, VerifyPlan, plan};
+use crate::core::verify::{
+    Address, Coverage, SiteUrl, VerifyInput, VerifyOutcome, VerifyPlan, addresses, at, plan,
+};
 use crate::edges::http::Visitor;
 use crate::error::{Class, Error};
 use crate::execute::push::release_file;
@@ -36,6 +40,7 @@ pub async fn run(args: &VerifyArgs) -> Result<ExitCode, Error> {
     };
     let question = Asked {
         target: &settings.target,
+        url: settings.url.as_ref(),
         routing: settings.routing,
         coverage: settings.coverage,
         timeout: settings.timeout,
@@ -46,15 +51,16 @@ pub async fn run(args: &VerifyArgs) -> Result<ExitCode, Error> {
         }
         None => None,
     };
-    let plan = match chosen {
+    let plans = match chosen {
         Some(release) => {
             let record = rollback::read_record(&connected, &release.id).await?;
             let before = read_before(&connected, live, &release.id).await;
-            question.plan(&record, before.as_ref(), &BTreeSet::new(), live)?
+            question.plans(&record, before.as_ref(), &BTreeSet::new(), live)?
         }
-        None => question.plan_of_live(&connected, &world, live).await?,
+        None => question.plans_of_live(&connected, &world, live).await?,
     };
-    let outcome = question.carry_out(&plan, &connected, Patience::None).await?;
+    question.tell_not_asked(live);
+    let outcome = question.carry_out(&plans, &connected, Patience::None).await?;
     if settings.is_json {
         terminal::json(&outcome);
     } else {
@@ -66,80 +72,117 @@ pub async fn run(args: &VerifyArgs) -> Result<ExitCode, Error> {
 /// How a site is asked.
 pub struct Asked<'a> {
     pub target: &'a TargetSettings,
+    /// The only address to ask, where one is named; else all of the target's.
+    pub url: Option<&'a SiteUrl>,
     pub routing: Routing,
     pub coverage: Coverage,
     pub timeout: Duration,
 }
 
 impl Asked<'_> {
-    /// The plan for the live release, held against the one before it.
+    /// The plans for the live release, held against the one before it: one for each address of the target.
     ///
     /// # Errors
     /// When nothing says where the site is.
-    pub async fn plan_of_live(
+    pub async fn plans_of_live(
         &self,
         connected: &Connected,
         world: &World,
         live: &Manifest,
-    ) -> Result<VerifyPlan, Error> {
+    ) -> Result<Vec<VerifyPlan>, Error> {
         let before = read_before(connected, live, &live.release.id).await;
         let left = before.iter().flat_map(|before| before.objects.keys());
         let gone = left.filter(|key| !world.answers_for(key)).cloned().collect();
-        self.plan(live, before.as_ref(), &gone, live)
+        self.plans(live, before.as_ref(), &gone, live)
     }
 
-    fn plan(
+    fn plans(
         &self,
         manifest: &Manifest,
         before: Option<&Manifest>,
         gone: &BTreeSet<ObjectKey>,
         live: &Manifest,
-    ) -> Result<VerifyPlan, Error> {
-        let facts = self.target.distributions.first().and_then(|id| live.distributions.get(id));
-        let mapping = ViewerMapping {
-            prefix: self.target.prefix.clone(),
-            origin_path: facts.map(|facts| facts.origin_path.clone()).unwrap_or_default(),
+    ) -> Result<Vec<VerifyPlan>, Error> {
+        let plan_at = |address: Address| {
+            let mapping =
+                ViewerMapping { prefix: self.target.prefix.clone(), origin_path: address.origin_path };
+            plan(&VerifyInput {
+                site: address.site,
+                manifest,
+                before,
+                gone,
+                mapping: &mapping,
+                routing: self.routing,
+                coverage: self.coverage,
+            })
         };
-        Ok(plan(&VerifyInput {
-            site: self.site(facts)?,
-            manifest,
-            before,
-            gone,
-            mapping: &mapping,
-            routing: self.routing,
-            coverage: self.coverage,
-        }))
-    }
-
-    fn site(&self, facts: Option<&DistributionFacts>) -> Result<SiteUrl, Error> {
-        let told = self.target.site_url.clone();
-        told.or_else(|| facts.map(|facts| SiteUrl::of_domain(&facts.domain_name))).ok_or_else(|| {
-            Error::usage("nothing says where the site is").with_hint(
+        let found = self.addresses(live);
+        if found.is_empty() {
+            return Err(Error::usage("nothing says where the site is").with_hint(
                 "name its address, or set `url` of the target in sitepush.toml; a target's distribution tells its own after the first push",
-            )
-        })
+            ));
+        }
+        Ok(found.into_iter().map(plan_at).collect())
     }
 
-    /// Asks the site.
+    fn addresses(&self, live: &Manifest) -> Vec<Address> {
+        let ids = self.target.distributions.iter();
+        let known: Vec<&DistributionFacts> = ids.filter_map(|id| live.distributions.get(id)).collect();
+        match self.url {
+            Some(url) => vec![at(url, &known)],
+            None => addresses(self.target.site_url.as_ref(), &known),
+        }
+    }
+
+    /// Names the distributions that would be asked if their addresses were known.
+    pub fn tell_not_asked(&self, live: &Manifest) {
+        let is_unknown = |id: &&String| !live.distributions.contains_key(*id);
+        let ids: Vec<String> =
+            self.target.distributions.iter().filter(is_unknown).map(|id| format!("`{id}`")).collect();
+        // With a single one, `url` says where it is.
+        if self.url.is_none() && self.target.distributions.len() > 1 && !ids.is_empty() {
+            terminal::note(&format!(
+                "warning: not asked, as the address is known only after the next push: {}\n",
+                ids.join(", ")
+            ));
+        }
+    }
+
+    /// Asks at all addresses at once; each is asked as a browser does, a few things at a time.
     ///
     /// # Errors
-    /// When it cannot be reached.
+    /// When none of them can be reached. One that cannot, where another can, is an outcome of its own.
     pub async fn carry_out(
         &self,
-        plan: &VerifyPlan,
+        plans: &[VerifyPlan],
         connected: &Connected,
         patience: Patience,
     ) -> Result<VerifyOutcome, Error> {
-        let visitor = Visitor::new(self.timeout, plan.site.is_https()).map_err(|error| {
+        let visitors = plans.iter().map(|plan| Visitor::new(self.timeout, plan.site.is_https()));
+        let visitors: Vec<Visitor> = visitors.collect::<Result<_, _>>().map_err(|error| {
             Error::new(Class::Environment, "cannot speak TLS").caused_by(error).with_hint(
                 "install the system's certificates (`ca-certificates`), or name a file in SSL_CERT_FILE",
             )
         })?;
-        execute_verify::verify(plan, &visitor, &connected.clock, patience).await.map_err(|error| {
-            Error::new(Class::Environment, format!("cannot reach {}", plan.site))
-                .caused_by(error)
-                .with_hint("check the address, its DNS record and the network of this machine")
-        })
+        let asked = plans.iter().zip(&visitors).map(|(plan, visitor)| {
+            let found = execute_verify::verify(plan, visitor, &connected.clock, patience);
+            async move { (plan, found.await) }
+        });
+        let found = join_all(asked).await;
+        let is_anybody_there = found.iter().any(|(_, found)| found.is_ok());
+        let mut outcomes = Vec::new();
+        for (plan, found) in found {
+            outcomes.push(match found {
+                Ok(outcome) => outcome,
+                Err(error) if is_anybody_there => VerifyOutcome::unreachable(plan, &error.cause),
+                Err(error) => {
+                    return Err(Error::new(Class::Environment, format!("cannot reach {}", plan.site))
+                        .caused_by(error)
+                        .with_hint("check the address, its DNS record and the network of this machine"));
+                }
+            });
+        }
+        Ok(VerifyOutcome::together(outcomes).expect("a plan was made, or nothing said where the site is"))
     }
 }
 

@@ -2,12 +2,15 @@
 //!
 //! Facts in, findings out. Never asks anybody: what could not be read is a fact, too, and never passes for right.
 
+mod behaviors;
 mod bucket;
+mod caching;
 mod distribution;
 mod facts;
 mod identity;
 mod names;
 mod policy;
+mod response_headers;
 mod state;
 
 #[cfg(test)]
@@ -16,9 +19,11 @@ mod tests;
 use serde::Serialize;
 
 pub use facts::{
-    AliasFacts, BucketFacts, CacheKey, CachePolicy, Caching, CallerIdentity, DistributionSetup, Encryption,
-    ErrorResponse, Expected, Facts, FunctionFacts, IdentityFacts, LifecycleRule, LockFacts, OriginAccess,
-    OriginAccessControl, OriginSetup, PublicAccessBlock, Reading, StateFacts, StoreFacts, Versioning,
+    AddedHeader, AliasFacts, BehaviorSetup, BucketFacts, CacheKey, CachePolicy, Caching, CallerIdentity,
+    DistributionSetup, Encryption, ErrorResponse, Expected, Facts, FunctionFacts, IdentityFacts,
+    LifecycleRule, LockFacts, OriginAccess, OriginAccessControl, OriginSetup, PathBehavior, PathTarget,
+    PublicAccessBlock, Reading, ResponseHeaders, SiteBehavior, StateFacts, StoreFacts, Versioning,
+    is_of_bucket,
 };
 
 /// How one check came out.
@@ -59,11 +64,14 @@ pub struct Finding {
     pub remedy: Option<String>,
 }
 
-/// Everything that was found, in the order of the subjects; who has no valid credentials is told that alone.
+/// Everything that was found, in the order of the subjects; who has no valid credentials, or a clock that nobody takes, is
+/// told that alone.
 pub fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
     let mut findings = identity::examine(&facts.identity);
-    if facts.identity.caller == Reading::Absent {
-        // Without credentials every other answer says the same.
+    let is_refused = facts.identity.caller == Reading::Absent
+        || (facts.identity.caller.known().is_none() && identity::is_clock_refused(facts.identity.clock_skew));
+    if is_refused {
+        // Every other answer says the same.
         return findings;
     }
     findings.extend(bucket::examine(facts, expected));
@@ -74,6 +82,24 @@ pub fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
     findings.extend(state::examine(&facts.state, expected));
     findings.sort_by_key(|finding| finding.subject);
     findings
+}
+
+/// Something that is not as it ought to be, wherever it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Judgment {
+    status: Status,
+    what: String,
+    remedy: String,
+}
+
+impl Judgment {
+    fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { status: Status::Warning, what: what.into(), remedy: remedy.into() }
+    }
+
+    fn problem(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { status: Status::Problem, what: what.into(), remedy: remedy.into() }
+    }
 }
 
 /// Collects the findings of one subject.
@@ -114,6 +140,20 @@ impl Notes {
 
     fn unknown(&mut self, check: &'static str, what: impl Into<String>, remedy: impl Into<String>) {
         self.note(check, Status::Unknown, what, Some(remedy.into()));
+    }
+
+    /// What a judge said who is asked about more than one thing.
+    fn judged(&mut self, check: &'static str, judgment: Result<String, Judgment>) {
+        match judgment {
+            Ok(what) => self.ok(check, what),
+            Err(judgment) => self.all_judged(check, [judgment]),
+        }
+    }
+
+    fn all_judged(&mut self, check: &'static str, judgments: impl IntoIterator<Item = Judgment>) {
+        for judgment in judgments {
+            self.note(check, judgment.status, judgment.what, Some(judgment.remedy));
+        }
     }
 
     /// What was read, `Some(None)` where nothing is set; none, and a finding, where it could not be read.

@@ -2,6 +2,7 @@
 //!
 //! [`needs::COMMANDS`] is the only list of what commands call, and [`operation`] of what IAM wants for it.
 
+pub mod conditions;
 pub mod denied;
 pub mod needs;
 pub mod operation;
@@ -10,7 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::domain::certificate::{CLOUDFRONT_REGION, OWNER_TAG};
+use super::domain::name::DnsName;
 use super::key::{KeyPrefix, STATE_PREFIX};
+use conditions::Condition;
 use needs::{CommandNeeds, Reach};
 use operation::Resource;
 
@@ -36,6 +40,12 @@ pub struct PolicyTarget {
     pub key_value_store: Option<String>,
     /// The ARN of the key that the bucket is encrypted with.
     pub kms_key: Option<String>,
+    /// The target's own region, where it names one.
+    pub region: Option<String>,
+    /// The names that `domain` brings to the distribution.
+    pub domains: Vec<DnsName>,
+    /// The ids of the hosted zones that the names are in; none leaves it open.
+    pub hosted_zones: Vec<String>,
 }
 
 /// A policy as IAM takes it.
@@ -60,8 +70,9 @@ pub struct Statement {
     pub condition: Option<Condition>,
 }
 
-/// Operator, key, value.
-pub type Condition = BTreeMap<&'static str, BTreeMap<&'static str, String>>;
+/// Must agree with [`OWNER_TAG`].
+const REQUEST_TAG: &str = "aws:RequestTag/sitepush";
+const RESOURCE_TAG: &str = "aws:ResourceTag/sitepush";
 
 /// What actions are granted together.
 type Scope = (Resource, Reach);
@@ -99,7 +110,15 @@ pub fn needs_bucket(commands: &[&CommandNeeds]) -> bool {
     granted(commands).keys().any(is_of_bucket)
 }
 
-/// The actions by what they are granted on. What is granted on the site is not granted on the state in it once more.
+/// Whether any of the commands changes something by the site's names.
+pub fn needs_names(commands: &[&CommandNeeds]) -> bool {
+    let is_of_names =
+        |(resource, _): &Scope| matches!(resource, Resource::NewCertificate | Resource::Records);
+    granted(commands).keys().any(is_of_names)
+}
+
+/// The actions by what they are granted on. What is granted on the site is not granted on the state in it once more, nor
+/// on names what is granted on the bucket with all of them.
 fn granted(commands: &[&CommandNeeds]) -> BTreeMap<Scope, BTreeSet<&'static str>> {
     let mut granted: BTreeMap<Scope, BTreeSet<&'static str>> = BTreeMap::new();
     for call in commands.iter().flat_map(|needs| needs.calls()) {
@@ -111,10 +130,15 @@ fn granted(commands: &[&CommandNeeds]) -> BTreeMap<Scope, BTreeSet<&'static str>
             granted.entry((grant.resource, reach)).or_default().insert(grant.action);
         }
     }
-    for resource in [Resource::Objects, Resource::Names] {
-        let on_site = granted.get(&(resource, Reach::Site)).cloned().unwrap_or_default();
-        if let Some(on_state) = granted.get_mut(&(resource, Reach::State)) {
-            on_state.retain(|action| !on_site.contains(action));
+    for (wide, narrow) in [
+        ((Resource::Objects, Reach::Site), (Resource::Objects, Reach::State)),
+        ((Resource::Names, Reach::Site), (Resource::Names, Reach::State)),
+        ((Resource::Bucket, Reach::Site), (Resource::Names, Reach::Site)),
+        ((Resource::Bucket, Reach::Site), (Resource::Names, Reach::State)),
+    ] {
+        let on_wide = granted.get(&wide).cloned().unwrap_or_default();
+        if let Some(on_narrow) = granted.get_mut(&narrow) {
+            on_narrow.retain(|action| !on_wide.contains(action));
         }
     }
     granted.retain(|_, actions| !actions.is_empty());
@@ -130,31 +154,86 @@ fn sid((resource, reach): Scope) -> &'static str {
         (Resource::Names, Reach::State) => "NamesOfState",
         (Resource::Bucket, _) => "Bucket",
         (Resource::Distributions, _) => "Distributions",
+        (Resource::DistributionParts, _) => "DistributionParts",
         (Resource::Store, _) => "KeyValueStore",
         (Resource::Key, _) => "EncryptionKey",
+        (Resource::Lists, _) => "Lists",
+        (Resource::Certificates, _) => "Certificates",
+        (Resource::CertificatesElsewhere, _) => "CertificatesElsewhere",
+        (Resource::NewCertificate, _) => "NewCertificate",
+        (Resource::CertificateTag, _) => "CertificateTag",
+        (Resource::OwnCertificates, _) => "OwnCertificates",
+        (Resource::ZoneList, _) => "HostedZoneList",
+        (Resource::Zones, _) => "HostedZones",
+        (Resource::Records, _) => "Records",
+        (Resource::RecordChanges, _) => "RecordChanges",
     }
 }
 
+/// Of CloudFront, what a distribution refers to.
+const DISTRIBUTION_PARTS: &[&str] =
+    &["cache-policy", "function", "origin-access-control", "response-headers-policy"];
+
 impl PolicyTarget {
+    /// None where the target has nothing of the kind.
     fn resources(&self, (resource, reach): Scope) -> Vec<String> {
         match resource {
             Resource::Objects => vec![format!("{}{}", self.objects_arn(), self.key_pattern(reach))],
             Resource::Names | Resource::Bucket => vec![self.bucket_arn()],
-            Resource::Distributions => self.distribution_arns(),
             Resource::Store => self.key_value_store.iter().cloned().collect(),
             Resource::Key => self.kms_key.iter().cloned().collect(),
+            // Names, certificates and records are those of a distribution.
+            _ if self.distributions.is_empty() => Vec::new(),
+            Resource::Distributions => self.distribution_arns(),
+            // Some are AWS's own, so that the account is left open.
+            Resource::DistributionParts => {
+                let arn = |kind| format!("arn:{}:cloudfront::*:{kind}/*", self.partition);
+                DISTRIBUTION_PARTS.iter().map(arn).collect()
+            }
+            Resource::Certificates | Resource::CertificateTag | Resource::OwnCertificates => {
+                vec![self.certificate_arns(CLOUDFRONT_REGION)]
+            }
+            Resource::CertificatesElsewhere => {
+                let elsewhere = self.region.iter().filter(|region| *region != CLOUDFRONT_REGION);
+                elsewhere.map(|region| self.certificate_arns(region)).collect()
+            }
+            Resource::Zones => self.zone_arns(),
+            Resource::RecordChanges => vec![format!("arn:{}:route53:::change/*", self.partition)],
+            Resource::Lists | Resource::ZoneList => vec!["*".to_owned()],
+            Resource::NewCertificate | Resource::Records if self.domains.is_empty() => Vec::new(),
+            Resource::NewCertificate => vec!["*".to_owned()],
+            Resource::Records => self.zone_arns(),
         }
     }
 
     fn condition(&self, (resource, reach): Scope) -> Option<Condition> {
-        let (key, pattern) = match resource {
-            Resource::Names => ("s3:prefix", self.key_pattern(reach)),
+        match resource {
+            Resource::Names => {
+                let pattern = self.key_pattern(reach);
+                (pattern != "*").then(|| Condition::default().with("StringLike", "s3:prefix", [pattern]))
+            }
             // S3 uses the key in the name of the identity; by itself the identity has no use for it.
-            Resource::Key => ("kms:ViaService", "s3.*".to_owned()),
-            _ => return None,
-        };
-        let is_limiting = pattern != "*";
-        is_limiting.then(|| BTreeMap::from([("StringLike", BTreeMap::from([(key, pattern)]))]))
+            Resource::Key => Some(Condition::default().with("StringLike", "kms:ViaService", ["s3.*"])),
+            Resource::NewCertificate => Some(Condition::of_new_certificate(&self.domains).with(
+                "StringEquals",
+                REQUEST_TAG,
+                self.distribution_ids(),
+            )),
+            // ACM has no key for a certificate that is being made: another one could be given the tag. What
+            // `OwnCertificates` allows then is to delete it, which ACM refuses while anything uses it.
+            Resource::CertificateTag => {
+                Some(Condition::default().with("StringEquals", REQUEST_TAG, self.distribution_ids()).with(
+                    "ForAllValues:StringEquals",
+                    "aws:TagKeys",
+                    [OWNER_TAG],
+                ))
+            }
+            Resource::OwnCertificates => {
+                Some(Condition::default().with("StringEquals", RESOURCE_TAG, self.distribution_ids()))
+            }
+            Resource::Records => Some(Condition::of_records(&self.domains)),
+            _ => None,
+        }
     }
 
     fn bucket_arn(&self) -> String {
@@ -183,13 +262,35 @@ impl PolicyTarget {
         }
     }
 
+    fn certificate_arns(&self, region: &str) -> String {
+        format!("arn:{}:acm:{region}:{}:certificate/*", self.partition, self.account_part())
+    }
+
     /// Sorted; each once.
+    fn zone_arns(&self) -> Vec<String> {
+        let arn = |id: &str| format!("arn:{}:route53:::hostedzone/{id}", self.partition);
+        if self.hosted_zones.is_empty() {
+            return vec![arn("*")];
+        }
+        let ids: BTreeSet<&String> = self.hosted_zones.iter().collect();
+        ids.into_iter().map(|id| arn(&literal(id))).collect()
+    }
+
+    fn account_part(&self) -> &str {
+        self.account.as_deref().unwrap_or("*")
+    }
+
+    /// Sorted; each once.
+    fn distribution_ids(&self) -> BTreeSet<String> {
+        self.distributions.iter().cloned().collect()
+    }
+
     fn distribution_arns(&self) -> Vec<String> {
-        let account = self.account.as_deref().unwrap_or("*");
-        let ids: BTreeSet<&String> = self.distributions.iter().collect();
-        ids.into_iter()
-            .map(|id| format!("arn:{}:cloudfront::{account}:distribution/{}", self.partition, literal(id)))
-            .collect()
+        let arn = |id: &String| {
+            let account = self.account_part();
+            format!("arn:{}:cloudfront::{account}:distribution/{}", self.partition, literal(id))
+        };
+        self.distribution_ids().iter().map(arn).collect()
     }
 }
 

@@ -225,11 +225,12 @@ pub const DELETE_BATCH_KEYS: usize = 1000;
 /// Files larger than this are sent in parts of this size.
 pub const PART_SIZE_BYTES: u64 = 16 << 20;
 
-/// Estimates what applying `changes` costs.
+/// Estimates what applying `changes` for a purpose costs.
 ///
 /// `is_first` says that nothing was published before: the bucket is listed and asked what it can do, and objects that
 /// are found in it are not counted. Requests that are sent again are not counted either.
 pub fn estimate_cost(
+    purpose: &Purpose,
     changes: &Changes,
     is_first: bool,
     invalidations: &[PlannedInvalidation],
@@ -237,6 +238,10 @@ pub fn estimate_cost(
 ) -> Cost {
     // The manifest and the lock.
     let mut cost = Cost { read_requests: 2, ..Cost::default() };
+    if matches!(purpose, Purpose::Rollback { .. }) {
+        // The record of the release that is made live again.
+        cost.read_requests += 1;
+    }
     if is_first {
         // Whether it keeps versions; what is in it; whether it honors conditions, of both kinds.
         cost.read_requests += 1;

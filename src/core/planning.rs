@@ -116,7 +116,8 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
     warnings.extend(input.newly_demoted.iter().map(|key| demotion_warning(key, manifest)));
     warnings.extend(input.distributions.iter().filter_map(|(id, facts)| blindness_warning(id, facts, input)));
     let edge_settings = planned_edge_settings(input, manifest);
-    let cost = estimate_cost(&changes, manifest.is_none(), &invalidations, edge_settings.as_ref());
+    let cost =
+        estimate_cost(&input.purpose, &changes, manifest.is_none(), &invalidations, edge_settings.as_ref());
     let stale = std::mem::take(&mut changes.stale);
     let (kept_count, kept_bytes) = kept(&stale);
     order(&mut changes.changes);

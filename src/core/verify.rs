@@ -3,6 +3,7 @@
 //! Pure. The plan is made from the release's record and from what is known of the distribution; answers are judged one
 //! by one. Never asks anybody anything.
 
+mod addresses;
 mod judging;
 mod planning;
 mod sample;
@@ -19,11 +20,12 @@ use super::headers::ObjectHeaders;
 use super::key::ObjectKey;
 use super::release::ReleaseId;
 
+pub use addresses::{Address, addresses, at};
 pub use judging::judge;
 pub use planning::{VerifyInput, plan};
 pub use sample::{Coverage, LARGE_BYTES};
 pub use site_url::{SiteUrl, SiteUrlError};
-pub use transport::{SECURITY_HEADERS, TlsFacts, TlsFailure, judge_security_headers, judge_tls};
+pub use transport::{OldTls, SECURITY_HEADERS, TlsFacts, TlsFailure, judge_security_headers, judge_tls};
 
 /// What is asked of a site, in this order; the root page comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,6 +225,8 @@ pub enum Fault {
     SecurityHeader,
     Certificate,
     Tls,
+    /// Versions of TLS are accepted that browsers have given up.
+    OldTls,
 }
 
 impl Fault {
@@ -245,6 +249,7 @@ impl Fault {
             | Self::SecurityHeader
             | Self::Certificate
             | Self::Tls
+            | Self::OldTls
             | Self::SoftNotFound
             | Self::NotFoundStatus
             | Self::ErrorKept
@@ -292,7 +297,7 @@ pub struct Finding {
 pub struct VerifyOutcome {
     pub url: String,
     pub release_id: ReleaseId,
-    /// Whether nothing is a problem; warnings do not count.
+    /// Whether nothing is a problem, here and at the others; warnings do not count.
     pub is_right: bool,
     pub object_count: u64,
     pub asked_count: u64,
@@ -308,6 +313,9 @@ pub struct VerifyOutcome {
     /// Header names, where the site is one that should have them.
     pub security_headers_looked_for: Vec<&'static str>,
     pub elapsed_milliseconds: u64,
+    /// What came of the other addresses of the target. They have no others themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<VerifyOutcome>,
 }
 
 /// What caches said of themselves.
@@ -351,14 +359,40 @@ impl VerifyOutcome {
             caches: CacheSummary::default(),
             security_headers_looked_for: Vec::new(),
             elapsed_milliseconds: 0,
+            others: Vec::new(),
         }
     }
 
-    /// The problems that going back to another release could mend.
+    /// The outcome of a plan whose address gave no answer at all, where another one did.
+    pub fn unreachable(plan: &VerifyPlan, cause: &str) -> Self {
+        let finding = Finding {
+            severity: Severity::Problem,
+            fault: Fault::NoAnswer,
+            path: "/".to_owned(),
+            key: None,
+            what: "cannot be reached".to_owned(),
+            expected: "an answer".to_owned(),
+            found: cause.to_owned(),
+            cache: CacheSigns::default(),
+            remedy: "look whether the distribution is enabled, and at the address and its DNS record"
+                .to_owned(),
+        };
+        Self { asked_count: 0, ..Self::new(plan, vec![finding]) }
+    }
+
+    /// One outcome of those of all addresses; none without any.
+    pub fn together(outcomes: Vec<Self>) -> Option<Self> {
+        let mut outcomes = outcomes.into_iter();
+        let first = outcomes.next()?;
+        let others: Vec<Self> = outcomes.collect();
+        let is_right = first.is_right && others.iter().all(|other| other.is_right);
+        Some(Self { is_right, others, ..first })
+    }
+
+    /// The problems that going back to another release could mend, at all addresses.
     pub fn problems_of_release(&self) -> impl Iterator<Item = &Finding> {
-        self.findings
-            .iter()
-            .filter(|finding| finding.severity == Severity::Problem && finding.fault.is_of_release())
+        let all = std::iter::once(self).chain(&self.others).flat_map(|outcome| &outcome.findings);
+        all.filter(|finding| finding.severity == Severity::Problem && finding.fault.is_of_release())
     }
 }
 

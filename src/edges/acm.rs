@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_acm::Client;
+use aws_sdk_acm::primitives::DateTime;
 use aws_sdk_acm::types::{
     CertificateDetail, CertificateStatus as AcmStatus, CertificateSummary, CertificateType, DomainStatus,
     Filters, KeyAlgorithm as AcmKey, Tag, ValidationMethod,
@@ -16,14 +17,10 @@ use crate::core::domain::certificate::{
     Certificate, CertificateStatus, Issuance, KeyAlgorithm, OWNER_TAG, Validation,
 };
 use crate::core::domain::name::DnsName;
+use crate::core::iam_policy::operation::Operation;
 
 use super::aws::{WholeAnswers, place_of};
 use super::call::{CallError, FailureKind, Retry};
-
-/// The region whose certificates CloudFront takes.
-///
-/// Source: "Requirements for using SSL/TLS certificates with CloudFront", CloudFront Developer Guide.
-pub const CLOUDFRONT_REGION: &str = "us-east-1";
 
 /// The ACM API in one region. Cloned freely.
 #[derive(Clone)]
@@ -81,6 +78,7 @@ impl CertificateManager {
         loop {
             let output = self
                 .retry
+                .calling(Operation::LIST_CERTIFICATES)
                 .run("ListCertificates", || async {
                     // Without a filter, ACM leaves out all keys but RSA of 1024 and 2048 bits.
                     let filters = Filters::builder().set_key_types(Some(all_keys())).build();
@@ -88,8 +86,7 @@ impl CertificateManager {
                         self.client.list_certificates().includes(filters).set_next_token(token.clone());
                     request.send().await.map_err(CallError::from)
                 })
-                .await
-                .map_err(|error| error.needing("acm:ListCertificates"))?;
+                .await?;
             found.extend(output.certificate_summary_list().iter().filter_map(listed));
             token = output.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             if token.is_none() {
@@ -105,23 +102,23 @@ impl CertificateManager {
     pub async fn describe_certificate(&self, arn: &str) -> Result<Certificate, CallError> {
         let output = self
             .retry
+            .calling(Operation::DESCRIBE_CERTIFICATE)
             .run(arn, || async {
                 let request = self.client.describe_certificate().certificate_arn(arn);
                 request.send().await.map_err(|error| not_found(CallError::from(error)))
             })
-            .await
-            .map_err(|error| error.needing("acm:DescribeCertificate"))?;
+            .await?;
         let detail = output
             .certificate()
             .ok_or_else(|| CallError::local(FailureKind::Other, "the answer has no certificate"))?;
         let tags = self
             .retry
+            .calling(Operation::LIST_TAGS_FOR_CERTIFICATE)
             .run(arn, || async {
                 let request = self.client.list_tags_for_certificate().certificate_arn(arn);
                 request.send().await.map_err(|error| not_found(CallError::from(error)))
             })
-            .await
-            .map_err(|error| error.needing("acm:ListTagsForCertificate"))?;
+            .await?;
         let owner = tags.tags().iter().find(|tag| tag.key() == OWNER_TAG);
         let requested_for = owner.and_then(Tag::value).map(str::to_owned);
         Ok(described(arn, detail, requested_for))
@@ -139,6 +136,7 @@ impl CertificateManager {
         let tag = tag.expect("a tag has a key");
         let output = self
             .retry
+            .calling(Operation::REQUEST_CERTIFICATE)
             .run(first.as_str(), || async {
                 self.client
                     .request_certificate()
@@ -152,8 +150,7 @@ impl CertificateManager {
                     .await
                     .map_err(CallError::from)
             })
-            .await
-            .map_err(|error| error.needing("acm:RequestCertificate` and `acm:AddTagsToCertificate"))?;
+            .await?;
         output
             .certificate_arn()
             .map(str::to_owned)
@@ -167,6 +164,7 @@ impl CertificateManager {
     pub async fn delete_certificate(&self, arn: &str) -> Result<(), CallError> {
         let deleted = self
             .retry
+            .calling(Operation::DELETE_CERTIFICATE)
             .run(arn, || async {
                 let request = self.client.delete_certificate().certificate_arn(arn);
                 request.send().await.map_err(|error| not_found(CallError::from(error)))
@@ -175,7 +173,7 @@ impl CertificateManager {
         match deleted {
             Ok(_) => Ok(()),
             Err(error) if error.kind == FailureKind::NotFound => Ok(()),
-            Err(error) => Err(error.needing("acm:DeleteCertificate")),
+            Err(error) => Err(error),
         }
     }
 }
@@ -245,11 +243,16 @@ fn described(arn: &str, detail: &CertificateDetail, requested_for: Option<String
                 is_validated: option.validation_status() == Some(&DomainStatus::Success),
             })
             .collect(),
-        not_after: detail.not_after().and_then(|end| Timestamp::from_second(end.secs()).ok()),
+        not_before: detail.not_before().and_then(time),
+        not_after: detail.not_after().and_then(time),
         in_use_by: detail.in_use_by().to_vec(),
         failure: detail.failure_reason().map(|reason| reason.as_str().to_owned()),
         requested_for,
     }
+}
+
+fn time(time: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_second(time.secs()).ok()
 }
 
 fn status_of(status: Option<&AcmStatus>) -> CertificateStatus {

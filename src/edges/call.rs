@@ -73,13 +73,9 @@ impl CallError {
         Self::local(kind, format!("the answer (status {status}) could not be read: {why}"))
     }
 
-    /// The same, and if permission was denied, with the IAM action that it takes.
-    #[must_use]
-    pub fn needing(self, action: &str) -> Self {
-        if self.kind != FailureKind::Denied || self.message.contains(action) {
-            return self;
-        }
-        Self { message: format!("{}; it takes the permission `{action}`", self.message), ..self }
+    /// The IAM action that was lacking, where permission was denied and it is known.
+    pub fn missing_action(&self) -> Option<&str> {
+        (self.kind == FailureKind::Denied).then(|| denied::missing(self.operation.as_ref(), &self.message))?
     }
 
     /// Whether trying again may help.

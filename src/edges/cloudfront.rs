@@ -15,9 +15,11 @@ use crate::core::manifest::{DistributionFacts, OwedInvalidation};
 use super::aws::{WholeAnswers, place_of};
 use super::call::{CallError, FailureKind, Retry};
 
+mod behaviors;
 mod names;
 mod settings;
 
+pub use behaviors::{DescribedBehavior, DescribedOrigin};
 pub use settings::DescribedDistribution;
 
 /// The CloudFront API. Cloned freely.

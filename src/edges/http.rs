@@ -4,6 +4,7 @@
 //! body: bodies are hashed as they come. Never decides what is right.
 
 mod body;
+mod old_tls;
 mod tls;
 
 use std::sync::Arc;

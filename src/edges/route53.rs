@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use crate::core::domain::name::DnsName;
 use crate::core::domain::record::{RecordChange, RecordContent, RecordSet, RecordType};
 use crate::core::domain::zone::HostedZone;
+use crate::core::iam_policy::operation::Operation;
 
 use super::aws::{WholeAnswers, place_of};
 use super::call::{CallError, FailureKind, Retry, service_error};
@@ -55,12 +56,12 @@ impl Route53 {
         loop {
             let output = self
                 .retry
+                .calling(Operation::LIST_HOSTED_ZONES)
                 .run("ListHostedZones", || async {
                     let request = self.client.list_hosted_zones().set_marker(marker.clone());
                     request.send().await.map_err(CallError::from)
                 })
-                .await
-                .map_err(|error| error.needing("route53:ListHostedZones"))?;
+                .await?;
             zones.extend(output.hosted_zones().iter().map(|zone| HostedZone {
                 id: plain_id(zone.id()),
                 name: DnsName::from_service(zone.name()),
@@ -81,11 +82,11 @@ impl Route53 {
     pub async fn get_name_servers(&self, zone_id: &str) -> Result<Vec<DnsName>, CallError> {
         let output = self
             .retry
+            .calling(Operation::GET_HOSTED_ZONE)
             .run(zone_id, || async {
                 self.client.get_hosted_zone().id(zone_id).send().await.map_err(CallError::from)
             })
-            .await
-            .map_err(|error| error.needing("route53:GetHostedZone"))?;
+            .await?;
         let servers = output.delegation_set().map(DelegationSet::name_servers).unwrap_or_default();
         Ok(servers.iter().map(|server| DnsName::from_service(server)).collect())
     }
@@ -100,6 +101,7 @@ impl Route53 {
         loop {
             let output = self
                 .retry
+                .calling(Operation::LIST_RESOURCE_RECORD_SETS)
                 .run(name.as_str(), || async {
                     let (record_type, identifier) = next.clone().unzip();
                     self.client
@@ -113,8 +115,7 @@ impl Route53 {
                         .await
                         .map_err(CallError::from)
                 })
-                .await
-                .map_err(|error| error.needing("route53:ListResourceRecordSets"))?;
+                .await?;
             // The list goes on with the names behind it.
             let of_name = output.resource_record_sets().iter().map(record_of);
             found.extend(of_name.filter(|record| record.name == *name));
@@ -142,6 +143,7 @@ impl Route53 {
         let batch = batch.expect("the changes are given");
         let output = self
             .retry
+            .calling(Operation::CHANGE_RESOURCE_RECORD_SETS)
             .run(zone_id, || async {
                 self.client
                     .change_resource_record_sets()
@@ -151,8 +153,7 @@ impl Route53 {
                     .await
                     .map_err(refused)
             })
-            .await
-            .map_err(|error| error.needing("route53:ChangeResourceRecordSets"))?;
+            .await?;
         Ok(output.change_info().map(|info| plain_id(info.id())).unwrap_or_default())
     }
 
@@ -163,11 +164,11 @@ impl Route53 {
     pub async fn is_change_in_sync(&self, change_id: &str) -> Result<bool, CallError> {
         let output = self
             .retry
+            .calling(Operation::GET_CHANGE)
             .run(change_id, || async {
                 self.client.get_change().id(change_id).send().await.map_err(CallError::from)
             })
-            .await
-            .map_err(|error| error.needing("route53:GetChange"))?;
+            .await?;
         Ok(output.change_info().is_some_and(|info| *info.status() == ChangeStatus::Insync))
     }
 }

@@ -6,6 +6,7 @@ use aws_sdk_sts::Client;
 use jiff::Timestamp;
 
 use crate::core::doctor::CallerIdentity;
+use crate::core::iam_policy::operation::Operation;
 
 use super::aws::{WholeAnswers, place_of};
 use super::call::{CallError, FailureKind, Retry};
@@ -32,6 +33,7 @@ impl TokenService {
     pub async fn get_caller_identity(&self) -> Result<CallerIdentity, CallError> {
         let output = self
             .retry
+            .calling(Operation::GET_CALLER_IDENTITY)
             .run("GetCallerIdentity", || async {
                 self.client.get_caller_identity().send().await.map_err(CallError::from)
             })

@@ -2,27 +2,31 @@
 //!
 //! A failed read is a reading, not an error: it ends nothing but its own check.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 
 use crate::core::doctor::{
-    AliasFacts, BucketFacts, Caching, DistributionSetup, FunctionFacts, IdentityFacts, OriginAccess,
-    OriginSetup, Reading,
+    AliasFacts, BehaviorSetup, BucketFacts, Caching, DistributionSetup, FunctionFacts, IdentityFacts,
+    OriginAccess, OriginAccessControl, OriginSetup, PathBehavior, PathTarget, Reading, ResponseHeaders,
+    is_of_bucket,
 };
 use crate::core::domain::certificate::Certificate;
 use crate::core::domain::name::DnsName;
 use crate::edges::acm::CertificateManager;
 use crate::edges::call::{CallError, FailureKind};
 use crate::edges::clock::Clock;
-use crate::edges::cloudfront::{CloudFront, DescribedDistribution};
+use crate::edges::cloudfront::{CloudFront, DescribedBehavior, DescribedOrigin};
 use crate::edges::dns::{Dns, Question};
 use crate::edges::s3::Bucket;
 use crate::edges::sts::TokenService;
 
-/// Distributions that are asked about at a time: each takes some seven requests.
+/// Distributions that are asked about at a time: each takes some eight requests.
 const DISTRIBUTIONS_AT_ONCE: usize = 4;
+
+/// Policies of one kind that are asked for at a time, for each distribution.
+const POLICIES_AT_ONCE: usize = 4;
 
 /// Who is asked.
 pub struct DoctorEdges {
@@ -34,15 +38,17 @@ pub struct DoctorEdges {
     pub clock: Clock,
 }
 
-/// A result of a call as a reading; `action` is what it takes.
-pub fn reading<T>(result: Result<Option<T>, CallError>, action: &str) -> Reading<T> {
+/// A result of a call as a reading.
+pub fn reading<T>(result: Result<Option<T>, CallError>) -> Reading<T> {
     let error = match result {
         Ok(Some(value)) => return Reading::Known(value),
         Ok(None) => return Reading::Absent,
         Err(error) => error,
     };
+    if let Some(action) = error.missing_action() {
+        return Reading::Denied { action: action.to_owned() };
+    }
     match error.kind {
-        FailureKind::Denied => Reading::Denied { action: action.to_owned() },
         FailureKind::Unsupported => Reading::Unsupported,
         _ => Reading::Failed { why: error.message },
     }
@@ -51,10 +57,14 @@ pub fn reading<T>(result: Result<Option<T>, CallError>, action: &str) -> Reading
 /// Whose the credentials are. The clock tells the difference only after S3 has answered once.
 pub async fn identity(edges: &DoctorEdges) -> IdentityFacts {
     let (caller, expires) = tokio::join!(edges.tokens.get_caller_identity(), edges.tokens.credentials_end());
+    let mut refusal = None;
     let caller = match caller {
         Ok(caller) => Reading::Known(caller),
         Err(error) => match error.kind {
-            FailureKind::Credentials => Reading::Absent,
+            FailureKind::Credentials => {
+                refusal = Some(error.message);
+                Reading::Absent
+            }
             // It takes no permission: who denies it, or finds nothing there, does not know it.
             FailureKind::Denied | FailureKind::Unsupported | FailureKind::NotFound => Reading::Unsupported,
             _ => Reading::Failed { why: error.message },
@@ -62,7 +72,7 @@ pub async fn identity(edges: &DoctorEdges) -> IdentityFacts {
     };
     let now = edges.clock.local_now();
     let clock_skew = edges.clock.service_now().duration_since(now);
-    IdentityFacts { caller, expires, clock_skew, now }
+    IdentityFacts { caller, refusal, expires, clock_skew, now }
 }
 
 /// The bucket's settings.
@@ -79,13 +89,13 @@ pub async fn bucket(bucket: &Bucket) -> BucketFacts {
     let elsewhere = region.as_ref().err().filter(|error| error.kind == FailureKind::WrongRegion);
     BucketFacts {
         elsewhere: elsewhere.map(|error| error.message.clone()),
-        region: reading(region, "s3:ListBucket"),
-        public_access_block: reading(public_access_block, "s3:GetBucketPublicAccessBlock"),
-        object_ownership: reading(object_ownership, "s3:GetBucketOwnershipControls"),
-        versioning: reading(versioning, "s3:GetBucketVersioning"),
-        encryption: reading(encryption, "s3:GetEncryptionConfiguration"),
-        policy: reading(policy, "s3:GetBucketPolicy"),
-        lifecycle: reading(lifecycle, "s3:GetLifecycleConfiguration"),
+        region: reading(region),
+        public_access_block: reading(public_access_block),
+        object_ownership: reading(object_ownership),
+        versioning: reading(versioning),
+        encryption: reading(encryption),
+        policy: reading(policy),
+        lifecycle: reading(lifecycle),
     }
 }
 
@@ -94,25 +104,39 @@ pub async fn distributions(
     edges: &DoctorEdges,
     ids: &[String],
 ) -> BTreeMap<String, Reading<DistributionSetup>> {
-    let asked = ids.iter().map(|id| async move { (id.clone(), distribution(&edges.cloudfront, id).await) });
+    let asked = ids.iter().map(|id| async move { (id.clone(), distribution(edges, id).await) });
     stream::iter(asked).buffer_unordered(DISTRIBUTIONS_AT_ONCE).collect().await
 }
 
-async fn distribution(cloudfront: &CloudFront, id: &str) -> Reading<DistributionSetup> {
-    let found = match reading(cloudfront.describe_distribution(id).await, "cloudfront:GetDistribution") {
+async fn distribution(edges: &DoctorEdges, id: &str) -> Reading<DistributionSetup> {
+    let cloudfront = &edges.cloudfront;
+    let found = match reading(cloudfront.describe_distribution(id).await) {
         Reading::Known(found) => found,
         Reading::Absent => return Reading::Absent,
         Reading::Denied { action } => return Reading::Denied { action },
         Reading::Unsupported => return Reading::Unsupported,
         Reading::Failed { why } => return Reading::Failed { why },
     };
-    let (origin, caching, function, in_progress) = tokio::join!(
-        origin(cloudfront, &found),
-        caching(cloudfront, &found),
-        function(cloudfront, &found),
-        cloudfront.count_invalidations_in_progress(id),
-    );
+    let bucket = edges.bucket.name();
+    let leads_to_bucket = |behavior: &&DescribedBehavior| {
+        behavior.origin.as_ref().is_some_and(|origin| is_of_bucket(&origin.domain_name, bucket))
+    };
+    let mut looked_at = vec![&found.default_behavior];
+    looked_at.extend(found.path_behaviors.iter().filter(leads_to_bucket));
+    let (parts, in_progress) =
+        tokio::join!(Parts::read(cloudfront, &looked_at), cloudfront.count_invalidations_in_progress(id));
+    let path_behaviors = found.path_behaviors.iter().map(|behavior| PathBehavior {
+        pattern: behavior.path_pattern.clone().unwrap_or_default(),
+        target: if leads_to_bucket(&behavior) {
+            PathTarget::Bucket(Box::new(parts.behavior(behavior)))
+        } else {
+            let host = behavior.origin.as_ref().map(|origin| origin.domain_name.clone());
+            PathTarget::Elsewhere { host: host.unwrap_or_else(|| "nothing".to_owned()) }
+        },
+    });
     Reading::Known(DistributionSetup {
+        default_behavior: parts.behavior(&found.default_behavior),
+        path_behaviors: path_behaviors.collect(),
         arn: found.arn,
         domain_name: found.domain_name,
         is_enabled: found.is_enabled,
@@ -121,50 +145,94 @@ async fn distribution(cloudfront: &CloudFront, id: &str) -> Reading<Distribution
         http_version: found.http_version,
         aliases: found.aliases,
         certificate: found.certificate,
-        origin,
-        compresses: found.compresses,
-        viewer_protocol: found.viewer_protocol,
-        caching,
         error_responses: found.error_responses,
-        function,
         cache_tag_header: found.cache_tag_header,
-        invalidations_in_progress: reading(in_progress, "cloudfront:ListInvalidations"),
+        invalidations_in_progress: reading(in_progress),
     })
 }
 
-async fn origin(cloudfront: &CloudFront, found: &DescribedDistribution) -> Option<OriginSetup> {
-    let origin = found.origin.as_ref()?;
-    let access = match &origin.access_control_id {
-        Some(id) => {
-            let control = cloudfront.get_origin_access_control(id).await;
-            OriginAccess::Control(reading(control, "cloudfront:GetOriginAccessControl"))
-        }
-        None if origin.has_access_identity => OriginAccess::Identity,
-        None => OriginAccess::None,
-    };
-    Some(OriginSetup { domain_name: origin.domain_name.clone(), path: origin.path.clone(), access })
+/// What cache behaviors refer to, by id or name: several have the same.
+struct Parts {
+    access_controls: BTreeMap<String, Reading<OriginAccessControl>>,
+    cache_policies: BTreeMap<String, Reading<Caching>>,
+    response_headers: BTreeMap<String, Reading<ResponseHeaders>>,
+    functions: BTreeMap<String, Reading<FunctionFacts>>,
 }
 
-async fn caching(cloudfront: &CloudFront, found: &DescribedDistribution) -> Reading<Caching> {
-    match &found.cache_policy_id {
-        None => Reading::Known(Caching::Legacy),
-        Some(id) => {
-            let policy = cloudfront.get_cache_policy(id).await;
-            reading(policy.map(|policy| policy.map(Caching::Policy)), "cloudfront:GetCachePolicy")
+impl Parts {
+    async fn read(cloudfront: &CloudFront, behaviors: &[&DescribedBehavior]) -> Self {
+        let each = || behaviors.iter();
+        let controls = each().filter_map(|behavior| behavior.origin.as_ref()?.access_control_id.clone());
+        let cache_policies = each().filter_map(|behavior| behavior.cache_policy_id.clone());
+        let headers_policies = each().filter_map(|behavior| behavior.response_headers_policy_id.clone());
+        let functions = each().filter_map(|behavior| function_name(behavior).map(str::to_owned));
+        let (access_controls, cache_policies, response_headers, functions) = tokio::join!(
+            read_each(controls, async |id: &str| { reading(cloudfront.get_origin_access_control(id).await) }),
+            read_each(cache_policies, async |id: &str| {
+                let policy = cloudfront.get_cache_policy(id).await;
+                reading(policy.map(|policy| policy.map(Caching::Policy)))
+            }),
+            read_each(headers_policies, async |id: &str| {
+                reading(cloudfront.get_response_headers_policy(id).await)
+            }),
+            read_each(functions, async |name: &str| function(cloudfront, name).await),
+        );
+        Self { access_controls, cache_policies, response_headers, functions }
+    }
+
+    /// The behavior, with what it refers to.
+    fn behavior(&self, found: &DescribedBehavior) -> BehaviorSetup {
+        BehaviorSetup {
+            origin: found.origin.as_ref().map(|origin| self.origin(origin)),
+            compresses: found.compresses,
+            viewer_protocol: found.viewer_protocol.clone(),
+            caching: match &found.cache_policy_id {
+                None => Reading::Known(Caching::Legacy),
+                Some(id) => self.cache_policies.get(id).cloned().unwrap_or(Reading::Absent),
+            },
+            function: part(&self.functions, function_name(found)),
+            response_headers: part(&self.response_headers, found.response_headers_policy_id.as_deref()),
         }
+    }
+
+    fn origin(&self, found: &DescribedOrigin) -> OriginSetup {
+        let access = match &found.access_control_id {
+            Some(id) => OriginAccess::Control(part(&self.access_controls, Some(id))),
+            None if found.has_access_identity => OriginAccess::Identity,
+            None => OriginAccess::None,
+        };
+        OriginSetup { domain_name: found.domain_name.clone(), path: found.path.clone(), access }
     }
 }
 
-async fn function(cloudfront: &CloudFront, found: &DescribedDistribution) -> Reading<FunctionFacts> {
-    let name = found.function_arn.as_deref().and_then(|arn| arn.rsplit('/').next());
-    let Some(name) = name else { return Reading::Absent };
+/// Absent where the behavior refers to none.
+fn part<T: Clone>(parts: &BTreeMap<String, Reading<T>>, id: Option<&str>) -> Reading<T> {
+    id.and_then(|id| parts.get(id)).cloned().unwrap_or(Reading::Absent)
+}
+
+/// Reads each once, however often it is named.
+async fn read_each<T>(
+    names: impl Iterator<Item = String>,
+    read: impl AsyncFn(&str) -> Reading<T>,
+) -> BTreeMap<String, Reading<T>> {
+    let names: BTreeSet<String> = names.collect();
+    let read = &read;
+    let asked = names.into_iter().map(|name| async move {
+        let found = read(&name).await;
+        (name, found)
+    });
+    stream::iter(asked).buffer_unordered(POLICIES_AT_ONCE).collect().await
+}
+
+/// The name of the function for viewer requests.
+fn function_name(behavior: &DescribedBehavior) -> Option<&str> {
+    behavior.function_arn.as_deref().and_then(|arn| arn.rsplit('/').next())
+}
+
+async fn function(cloudfront: &CloudFront, name: &str) -> Reading<FunctionFacts> {
     let (code, stores) =
         tokio::join!(cloudfront.get_live_function(name), cloudfront.list_function_stores(name));
-    Reading::Known(FunctionFacts {
-        name: name.to_owned(),
-        code: reading(code, "cloudfront:GetFunction"),
-        store_arns: reading(stores, "cloudfront:DescribeFunction"),
-    })
+    Reading::Known(FunctionFacts { name: name.to_owned(), code: reading(code), store_arns: reading(stores) })
 }
 
 /// Where the aliases lead, and the certificates that are shown for them.
@@ -196,6 +264,6 @@ async fn certificate(edges: &DoctorEdges, setup: &DistributionSetup) -> Reading<
     let Some(arn) = setup.certificate.arn() else { return Reading::Absent };
     match edges.certificates.describe_certificate(arn).await {
         Err(error) if error.kind == FailureKind::NotFound => Reading::Absent,
-        found => reading(found.map(Some), "acm:DescribeCertificate"),
+        found => reading(found.map(Some)),
     }
 }

@@ -157,7 +157,7 @@ impl Rounds<'_> {
         if let Err(TlsFailure::Connect(cause)) = answer {
             return Err(Unreachable { cause });
         }
-        let findings = judge_tls(&answer, self.clock.local_now());
+        let findings = judge_tls(site, &answer, self.clock.local_now());
         let is_refused = is_refused(&findings);
         self.tls = Some((answer.ok(), findings));
         Ok(!is_refused)

@@ -187,7 +187,7 @@ fn resolve(source: &DomainSource) -> Result<(TargetSettings, TargetConfig), Erro
 }
 
 /// Each name once, in the order given.
-fn parse_all(texts: &[String]) -> Result<Vec<DnsName>, Error> {
+pub(super) fn parse_all(texts: &[String]) -> Result<Vec<DnsName>, Error> {
     let mut names = Vec::new();
     for text in texts {
         let name = DnsName::parse(text).map_err(|error| {

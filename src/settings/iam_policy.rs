@@ -5,7 +5,9 @@ use crate::core::iam_policy::needs::{COMMANDS, CommandNeeds};
 use crate::core::iam_policy::{self, PolicyTarget};
 use crate::error::Error;
 
-use super::TargetSettings;
+use super::config_file;
+use super::domain::parse_all;
+use super::resolve::{TargetSettings, chosen_target};
 
 /// A policy that is wanted.
 #[derive(Clone, Debug)]
@@ -16,16 +18,26 @@ pub struct IamPolicySettings {
 
 impl IamPolicySettings {
     /// # Errors
-    /// When a command needs no permission or is none, an argument is not what it should be, or no target is named.
+    /// When a command needs no permission or is none, an argument is not what it should be, or no target is named, or no
+    /// name for a command that changes things by the names of the site.
     pub fn resolve(args: &IamPolicyArgs) -> Result<Self, Error> {
-        let commands = args.commands.iter().map(|name| command(name)).collect::<Result<Vec<_>, _>>()?;
+        let commands: Vec<&CommandNeeds> =
+            args.commands.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?.concat();
+        let loaded = config_file::load(args.target.config.as_deref())?;
         let target = if iam_policy::needs_bucket(&commands) {
-            TargetSettings::resolve(&args.target)?
+            TargetSettings::from_config(&args.target, &loaded)?
         } else {
-            TargetSettings::resolve_without_bucket(&args.target)?
+            TargetSettings::without_bucket(&args.target, &loaded)?
         };
+        let (_, config) = chosen_target(&loaded, &args.target)?;
         args.account.as_deref().map_or(Ok(()), check_account)?;
         args.kms_key.as_deref().map_or(Ok(()), check_kms_key)?;
+        args.hosted_zones.iter().try_for_each(|id| check_hosted_zone(id))?;
+        let domains = parse_all(if args.domains.is_empty() { &config.domains } else { &args.domains })?;
+        if iam_policy::needs_names(&commands) && domains.is_empty() {
+            return Err(Error::usage("no name is named")
+                .with_hint("pass `--domain`, or set `domains` of the target in sitepush.toml"));
+        }
         let store = target.key_value_store.as_deref().map(ArnParts::of);
         let account = args.account.clone().or_else(|| store.map(|store| store.account.to_owned()));
         let partition = partition(&target).to_owned();
@@ -37,6 +49,9 @@ impl IamPolicySettings {
             distributions: target.distributions,
             key_value_store: target.key_value_store,
             kms_key: args.kms_key.clone(),
+            region: target.region,
+            domains,
+            hosted_zones: args.hosted_zones.clone(),
         };
         Ok(Self { commands, target })
     }
@@ -50,12 +65,15 @@ fn partition(target: &TargetSettings) -> &str {
     named.unwrap_or_else(|| iam_policy::partition_of(target.region.as_deref().unwrap_or_default()))
 }
 
-fn command(name: &str) -> Result<&'static CommandNeeds, Error> {
-    CommandNeeds::find(name).ok_or_else(|| {
+/// The command of this name, or all verbs of it.
+fn named(name: &str) -> Result<Vec<&'static CommandNeeds>, Error> {
+    let found = CommandNeeds::named(name);
+    if found.is_empty() {
         let names: Vec<String> = COMMANDS.iter().map(|needs| format!("`{}`", needs.command)).collect();
-        Error::usage(format!("there is no policy for a command `{name}`"))
-            .with_hint(format!("there is one for {}", names.join(", ")))
-    })
+        return Err(Error::usage(format!("there is no policy for a command `{name}`"))
+            .with_hint(format!("there is one for {}", names.join(", "))));
+    }
+    Ok(found)
 }
 
 fn check_account(text: &str) -> Result<(), Error> {
@@ -64,6 +82,16 @@ fn check_account(text: &str) -> Result<(), Error> {
     }
     Err(Error::usage(format!("`{text}` is not the id of an account"))
         .with_hint("it has twelve digits; `aws sts get-caller-identity` tells it"))
+}
+
+fn check_hosted_zone(text: &str) -> Result<(), Error> {
+    let is_id =
+        text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    if is_id && text.starts_with('Z') {
+        return Ok(());
+    }
+    Err(Error::usage(format!("`{text}` is not the id of a hosted zone"))
+        .with_hint("it looks like `Z0123456789EXAMPLE`; `aws route53 list-hosted-zones` tells it"))
 }
 
 fn check_kms_key(text: &str) -> Result<(), Error> {

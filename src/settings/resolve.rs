@@ -109,6 +109,8 @@ pub struct VerificationSettings {
 #[derive(Clone, Debug)]
 pub struct VerifySettings {
     pub target: TargetSettings,
+    /// The only address to ask, where one is named; else the target's.
+    pub url: Option<SiteUrl>,
     pub routing: Routing,
     /// The beginning of a release's id or its commit; none for the live one.
     pub release: Option<String>,
@@ -539,12 +541,9 @@ impl VerifySettings {
     /// When arguments and configuration name no target, or the address is none.
     pub fn resolve(args: &VerifyArgs) -> Result<Self, Error> {
         let loaded = config_file::load(args.target.config.as_deref())?;
-        let mut target = TargetSettings::from_config(&args.target, &loaded)?;
-        if let Some(url) = &args.url {
-            target.site_url = Some(site_url(url)?);
-        }
         Ok(Self {
-            target,
+            target: TargetSettings::from_config(&args.target, &loaded)?,
+            url: args.url.as_deref().map(site_url).transpose()?,
             routing: loaded.config.site.routing(),
             release: args.release.clone(),
             coverage: if args.all { Coverage::All } else { Coverage::Sample(args.sample.get()) },

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::core::verify::{Finding, Severity, VerifyOutcome};
+use crate::core::verify::{Finding, OldTls, Severity, VerifyOutcome};
 
 use super::human;
 use super::terminal::style::{self, paint};
@@ -10,8 +10,13 @@ use super::terminal::style::{self, paint};
 /// Findings shown before the rest is counted.
 const FINDINGS_SHOWN: usize = 20;
 
-/// The report: what was asked, what is wrong and what to do about it.
+/// The report: what was asked, what is wrong and what to do about it, for each address.
 pub fn render(outcome: &VerifyOutcome) -> String {
+    let all = std::iter::once(outcome).chain(&outcome.others);
+    all.map(render_one).collect::<Vec<_>>().join("\n")
+}
+
+fn render_one(outcome: &VerifyOutcome) -> String {
     let mut text = format!("site      {}\n", paint(style::BOLD, &outcome.url));
     let _ = writeln!(text, "release   {}", outcome.release_id);
     let _ = writeln!(
@@ -37,7 +42,12 @@ pub fn render(outcome: &VerifyOutcome) -> String {
     if let Some(tls) = &outcome.tls {
         let ends = tls.certificate_ends.map(|ends| ends.strftime("%Y-%m-%d").to_string());
         let ends = ends.map(|ends| format!(", the certificate ends on {ends}")).unwrap_or_default();
-        let _ = writeln!(text, "tls       {}{ends}", tls.version);
+        let old = match tls.old_versions {
+            OldTls::Refused => ", nothing before TLS 1.2",
+            OldTls::Accepted => ", and versions before TLS 1.2",
+            OldTls::Unknown => "",
+        };
+        let _ = writeln!(text, "tls       {}{old}{ends}", tls.version);
     }
     if !outcome.security_headers_looked_for.is_empty() {
         let _ = writeln!(text, "headers   {} looked for", outcome.security_headers_looked_for.join(", "));

@@ -36,10 +36,15 @@ pub struct World<'a> {
 
 impl<'a> World<'a> {
     pub fn new(emulator: &'a Emulator) -> Self {
-        let distribution = create_distribution(emulator, "names");
-        let (zone_id, hosts) = create_zone(emulator, ZONE);
+        Self::in_zone(emulator, ZONE)
+    }
+
+    /// With another zone.
+    pub fn in_zone(emulator: &'a Emulator, zone: &str) -> Self {
+        let distribution = create_distribution(emulator, &format!("names of {zone}"));
+        let (zone_id, hosts) = create_zone(emulator, zone);
         let resolver = Arc::new(Mutex::new(Resolver::default()));
-        let servers = mirror(&emulator.url, &zone_id, hosts, Arc::clone(&resolver));
+        let servers = mirror(&emulator.url, (zone, &zone_id), hosts, Arc::clone(&resolver));
         Self { emulator, distribution, zone_id, resolver, servers }
     }
 
@@ -154,11 +159,16 @@ pub fn create_zone(emulator: &Emulator, name: &str) -> (String, Vec<String>) {
 }
 
 /// Name servers that answer what the emulator's zone holds.
-fn mirror(url: &str, zone_id: &str, hosts: Vec<String>, resolver: Arc<Mutex<Resolver>>) -> NameServers {
-    let (url, zone_id) = (url.to_owned(), zone_id.to_owned());
+fn mirror(
+    url: &str,
+    (zone, zone_id): (&str, &str),
+    hosts: Vec<String>,
+    resolver: Arc<Mutex<Resolver>>,
+) -> NameServers {
+    let (url, zone, zone_id) = (url.to_owned(), zone.to_owned(), zone_id.to_owned());
     let client = Arc::new(tokio::sync::OnceCell::new());
     NameServers::start_async(move |asked: Asked| {
-        let (url, zone_id, hosts) = (url.clone(), zone_id.clone(), hosts.clone());
+        let (url, zone, zone_id, hosts) = (url.clone(), zone.clone(), zone_id.clone(), hosts.clone());
         let (resolver, client) = (Arc::clone(&resolver), Arc::clone(&client));
         Box::pin(async move {
             {
@@ -179,7 +189,7 @@ fn mirror(url: &str, zone_id: &str, hosts: Vec<String>, resolver: Arc<Mutex<Reso
                 let is_v4 = asked.kind == "A";
                 return Reply::Records(if is_v4 { vec![address.to_string()] } else { Vec::new() });
             }
-            if asked.name == ZONE && asked.kind == "NS" {
+            if asked.name == zone && asked.kind == "NS" {
                 return Reply::Records(hosts.iter().map(|host| format!("{host}.")).collect());
             }
             let client = client.get_or_init(|| async { route53_client(&url) }).await;

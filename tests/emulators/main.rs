@@ -13,6 +13,7 @@ mod domains;
 mod domains_waiting;
 mod edge;
 mod emulator;
+mod least;
 mod lies;
 mod meddler;
 mod observe;
@@ -22,6 +23,7 @@ mod races;
 mod repair;
 mod visitors;
 mod way_back;
+mod witness;
 
 /// Runs each promise against each emulator, as `moto::NAME` and `ministack::NAME`.
 macro_rules! promises {

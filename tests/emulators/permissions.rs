@@ -62,7 +62,7 @@ fn enforce(emulator: &Emulator, from: &str) {
     post(emulator, "/moto-api/reset-auth", "Content-Type: text/plain\r\n", from);
 }
 
-fn ask_iam(emulator: &Emulator, form: &str) -> String {
+pub fn ask_iam(emulator: &Emulator, form: &str) -> String {
     // moto tells the service by what a request is signed for.
     let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
     let form = format!("{form}&Version=2010-05-08");
@@ -85,7 +85,7 @@ fn post(emulator: &Emulator, path: &str, headers: &str, body: &str) -> String {
     answer
 }
 
-fn element(xml: &str, name: &str) -> String {
+pub fn element(xml: &str, name: &str) -> String {
     let (_, rest) = xml.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {xml}"));
     rest.split('<').next().expect("it begins").to_owned()
 }

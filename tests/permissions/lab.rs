@@ -183,7 +183,7 @@ fn resource_arn(resource: Resource, key: &str) -> String {
         Resource::Names | Resource::Bucket => format!("arn:aws:s3:::{BUCKET}"),
         Resource::Distributions => format!("arn:aws:cloudfront::000000000000:distribution/{DISTRIBUTION}"),
         Resource::Store => ControlPlane::store_arn(DISTRIBUTION),
-        Resource::Key => unreachable!("the embedded target has no KMS"),
+        other => unreachable!("the embedded target has nothing of {other:?}"),
     }
 }
 

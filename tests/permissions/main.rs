@@ -14,9 +14,15 @@ use lab::Lab;
 use sitepush::core::iam_policy::needs::{COMMANDS, CommandNeeds};
 use sitepush::core::iam_policy::operation::{Operation, Resource};
 
+/// The commands that the embedded target knows all operations of. Those about certificates, records and settings are at
+/// work in `tests/emulators`, where others judge what they ask.
+fn publishing() -> impl Iterator<Item = &'static CommandNeeds> {
+    COMMANDS.iter().filter(|needs| needs.command != "doctor" && !needs.command.starts_with("domain "))
+}
+
 #[test]
 fn each_command_needs_exactly_what_its_policy_allows() {
-    for needs in COMMANDS {
+    for needs in publishing() {
         let mut lab = Lab::new(needs.command, "");
         drive(&mut lab);
         lab.assert_is_least();
@@ -25,7 +31,7 @@ fn each_command_needs_exactly_what_its_policy_allows() {
 
 #[test]
 fn each_command_needs_exactly_what_its_policy_allows_under_a_prefix() {
-    for needs in COMMANDS {
+    for needs in publishing() {
         let mut lab = Lab::new(needs.command, "shop/site");
         drive(&mut lab);
         lab.assert_is_least();
@@ -53,7 +59,7 @@ fn refused(operation: Operation) -> Lab {
 #[test]
 fn whoever_is_denied_is_told_which_action_to_allow() {
     let mut operations: Vec<Operation> = Vec::new();
-    for call in COMMANDS.iter().flat_map(CommandNeeds::calls) {
+    for call in publishing().flat_map(CommandNeeds::calls) {
         if call.operation != Operation::LEARN_ABSENCE && !operations.contains(&call.operation) {
             operations.push(call.operation);
         }

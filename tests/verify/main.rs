@@ -6,6 +6,7 @@
 mod support;
 
 mod answers;
+mod distributions;
 mod published;
 mod push;
 mod right_sites;

@@ -12,7 +12,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use sitepush::local::edge::Edge;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
@@ -56,11 +56,18 @@ pub struct Wrong {
     pub ask: Ask,
     pub change: Change,
     pub tls: Option<TlsAcceptor>,
+    /// Whether a greeting of TLS 1.1 is answered, too.
+    pub speaks_old_tls: bool,
 }
 
 impl Default for Wrong {
     fn default() -> Self {
-        Self { ask: Arc::new(|_| {}), change: Arc::new(|_, answer| Reply::Answer(answer)), tls: None }
+        Self {
+            ask: Arc::new(|_| {}),
+            change: Arc::new(|_, answer| Reply::Answer(answer)),
+            tls: None,
+            speaks_old_tls: false,
+        }
     }
 }
 
@@ -100,10 +107,29 @@ impl RunningSite {
     }
 }
 
+/// How a server greets back in TLS 1.1: its version, a random number, no session, ECDHE with AES-256, no compression.
+fn old_server_hello() -> Vec<u8> {
+    let greeting = [&[3, 2][..], &[7; 32], &[0, 0xc0, 0x14, 0]].concat();
+    [&[0x16, 3, 2, 0, 42, 2, 0, 0, 38][..], &greeting].concat()
+}
+
+/// Whether a greeting, as far as it was seen, is of TLS 1.1: newer clients say 1.2 there.
+fn is_old_client_hello(begin: &[u8]) -> bool {
+    matches!(begin, [0x16, 3, _, _, _, 1, _, _, _, 3, 2, ..])
+}
+
 /// With TLS where the first byte begins a handshake.
-async fn serve(stream: TcpStream, edge: Edge, wrong: Wrong) {
-    let mut first = [0];
-    let is_tls = matches!(stream.peek(&mut first).await, Ok(1) if first[0] == 0x16);
+async fn serve(mut stream: TcpStream, edge: Edge, wrong: Wrong) {
+    let mut begin = [0; 11];
+    let count = stream.peek(&mut begin).await.unwrap_or(0);
+    let begin = &begin[..count];
+    let is_tls = begin.first() == Some(&0x16);
+    if wrong.speaks_old_tls && is_old_client_hello(begin) {
+        let _ = stream.write_all(&old_server_hello()).await;
+        // Until the client hangs up: what it does not read is lost when this side does.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+        return;
+    }
     match wrong.tls.clone().filter(|_| is_tls) {
         Some(acceptor) => {
             if let Ok(stream) = acceptor.accept(stream).await {

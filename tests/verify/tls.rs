@@ -19,13 +19,13 @@ use crate::site::{Reply, RunningSite, Seen, Wrong, plain, with, without};
 use crate::support::{Answer, BUCKET, Cloud, DISTRIBUTION, Site};
 
 /// An authority that a client may trust, in a file.
-struct Authority {
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: Site,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names are good names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
@@ -36,7 +36,7 @@ impl Authority {
         Self { issuer, folder }
     }
 
-    fn file(&self) -> PathBuf {
+    pub fn file(&self) -> PathBuf {
         self.folder.path().join("authority.pem")
     }
 
@@ -65,7 +65,7 @@ impl Authority {
         TlsAcceptor::from(Arc::new(config))
     }
 
-    fn good(&self) -> TlsAcceptor {
+    pub fn good(&self) -> TlsAcceptor {
         self.acceptor("127.0.0.1", None, rustls::ALL_VERSIONS)
     }
 
@@ -95,7 +95,7 @@ const SECURITY_HEADERS: [(&str, &str); 4] = [
 ];
 
 /// As a distribution with a response headers policy that redirects to HTTPS.
-fn careful(seen: &Seen, answer: Response<Bytes>) -> Response<Bytes> {
+pub fn careful(seen: &Seen, answer: Response<Bytes>) -> Response<Bytes> {
     if !seen.is_tls {
         return with(plain(301, "text/html", ""), "location", "https://127.0.0.1/");
     }
@@ -126,6 +126,7 @@ fn nothing_is_found_of_a_careful_site_and_its_tls_is_told() {
         assert_eq!(found(&document), [""; 0], "{document:#}");
         assert_eq!(document["tls"]["version"], told);
         assert_eq!(document["tls"]["certificate_ends"], "2999-12-31T00:00:00Z");
+        assert_eq!(document["tls"]["old_versions"], "refused");
         let looked_for = document["security_headers_looked_for"].as_array().expect("a list");
         assert_eq!(looked_for.len(), SECURITY_HEADERS.len());
     }
@@ -196,6 +197,21 @@ fn a_certificate_that_ends_soon_is_a_warning() {
     let site = site(&cloud.target.edge, tls, careful);
     let document = authority.verify(&cloud, &https(&site)).success().json();
     assert_eq!(found(&document), ["warning certificate /"]);
+}
+
+#[test]
+fn a_server_that_speaks_old_tls_besides_is_a_warning() {
+    let (cloud, _site) = published(&[]);
+    let authority = Authority::new("friend");
+    let wrong = Wrong::changing(|seen, answer| Reply::Answer(careful(seen, answer)));
+    let wrong = Wrong { tls: Some(authority.good()), speaks_old_tls: true, ..wrong };
+    let site = RunningSite::start(&cloud.target.edge, wrong);
+    let document = authority.verify(&cloud, &https(&site)).success().json();
+    assert_eq!(found(&document), ["warning old-tls /"]);
+    assert_eq!(
+        (&document["tls"]["version"], &document["tls"]["old_versions"]),
+        (&"TLSv1.3".into(), &"accepted".into())
+    );
 }
 
 /// A server that answers every handshake as one does that knows only versions before TLS 1.2.

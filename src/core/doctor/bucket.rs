@@ -1,7 +1,7 @@
 //! The bucket's settings.
 
 use super::facts::{Encryption, Expected, Facts, LifecycleRule, Versioning};
-use super::{Finding, Notes, Subject, policy};
+use super::{Finding, Judgment, Notes, Subject, policy};
 use crate::core::key::STATE_PREFIX;
 
 /// With less, yesterday's release can be made live again and last week's cannot.
@@ -119,48 +119,70 @@ fn lifecycle(notes: &mut Notes, facts: &Facts, expected: &Expected) {
         rule.is_enabled && (site.starts_with(&rule.prefix) || rule.prefix.starts_with(site))
     };
     let rules: Vec<&LifecycleRule> = rules.into_iter().flatten().filter(touches).collect();
-    if let Some(rule) = rules.iter().find(|rule| rule.deletes_current) {
-        return notes.problem(
-            "lifecycle",
-            format!("the rule `{}` deletes objects of the site that are in use", rule.id),
-            "take the expiration of current objects out of the rule",
-        );
-    }
-    if let Some((rule, class)) = rules.iter().find_map(|rule| Some((rule, rule.archives_current.as_deref()?)))
-    {
-        return notes.problem(
-            "lifecycle",
-            format!(
-                "the rule `{}` moves objects that are in use to {class}, where nobody can read them",
-                rule.id
+    let judgment = match in_use(&rules) {
+        Some(judgment) => Err(judgment),
+        None => way_back(&rules, site).map(|days| format!("earlier versions are kept for {days} days")),
+    };
+    notes.judged("lifecycle", judgment);
+}
+
+/// Rules that take away what visitors are shown. One that goes by size may hit none of it.
+fn in_use(rules: &[&LifecycleRule]) -> Option<Judgment> {
+    let harm = |rule: &LifecycleRule| {
+        let (what, remedy) = match (rule.deletes_current, &rule.archives_current) {
+            (true, _) => (
+                "deletes objects of the site that are in use".to_owned(),
+                "take the expiration of current objects out of the rule",
             ),
-            "take the transition out of the rule",
-        );
-    }
-    // Only a rule for the whole site bounds what earlier versions cost.
-    let of_all = |rule: &&&LifecycleRule| site.starts_with(&rule.prefix);
-    let days = rules.iter().filter(of_all).filter_map(|rule| rule.noncurrent_days).min();
-    // A rule for one folder shortens the way back of every release that has files there. No rollback reads earlier
-    // versions of sitepush's own records.
+            (false, Some(class)) => (
+                format!("moves objects that are in use to {class}, where nobody can read them"),
+                "take the transition out of the rule",
+            ),
+            (false, None) => return None,
+        };
+        Some(if rule.goes_by_size {
+            Judgment::warning(format!("the rule `{}`, for some sizes, {what}", rule.id), remedy)
+        } else {
+            Judgment::problem(format!("the rule `{}` {what}", rule.id), remedy)
+        })
+    };
+    let found: Vec<Judgment> = rules.iter().filter_map(|rule| harm(rule)).collect();
+    found.into_iter().max_by_key(|judgment| judgment.status)
+}
+
+/// For how many days earlier versions can be copied back; or what is wrong with the rules for them.
+fn way_back(rules: &[&LifecycleRule], site: &str) -> Result<i32, Judgment> {
+    // No rollback reads earlier versions of sitepush's own records.
     let records = format!("{site}{STATE_PREFIX}");
     let of_files = |rule: &&&LifecycleRule| !rule.prefix.starts_with(&records);
+    let archiving = rules.iter().filter(of_files);
+    let archiving = archiving.filter_map(|rule| Some((&rule.id, rule.archives_noncurrent.as_ref()?))).next();
+    if let Some((id, class)) = archiving {
+        return Err(Judgment::warning(
+            format!(
+                "the rule `{id}` moves earlier versions to {class}, from where no rollback can copy them"
+            ),
+            "take the transition of noncurrent versions out of the rule",
+        ));
+    }
+    // Only a rule for the whole site bounds what earlier versions cost.
+    let of_all = |rule: &&&LifecycleRule| site.starts_with(&rule.prefix) && !rule.goes_by_size;
+    let bound = rules.iter().filter(of_all).filter_map(|rule| rule.noncurrent_days).min();
+    // A rule for one folder shortens the way back of every release that has files there.
     let shortest = rules.iter().filter(of_files).filter_map(|rule| rule.noncurrent_days).min();
-    match days.and(shortest) {
-        None => notes.warning(
-            "lifecycle",
+    match bound.and(shortest) {
+        None => Err(Judgment::warning(
             "earlier versions are kept for ever, and cost more with every push",
             "expire noncurrent versions after the time in which you may want to go back",
-        ),
-        Some(days) if days < SHORT_WAY_BACK_DAYS => notes.warning(
-            "lifecycle",
+        )),
+        Some(days) if days < SHORT_WAY_BACK_DAYS => Err(Judgment::warning(
             format!("earlier versions are gone after {days} days: older releases cannot be made live again"),
             "give noncurrent versions a longer life",
-        ),
-        Some(_) if !rules.iter().filter(of_all).any(|rule| rule.aborts_uploads) => notes.warning(
-            "lifecycle",
+        )),
+        Some(_) if !rules.iter().filter(of_all).any(|rule| rule.aborts_uploads) => Err(Judgment::warning(
             "parts of large uploads that were given up stay, unseen and paid for",
             "abort incomplete multipart uploads after a week",
-        ),
-        Some(days) => notes.ok("lifecycle", format!("earlier versions are kept for {days} days")),
+        )),
+        Some(days) => Ok(days),
     }
 }

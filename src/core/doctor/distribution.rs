@@ -1,20 +1,12 @@
 //! The settings of one distribution.
 
 use super::facts::{
-    Caching, DistributionSetup, ErrorResponse, Expected, Facts, FunctionFacts, OriginAccess, OriginSetup,
-    Reading,
+    BehaviorSetup, Caching, DistributionSetup, ErrorResponse, Expected, Facts, FunctionFacts, OriginAccess,
+    Reading, SiteBehavior,
 };
-use super::{Finding, Notes, Subject};
+use super::{Finding, Notes, Subject, behaviors, caching, response_headers};
 use crate::core::cache_tags;
 use crate::core::invalidation::UrlStyle;
-
-/// What sitepush lets caches keep: a year.
-const YEAR_SECONDS: i64 = 31_536_000;
-
-/// CloudFront's managed policies for caching have a least time of one second, which does no harm.
-///
-/// Source: "Use managed cache policies", CloudFront Developer Guide.
-const HARMLESS_MIN_TTL_SECONDS: i64 = 1;
 
 /// An error that is kept longer hides a page that has come meanwhile.
 const HARMLESS_ERROR_TTL_SECONDS: i64 = 60;
@@ -45,12 +37,16 @@ pub(super) fn examine(
     } else {
         notes.ok("enabled", format!("{} is enabled; its last change is on its way", setup.domain_name));
     }
-    origin(&mut notes, setup.origin.as_ref(), expected);
-    root_object(&mut notes, setup);
-    caching(&mut notes, setup);
-    transport(&mut notes, setup);
+    let site = setup.site_behavior(&expected.bucket, &expected.prefix);
+    origin(&mut notes, site, expected);
+    root_object(&mut notes, setup, site);
+    caching(&mut notes, site.setup);
+    http_versions(&mut notes, setup);
+    notes.judged("https", caching::https(site.setup));
+    response_headers(&mut notes, site.setup);
     error_pages(&mut notes, &setup.error_responses);
-    function(&mut notes, setup, facts, expected);
+    function(&mut notes, site.setup, facts, expected);
+    behaviors::examine(&mut notes, (setup, site), facts, expected);
     match setup.cache_tag_header.as_deref() {
         Some(name) if !name.eq_ignore_ascii_case(cache_tags::HEADER_NAME) => notes.warning(
             "cache-tags",
@@ -69,17 +65,14 @@ pub(super) fn examine(
     notes.findings
 }
 
-fn origin(notes: &mut Notes, origin: Option<&OriginSetup>, expected: &Expected) {
-    let host = format!("{}.s3", expected.bucket);
-    let is_ours = |origin: &&OriginSetup| {
-        origin.domain_name.strip_prefix(&host).is_some_and(|rest| rest.starts_with(['.', '-']))
-    };
-    let Some(origin) = origin.filter(is_ours) else {
+fn origin(notes: &mut Notes, site: SiteBehavior<'_>, expected: &Expected) {
+    let origin = site.setup.origin.as_ref();
+    let Some(origin) = origin.filter(|origin| origin.is_of(&expected.bucket)) else {
         let found = origin.map_or("nothing", |origin| origin.domain_name.as_str());
         return notes.problem(
             "origin",
             format!("its default behavior shows `{found}`, not the bucket {}", expected.bucket),
-            "lead the default cache behavior to the bucket, or name the other distribution",
+            "lead a cache behavior to the bucket, or name the other distribution",
         );
     };
     if origin.domain_name.contains(".s3-website") {
@@ -89,10 +82,9 @@ fn origin(notes: &mut Notes, origin: Option<&OriginSetup>, expected: &Expected) 
             "use the bucket's regional domain name with an origin access control",
         );
     }
-    let path = origin.path.trim_matches('/');
-    let leads_to_site = path.is_empty() || expected.prefix.as_str().starts_with(&format!("{path}/"));
-    if leads_to_site {
-        notes.ok("origin", format!("it shows {}{}", expected.bucket, origin.path));
+    if origin.leads_to(&expected.prefix) {
+        let at = site.pattern.map(|pattern| format!(" at `{pattern}`")).unwrap_or_default();
+        notes.ok("origin", format!("it shows {}{}{at}", expected.bucket, origin.path));
     } else {
         notes.problem(
             "origin",
@@ -136,7 +128,10 @@ fn origin_access(notes: &mut Notes, access: &OriginAccess) {
     }
 }
 
-fn root_object(notes: &mut Notes, setup: &DistributionSetup) {
+fn root_object(notes: &mut Notes, setup: &DistributionSetup, site: SiteBehavior<'_>) {
+    if let Some(pattern) = site.pattern {
+        return notes.ok("root-object", format!("`/` is not the site's, which has `{pattern}`"));
+    }
     match setup.default_root_object.as_str() {
         "index.html" => notes.ok("root-object", "`/` is index.html"),
         "" => notes.problem("root-object", "`/` is no page", "set the default root object to index.html"),
@@ -148,13 +143,13 @@ fn root_object(notes: &mut Notes, setup: &DistributionSetup) {
     }
 }
 
-fn caching(notes: &mut Notes, setup: &DistributionSetup) {
-    let policy = match notes.read("cache-policy", &setup.caching) {
+fn caching(notes: &mut Notes, behavior: &BehaviorSetup) {
+    let policy = match notes.read("cache-policy", &behavior.caching) {
         Some(Some(Caching::Policy(policy))) => policy,
         Some(Some(Caching::Legacy)) => {
             return notes.warning(
                 "cache-policy",
-                "the default behavior has the settings of before there were cache policies",
+                "it has the settings of before there were cache policies",
                 "give it a cache policy with a least time of 0",
             );
         }
@@ -162,87 +157,32 @@ fn caching(notes: &mut Notes, setup: &DistributionSetup) {
             return notes.problem(
                 "cache-policy",
                 "its cache policy is gone",
-                "give the default behavior a cache policy with a least time of 0",
+                "give the cache behavior a cache policy with a least time of 0",
             );
         }
         None => return,
     };
-    let name = &policy.name;
-    if policy.min_ttl_seconds > HARMLESS_MIN_TTL_SECONDS {
-        notes.problem(
-            "cache-policy",
-            format!(
-                "`{name}` keeps everything {} s at least, whatever the objects say",
-                policy.min_ttl_seconds
-            ),
-            "set the policy's least time (MinTTL) to 0",
-        );
-    } else if policy.max_ttl_seconds <= 0 {
-        notes.warning(
-            "cache-policy",
-            format!("`{name}` turns the cache off: every visit asks the bucket"),
-            format!("use a policy with a longest time (MaxTTL) of {YEAR_SECONDS}"),
-        );
-    } else if policy.max_ttl_seconds < YEAR_SECONDS {
-        notes.warning(
-            "cache-policy",
-            format!("`{name}` keeps nothing longer than {} s", policy.max_ttl_seconds),
-            format!("set the policy's longest time (MaxTTL) to {YEAR_SECONDS}"),
-        );
-    } else {
-        notes.ok("cache-policy", format!("`{name}` does as the objects say"));
-    }
-    let key = [
-        ("headers", &policy.key.headers),
-        ("cookies", &policy.key.cookies),
-        ("query strings", &policy.key.query),
-    ];
-    let parts: Vec<&str> =
-        key.into_iter().filter(|(_, value)| value.as_str() != "none").map(|(part, _)| part).collect();
-    if parts.is_empty() {
-        notes.ok("cache-key", "path and encoding alone make a copy");
-    } else {
-        notes.warning(
-            "cache-key",
-            format!("`{name}` keeps a copy of each page for all different {}", parts.join(", ")),
-            "take them out of the policy's cache key",
-        );
-    }
-    match (setup.compresses, policy.accepts_gzip, policy.accepts_brotli) {
-        (true, true, true) => notes.ok("compression", "text is compressed, by Brotli or gzip"),
-        (false, _, _) => notes.warning(
-            "compression",
-            "text is sent as it is",
-            "turn on compression of the default behavior",
-        ),
-        (true, false, false) => notes.warning(
-            "compression",
-            format!("text is sent as it is, for `{name}` has neither encoding in its key"),
-            "turn on Brotli and gzip in the cache policy",
-        ),
-        (true, _, _) => notes.warning(
-            "compression",
-            format!("text is compressed in one way only by `{name}`"),
-            "turn on Brotli and gzip in the cache policy",
-        ),
-    }
+    notes.judged("cache-policy", caching::times(policy));
+    notes.judged("cache-key", caching::key(policy));
+    notes.judged("compression", caching::compression(behavior, policy));
 }
 
-fn transport(notes: &mut Notes, setup: &DistributionSetup) {
+fn response_headers(notes: &mut Notes, behavior: &BehaviorSetup) {
+    let Some(policy) = notes.read("response-headers", &behavior.response_headers) else { return };
+    match policy.map(response_headers::harm) {
+        Some(harm) if !harm.is_empty() => notes.all_judged("response-headers", harm),
+        _ => notes.ok("response-headers", "visitors get the headers of the objects"),
+    }
+    notes.ok("security-headers", response_headers::security(policy));
+}
+
+fn http_versions(notes: &mut Notes, setup: &DistributionSetup) {
     match setup.http_version.to_ascii_lowercase().as_str() {
         "http2and3" => notes.ok("http-versions", "HTTP/2 and HTTP/3 are spoken"),
         found => notes.warning(
             "http-versions",
             format!("HTTP/2 and HTTP/3 are not both spoken (`{found}`)"),
             "set the HTTP version to http2and3",
-        ),
-    }
-    match setup.viewer_protocol.as_str() {
-        "redirect-to-https" | "https-only" => notes.ok("https", "visitors come by HTTPS"),
-        _ => notes.problem(
-            "https",
-            "visitors may read the site without encryption",
-            "set the viewer protocol policy to redirect-to-https",
         ),
     }
 }
@@ -277,8 +217,8 @@ fn error_pages(notes: &mut Notes, responses: &[ErrorResponse]) {
     }
 }
 
-fn function(notes: &mut Notes, setup: &DistributionSetup, facts: &Facts, expected: &Expected) {
-    let Some(function) = notes.read("function", &setup.function) else { return };
+fn function(notes: &mut Notes, behavior: &BehaviorSetup, facts: &Facts, expected: &Expected) {
+    let Some(function) = notes.read("function", &behavior.function) else { return };
     let remedy = "install what `sitepush edge-function` prints, and publish it";
     let Some(function) = function else {
         match (&expected.store_arn, expected.routing.url_style) {

@@ -1,6 +1,6 @@
 //! What was read, and what the settings expect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,7 +9,7 @@ use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::dns::DnsAnswer;
 use crate::core::domain::name::DnsName;
 use crate::core::edge_settings::Routing;
-use crate::core::key::KeyPrefix;
+use crate::core::key::{KeyPrefix, ObjectKey};
 
 /// One thing that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityFacts {
     pub caller: Reading<CallerIdentity>,
+    /// Why there is no caller, in the service's or the SDK's words.
+    pub refusal: Option<String>,
     /// When the credentials end, where they do.
     pub expires: Option<Timestamp>,
     /// The service's clock less this machine's; zero below two seconds.
@@ -119,7 +121,7 @@ pub enum Encryption {
     Other(String),
 }
 
-/// What of a lifecycle rule matters here. Rules that go by tags or sizes are left out.
+/// What of a lifecycle rule matters here. Rules that go by tags are left out: sitepush tags nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LifecycleRule {
     pub id: String,
@@ -130,6 +132,10 @@ pub struct LifecycleRule {
     /// The class to which objects in use are moved, if it is one that cannot be read at once.
     pub archives_current: Option<String>,
     pub noncurrent_days: Option<i32>,
+    /// The same as `archives_current`, for earlier versions.
+    pub archives_noncurrent: Option<String>,
+    /// Whether it is for objects of some sizes only.
+    pub goes_by_size: bool,
     pub aborts_uploads: bool,
 }
 
@@ -144,17 +150,60 @@ pub struct DistributionSetup {
     pub http_version: String,
     pub aliases: Vec<DnsName>,
     pub certificate: ViewerCertificate,
-    /// The origin of the default cache behavior.
+    /// The one for all paths that no other is for.
+    pub default_behavior: BehaviorSetup,
+    /// The others, in the order in which they are tried.
+    pub path_behaviors: Vec<PathBehavior>,
+    pub error_responses: Vec<ErrorResponse>,
+    pub cache_tag_header: Option<String>,
+    pub invalidations_in_progress: Reading<u64>,
+}
+
+/// A cache behavior: where requests are led, and how answers are kept and changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BehaviorSetup {
     pub origin: Option<OriginSetup>,
     pub compresses: bool,
     /// `redirect-to-https` and so on.
     pub viewer_protocol: String,
     pub caching: Reading<Caching>,
-    pub error_responses: Vec<ErrorResponse>,
-    /// The function of the default cache behavior for viewer requests; absent where none is associated.
+    /// The function for viewer requests; absent where none is associated.
     pub function: Reading<FunctionFacts>,
-    pub cache_tag_header: Option<String>,
-    pub invalidations_in_progress: Reading<u64>,
+    /// The response headers policy; absent where there is none.
+    pub response_headers: Reading<ResponseHeaders>,
+}
+
+/// A cache behavior for some paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathBehavior {
+    /// As CloudFront writes it: `/api/*`, `*.jpg`.
+    pub pattern: String,
+    pub target: PathTarget,
+}
+
+/// Where a cache behavior for some paths leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathTarget {
+    /// To the target's bucket.
+    Bucket(Box<BehaviorSetup>),
+    /// To this host. What it answers, and how, is nobody's business here.
+    Elsewhere { host: String },
+}
+
+/// What a response headers policy does to answers. Header names are in lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResponseHeaders {
+    pub name: String,
+    pub added: BTreeMap<String, AddedHeader>,
+    pub removed: BTreeSet<String>,
+}
+
+/// A header that a response headers policy adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddedHeader {
+    pub value: String,
+    /// Whether it takes the place of what the origin says.
+    pub overrides: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +212,54 @@ pub struct OriginSetup {
     /// Empty, or `/a/b`.
     pub path: String,
     pub access: OriginAccess,
+}
+
+impl OriginSetup {
+    /// Whether it is this bucket, at S3's own address or at its website's.
+    pub fn is_of(&self, bucket: &str) -> bool {
+        is_of_bucket(&self.domain_name, bucket)
+    }
+
+    /// Whether viewers find there what is under the prefix.
+    pub fn leads_to(&self, prefix: &KeyPrefix) -> bool {
+        let path = self.path.trim_matches('/');
+        path.is_empty() || prefix.as_str().starts_with(&format!("{path}/"))
+    }
+}
+
+/// The cache behavior that shows the site.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteBehavior<'a> {
+    pub setup: &'a BehaviorSetup,
+    /// The paths that it is for; none where it is the default one.
+    pub pattern: Option<&'a str>,
+}
+
+impl DistributionSetup {
+    /// The default behavior, unless that leads elsewhere and another one to the target: a site may have a part of a
+    /// distribution, such as `/docs/*`.
+    pub fn site_behavior(&self, bucket: &str, prefix: &KeyPrefix) -> SiteBehavior<'_> {
+        let shows = |behavior: &BehaviorSetup| {
+            behavior.origin.as_ref().is_some_and(|origin| origin.is_of(bucket) && origin.leads_to(prefix))
+        };
+        let default = SiteBehavior { setup: &self.default_behavior, pattern: None };
+        if self.default_behavior.origin.as_ref().is_some_and(|origin| origin.is_of(bucket)) {
+            return default;
+        }
+        let other = self.path_behaviors.iter().find_map(|behavior| match &behavior.target {
+            PathTarget::Bucket(own) if shows(own) => {
+                Some(SiteBehavior { setup: own, pattern: Some(&behavior.pattern) })
+            }
+            PathTarget::Bucket(_) | PathTarget::Elsewhere { .. } => None,
+        });
+        other.unwrap_or(default)
+    }
+}
+
+/// Whether an origin's domain name is this bucket's: `BUCKET.s3.REGION.amazonaws.com` and the older ways to write it.
+pub fn is_of_bucket(domain_name: &str, bucket: &str) -> bool {
+    let rest = domain_name.strip_prefix(bucket).and_then(|rest| rest.strip_prefix(".s3"));
+    rest.is_some_and(|rest| rest.starts_with(['.', '-']))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,6 +337,8 @@ pub struct AliasFacts {
 pub struct StateFacts {
     /// The live release's id; absent before the first push.
     pub release: Reading<String>,
+    /// The pages and files of the live release.
+    pub live_keys: Vec<ObjectKey>,
     /// Why the record, which is there, cannot be used.
     pub damage: Option<String>,
     pub release_count: u64,

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Finding, IdentityFacts, Notes, Subject};
+use super::{Finding, IdentityFacts, Notes, Reading, Subject};
 
 /// A push of a large site takes minutes: credentials that end sooner than this end in the middle of it.
 const SHORT_LIFE: SignedDuration = SignedDuration::from_mins(15);
@@ -12,6 +12,11 @@ const SHORT_LIFE: SignedDuration = SignedDuration::from_mins(15);
 /// Source: `RequestTimeTooSkewed`, "List of error codes", Amazon S3 API Reference.
 const REFUSED_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
+/// Whether a service would refuse a request by this machine's clock.
+pub(super) fn is_clock_refused(skew: SignedDuration) -> bool {
+    skew.abs() >= REFUSED_SKEW
+}
+
 pub(super) fn examine(facts: &IdentityFacts) -> Vec<Finding> {
     let mut notes = Notes::new(Subject::Identity, None);
     if let Some(caller) = notes.read("credentials", &facts.caller) {
@@ -19,12 +24,17 @@ pub(super) fn examine(facts: &IdentityFacts) -> Vec<Finding> {
             Some(caller) => notes.ok("credentials", format!("{} of account {}", caller.arn, caller.account)),
             None => notes.problem(
                 "credentials",
-                "there are none that are valid",
-                "sign in (`aws sso login`), or set AWS_PROFILE or the keys of AWS_ACCESS_KEY_ID",
+                match &facts.refusal {
+                    Some(why) => format!("there are none that are valid: {why}"),
+                    None => "there are none that are valid".to_owned(),
+                },
+                "sign in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             ),
         }
     }
     match facts.expires.map(|end| (end, end.duration_since(facts.now))) {
+        // What is not there does not end.
+        None if facts.caller == Reading::Absent => {}
         None => notes.ok("expiry", "the credentials tell no end"),
         Some((_, left)) if left <= SignedDuration::ZERO => {
             notes.problem("expiry", "the credentials have run out", "sign in again");
@@ -40,7 +50,7 @@ pub(super) fn examine(facts: &IdentityFacts) -> Vec<Finding> {
     let skew = facts.clock_skew.abs();
     let what = format!("this machine's clock is {} s off the service's", skew.as_secs());
     let remedy = "set this machine's clock (for example `timedatectl set-ntp true`)";
-    if skew >= REFUSED_SKEW {
+    if is_clock_refused(skew) {
         notes.problem("clock", what, remedy);
     } else if skew >= REFUSED_SKEW / 2 {
         notes.warning("clock", what, remedy);

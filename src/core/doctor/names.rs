@@ -11,10 +11,21 @@ use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::dns::DnsAnswer;
 use crate::core::domain::name::DnsName;
 
-/// ACM renews 60 days before the end; what is nearer is not being renewed.
+/// Who gets a certificate that lives longer than a quarter of a year, or has ACM renew it, has the next one by then: ACM
+/// begins 60 days before the end (45 in its newer terms), and the tools for Let's Encrypt 30 days.
 ///
-/// Source: "Managed certificate renewal", AWS Certificate Manager User Guide.
-const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(45 * 24);
+/// Source: "Managed certificate renewal", ACM User Guide; "Integration Guide", Let's Encrypt. AWS Security Hub looks for the
+/// same 30 days (control ACM.1).
+const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Of what lives shorter, the last third is left when it is renewed ("Integration Guide", Let's Encrypt).
+const LAST_PART: i32 = 3;
+
+/// Somebody has to do something now.
+const LAST_CALL: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Of a life so short that its last part is no week, the last call is in the last quarter of that part.
+const LAST_CALL_PART: i32 = 4;
 
 pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
     let mut notes = Notes::new(Subject::Names, None);
@@ -124,25 +135,37 @@ fn judge(notes: &mut Notes, certificate: &Certificate, setup: &DistributionSetup
             "run `sitepush domain status`, which says why",
         );
     }
+    certificate_end(notes, certificate, expected);
+}
+
+fn certificate_end(notes: &mut Notes, certificate: &Certificate, expected: &Expected) {
+    let check = "certificate-end";
     let Some(end) = certificate.not_after else { return };
     let left = end.duration_since(expected.now);
     let day = end.strftime("%Y-%m-%d");
+    let last_part = certificate.not_before.map(|begin| end.duration_since(begin) / LAST_PART);
+    let renewed_before = last_part.map_or(RENEWED_BEFORE, |part| part.min(RENEWED_BEFORE));
+    let last_call = LAST_CALL.min(renewed_before / LAST_CALL_PART);
+    let (who, remedy) = match certificate.issuance {
+        Issuance::Amazon => (
+            "ACM has not renewed it",
+            "keep the validation records in DNS: `sitepush domain status` says which are missing",
+        ),
+        Issuance::Imported => {
+            ("it was imported: ACM does not renew it", "import the next one, or run `sitepush domain apply`")
+        }
+        Issuance::Private => ("it is not renewed", "run `sitepush domain apply`"),
+    };
     if left <= SignedDuration::ZERO {
-        notes.problem(
-            "certificate-end",
-            format!("the certificate ended {day}"),
-            "run `sitepush domain apply`",
-        );
-    } else if left < RENEWED_BEFORE {
-        let remedy = match certificate.issuance {
-            Issuance::Amazon => {
-                "keep the validation records in DNS: `sitepush domain status` says which are missing"
-            }
-            Issuance::Imported | Issuance::Private => "import the next one, or run `sitepush domain apply`",
-        };
-        notes.warning("certificate-end", format!("the certificate ends {day}, and is not renewed"), remedy);
+        notes.problem(check, format!("the certificate ended {day}"), "run `sitepush domain apply`");
+    } else if left < last_call {
+        notes.problem(check, format!("the certificate ends {day}, and {who}"), remedy);
+    } else if left < renewed_before {
+        notes.warning(check, format!("the certificate ends {day}, and {who}"), remedy);
+    } else if certificate.issuance == Issuance::Imported {
+        notes.ok(check, format!("until {day}; it was imported, and has to be again by then"));
     } else {
-        notes.ok("certificate-end", format!("until {day}"));
+        notes.ok(check, format!("until {day}"));
     }
 }
 

@@ -145,6 +145,8 @@ fn is_source_key(key: &str) -> bool {
     ["aws:SourceArn", "aws:SourceAccount"].iter().any(|known| key.eq_ignore_ascii_case(known))
 }
 
+/// Source: "AWS JSON policy elements: Principal", IAM User Guide: in a resource's policy, `"*"` and `{"AWS": "*"}` are the same.
+/// Services are among them: policies that mean to spare them add the condition `aws:PrincipalIsAWSService`.
 fn names(principal: &Value, asker: Asker<'_>) -> bool {
     let has = |kind: &str, wanted: &str| {
         principal.get(kind).is_some_and(|found| texts(found).iter().any(|text| text == wanted))
@@ -152,7 +154,7 @@ fn names(principal: &Value, asker: Asker<'_>) -> bool {
     let is_everybody = principal == "*" || has("AWS", "*");
     match asker {
         Asker::Anybody => is_everybody,
-        Asker::Distribution(_) => principal == "*" || has("Service", SERVICE),
+        Asker::Distribution(_) => is_everybody || has("Service", SERVICE),
     }
 }
 
@@ -169,8 +171,14 @@ fn condition_holds(operator: &str, key: &str, values: &[String], asker: Asker<'_
     let judge = |holds: bool| if holds { Speaks::Yes } else { Speaks::No };
     let is_key = |known: &str| key.eq_ignore_ascii_case(known);
     let operator = operator.to_ascii_lowercase();
-    if operator == "bool" && is_key("aws:SecureTransport") {
-        return judge(values.iter().any(|value| value == "true"));
+    // Both keys are there whenever it is known who asks, so that `IfExists` makes no difference.
+    let is_bool = matches!(operator.as_str(), "bool" | "boolifexists");
+    let is_value = |wanted: &str| values.iter().any(|value| value.eq_ignore_ascii_case(wanted));
+    if is_bool && is_key("aws:SecureTransport") {
+        return judge(is_value("true"));
+    }
+    if is_bool && is_key("aws:PrincipalIsAWSService") && matches!(asker, Asker::Distribution(_)) {
+        return judge(is_value("true"));
     }
     let found = match asker {
         Asker::Distribution(arn) if is_key("aws:SourceArn") => Some(arn),
@@ -309,12 +317,13 @@ fn reads(notes: &mut Notes, document: &Document, id: &str, request: Request<'_>)
             "allow `s3:GetObject` to cloudfront.amazonaws.com for this distribution (AWS:SourceArn)",
         );
     }
-    let allowing = document
+    // Under a condition that is not judged here, it may well be this distribution alone.
+    let surely = document
         .statement
         .items()
         .iter()
-        .filter(|statement| statement.is("Allow") && statement.speaks_of(request) != Speaks::No);
-    if allowing.into_iter().any(|statement| !statement.is_tied_to_a_source()) {
+        .filter(|statement| statement.is("Allow") && statement.speaks_of(request) == Speaks::Yes);
+    if surely.into_iter().any(|statement| !statement.is_tied_to_a_source()) {
         notes.warning(
             "policy",
             "the bucket's policy lets every distribution of every account read the site",

@@ -1,5 +1,8 @@
 //! Each check both ways: nothing is found in a good set-up, and one change of it is found as one thing.
 
+mod behaviors;
+mod policies;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +15,7 @@ use crate::core::domain::dns::DnsAnswer;
 use crate::core::domain::name::DnsName;
 use crate::core::edge_settings::{Routing, TrailingSlash};
 use crate::core::invalidation::UrlStyle;
-use crate::core::key::KeyPrefix;
+use crate::core::key::{KeyPrefix, ObjectKey};
 
 const STORE: &str = "arn:aws:cloudfront::123456789012:key-value-store/1";
 const ARN: &str = "arn:aws:cloudfront::123456789012:distribution/E1";
@@ -51,6 +54,7 @@ fn certificate() -> Certificate {
         issuance: Issuance::Amazon,
         is_validated_by_dns: true,
         validations: Vec::new(),
+        not_before: None,
         not_after: Some("2027-06-01T00:00:00Z".parse().expect("a time")),
         in_use_by: Vec::new(),
         failure: None,
@@ -58,21 +62,9 @@ fn certificate() -> Certificate {
     }
 }
 
-fn distribution() -> DistributionSetup {
+fn behavior() -> BehaviorSetup {
     let control = OriginAccessControl { origin_type: "s3".into(), signing_behavior: "always".into() };
-    DistributionSetup {
-        arn: ARN.into(),
-        domain_name: "d1.cloudfront.net".into(),
-        is_enabled: true,
-        is_deployed: true,
-        default_root_object: "index.html".into(),
-        http_version: "http2and3".into(),
-        aliases: vec![name("www.example.com")],
-        certificate: ViewerCertificate::Acm {
-            arn: certificate().arn,
-            is_sni: true,
-            floor: ProtocolFloor::recommended(),
-        },
+    BehaviorSetup {
         origin: Some(OriginSetup {
             domain_name: "site.s3.eu-west-1.amazonaws.com".into(),
             path: String::new(),
@@ -88,12 +80,32 @@ fn distribution() -> DistributionSetup {
             accepts_brotli: true,
             key: CacheKey { headers: "none".into(), cookies: "none".into(), query: "none".into() },
         })),
-        error_responses: Vec::new(),
         function: Reading::Known(FunctionFacts {
             name: "routing".into(),
             code: Reading::Known("code\n".into()),
             store_arns: Reading::Known(vec![STORE.into()]),
         }),
+        response_headers: Reading::Known(ResponseHeaders { name: "careful".into(), ..Default::default() }),
+    }
+}
+
+fn distribution() -> DistributionSetup {
+    DistributionSetup {
+        arn: ARN.into(),
+        domain_name: "d1.cloudfront.net".into(),
+        is_enabled: true,
+        is_deployed: true,
+        default_root_object: "index.html".into(),
+        http_version: "http2and3".into(),
+        aliases: vec![name("www.example.com")],
+        certificate: ViewerCertificate::Acm {
+            arn: certificate().arn,
+            is_sni: true,
+            floor: ProtocolFloor::recommended(),
+        },
+        default_behavior: behavior(),
+        path_behaviors: Vec::new(),
+        error_responses: Vec::new(),
         cache_tag_header: Some("x-amz-meta-cache-tag".into()),
         invalidations_in_progress: Reading::Known(0),
     }
@@ -106,6 +118,7 @@ fn good() -> (Facts, Expected) {
                 account: "123456789012".into(),
                 arn: "arn:aws:iam::1:user/a".into(),
             }),
+            refusal: None,
             expires: None,
             clock_skew: SignedDuration::ZERO,
             now: now(),
@@ -143,6 +156,9 @@ fn good() -> (Facts, Expected) {
         )]),
         state: StateFacts {
             release: Reading::Known("20261127T000000Z-1a2b3c4".into()),
+            live_keys: ["index.html", "about/index.html", "docs/a.html", "docs/b.html", "style.css"]
+                .map(|key| ObjectKey::new(key).expect("a key"))
+                .to_vec(),
             damage: None,
             release_count: 3,
             live_bytes: 10_000_000_000,
@@ -189,15 +205,19 @@ fn setup(facts: &mut Facts) -> &mut DistributionSetup {
     }
 }
 
+fn default_behavior(facts: &mut Facts) -> &mut BehaviorSetup {
+    &mut setup(facts).default_behavior
+}
+
 fn cache_policy(facts: &mut Facts) -> &mut CachePolicy {
-    match &mut setup(facts).caching {
+    match &mut default_behavior(facts).caching {
         Reading::Known(Caching::Policy(policy)) => policy,
         other => panic!("{other:?}"),
     }
 }
 
 fn function(facts: &mut Facts) -> &mut FunctionFacts {
-    match &mut setup(facts).function {
+    match &mut default_behavior(facts).function {
         Reading::Known(function) => function,
         other => panic!("{other:?}"),
     }
@@ -205,6 +225,22 @@ fn function(facts: &mut Facts) -> &mut FunctionFacts {
 
 fn alias(facts: &mut Facts) -> &mut AliasFacts {
     facts.aliases.values_mut().next().expect("there is one")
+}
+
+fn response_headers(facts: &mut Facts) -> &mut ResponseHeaders {
+    match &mut default_behavior(facts).response_headers {
+        Reading::Known(policy) => policy,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn adds(facts: &mut Facts, name: &str, value: &str, overrides: bool) {
+    let added = AddedHeader { value: value.into(), overrides };
+    response_headers(facts).added.insert(name.into(), added);
+}
+
+fn removes(facts: &mut Facts, names: &[&str]) {
+    response_headers(facts).removed.extend(names.iter().map(|name| (*name).to_owned()));
 }
 
 fn rule(facts: &mut Facts) -> &mut LifecycleRule {
@@ -263,20 +299,36 @@ fn one_change_is_found_as_one_thing() {
         ("warning lifecycle", |f, _| rule(f).aborts_uploads = false),
         ("problem lifecycle", |f, _| rule(f).deletes_current = true),
         ("problem lifecycle", |f, _| rule(f).archives_current = Some("GLACIER".into())),
+        ("warning lifecycle", |f, _| rule(f).archives_noncurrent = Some("DEEP_ARCHIVE".into())),
+        ("warning lifecycle", |f, _| {
+            rule(f).deletes_current = true;
+            rule(f).goes_by_size = true;
+        }),
+        // It bounds the life of some versions only.
+        ("warning lifecycle", |f, _| rule(f).goes_by_size = true),
         ("problem enabled", |f, _| setup(f).is_enabled = false),
-        ("problem origin", |f, _| setup(f).origin = None),
+        ("problem origin", |f, _| default_behavior(f).origin = None),
         ("problem root-object", |f, _| setup(f).default_root_object = String::new()),
         ("problem cache-policy", |f, _| cache_policy(f).min_ttl_seconds = 2),
         ("warning cache-policy", |f, _| cache_policy(f).max_ttl_seconds = 0),
         ("warning cache-policy", |f, _| cache_policy(f).max_ttl_seconds = 86_400),
-        ("warning cache-policy", |f, _| setup(f).caching = Reading::Known(Caching::Legacy)),
-        ("problem cache-policy", |f, _| setup(f).caching = Reading::Absent),
+        ("warning cache-policy", |f, _| default_behavior(f).caching = Reading::Known(Caching::Legacy)),
+        ("problem cache-policy", |f, _| default_behavior(f).caching = Reading::Absent),
         ("warning cache-key", |f, _| cache_policy(f).key.headers = "whitelist".into()),
-        ("warning compression", |f, _| setup(f).compresses = false),
+        ("warning compression", |f, _| default_behavior(f).compresses = false),
         ("warning compression", |f, _| cache_policy(f).accepts_brotli = false),
+        ("warning response-headers", |f, _| default_behavior(f).response_headers = denied()),
+        ("problem response-headers", |f, _| adds(f, "cache-control", "max-age=60", true)),
+        ("warning response-headers", |f, _| adds(f, "cache-control", "no-store", true)),
+        ("problem response-headers", |f, _| adds(f, "content-type", "text/html", true)),
+        ("problem response-headers", |f, _| removes(f, &["cache-control"])),
+        ("problem response-headers", |f, _| adds(f, "content-disposition", "attachment", true)),
+        ("problem response-headers", |f, _| removes(f, &["content-type"])),
+        ("warning response-headers", |f, _| removes(f, &["content-disposition"])),
+        ("warning response-headers", |f, _| removes(f, &["etag", "last-modified"])),
         ("warning http-versions", |f, _| setup(f).http_version = "http2".into()),
-        ("problem https", |f, _| setup(f).viewer_protocol = "allow-all".into()),
-        ("problem function", |f, _| setup(f).function = Reading::Absent),
+        ("problem https", |f, _| default_behavior(f).viewer_protocol = "allow-all".into()),
+        ("problem function", |f, _| default_behavior(f).function = Reading::Absent),
         ("problem function", |f, _| function(f).code = Reading::Absent),
         ("problem function", |f, _| function(f).code = Reading::Known("older".into())),
         ("problem store", |f, _| function(f).store_arns = Reading::Known(Vec::new())),
@@ -299,7 +351,10 @@ fn one_change_is_found_as_one_thing() {
         ("problem certificate", |f, _| certified(f, |found| found.status = CertificateStatus::Revoked)),
         ("problem certificate-end", |f, _| certified(f, |found| found.not_after = Some(now()))),
         ("warning certificate-end", |f, _| {
-            certified(f, |found| found.not_after = Some(now() + SignedDuration::from_hours(24 * 44)));
+            certified(f, |found| found.not_after = Some(now() + SignedDuration::from_hours(24 * 29)));
+        }),
+        ("problem certificate-end", |f, _| {
+            certified(f, |found| found.not_after = Some(now() + SignedDuration::from_hours(24 * 6)));
         }),
         ("problem dns", |f, _| alias(f).addresses = DnsAnswer::NoSuchName),
         ("problem dns", |f, _| alias(f).addresses = DnsAnswer::Failed("SERVFAIL".into())),
@@ -344,12 +399,84 @@ fn error_pages_lie_with_200_and_with_a_redirect_and_not_with_their_own_code() {
     );
 }
 
+fn ends_in(days: i64, life: Option<i64>, issuance: Issuance) -> Vec<String> {
+    let (mut facts, expected) = good();
+    certified(&mut facts, |found| {
+        let end = now() + SignedDuration::from_hours(24 * days);
+        found.not_after = Some(end);
+        found.not_before = life.map(|days| end - SignedDuration::from_hours(24 * days));
+        found.issuance = issuance;
+    });
+    found(&facts, &expected)
+}
+
+#[test]
+fn a_certificate_is_late_when_whoever_renews_it_would_have_done_so() {
+    let none = Vec::<String>::new();
+    // Let's Encrypt's of 90 days, imported by a script every 60 days.
+    assert_eq!(ends_in(31, Some(90), Issuance::Imported), none);
+    assert_eq!(ends_in(29, Some(90), Issuance::Imported), ["warning certificate-end"]);
+    assert_eq!(ends_in(6, Some(90), Issuance::Imported), ["problem certificate-end"]);
+    // Of 47 days, and of 6: a third of its life is left when the next one is fetched.
+    assert_eq!(ends_in(16, Some(47), Issuance::Imported), none);
+    assert_eq!(ends_in(15, Some(47), Issuance::Imported), ["warning certificate-end"]);
+    assert_eq!(ends_in(3, Some(6), Issuance::Imported), none);
+    assert_eq!(ends_in(1, Some(6), Issuance::Imported), ["warning certificate-end"]);
+    // ACM's own, which ACM begins to renew 60 or 45 days before.
+    assert_eq!(ends_in(44, Some(395), Issuance::Amazon), none);
+    assert_eq!(ends_in(29, Some(198), Issuance::Amazon), ["warning certificate-end"]);
+    assert_eq!(ends_in(6, None, Issuance::Amazon), ["problem certificate-end"]);
+    assert_eq!(ends_in(0, None, Issuance::Amazon), ["problem certificate-end"]);
+}
+
+#[test]
+fn headers_that_only_fill_a_gap_are_no_harm_and_those_for_careful_browsers_are_told() {
+    let (mut facts, expected) = good();
+    adds(&mut facts, "cache-control", "max-age=60", false);
+    adds(&mut facts, "x-frame-options", "DENY", true);
+    removes(&mut facts, &["x-amz-version-id", "etag"]);
+    assert_eq!(found(&facts, &expected), Vec::<String>::new(), "every object has a Cache-Control");
+    let told = |facts: &Facts| {
+        let findings = examine(facts, &expected);
+        findings.into_iter().find(|finding| finding.check == "security-headers").expect("it is told").what
+    };
+    let text = told(&facts);
+    assert!(text.starts_with("`x-frame-options` added; there are `strict-transport-security`"), "{text}");
+    default_behavior(&mut facts).response_headers = Reading::Absent;
+    assert_eq!(found(&facts, &expected), Vec::<String>::new());
+    assert!(told(&facts).starts_with("none is added"), "{}", told(&facts));
+    // What is taken away and put back is replaced.
+    let (mut facts, expected) = good();
+    adds(&mut facts, "cache-control", "no-store", false);
+    removes(&mut facts, &["cache-control"]);
+    assert_eq!(found(&facts, &expected), ["warning response-headers"]);
+}
+
+#[test]
+fn bad_credentials_and_a_bad_clock_are_told_alone_and_why() {
+    let (mut facts, expected) = good();
+    facts.identity.caller = Reading::Absent;
+    facts.identity.refusal = Some("ExpiredToken: it has expired".into());
+    facts.bucket.versioning = Reading::Known(Versioning::NeverEnabled);
+    let findings = examine(&facts, &expected);
+    assert!(findings.iter().all(|finding| finding.subject == Subject::Identity), "{findings:?}");
+    assert_eq!(findings[0].what, "there are none that are valid: ExpiredToken: it has expired");
+    facts.identity.caller = Reading::Failed { why: "RequestExpired".into() };
+    facts.identity.clock_skew = SignedDuration::from_mins(-16);
+    assert_eq!(found(&facts, &expected), ["unknown credentials", "problem clock"]);
+    // Who is answered all the same is told everything.
+    let (mut facts, expected) = good();
+    facts.identity.clock_skew = SignedDuration::from_mins(16);
+    facts.bucket.versioning = Reading::Known(Versioning::NeverEnabled);
+    assert_eq!(found(&facts, &expected), ["problem clock", "problem versioning"]);
+}
+
 #[test]
 fn what_is_needed_of_a_function_depends_on_the_settings() {
     let (mut facts, mut expected) = good();
     expected.store_arn = None;
     assert_eq!(found(&facts, &expected), ["warning store"], "nobody writes what it reads");
-    setup(&mut facts).function = Reading::Absent;
+    default_behavior(&mut facts).function = Reading::Absent;
     assert_eq!(found(&facts, &expected), ["warning function"], "clean paths find no page");
     expected.routing.url_style = UrlStyle::Exact;
     assert_eq!(found(&facts, &expected), Vec::<String>::new());
@@ -359,7 +486,7 @@ fn what_is_needed_of_a_function_depends_on_the_settings() {
 fn an_origin_shows_the_bucket_and_the_folder_that_the_target_is_in() {
     let with = |domain_name: &str, path: &str, prefix: &str| {
         let (mut facts, mut expected) = good();
-        let origin = setup(&mut facts).origin.as_mut().expect("there is one");
+        let origin = default_behavior(&mut facts).origin.as_mut().expect("there is one");
         origin.domain_name = domain_name.to_owned();
         origin.path = path.to_owned();
         expected.prefix = KeyPrefix::new(prefix).expect("a prefix");
@@ -384,7 +511,7 @@ fn an_origin_shows_the_bucket_and_the_folder_that_the_target_is_in() {
 fn access_to_the_bucket_is_signed_always() {
     let with = |access: OriginAccess| {
         let (mut facts, expected) = good();
-        setup(&mut facts).origin.as_mut().expect("there is one").access = access;
+        default_behavior(&mut facts).origin.as_mut().expect("there is one").access = access;
         found(&facts, &expected)
     };
     let control = |origin_type: &str, signing_behavior: &str| {
@@ -397,119 +524,6 @@ fn access_to_the_bucket_is_signed_always() {
     assert_eq!(with(control("s3", "no-override")), ["warning origin-access"]);
     assert_eq!(with(control("lambda", "always")), ["problem origin-access"]);
     assert_eq!(with(OriginAccess::Control(Reading::Absent)), ["problem origin-access"]);
-}
-
-#[test]
-fn a_policy_is_judged_as_iam_judges_it() {
-    let with = |change: &dyn Fn(&mut Vec<Value>)| {
-        let (mut facts, expected) = good();
-        let mut policy = policy();
-        change(policy["Statement"].as_array_mut().expect("a list"));
-        facts.bucket.policy = Reading::Known(policy.to_string());
-        found(&facts, &expected)
-    };
-    let none = Vec::<String>::new();
-    // Other ways to say the same.
-    assert_eq!(with(&|all| all[0]["Action"] = json!(["S3:getobject"])), none);
-    assert_eq!(with(&|all| all[0]["Action"] = json!("s3:Get*")), none);
-    assert_eq!(
-        with(&|all| all[0]["Condition"] =
-            json!({ "ArnLike": { "aws:sourcearn": "arn:aws:cloudfront::*:distribution/E?" } })),
-        none
-    );
-    assert_eq!(
-        with(&|all| all[0]["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": "123456789012" } })),
-        none
-    );
-    // Too little.
-    assert_eq!(
-        with(&|all| all[0]["Condition"]["StringEquals"]["AWS:SourceArn"] =
-            json!("arn:aws:cloudfront::123456789012:distribution/E2")),
-        ["problem policy"]
-    );
-    assert_eq!(with(&|all| all[0]["Resource"] = json!("arn:aws:s3:::site")), ["problem policy"]);
-    assert_eq!(
-        with(&|all| all[0]["Principal"] = json!({ "AWS": "arn:aws:iam::1:user/a" })),
-        ["problem policy"]
-    );
-    assert_eq!(with(&|all| all[0]["Effect"] = json!("Deny")), ["problem policy"]);
-    assert_eq!(with(&|all| drop(all.remove(1))), ["warning policy-listing"]);
-    // Too much.
-    assert_eq!(with(&|all| drop(all.remove(2))), ["problem policy-state"]);
-    assert_eq!(
-        with(&|all| all[2]["Condition"] = json!({ "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } })),
-        ["problem policy-state"],
-        "a denial that may not hold"
-    );
-    assert_eq!(
-        with(&|all| drop(all[0].as_object_mut().expect("an object").remove("Condition"))),
-        ["warning policy"]
-    );
-    let public = |more: Value| {
-        let mut statement = json!({ "Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::site/*" });
-        statement.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-        with(&move |all| all.push(statement.clone()))
-    };
-    assert_eq!(public(json!({})), ["problem policy-public"]);
-    assert_eq!(public(json!({ "Principal": { "AWS": ["*"] } })), ["problem policy-public"]);
-    assert_eq!(public(json!({ "Principal": { "AWS": "arn:aws:iam::1:root" } })), none);
-    assert_eq!(public(json!({ "Resource": "arn:aws:s3:::other/*" })), none);
-    assert_eq!(
-        public(json!({ "Condition": { "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } } })),
-        ["warning policy-public"]
-    );
-    assert_eq!(
-        public(json!({ "Condition": { "StringEquals": { "aws:SourceArn": ARN } } })),
-        none,
-        "a stranger has no source"
-    );
-}
-
-#[test]
-fn a_policy_is_open_where_one_folder_or_one_action_is() {
-    let public = |action: &str, resource: &str| {
-        let (mut facts, expected) = good();
-        let mut policy = policy();
-        let statement =
-            json!({ "Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource });
-        policy["Statement"].as_array_mut().expect("a list").push(statement);
-        facts.bucket.policy = Reading::Known(policy.to_string());
-        found(&facts, &expected)
-    };
-    let open = ["problem policy-public"];
-    assert_eq!(public("s3:PutObject", "arn:aws:s3:::site/assets/*"), open);
-    assert_eq!(public("s3:GetObject", "arn:aws:s3:::site/.sitepush/*"), open);
-    assert_eq!(public("s3:GetObject", "arn:aws:s3:::site/private.txt"), open);
-    assert_eq!(public("s3:GetObjectVersion", "arn:aws:s3:::site/*"), open);
-    assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site"), open);
-    assert_eq!(public("s3:DeleteObjectVersion", "arn:aws:s3:::sit?/*"), open);
-    let none = Vec::<String>::new();
-    assert_eq!(public("s3:PutObject", "arn:aws:s3:::site2/assets/*"), none);
-    assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site2"), none);
-}
-
-#[test]
-fn every_record_is_out_of_the_distributions_reach_or_none_passes() {
-    for denied in ["manifest.json.gz", "lock.json", "releases/*"] {
-        let (mut facts, expected) = good();
-        let mut policy = policy();
-        policy["Statement"][2]["Resource"] = json!(format!("arn:aws:s3:::site/.sitepush/{denied}"));
-        facts.bucket.policy = Reading::Known(policy.to_string());
-        assert_eq!(found(&facts, &expected), ["problem policy-state"], "only {denied} is denied");
-    }
-}
-
-#[test]
-fn a_policy_for_a_distribution_that_was_not_read_does_not_pass_for_right() {
-    let unread = |policy: Reading<String>| {
-        let (mut facts, expected) = good();
-        facts.distributions.insert("E1".into(), denied());
-        facts.aliases.clear();
-        facts.bucket.policy = policy;
-        found(&facts, &expected)
-    };
-    assert_eq!(unread(Reading::Known(policy().to_string())), ["unknown policy", "warning enabled"]);
-    assert_eq!(unread(Reading::Absent), ["problem policy", "warning enabled"]);
 }
 
 #[test]

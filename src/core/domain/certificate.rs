@@ -79,6 +79,8 @@ pub struct Certificate {
     pub issuance: Issuance,
     pub is_validated_by_dns: bool,
     pub validations: Vec<Validation>,
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
     pub not_after: Option<Timestamp>,
     /// ARNs of what uses it.
     pub in_use_by: Vec<String>,
@@ -87,6 +89,11 @@ pub struct Certificate {
     /// The distribution for which sitepush requested it, by the certificate's tag.
     pub requested_for: Option<String>,
 }
+
+/// The region whose certificates CloudFront takes.
+///
+/// Source: "Requirements for using SSL/TLS certificates with CloudFront", CloudFront Developer Guide.
+pub const CLOUDFRONT_REGION: &str = "us-east-1";
 
 /// The tag by which sitepush knows its certificates; its value is the distribution's id.
 pub const OWNER_TAG: &str = "sitepush";
@@ -164,6 +171,7 @@ mod tests {
             issuance: Issuance::Amazon,
             is_validated_by_dns: true,
             validations: Vec::new(),
+            not_before: None,
             not_after: Some("2027-06-01T00:00:00Z".parse().expect("a time")),
             in_use_by: Vec::new(),
             failure: None,

@@ -52,7 +52,7 @@ pub struct Elsewhere {
 pub struct DomainFacts {
     pub now: Timestamp,
     pub distribution: DistributionNames,
-    /// The aliases of all distributions of the account; none when they could not be listed.
+    /// The aliases of all distributions of the account; none when they could not be listed, or need not be.
     pub aliases: Option<BTreeMap<DnsName, String>>,
     /// Those of `us-east-1` that are good for one of the names at least.
     pub certificates: Vec<Certificate>,

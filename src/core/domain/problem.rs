@@ -8,6 +8,7 @@ use super::dns::Delegation;
 use super::facts::{CaaFacts, NoZone, ZoneFacts};
 use super::name::DnsName;
 use super::record::RecordSet;
+use crate::core::iam_policy::operation::Operation;
 
 /// What kind of problem it is: for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -211,7 +212,8 @@ impl Problem {
 
     pub fn aliases_unknown(name: &DnsName) -> Self {
         let what = "whether another distribution has it could not be looked up".to_owned();
-        let remedy = "grant `cloudfront:ListDistributions`; CloudFront refuses the change if so".to_owned();
+        let action = Operation::LIST_DISTRIBUTIONS.grants[0].action;
+        let remedy = format!("grant `{action}`; CloudFront refuses the change if so");
         Self::new(Severity::Warning, ProblemKind::AliasesUnknown, name, what, remedy)
     }
 }

@@ -92,6 +92,7 @@ fn certificate(arn: &str, of: &[&str], status: CertificateStatus) -> Certificate
         key_algorithm: KeyAlgorithm::Rsa2048,
         issuance: Issuance::Amazon,
         is_validated_by_dns: true,
+        not_before: None,
         not_after: Some("2027-11-27T00:00:00Z".parse().expect("a time")),
         in_use_by: Vec::new(),
         failure: None,

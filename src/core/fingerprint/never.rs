@@ -55,7 +55,10 @@ pub(super) fn reason(path: &str) -> Option<&'static str> {
     if has_ending(&name, &["map"]) {
         return Some("a source map");
     }
-    if !name.contains('.') || has_ending(&name, &["html", "htm", "xhtml"]) {
+    if !name.contains('.') {
+        return Some("a name without an ending");
+    }
+    if has_ending(&name, &["html", "htm", "xhtml"]) {
         return Some("a page");
     }
     if is_service_worker(file_name) {

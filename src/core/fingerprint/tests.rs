@@ -618,6 +618,7 @@ fn a_verdict_explains_itself() {
     let reason = |path: &str| classify(["assets/index-DYJeH9Fh.js", path])[1].reason;
     assert_eq!(reason("assets/index-DYJeH9Fh.js.map"), "a source map");
     assert_eq!(reason("index.html"), "a page");
+    assert_eq!(reason("CNAME"), "a name without an ending");
     assert_eq!(reason("js/app.js"), "no hash in the name");
     assert_eq!(reason("sw.js"), "a service worker");
     assert_eq!(reason("js/vendor-4f9d02c7.js"), "a name like a hashed one, without others like it");

@@ -12,22 +12,36 @@ pub fn advice(operation: Option<&Operation>, message: &str) -> Option<String> {
             "some policy denies `{action}` explicitly: the message says of which kind it is"
         ));
     }
-    let actions = named.map(|action| format!("`{action}`")).or_else(|| operation.map(wanted))?;
+    let actions = named.map(|action| format!("`{action}`")).or_else(|| operation.and_then(wanted))?;
     Some(format!(
-        "allow {actions} to the identity in use; `sitepush iam-policy` prints all that a target needs"
+        "allow {actions} to the identity in use; `sitepush iam-policy --for` prints all that a command needs"
     ))
 }
 
-/// `s3:GetObject` and the like, as people read it.
-fn wanted(operation: &Operation) -> String {
-    let of_service = operation.grants.iter().filter(|grant| grant.resource != Resource::Key);
-    let actions: Vec<String> = of_service.map(|grant| format!("`{}`", grant.action)).collect();
+/// The action that an identity lacked when `operation` was denied with `message`; none when neither names one.
+pub fn missing<'a>(operation: Option<&Operation>, message: &'a str) -> Option<&'a str> {
+    let of_operation = || operation.and_then(|operation| of_service(operation).next());
+    named_action(message).or_else(of_operation)
+}
+
+/// What the service itself asks for, and not what it asks of others in the identity's name.
+fn of_service(operation: &Operation) -> impl Iterator<Item = &'static str> {
+    let grants = operation.grants.iter().filter(|grant| grant.resource != Resource::Key);
+    grants.map(|grant| grant.action)
+}
+
+/// `s3:GetObject` and the like, as people read it; none for what everybody may do.
+fn wanted(operation: &Operation) -> Option<String> {
+    let actions: Vec<String> = of_service(operation).map(|action| format!("`{action}`")).collect();
+    if actions.is_empty() {
+        return None;
+    }
     let actions = actions.join(" and ");
     if [Operation::GET_OBJECT, Operation::HEAD_OBJECT].contains(operation) {
         // A missing object is denied, too, to those who may not list.
-        return format!("{actions}, and `{}`, without which S3 denies what is missing,", list_action());
+        return Some(format!("{actions}, and `{}`, without which S3 denies what is missing,", list_action()));
     }
-    actions
+    Some(actions)
 }
 
 fn list_action() -> &'static str {
@@ -63,6 +77,10 @@ mod tests {
         );
         assert!(advice_for(&Operation::GET_OBJECT).contains("`s3:ListBucket`"));
         assert_eq!(advice(None, "AccessDenied: Access Denied"), None);
+        assert_eq!(advice(Some(&Operation::GET_CALLER_IDENTITY), "AccessDenied: Access Denied"), None);
+        assert_eq!(missing(put, told), Some("kms:GenerateDataKey"));
+        assert_eq!(missing(put, "AccessDenied: Access Denied"), Some("s3:PutObject"));
+        assert_eq!(missing(None, "AccessDenied: Access Denied"), None);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Call {
 /// A command that asks AWS.
 #[derive(Clone, Copy, Debug)]
 pub struct CommandNeeds {
-    /// As it is typed.
+    /// As it is typed, with its verb where it has some.
     pub command: &'static str,
     /// In groups that commands share.
     pub calls: &'static [&'static [Call]],
@@ -75,6 +75,56 @@ const DELETE: &[Call] = &[site(Operation::DELETE_OBJECTS)];
 
 const INVALIDATE: &[Call] = &[site(Operation::CREATE_INVALIDATION), site(Operation::GET_INVALIDATION)];
 
+/// Who asks, what the bucket is like, and the distributions with all that they refer to.
+const EXAMINE: &[Call] = &[
+    site(Operation::GET_CALLER_IDENTITY),
+    site(Operation::HEAD_BUCKET),
+    site(Operation::GET_PUBLIC_ACCESS_BLOCK),
+    site(Operation::GET_BUCKET_OWNERSHIP_CONTROLS),
+    site(Operation::GET_BUCKET_VERSIONING),
+    site(Operation::GET_BUCKET_ENCRYPTION),
+    site(Operation::GET_BUCKET_POLICY),
+    site(Operation::GET_BUCKET_LIFECYCLE_CONFIGURATION),
+    site(Operation::GET_CACHE_POLICY),
+    site(Operation::GET_RESPONSE_HEADERS_POLICY),
+    site(Operation::GET_ORIGIN_ACCESS_CONTROL),
+    site(Operation::GET_FUNCTION),
+    site(Operation::DESCRIBE_FUNCTION),
+    site(Operation::LIST_INVALIDATIONS),
+];
+
+const READ_CERTIFICATES: &[Call] =
+    &[site(Operation::DESCRIBE_CERTIFICATE), site(Operation::LIST_TAGS_FOR_CERTIFICATE)];
+
+/// Certificates, zones and what is in them at the names.
+const LOOK_FOR_NAMES: &[Call] = &[
+    site(Operation::LIST_CERTIFICATES),
+    site(Operation::LIST_HOSTED_ZONES),
+    site(Operation::GET_HOSTED_ZONE),
+    site(Operation::LIST_RESOURCE_RECORD_SETS),
+];
+
+/// Whether names that are wanted are another distribution's, and a certificate in the wrong region.
+const LOOK_FOR_RIVALS: &[Call] = &[
+    site(Operation::LIST_DISTRIBUTIONS),
+    site(Operation::DESCRIBE_CERTIFICATE_ELSEWHERE),
+    site(Operation::LIST_TAGS_FOR_CERTIFICATE_ELSEWHERE),
+];
+
+/// Aliases and records, and the wait until all name servers have them.
+const CHANGE_NAMES: &[Call] = &[
+    site(Operation::GET_DISTRIBUTION_CONFIG),
+    site(Operation::UPDATE_DISTRIBUTION),
+    site(Operation::CHANGE_RESOURCE_RECORD_SETS),
+    site(Operation::GET_CHANGE),
+];
+
+/// A certificate of our own, and who has an alias that CloudFront refuses.
+const CLAIM_NAMES: &[Call] =
+    &[site(Operation::REQUEST_CERTIFICATE), site(Operation::LIST_CONFLICTING_ALIASES)];
+
+const FORGET_CERTIFICATE: &[Call] = &[site(Operation::DELETE_CERTIFICATE)];
+
 /// In the order of the program's help.
 pub const COMMANDS: &[CommandNeeds] = &[
     CommandNeeds {
@@ -107,6 +157,10 @@ pub const COMMANDS: &[CommandNeeds] = &[
         ],
     },
     CommandNeeds { command: "verify", calls: &[READ_STATE] },
+    CommandNeeds {
+        command: "doctor",
+        calls: &[READ_STATE, EXAMINE, READ_DISTRIBUTION, READ_STORE, READ_CERTIFICATES],
+    },
     CommandNeeds { command: "releases", calls: &[READ_STATE] },
     CommandNeeds {
         command: "rollback",
@@ -137,6 +191,29 @@ pub const COMMANDS: &[CommandNeeds] = &[
         ],
     },
     CommandNeeds { command: "invalidate", calls: &[INVALIDATE] },
+    CommandNeeds {
+        command: "domain plan",
+        calls: &[READ_DISTRIBUTION, READ_CERTIFICATES, LOOK_FOR_NAMES, LOOK_FOR_RIVALS],
+    },
+    CommandNeeds {
+        command: "domain apply",
+        calls: &[
+            READ_DISTRIBUTION,
+            READ_CERTIFICATES,
+            LOOK_FOR_NAMES,
+            LOOK_FOR_RIVALS,
+            CHANGE_NAMES,
+            CLAIM_NAMES,
+        ],
+    },
+    CommandNeeds {
+        command: "domain status",
+        calls: &[READ_DISTRIBUTION, READ_CERTIFICATES, LOOK_FOR_NAMES, LOOK_FOR_RIVALS],
+    },
+    CommandNeeds {
+        command: "domain remove",
+        calls: &[READ_DISTRIBUTION, READ_CERTIFICATES, LOOK_FOR_NAMES, CHANGE_NAMES, FORGET_CERTIFICATE],
+    },
     CommandNeeds { command: "unlock", calls: &[READ_STATE, &[state(Operation::PUT_OBJECT)]] },
 ];
 
@@ -144,6 +221,12 @@ impl CommandNeeds {
     /// The command of this name, if it asks AWS anything.
     pub fn find(command: &str) -> Option<&'static Self> {
         COMMANDS.iter().find(|needs| needs.command == command)
+    }
+
+    /// The command of this name, or all the verbs of one that has some; empty when none of them asks AWS anything.
+    pub fn named(name: &str) -> Vec<&'static Self> {
+        let is_verb_of = |command: &str| command.split_once(' ').is_some_and(|(group, _)| group == name);
+        COMMANDS.iter().filter(|needs| needs.command == name || is_verb_of(needs.command)).collect()
     }
 
     /// All its calls.

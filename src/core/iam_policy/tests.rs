@@ -11,8 +11,20 @@ fn target() -> PolicyTarget {
     }
 }
 
+fn name(text: &str) -> DnsName {
+    DnsName::parse(text).expect("a name")
+}
+
+fn with_names() -> PolicyTarget {
+    PolicyTarget { domains: vec![name("www.example.com"), name("*.example.com")], ..target() }
+}
+
+fn all_commands() -> Vec<&'static str> {
+    needs::COMMANDS.iter().map(|needs| needs.command).collect()
+}
+
 fn derive(commands: &[&str], target: &PolicyTarget) -> PolicyDocument {
-    let commands: Vec<_> = commands.iter().map(|name| CommandNeeds::find(name).expect("a command")).collect();
+    let commands = commands.iter().flat_map(|name| CommandNeeds::named(name)).collect::<Vec<_>>();
     PolicyDocument::derive(&commands, target)
 }
 
@@ -52,7 +64,7 @@ fn a_prefix_limits_objects_and_names() {
     let names = statement(&policy, "Names").expect("a statement");
     assert_eq!(names.resource, ["arn:aws:s3:::example-site"]);
     let condition = names.condition.as_ref().expect("a condition");
-    assert_eq!(condition["StringLike"]["s3:prefix"], "a${*}b/site/*");
+    assert_eq!(condition.values("StringLike", "s3:prefix"), ["a${*}b/site/*"]);
     assert!(statement(&derive(&["status"], &target()), "Names").expect("one").condition.is_none());
 }
 
@@ -60,7 +72,7 @@ fn a_prefix_limits_objects_and_names() {
 fn commands_that_only_read_the_record_see_no_other_name() {
     let policy = derive(&["releases"], &target());
     let condition = statement(&policy, "NamesOfState").expect("a statement").condition.as_ref();
-    assert_eq!(condition.expect("a condition")["StringLike"]["s3:prefix"], ".sitepush/*");
+    assert_eq!(condition.expect("a condition").values("StringLike", "s3:prefix"), [".sitepush/*"]);
     assert!(statement(&policy, "Names").is_none());
 }
 
@@ -91,15 +103,16 @@ fn objects_of_an_access_point_are_named_through_it() {
 
 #[test]
 fn neither_order_nor_repetition_of_commands_changes_the_policy() {
-    let names: Vec<&str> = needs::COMMANDS.iter().map(|needs| needs.command).collect();
+    let names = all_commands();
     let mut turned: Vec<&str> = names.iter().rev().copied().collect();
     turned.extend(&names);
-    assert_eq!(derive(&names, &target()), derive(&turned, &target()));
+    assert_eq!(derive(&names, &with_names()), derive(&turned, &with_names()));
 }
 
 #[test]
 fn who_may_push_may_do_all_else_but_add_up_what_invalidations_cost() {
-    let names: Vec<&str> = needs::COMMANDS.iter().map(|needs| needs.command).collect();
+    let is_about_set_up = |name: &&str| *name == "doctor" || name.starts_with("domain ");
+    let names: Vec<&str> = all_commands().into_iter().filter(|name| !is_about_set_up(name)).collect();
     let (all, push) = (derive(&names, &target()), derive(&["push"], &target()));
     for (all, push) in all.statement.iter().zip(&push.statement) {
         let more: Vec<_> = all.action.iter().filter(|action| !push.action.contains(action)).collect();
@@ -112,14 +125,107 @@ fn who_may_push_may_do_all_else_but_add_up_what_invalidations_cost() {
 }
 
 #[test]
-fn every_command_fits_into_a_managed_policy() {
-    let names: Vec<&str> = needs::COMMANDS.iter().map(|needs| needs.command).collect();
+fn every_command_but_those_about_names_fits_into_a_managed_policy() {
+    let is_about_names = |name: &&str| name.starts_with("domain ");
+    let names: Vec<&str> = all_commands().into_iter().filter(|name| !is_about_names(name)).collect();
     let many = PolicyTarget {
         distributions: (0..40).map(|index| format!("E1234567890{index:03}")).collect(),
         ..target()
     };
     let characters = derive(&names, &many).characters();
     assert!(characters < MANAGED_POLICY_CHARACTERS, "{characters}");
+}
+
+#[test]
+fn all_commands_fit_into_a_managed_policy_for_as_many_names_as_a_certificate_has() {
+    let domains = (0..10).map(|index| name(&format!("site-number-{index}.example.com"))).collect();
+    let target = PolicyTarget { domains, ..with_names() };
+    let characters = derive(&all_commands(), &target).characters();
+    assert!(characters < MANAGED_POLICY_CHARACTERS, "{characters}");
+}
+
+#[test]
+fn records_are_those_of_the_names_and_none_else() {
+    let policy = derive(&["domain apply"], &with_names());
+    let records = statement(&policy, "Records").expect("a statement");
+    assert_eq!(records.action, ["route53:ChangeResourceRecordSets"]);
+    assert_eq!(records.resource, ["arn:aws:route53:::hostedzone/*"]);
+    let condition = records.condition.as_ref().expect("a condition");
+    let label = "_????????????????????????????????";
+    assert_eq!(
+        condition.values("ForAllValues:StringLike", "route53:ChangeResourceRecordSetsNormalizedRecordNames"),
+        [
+            "\\052.example.com".to_owned(),
+            format!("{label}.example.com"),
+            format!("{label}.www.example.com"),
+            "_sitepush-wildcard.example.com".to_owned(),
+            format!("_sitepush.{label}.example.com"),
+            format!("_sitepush.{label}.www.example.com"),
+            "_sitepush.www.example.com".to_owned(),
+            "www.example.com".to_owned(),
+        ]
+    );
+    let actions = condition.values("ForAllValues:StringEquals", "route53:ChangeResourceRecordSetsActions");
+    assert_eq!(actions, ["CREATE", "DELETE"]);
+    let zones = PolicyTarget { hosted_zones: vec!["Z2".into(), "Z1".into(), "Z2".into()], ..with_names() };
+    let policy = derive(&["domain"], &zones);
+    for sid in ["HostedZones", "Records"] {
+        let resource = &statement(&policy, sid).expect("a statement").resource;
+        assert_eq!(*resource, ["arn:aws:route53:::hostedzone/Z1", "arn:aws:route53:::hostedzone/Z2"]);
+    }
+}
+
+#[test]
+fn certificates_are_made_for_the_names_and_deleted_by_the_tag() {
+    let policy = derive(&["domain"], &with_names());
+    let condition = |sid| statement(&policy, sid).and_then(|found| found.condition.as_ref()).expect("one");
+    let new = condition("NewCertificate");
+    assert_eq!(
+        new.values("ForAllValues:StringEquals", "acm:DomainNames"),
+        ["www.example.com", "*.example.com"]
+    );
+    assert_eq!(new.values("StringEquals", "acm:ValidationMethod"), ["DNS"]);
+    assert_eq!(new.values("StringEquals", "aws:RequestedRegion"), ["us-east-1"]);
+    assert_eq!(new.values("StringEquals", REQUEST_TAG), ["E1", "E2"]);
+    assert_eq!(condition("CertificateTag").values("StringEquals", REQUEST_TAG), ["E1", "E2"]);
+    assert_eq!(condition("OwnCertificates").values("StringEquals", RESOURCE_TAG), ["E1", "E2"]);
+    assert_eq!(REQUEST_TAG.rsplit('/').next(), Some(OWNER_TAG));
+    assert_eq!(RESOURCE_TAG.rsplit('/').next(), Some(OWNER_TAG));
+    let tagged = &statement(&policy, "CertificateTag").expect("a statement").resource;
+    assert_eq!(*tagged, ["arn:aws:acm:us-east-1:*:certificate/*"]);
+}
+
+#[test]
+fn who_looks_at_names_may_change_nothing() {
+    let policy = derive(&["domain plan", "domain status", "doctor"], &with_names());
+    let actions = policy.statement.iter().flat_map(|statement| &statement.action);
+    for action in actions {
+        let (_, verb) = action.split_once(':').expect("a service");
+        let is_reading = ["Get", "List", "Describe", "Decrypt"].iter().any(|start| verb.starts_with(start));
+        assert!(is_reading, "{action}");
+    }
+    assert_eq!(statement(&policy, "CertificatesElsewhere"), None);
+    let at_home = PolicyTarget { region: Some("eu-central-1".into()), ..with_names() };
+    let policy = derive(&["domain plan"], &at_home);
+    let elsewhere = &statement(&policy, "CertificatesElsewhere").expect("a statement").resource;
+    assert_eq!(*elsewhere, ["arn:aws:acm:eu-central-1:*:certificate/*"]);
+    assert_eq!(statement(&derive(&["doctor"], &at_home), "CertificatesElsewhere"), None);
+}
+
+#[test]
+fn without_a_distribution_nothing_is_granted_about_names() {
+    let target = PolicyTarget { distributions: Vec::new(), ..with_names() };
+    assert_eq!(derive(&["domain"], &target).statement, []);
+    let sids: Vec<_> = derive(&["doctor"], &target).statement.iter().map(|found| found.sid).collect();
+    assert_eq!(sids, ["State", "Bucket"]);
+}
+
+#[test]
+fn a_bucket_that_is_asked_for_itself_is_not_granted_by_names_once_more() {
+    let policy = derive(&["doctor", "status"], &target());
+    let bucket = statement(&policy, "Bucket").expect("a statement");
+    assert!(bucket.action.contains(&"s3:ListBucket") && bucket.condition.is_none());
+    assert_eq!((statement(&policy, "Names"), statement(&policy, "NamesOfState")), (None, None));
 }
 
 #[test]

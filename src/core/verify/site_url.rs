@@ -46,9 +46,11 @@ impl SiteUrl {
         })
     }
 
-    /// Where a distribution is, by its domain name.
+    /// Where a distribution is, by its domain name. That of a stand-in may have a port.
     pub fn of_domain(name: &str) -> Self {
-        Self { is_https: true, host: name.to_ascii_lowercase(), port: None, base_path: String::new() }
+        let split = name.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let (host, port) = split.map_or((name, None), |(host, port)| (host, Some(port)));
+        Self { is_https: true, host: host.to_ascii_lowercase(), port, base_path: String::new() }
     }
 
     pub fn is_https(&self) -> bool {

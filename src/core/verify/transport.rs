@@ -13,7 +13,25 @@ pub struct TlsFacts {
     pub certificate_ends: Option<Timestamp>,
     /// Why browsers do not trust the certificate, if they do not.
     pub distrust: Option<String>,
+    /// Whether TLS 1.0 or 1.1 is taken, too.
+    pub old_versions: OldTls,
 }
+
+/// What a server makes of somebody who speaks nothing newer than TLS 1.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OldTls {
+    Refused,
+    Accepted,
+    /// There was no answer, or none that says anything.
+    Unknown,
+}
+
+/// Distributions without a certificate of their own have this ending, and CloudFront's own minimum of TLS 1.0, which
+/// nobody can raise.
+///
+/// Source: "Supported protocols and ciphers between viewers and CloudFront", CloudFront Developer Guide.
+const CLOUDFRONTS_OWN: &str = ".cloudfront.net";
 
 /// A handshake that did not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +42,8 @@ pub enum TlsFailure {
     Handshake(String),
 }
 
-/// Judges a handshake at `now`.
-pub fn judge_tls(answer: &Result<TlsFacts, TlsFailure>, now: Timestamp) -> Vec<Finding> {
+/// Judges a handshake with `site` at `now`.
+pub fn judge_tls(site: &SiteUrl, answer: &Result<TlsFacts, TlsFailure>, now: Timestamp) -> Vec<Finding> {
     let facts = match answer {
         Ok(facts) => facts,
         Err(TlsFailure::Connect(_)) => return Vec::new(),
@@ -48,16 +66,26 @@ pub fn judge_tls(answer: &Result<TlsFacts, TlsFailure>, now: Timestamp) -> Vec<F
             "give the distribution a valid certificate for this name; `aws acm list-certificates` lists them",
         )];
     }
-    match facts.certificate_ends {
-        Some(ends) if ends_soon(ends, now) => vec![finding(
+    let mut findings = Vec::new();
+    if let Some(ends) = facts.certificate_ends.filter(|ends| ends_soon(*ends, now)) {
+        findings.push(finding(
             (Severity::Warning, Fault::Certificate),
             "has a certificate that ends soon",
             "two weeks at least",
             format!("it ends at {}", ends.strftime("%Y-%m-%d %H:%M:%S UTC")),
             "look why it was not renewed: ACM needs the validation record in DNS",
-        )],
-        _ => Vec::new(),
+        ));
     }
+    if facts.old_versions == OldTls::Accepted && !site.host().ends_with(CLOUDFRONTS_OWN) {
+        findings.push(finding(
+            (Severity::Warning, Fault::OldTls),
+            "also speaks TLS that browsers have given up",
+            "TLS 1.2 or newer alone",
+            "a handshake of TLS 1.1 or 1.0 is answered".to_owned(),
+            "set the distribution's minimum protocol version to TLSv1.2_2021",
+        ));
+    }
+    findings
 }
 
 /// What [`judge_security_headers`] looks for.
@@ -166,13 +194,8 @@ mod tests {
     #[test]
     fn certificates_are_judged_by_what_browsers_do_and_by_their_end() {
         let now = time("2026-11-26T00:00:00Z");
-        let facts = |ends: &str, distrust: Option<&str>| {
-            Ok(TlsFacts {
-                version: "TLSv1.3".into(),
-                certificate_ends: Some(time(ends)),
-                distrust: distrust.map(str::to_owned),
-            })
-        };
+        let site = SiteUrl::parse("https://www.example.com").expect("an address");
+        let facts = |ends: &str, distrust: Option<&str>| Ok(facts(ends, distrust, OldTls::Refused));
         for (answer, expected) in [
             (facts("2027-02-01T00:00:00Z", None), None),
             (facts("2026-12-09T00:00:00Z", None), Some((Severity::Warning, Fault::Certificate))),
@@ -184,7 +207,35 @@ mod tests {
             (Err(TlsFailure::Handshake("protocol_version".into())), Some((Severity::Problem, Fault::Tls))),
             (Err(TlsFailure::Connect("refused".into())), None),
         ] {
-            assert_eq!(faults(&judge_tls(&answer, now)), Vec::from_iter(expected), "{answer:?}");
+            assert_eq!(faults(&judge_tls(&site, &answer, now)), Vec::from_iter(expected), "{answer:?}");
+        }
+    }
+
+    fn facts(ends: &str, distrust: Option<&str>, old_versions: OldTls) -> TlsFacts {
+        TlsFacts {
+            version: "TLSv1.3".into(),
+            certificate_ends: Some(time(ends)),
+            distrust: distrust.map(str::to_owned),
+            old_versions,
+        }
+    }
+
+    #[test]
+    fn old_versions_are_a_warning_where_somebody_can_turn_them_off() {
+        let now = time("2026-11-26T00:00:00Z");
+        for (site, old_versions, expected) in [
+            ("https://www.example.com", OldTls::Accepted, Some((Severity::Warning, Fault::OldTls))),
+            ("https://www.example.com", OldTls::Refused, None),
+            ("https://www.example.com", OldTls::Unknown, None),
+            ("https://d1.cloudfront.net", OldTls::Accepted, None),
+        ] {
+            let answer = Ok(facts("2027-02-01T00:00:00Z", None, old_versions));
+            let site = SiteUrl::parse(site).expect("an address");
+            assert_eq!(
+                faults(&judge_tls(&site, &answer, now)),
+                Vec::from_iter(expected),
+                "{site} {answer:?}"
+            );
         }
     }
 

@@ -9,6 +9,7 @@ use aws_sdk_cloudfront::types::{
 
 use crate::core::domain::distribution::{DistributionNames, ProtocolFloor, ViewerCertificate};
 use crate::core::domain::name::DnsName;
+use crate::core::iam_policy::operation::Operation;
 
 use super::CloudFront;
 use crate::edges::call::{CallError, FailureKind};
@@ -21,9 +22,9 @@ impl CloudFront {
     pub async fn get_distribution_names(&self, id: &str) -> Result<DistributionNames, CallError> {
         let output = self
             .retry
+            .calling(Operation::GET_DISTRIBUTION)
             .run(id, || async { self.client.get_distribution().id(id).send().await.map_err(CallError::from) })
-            .await
-            .map_err(|error| error.needing("cloudfront:GetDistribution"))?;
+            .await?;
         let distribution = output
             .distribution()
             .ok_or_else(|| CallError::local(FailureKind::Other, "the answer has no distribution"))?;
@@ -51,12 +52,12 @@ impl CloudFront {
         loop {
             let output = self
                 .retry
+                .calling(Operation::LIST_DISTRIBUTIONS)
                 .run("ListDistributions", || async {
                     let request = self.client.list_distributions().set_marker(marker.clone());
                     request.send().await.map_err(CallError::from)
                 })
-                .await
-                .map_err(|error| error.needing("cloudfront:ListDistributions"))?;
+                .await?;
             let Some(list) = output.distribution_list() else { return Ok(found) };
             for summary in list.items() {
                 let aliases = alias_names(summary.aliases()).into_iter();
@@ -80,13 +81,13 @@ impl CloudFront {
     ) -> Result<Vec<(DnsName, String)>, CallError> {
         let output = self
             .retry
+            .calling(Operation::LIST_CONFLICTING_ALIASES)
             .run(id, || async {
                 let request =
                     self.client.list_conflicting_aliases().distribution_id(id).alias(alias.as_str());
                 request.send().await.map_err(CallError::from)
             })
-            .await
-            .map_err(|error| error.needing("cloudfront:ListConflictingAliases"))?;
+            .await?;
         let list = output.conflicting_aliases_list();
         let items = list.map(ConflictingAliasesList::items).unwrap_or_default().iter();
         Ok(items
@@ -112,11 +113,11 @@ impl CloudFront {
     ) -> Result<(), CallError> {
         let output = self
             .retry
+            .calling(Operation::GET_DISTRIBUTION_CONFIG)
             .run(&read.id, || async {
                 self.client.get_distribution_config().id(&read.id).send().await.map_err(CallError::from)
             })
-            .await
-            .map_err(|error| error.needing("cloudfront:GetDistributionConfig"))?;
+            .await?;
         let (Some(config), Some(e_tag)) = (output.distribution_config(), output.e_tag()) else {
             return Err(CallError::local(FailureKind::Other, "the answer has no configuration or no ETag"));
         };
@@ -132,12 +133,12 @@ impl CloudFront {
             wanted.viewer_certificate = Some(certificate);
         }
         self.retry
+            .calling(Operation::UPDATE_DISTRIBUTION)
             .run(&read.id, || async {
                 let request = self.client.update_distribution().id(&read.id).if_match(e_tag);
                 request.distribution_config(wanted.clone()).send().await.map_err(CallError::from)
             })
-            .await
-            .map_err(|error| error.needing("cloudfront:UpdateDistribution"))?;
+            .await?;
         Ok(())
     }
 }

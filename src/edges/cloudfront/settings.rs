@@ -1,15 +1,16 @@
 //! A distribution's settings and what they refer to: policies, origin access controls, functions. Only reads.
 
 use aws_sdk_cloudfront::types::{
-    CachePolicyConfig, CustomErrorResponses, DefaultCacheBehavior, DistributionConfig, EventType,
-    FunctionStage, HttpVersion, Origin,
+    CachePolicyConfig, CustomErrorResponses, DistributionConfig, FunctionStage, HttpVersion,
 };
 
 use super::CloudFront;
+use super::behaviors::{self, DescribedBehavior};
 use super::names::{alias_names, certificate_of, is_deployed};
 use crate::core::doctor::{CacheKey, CachePolicy, ErrorResponse, OriginAccessControl};
 use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::name::DnsName;
+use crate::core::iam_policy::operation::Operation;
 use crate::edges::call::{CallError, FailureKind};
 
 /// A distribution as CloudFront describes it; what it refers to is named only.
@@ -23,24 +24,11 @@ pub struct DescribedDistribution {
     pub http_version: String,
     pub aliases: Vec<DnsName>,
     pub certificate: ViewerCertificate,
-    pub origin: Option<DescribedOrigin>,
-    pub compresses: bool,
-    pub viewer_protocol: String,
-    /// None for settings of before there were policies.
-    pub cache_policy_id: Option<String>,
+    pub default_behavior: DescribedBehavior,
+    /// The others, in the order in which they are tried.
+    pub path_behaviors: Vec<DescribedBehavior>,
     pub error_responses: Vec<ErrorResponse>,
-    /// The ARN of the function for viewer requests.
-    pub function_arn: Option<String>,
     pub cache_tag_header: Option<String>,
-}
-
-/// The origin of the default cache behavior.
-#[derive(Clone, Debug)]
-pub struct DescribedOrigin {
-    pub domain_name: String,
-    pub path: String,
-    pub access_control_id: Option<String>,
-    pub has_access_identity: bool,
 }
 
 /// CloudFront keeps an error for this long where nothing is said.
@@ -61,13 +49,14 @@ impl CloudFront {
     pub async fn describe_distribution(&self, id: &str) -> Result<Option<DescribedDistribution>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_DISTRIBUTION)
             .run(id, || async { self.client.get_distribution().id(id).send().await.map_err(CallError::from) })
             .await;
-        let Some(output) = there(found, "cloudfront:GetDistribution")? else { return Ok(None) };
+        let Some(output) = there(found)? else { return Ok(None) };
         let incomplete = || CallError::local(FailureKind::Other, "the answer has no configuration");
         let distribution = output.distribution.ok_or_else(incomplete)?;
         let config = distribution.distribution_config().ok_or_else(incomplete)?;
-        let described = described(config);
+        let described = described(config).ok_or_else(incomplete)?;
         Ok(Some(DescribedDistribution {
             arn: distribution.arn().to_owned(),
             domain_name: distribution.domain_name().to_owned(),
@@ -83,9 +72,10 @@ impl CloudFront {
     pub async fn get_cache_policy(&self, id: &str) -> Result<Option<CachePolicy>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_CACHE_POLICY)
             .run(id, || async { self.client.get_cache_policy().id(id).send().await.map_err(CallError::from) })
             .await;
-        let policy = there(found, "cloudfront:GetCachePolicy")?.and_then(|output| output.cache_policy);
+        let policy = there(found)?.and_then(|output| output.cache_policy);
         Ok(policy.as_ref().and_then(|policy| policy.cache_policy_config()).map(cache_policy))
     }
 
@@ -99,12 +89,12 @@ impl CloudFront {
     ) -> Result<Option<OriginAccessControl>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_ORIGIN_ACCESS_CONTROL)
             .run(id, || async {
                 self.client.get_origin_access_control().id(id).send().await.map_err(CallError::from)
             })
             .await;
-        let control = there(found, "cloudfront:GetOriginAccessControl")?
-            .and_then(|output| output.origin_access_control);
+        let control = there(found)?.and_then(|output| output.origin_access_control);
         let config = control.as_ref().and_then(|control| control.origin_access_control_config());
         Ok(config.map(|config| OriginAccessControl {
             origin_type: config.origin_access_control_origin_type().as_str().to_owned(),
@@ -119,12 +109,13 @@ impl CloudFront {
     pub async fn get_live_function(&self, name: &str) -> Result<Option<String>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_FUNCTION)
             .run(name, || async {
                 let request = self.client.get_function().name(name).stage(FunctionStage::Live);
                 request.send().await.map_err(CallError::from)
             })
             .await;
-        let code = there(found, "cloudfront:GetFunction")?.and_then(|output| output.function_code);
+        let code = there(found)?.and_then(|output| output.function_code);
         Ok(code.map(|code| String::from_utf8_lossy(code.as_ref()).into_owned()))
     }
 
@@ -135,12 +126,13 @@ impl CloudFront {
     pub async fn list_function_stores(&self, name: &str) -> Result<Option<Vec<String>>, CallError> {
         let found = self
             .retry
+            .calling(Operation::DESCRIBE_FUNCTION)
             .run(name, || async {
                 let request = self.client.describe_function().name(name).stage(FunctionStage::Live);
                 request.send().await.map_err(CallError::from)
             })
             .await;
-        let Some(output) = there(found, "cloudfront:DescribeFunction")? else { return Ok(None) };
+        let Some(output) = there(found)? else { return Ok(None) };
         let config = output.function_summary().and_then(|summary| summary.function_config());
         let stores = config.and_then(|config| config.key_value_store_associations());
         let stores =
@@ -155,27 +147,23 @@ impl CloudFront {
     pub async fn count_invalidations_in_progress(&self, id: &str) -> Result<Option<u64>, CallError> {
         let found = self
             .retry
+            .calling(Operation::LIST_INVALIDATIONS)
             .run(id, || async {
                 let request =
                     self.client.list_invalidations().distribution_id(id).max_items(super::LIST_PAGE);
                 request.send().await.map_err(CallError::from)
             })
             .await;
-        let list = there(found, "cloudfront:ListInvalidations")?.and_then(|output| output.invalidation_list);
+        let list = there(found)?.and_then(|output| output.invalidation_list);
         let items = list.as_ref().map(aws_sdk_cloudfront::types::InvalidationList::items).unwrap_or_default();
         Ok(Some(items.iter().filter(|item| !super::is_completed(item.status())).count() as u64))
     }
 }
 
-/// All but what stands beside the configuration.
-fn described(config: &DistributionConfig) -> DescribedDistribution {
-    let behavior = config.default_cache_behavior();
-    let origins = config.origins().map(aws_sdk_cloudfront::types::Origins::items).unwrap_or_default();
-    let target = behavior.map(DefaultCacheBehavior::target_origin_id).unwrap_or_default();
-    let functions = behavior.and_then(|behavior| behavior.function_associations());
-    let functions = functions.map(aws_sdk_cloudfront::types::FunctionAssociations::items).unwrap_or_default();
-    let function = functions.iter().find(|function| function.event_type() == &EventType::ViewerRequest);
-    DescribedDistribution {
+/// All but what stands beside the configuration; none for a configuration that has no default behavior.
+fn described(config: &DistributionConfig) -> Option<DescribedDistribution> {
+    let (default_behavior, path_behaviors) = behaviors::described(config)?;
+    Some(DescribedDistribution {
         arn: String::new(),
         domain_name: String::new(),
         is_deployed: false,
@@ -184,31 +172,11 @@ fn described(config: &DistributionConfig) -> DescribedDistribution {
         http_version: config.http_version().map_or("http1.1", HttpVersion::as_str).to_owned(),
         aliases: alias_names(config.aliases()).into_iter().collect(),
         certificate: certificate_of(config.viewer_certificate()),
-        origin: origins.iter().find(|origin| origin.id() == target).map(described_origin),
-        compresses: behavior.and_then(DefaultCacheBehavior::compress).unwrap_or(false),
-        viewer_protocol: behavior
-            .map(|behavior| behavior.viewer_protocol_policy().as_str())
-            .unwrap_or_default()
-            .to_owned(),
-        cache_policy_id: behavior
-            .and_then(DefaultCacheBehavior::cache_policy_id)
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned),
+        default_behavior,
+        path_behaviors,
         error_responses: config.custom_error_responses().map(error_responses).unwrap_or_default(),
-        function_arn: function.map(|function| function.function_arn().to_owned()),
         cache_tag_header: config.cache_tag_config().map(|tags| tags.header_name().to_owned()),
-    }
-}
-
-fn described_origin(origin: &Origin) -> DescribedOrigin {
-    let identity =
-        origin.s3_origin_config().map(aws_sdk_cloudfront::types::S3OriginConfig::origin_access_identity);
-    DescribedOrigin {
-        domain_name: origin.domain_name().to_owned(),
-        path: origin.origin_path().unwrap_or_default().to_owned(),
-        access_control_id: origin.origin_access_control_id().filter(|id| !id.is_empty()).map(str::to_owned),
-        has_access_identity: identity.is_some_and(|identity| !identity.is_empty()),
-    }
+    })
 }
 
 fn error_responses(responses: &CustomErrorResponses) -> Vec<ErrorResponse> {
@@ -249,10 +217,10 @@ fn cache_policy(config: &CachePolicyConfig) -> CachePolicy {
 }
 
 /// An answer; none when what was asked for is not there.
-fn there<T>(found: Result<T, CallError>, action: &str) -> Result<Option<T>, CallError> {
+pub(super) fn there<T>(found: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match found {
         Ok(output) => Ok(Some(output)),
         Err(error) if error.kind == FailureKind::NotFound => Ok(None),
-        Err(error) => Err(error.needing(action)),
+        Err(error) => Err(error),
     }
 }

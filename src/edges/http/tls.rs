@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::core::verify::{TlsFacts, TlsFailure};
+use crate::core::verify::{OldTls, TlsFacts, TlsFailure};
 
-use super::{Visitor, VisitorError};
+use super::{Visitor, VisitorError, old_tls};
 
 /// What trusts the certificates that this machine trusts: of the system, or those in `SSL_CERT_FILE`.
 pub(super) fn config(is_needed: bool) -> Result<ClientConfig, VisitorError> {
@@ -45,11 +45,17 @@ fn roots() -> Result<RootCertStore, VisitorError> {
 
 impl Visitor {
     /// Shakes hands with `host` and tells what came of it, whether its certificate is to be trusted or not. Nothing is
-    /// sent over this connection.
+    /// sent over this connection. A second one asks whether old versions are taken, too.
     ///
     /// # Errors
     /// When nobody is there, or the handshake fails for another reason than the certificate.
     pub async fn shake_hands(&self, host: &str, port: u16) -> Result<TlsFacts, TlsFailure> {
+        let facts = self.shake_hands_as_browsers_do(host, port).await?;
+        let old_versions = old_tls::probe(host, port, self.timeout).await;
+        Ok(TlsFacts { old_versions, ..facts })
+    }
+
+    async fn shake_hands_as_browsers_do(&self, host: &str, port: u16) -> Result<TlsFacts, TlsFailure> {
         let within = |time: Duration| TlsFailure::Handshake(format!("no answer in {} s", time.as_secs()));
         let connecting = tokio::time::timeout(self.timeout, TcpStream::connect((host, port)));
         let stream = connecting
@@ -72,6 +78,7 @@ impl Visitor {
             version: version.replace('_', "."),
             certificate_ends: seen.ends,
             distrust: seen.distrust,
+            old_versions: OldTls::Unknown,
         })
     }
 }

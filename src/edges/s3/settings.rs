@@ -4,13 +4,14 @@
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{
-    BucketVersioningStatus, ExpirationStatus, LifecycleRule as SdkRule, ServerSideEncryption,
-    TransitionStorageClass,
+    BucketVersioningStatus, ExpirationStatus, LifecycleRule as SdkRule, LifecycleRuleFilter,
+    ServerSideEncryption, TransitionStorageClass,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::Bucket;
 use crate::core::doctor::{Encryption, LifecycleRule, PublicAccessBlock, Versioning};
+use crate::core::iam_policy::operation::Operation;
 use crate::edges::call::{CallError, FailureKind};
 
 impl Bucket {
@@ -21,6 +22,7 @@ impl Bucket {
     pub async fn get_region(&self) -> Result<Option<String>, CallError> {
         let found = self
             .retry
+            .calling(Operation::HEAD_BUCKET)
             .run("bucket", || async {
                 self.client.head_bucket().bucket(&self.name).send().await.map_err(answered)
             })
@@ -28,7 +30,7 @@ impl Bucket {
         match found {
             Ok(output) => Ok(Some(output.bucket_region().unwrap_or_default().to_owned())),
             Err(error) if error.kind == FailureKind::NotFound => Ok(None),
-            Err(error) => Err(error.needing("s3:ListBucket")),
+            Err(error) => Err(error),
         }
     }
 
@@ -37,11 +39,12 @@ impl Bucket {
     pub async fn get_public_access_block(&self) -> Result<Option<PublicAccessBlock>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_PUBLIC_ACCESS_BLOCK)
             .run("public access block", || async {
                 self.client.get_public_access_block().bucket(&self.name).send().await.map_err(answered)
             })
             .await;
-        let output = set(found, "s3:GetBucketPublicAccessBlock")?;
+        let output = set(found)?;
         let block = output.and_then(|output| output.public_access_block_configuration);
         let is_on = |setting: Option<bool>| setting.unwrap_or(false);
         Ok(block.map(|block| PublicAccessBlock {
@@ -59,12 +62,12 @@ impl Bucket {
     pub async fn get_object_ownership(&self) -> Result<Option<String>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_BUCKET_OWNERSHIP_CONTROLS)
             .run("ownership", || async {
                 self.client.get_bucket_ownership_controls().bucket(&self.name).send().await.map_err(answered)
             })
             .await;
-        let controls =
-            set(found, "s3:GetBucketOwnershipControls")?.and_then(|output| output.ownership_controls);
+        let controls = set(found)?.and_then(|output| output.ownership_controls);
         let rule = controls.and_then(|controls| controls.rules.into_iter().next());
         Ok(rule.map(|rule| rule.object_ownership.as_str().to_owned()))
     }
@@ -74,11 +77,12 @@ impl Bucket {
     pub async fn get_versioning(&self) -> Result<Option<Versioning>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_BUCKET_VERSIONING)
             .run("versioning", || async {
                 self.client.get_bucket_versioning().bucket(&self.name).send().await.map_err(answered)
             })
             .await;
-        Ok(set(found, "s3:GetBucketVersioning")?.map(|output| match output.status() {
+        Ok(set(found)?.map(|output| match output.status() {
             Some(BucketVersioningStatus::Enabled) => Versioning::Enabled,
             Some(_) => Versioning::Suspended,
             None => Versioning::NeverEnabled,
@@ -90,11 +94,12 @@ impl Bucket {
     pub async fn get_encryption(&self) -> Result<Option<Encryption>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_BUCKET_ENCRYPTION)
             .run("encryption", || async {
                 self.client.get_bucket_encryption().bucket(&self.name).send().await.map_err(answered)
             })
             .await;
-        let output = set(found, "s3:GetEncryptionConfiguration")?;
+        let output = set(found)?;
         let rules =
             output.and_then(|output| output.server_side_encryption_configuration).map(|found| found.rules);
         let rule = rules.into_iter().flatten().find_map(|rule| rule.apply_server_side_encryption_by_default);
@@ -114,21 +119,23 @@ impl Bucket {
     pub async fn get_policy(&self) -> Result<Option<String>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_BUCKET_POLICY)
             .run("policy", || async {
                 self.client.get_bucket_policy().bucket(&self.name).send().await.map_err(answered)
             })
             .await;
-        let policy = set(found, "s3:GetBucketPolicy")?.and_then(|output| output.policy);
+        let policy = set(found)?.and_then(|output| output.policy);
         Ok(policy.filter(|text| !text.trim().is_empty()))
     }
 
-    /// The rules that go by nothing but the key.
+    /// The rules that go by no tags.
     ///
     /// # Errors
     /// As any call.
     pub async fn get_lifecycle(&self) -> Result<Option<Vec<LifecycleRule>>, CallError> {
         let found = self
             .retry
+            .calling(Operation::GET_BUCKET_LIFECYCLE_CONFIGURATION)
             .run("lifecycle", || async {
                 self.client
                     .get_bucket_lifecycle_configuration()
@@ -138,34 +145,33 @@ impl Bucket {
                     .map_err(answered)
             })
             .await;
-        let output = set(found, "s3:GetLifecycleConfiguration")?;
+        let output = set(found)?;
         Ok(output.map(|output| output.rules().iter().filter_map(rule_of).collect()))
     }
 }
 
-/// None for a rule that goes by tags or sizes: what it hits cannot be told.
+/// None for a rule that goes by tags: what it hits cannot be told, and sitepush tags nothing.
 fn rule_of(rule: &SdkRule) -> Option<LifecycleRule> {
     let filter = rule.filter();
-    let goes_by_more = filter.is_some_and(|filter| {
-        filter.tag().is_some()
-            || filter.object_size_greater_than().is_some()
-            || filter.object_size_less_than().is_some()
-            || filter.and().is_some()
-    });
-    if goes_by_more {
+    let both = filter.and_then(|filter| filter.and());
+    let has_tag = filter.is_some_and(|filter| filter.tag().is_some());
+    if has_tag || both.is_some_and(|both| !both.tags().is_empty()) {
         return None;
     }
+    let least = both.map_or(filter.and_then(LifecycleRuleFilter::object_size_greater_than), |both| {
+        both.object_size_greater_than()
+    });
+    let most = both.map_or(filter.and_then(LifecycleRuleFilter::object_size_less_than), |both| {
+        both.object_size_less_than()
+    });
     #[expect(deprecated, reason = "older rules have their prefix there")]
     let own_prefix = rule.prefix();
-    let prefix = filter.and_then(|filter| filter.prefix()).or(own_prefix);
+    let prefix = filter.and_then(|filter| filter.prefix()).or_else(|| both.and_then(|both| both.prefix()));
+    let prefix = prefix.or(own_prefix);
     let expiration = rule.expiration();
-    let archives_current =
-        rule.transitions().iter().find_map(|transition| match transition.storage_class() {
-            Some(class @ (TransitionStorageClass::Glacier | TransitionStorageClass::DeepArchive)) => {
-                Some(class.as_str().to_owned())
-            }
-            _ => None,
-        });
+    let archived = rule.transitions().iter().map(aws_sdk_s3::types::Transition::storage_class);
+    let noncurrent = rule.noncurrent_version_transitions().iter();
+    let noncurrent = noncurrent.map(aws_sdk_s3::types::NoncurrentVersionTransition::storage_class);
     Some(LifecycleRule {
         id: rule.id().unwrap_or_default().to_owned(),
         is_enabled: rule.status() == &ExpirationStatus::Enabled,
@@ -173,20 +179,36 @@ fn rule_of(rule: &SdkRule) -> Option<LifecycleRule> {
         // Zero days is how some stand-ins write none.
         deletes_current: expiration
             .is_some_and(|found| found.days().is_some_and(|days| days > 0) || found.date().is_some()),
-        archives_current,
+        archives_current: archive(archived),
         noncurrent_days: rule
             .noncurrent_version_expiration()
             .and_then(aws_sdk_s3::types::NoncurrentVersionExpiration::noncurrent_days),
+        archives_noncurrent: archive(noncurrent),
+        // Zero, again.
+        goes_by_size: least.is_some_and(|bytes| bytes > 0) || most.is_some_and(|bytes| bytes > 0),
         aborts_uploads: rule.abort_incomplete_multipart_upload().is_some(),
     })
 }
 
+/// The first of these classes from which objects have to be restored before anybody reads them.
+///
+/// Source: "Understanding S3 storage classes for infrequently accessed objects", S3 User Guide: from Glacier Instant Retrieval
+/// they are read at once.
+fn archive<'a>(mut classes: impl Iterator<Item = Option<&'a TransitionStorageClass>>) -> Option<String> {
+    classes.find_map(|class| match class {
+        Some(class @ (TransitionStorageClass::Glacier | TransitionStorageClass::DeepArchive)) => {
+            Some(class.as_str().to_owned())
+        }
+        _ => None,
+    })
+}
+
 /// An answer; none when the setting is not set. Only a bucket that is not there is an error.
-fn set<T>(found: Result<T, CallError>, action: &str) -> Result<Option<T>, CallError> {
+fn set<T>(found: Result<T, CallError>) -> Result<Option<T>, CallError> {
     match found {
         Ok(output) => Ok(Some(output)),
         Err(error) if error.kind == FailureKind::NotFound && error.code != "NoSuchBucket" => Ok(None),
-        Err(error) => Err(error.needing(action)),
+        Err(error) => Err(error),
     }
 }
 

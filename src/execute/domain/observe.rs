@@ -8,6 +8,7 @@ use crate::core::domain::certificate::{Certificate, CertificateStatus, choose_is
 use crate::core::domain::distribution::DistributionNames;
 use crate::core::domain::dns::{Delegation, DnsAnswer};
 use crate::core::domain::facts::{CaaFacts, DomainFacts, Elsewhere, ZoneFacts};
+use crate::core::domain::intent::Intent;
 use crate::core::domain::name::DnsName;
 use crate::core::domain::record::{Ownership, RecordSet};
 use crate::core::domain::waiting::{ServerAnswer, WaitingRecord};
@@ -68,20 +69,23 @@ impl DomainEdges {
     }
 }
 
-/// Looks at a distribution and at all that concerns these names. `known_arn` is a certificate that is there although
-/// lists may not have it yet.
+/// Looks at a distribution and at all that concerns the names of an intent. `known_arn` is a certificate that is there
+/// although lists may not have it yet.
 ///
 /// # Errors
 /// With the first question that got no answer.
 pub async fn observe(
     edges: &DomainEdges,
     distribution_id: &str,
-    names: &[DnsName],
+    intent: &Intent,
     known_arn: Option<&str>,
 ) -> Result<DomainFacts, Trouble> {
+    let names = intent.names();
+    // To take names off, nobody needs to know who else has them, or how a certificate could be had.
+    let is_claim = matches!(intent, Intent::Apply(_));
     let (distribution, aliases, listed, zones) = futures::try_join!(
         read_distribution(edges, distribution_id),
-        list_aliases(edges),
+        async { if is_claim { list_aliases(edges).await } else { Ok(None) } },
         async {
             edges
                 .certificates
@@ -97,16 +101,16 @@ pub async fn observe(
         describe_all(edges, &listed, &needed, distribution.certificate.arn().into_iter().chain(known_arn))
             .await?;
     let issued = choose_issued(&certificates, &needed, distribution.certificate.arn(), now);
-    let has_issued = issued.is_some();
-    let elsewhere = if has_issued { None } else { find_elsewhere(edges, &needed).await };
+    let wants_certificate = is_claim && issued.is_none();
+    let elsewhere = if wants_certificate { find_elsewhere(edges, &needed).await } else { None };
     let proofs = validation_names(&certificates, &needed, distribution_id);
-    let placed: BTreeSet<DnsName> = if has_issued {
-        names.iter().chain(&proofs).cloned().collect()
-    } else {
+    let placed: BTreeSet<DnsName> = if wants_certificate {
         needed.iter().chain(&proofs).cloned().collect()
+    } else {
+        names.iter().chain(&proofs).cloned().collect()
     };
     let zone_facts = read_zones(edges, &zones, &placed).await?;
-    let caa = if has_issued { BTreeMap::new() } else { read_caa(edges, &needed).await };
+    let caa = if wants_certificate { read_caa(edges, &needed).await } else { BTreeMap::new() };
     let mut facts = DomainFacts {
         now,
         distribution,

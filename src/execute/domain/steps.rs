@@ -227,7 +227,7 @@ impl Run<'_> {
         loop {
             let edges = &self.tools.edges;
             let id = self.facts.distribution.id.clone();
-            self.facts = observe(edges, &id, self.intent.names(), self.requested_arn.as_deref()).await?;
+            self.facts = observe(edges, &id, &self.intent, self.requested_arn.as_deref()).await?;
             let is_seen = !done.is_change() || self.intent.plan(&self.facts).steps.first() != Some(done);
             if is_seen || self.tools.stop.is_requested() {
                 return Ok(());

@@ -34,6 +34,12 @@ fn with_one_more(world: &World, place: &Place, statement: Value) {
     world.block_public_access(place, |_| {});
 }
 
+/// Everybody is meant by it, and the condition leaves only AWS's services.
+fn denial_to_services(resource: &str) -> Value {
+    json!({ "Effect": "Deny", "Principal": { "AWS": "*" }, "Action": "s3:Get*", "Resource": resource,
+        "Condition": { "Bool": { "aws:PrincipalIsAWSService": "true" } } })
+}
+
 fn objects(place: &Place) -> String {
     format!("arn:aws:s3:::{}/*", place.bucket)
 }
@@ -85,6 +91,15 @@ pub const CASES: &[Break] = &[
         let statement = json!({ "Effect": "Deny", "Principal": { "Service": "cloudfront.amazonaws.com" },
             "Action": "s3:Get*", "Resource": objects(place) });
         with_one_more(world, place, statement);
+    }),
+    case("a denial for everybody takes it back from services", &["problem policy"], |world, place| {
+        with_one_more(world, place, denial_to_services(&objects(place)));
+    }),
+    case("a denial for everybody keeps the records from services", &[], |world, place| {
+        let records = format!("arn:aws:s3:::{}/.sitepush/*", place.bucket);
+        with_statement(world, place, "RecordsStayPrivate", |statement| {
+            *statement = denial_to_services(&records);
+        });
     }),
     case("every distribution may read", &["warning policy"], |world, place| {
         with_statement(world, place, "DistributionReads", |statement| {
@@ -142,6 +157,22 @@ pub const CASES: &[Break] = &[
         world.set_lifecycle(place, |rule| {
             let class = s3::TransitionStorageClass::Glacier;
             rule.transitions = Some(vec![s3::Transition::builder().days(30).storage_class(class).build()]);
+        });
+    }),
+    case("earlier versions are archived", &["warning lifecycle"], |world, place| {
+        world.set_lifecycle(place, |rule| {
+            let transition = s3::NoncurrentVersionTransition::builder()
+                .noncurrent_days(30)
+                .storage_class(s3::TransitionStorageClass::DeepArchive)
+                .build();
+            rule.noncurrent_version_transitions = Some(vec![transition]);
+        });
+    }),
+    case("large objects in use are deleted", &["warning lifecycle"], |world, place| {
+        world.set_lifecycle(place, |rule| {
+            rule.filter =
+                Some(s3::LifecycleRuleFilter::builder().object_size_greater_than(1_000_000).build());
+            rule.expiration = Some(s3::LifecycleExpiration::builder().days(30).build());
         });
     }),
     case("versions live a day", &["warning lifecycle"], |world, place| {

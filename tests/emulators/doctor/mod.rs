@@ -3,10 +3,11 @@
 //! All of them live in one ministack, each in a bucket and a distribution of its own; what they share is read only.
 //! Each is the set-up that infra/modules/site describes, with one change.
 
+mod behaviors;
 mod bucket;
 mod distribution;
-mod names;
-mod place;
+pub mod names;
+pub mod place;
 mod state;
 
 use std::collections::BTreeSet;
@@ -47,11 +48,12 @@ fn the_good_set_up_has_no_problem_and_no_warning() {
 #[test]
 fn every_broken_set_up_is_found_and_nothing_else_beside_it() {
     let world = World::start();
-    let cases: Vec<Break> = [bucket::CASES, distribution::CASES, names::CASES, state::CASES]
-        .into_iter()
-        .flatten()
-        .map(copy)
-        .collect();
+    let cases: Vec<Break> =
+        [bucket::CASES, distribution::CASES, behaviors::CASES, names::CASES, state::CASES]
+            .into_iter()
+            .flatten()
+            .map(copy)
+            .collect();
     assert!(cases.len() >= 40, "{} cases", cases.len());
     let next = Mutex::new(cases.iter().enumerate());
     let wrong = Mutex::new(Vec::new());

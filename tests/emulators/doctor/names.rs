@@ -10,7 +10,7 @@ const fn case(name: &'static str, finds: &'static [&'static str], change: fn(&Wo
 }
 
 /// Gives the distribution an alias and a certificate for these names.
-fn with_names(world: &World, place: &Place, alias: &str, certified: &[&str], floor: &str) {
+pub fn with_names(world: &World, place: &Place, alias: &str, certified: &[&str], floor: &str) {
     let certificate = cf::ViewerCertificate::builder()
         .acm_certificate_arn(world.certificate(certified))
         .ssl_support_method(cf::SslSupportMethod::SniOnly)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::dns::{NameServers, Reply};
 use crate::emulator::Emulator;
-use crate::support::Answer;
+use crate::support::{Answer, Site};
 
 /// The function as infra installs it.
 const FUNCTION: &str = include_str!("../../../src/edge_function.js");
@@ -21,6 +21,7 @@ pub struct World {
     pub store_arn: String,
     pub cache_policy: String,
     pub access_control: String,
+    pub headers_policy: String,
     pub function_arn: String,
     servers: NameServers,
 }
@@ -77,12 +78,15 @@ impl World {
             store_arn: String::new(),
             cache_policy: String::new(),
             access_control: String::new(),
+            headers_policy: String::new(),
             function_arn: String::new(),
             servers,
         };
         world.store_arn = world.store("routing");
         world.cache_policy = world.cache_policy("good", |_| {}, |_| {});
         world.access_control = world.access_control("good", "s3", "always");
+        world.headers_policy =
+            world.response_headers("good", ("X-Frame-Options", "DENY", true), &["x-amz-version-id"]);
         world.function_arn = world.function("routing", FUNCTION, Some(&world.store_arn), true);
         world
     }
@@ -209,6 +213,7 @@ impl World {
             .viewer_protocol_policy(cf::ViewerProtocolPolicy::RedirectToHttps)
             .compress(true)
             .cache_policy_id(&self.cache_policy)
+            .response_headers_policy_id(&self.headers_policy)
             .function_associations(function_association(&self.function_arn))
             .build()
             .expect("complete");
@@ -239,6 +244,87 @@ impl World {
     /// Changes the default cache behavior.
     pub fn update_behavior(&self, place: &Place, change: impl Fn(&mut cf::DefaultCacheBehavior)) {
         self.update(place, |config| change(config.default_cache_behavior.as_mut().expect("there is one")));
+    }
+
+    /// Adds a cache behavior for these paths, which leads to the bucket as the default one does, but for a change.
+    pub fn add_behavior(&self, place: &Place, pattern: &str, change: impl Fn(&mut cf::CacheBehavior)) {
+        let mut behavior = cf::CacheBehavior::builder()
+            .path_pattern(pattern)
+            .target_origin_id("bucket")
+            .viewer_protocol_policy(cf::ViewerProtocolPolicy::RedirectToHttps)
+            .compress(true)
+            .cache_policy_id(&self.cache_policy)
+            .function_associations(function_association(&self.function_arn))
+            .build()
+            .expect("complete");
+        change(&mut behavior);
+        self.update(place, |config| {
+            let found = config.cache_behaviors.as_ref().and_then(|found| found.items.clone());
+            let mut all = found.unwrap_or_default();
+            all.push(behavior.clone());
+            let count = i32::try_from(all.len()).expect("few");
+            let behaviors = cf::CacheBehaviors::builder().quantity(count).set_items(Some(all)).build();
+            config.cache_behaviors = Some(behaviors.expect("complete"));
+        });
+    }
+
+    /// Adds an origin that is no bucket, as `elsewhere`.
+    pub fn add_load_balancer(&self, place: &Place) {
+        let custom = cf::CustomOriginConfig::builder()
+            .http_port(80)
+            .https_port(443)
+            .origin_protocol_policy(cf::OriginProtocolPolicy::HttpsOnly)
+            .build()
+            .expect("complete");
+        let origin = cf::Origin::builder().id("elsewhere").domain_name("lb.example.com");
+        let origin = origin.custom_origin_config(custom).build().expect("complete");
+        self.update(place, |config| {
+            let origins = config.origins.as_mut().expect("there are some");
+            origins.items.push(origin.clone());
+            origins.quantity += 1;
+        });
+    }
+
+    /// A response headers policy that adds one header and takes others away.
+    pub fn response_headers(&self, name: &str, added: (&str, &str, bool), removed: &[&str]) -> String {
+        let (header, value, overrides) = added;
+        let added = cf::ResponseHeadersPolicyCustomHeader::builder()
+            .header(header)
+            .value(value)
+            .r#override(overrides);
+        let added = cf::ResponseHeadersPolicyCustomHeadersConfig::builder()
+            .quantity(1)
+            .items(added.build().expect("complete"))
+            .build()
+            .expect("complete");
+        let removed = removed.iter().map(|header| {
+            cf::ResponseHeadersPolicyRemoveHeader::builder().header(*header).build().expect("complete")
+        });
+        let removed: Vec<_> = removed.collect();
+        let removed = cf::ResponseHeadersPolicyRemoveHeadersConfig::builder()
+            .quantity(i32::try_from(removed.len()).expect("few"))
+            .set_items(Some(removed))
+            .build()
+            .expect("complete");
+        let config = cf::ResponseHeadersPolicyConfig::builder()
+            .name(name)
+            .custom_headers_config(added)
+            .remove_headers_config(removed)
+            .build()
+            .expect("complete");
+        let request = self.emulator.cloudfront.create_response_headers_policy();
+        let output = self.wait(request.response_headers_policy_config(config).send());
+        output.expect("policies can be made").response_headers_policy.expect("one was made").id
+    }
+
+    /// Publishes a site with pages in `/`, `/docs/` and `/api/`, telling no store of it.
+    pub fn publish(&self, place: &Place) {
+        let site = Site::new();
+        site.write("index.html", "<h1>home</h1>").write("docs/a.html", "<h1>a</h1>");
+        site.write("api/index.html", "<h1>the API</h1>").write("style.css", "body {}");
+        let folder = site.path().to_str().expect("a plain path");
+        let target = ["--bucket", &place.bucket, "--distribution", &place.distribution];
+        self.emulator.run(&[&["push", folder], &target[..]].concat()).success();
     }
 
     /// Changes the only origin.

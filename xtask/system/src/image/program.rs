@@ -37,11 +37,7 @@ struct Folders {
 /// # Errors
 /// When Cargo fails, or there is no program where it should be.
 pub(super) fn compile(project: &Project, package: &str, binary: &str) -> Result<PathBuf> {
-    let folders = Folders {
-        target: project.target(),
-        cargo_home: cargo_home()?,
-        sysroot: sysroot(project)?,
-    };
+    let folders = Folders { target: project.target(), cargo_home: cargo_home()?, sysroot: sysroot(project)? };
     let mut cargo = project.command("cargo");
     cargo.args(["build", "--locked", "--profile", PROFILE, "--target", TARGET]);
     cargo.args(["--package", package, "--bin", binary]);
@@ -76,11 +72,8 @@ fn flags(folders: &Folders) -> OsString {
     ];
     // The root needs none: Cargo names a workspace's own sources from there. A flag that is the same in every clone lets
     // clones that build into one folder share what they build.
-    let places = [
-        (&folders.target, "/src/target"),
-        (&folders.cargo_home, "/cargo"),
-        (&folders.sysroot, "/rust"),
-    ];
+    let places =
+        [(&folders.target, "/src/target"), (&folders.cargo_home, "/cargo"), (&folders.sysroot, "/rust")];
     for (folder, name) in places {
         flags.push(
             [
@@ -131,11 +124,7 @@ mod tests {
             flags.split('\x1f').filter_map(|flag| flag.strip_prefix("--remap-path-prefix=")).collect();
         assert_eq!(
             remapped,
-            [
-                "/home/ada/my site/target=/src/target",
-                "/home/ada/.cargo=/cargo",
-                "/opt/rust=/rust"
-            ]
+            ["/home/ada/my site/target=/src/target", "/home/ada/.cargo=/cargo", "/opt/rust=/rust"]
         );
     }
 

@@ -1,0 +1,139 @@
+//! Bucket policies: whom they let in, and to what.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+#[test]
+fn a_policy_is_judged_as_iam_judges_it() {
+    let with = |change: &dyn Fn(&mut Vec<Value>)| {
+        let (mut facts, expected) = good();
+        let mut policy = policy();
+        change(policy["Statement"].as_array_mut().expect("a list"));
+        facts.bucket.policy = Reading::Known(policy.to_string());
+        found(&facts, &expected)
+    };
+    let none = Vec::<String>::new();
+    // Other ways to say the same.
+    assert_eq!(with(&|all| all[0]["Action"] = json!(["S3:getobject"])), none);
+    assert_eq!(with(&|all| all[0]["Action"] = json!("s3:Get*")), none);
+    assert_eq!(
+        with(&|all| all[0]["Condition"] =
+            json!({ "ArnLike": { "aws:sourcearn": "arn:aws:cloudfront::*:distribution/E?" } })),
+        none
+    );
+    assert_eq!(
+        with(&|all| all[0]["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": "123456789012" } })),
+        none
+    );
+    // Too little.
+    assert_eq!(
+        with(&|all| all[0]["Condition"]["StringEquals"]["AWS:SourceArn"] =
+            json!("arn:aws:cloudfront::123456789012:distribution/E2")),
+        ["problem policy"]
+    );
+    assert_eq!(with(&|all| all[0]["Resource"] = json!("arn:aws:s3:::site")), ["problem policy"]);
+    assert_eq!(
+        with(&|all| all[0]["Principal"] = json!({ "AWS": "arn:aws:iam::1:user/a" })),
+        ["problem policy"]
+    );
+    assert_eq!(with(&|all| all[0]["Effect"] = json!("Deny")), ["problem policy"]);
+    assert_eq!(with(&|all| drop(all.remove(1))), ["warning policy-listing"]);
+    // Too much.
+    assert_eq!(with(&|all| drop(all.remove(2))), ["problem policy-state"]);
+    assert_eq!(
+        with(&|all| all[2]["Condition"] = json!({ "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } })),
+        ["problem policy-state"],
+        "a denial that may not hold"
+    );
+    assert_eq!(
+        with(&|all| drop(all[0].as_object_mut().expect("an object").remove("Condition"))),
+        ["warning policy"]
+    );
+    // Everybody is everybody: services, too, unless they are spared.
+    for everybody in [json!("*"), json!({ "AWS": "*" }), json!({ "AWS": ["*"] })] {
+        assert_eq!(with(&|all| all[2]["Principal"] = everybody.clone()), none, "{everybody}");
+        let denial = json!({ "Effect": "Deny", "Principal": everybody, "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::site/*" });
+        assert_eq!(with(&|all| all.push(denial.clone())), ["problem policy"]);
+        let spares_services = |operator: &str| {
+            let mut denial = denial.clone();
+            denial["Condition"] = json!({ operator: { "aws:PrincipalIsAWSService": "false" } });
+            with(&|all| all.push(denial.clone()))
+        };
+        assert_eq!(spares_services("Bool"), none);
+        assert_eq!(spares_services("BoolIfExists"), none);
+    }
+    let public = |more: Value| {
+        let mut statement = json!({ "Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::site/*" });
+        statement.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        with(&move |all| all.push(statement.clone()))
+    };
+    assert_eq!(public(json!({})), ["problem policy-public"]);
+    assert_eq!(public(json!({ "Principal": { "AWS": ["*"] } })), ["problem policy-public"]);
+    assert_eq!(public(json!({ "Principal": { "AWS": "arn:aws:iam::1:root" } })), none);
+    assert_eq!(public(json!({ "Resource": "arn:aws:s3:::other/*" })), none);
+    assert_eq!(
+        public(json!({ "Condition": { "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } } })),
+        ["warning policy-public"]
+    );
+    // Whether other distributions come from there is not known; that strangers may is told.
+    assert_eq!(
+        public(
+            json!({ "Action": "s3:GetObject", "Condition": { "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } } })
+        ),
+        ["warning policy-public"]
+    );
+    assert_eq!(
+        public(json!({ "Condition": { "StringEquals": { "aws:SourceArn": ARN } } })),
+        none,
+        "a stranger has no source"
+    );
+}
+
+#[test]
+fn a_policy_is_open_where_one_folder_or_one_action_is() {
+    let public = |action: &str, resource: &str| {
+        let (mut facts, expected) = good();
+        let mut policy = policy();
+        let statement =
+            json!({ "Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource });
+        policy["Statement"].as_array_mut().expect("a list").push(statement);
+        facts.bucket.policy = Reading::Known(policy.to_string());
+        found(&facts, &expected)
+    };
+    let open = ["problem policy-public"];
+    assert_eq!(public("s3:PutObject", "arn:aws:s3:::site/assets/*"), open);
+    assert_eq!(public("s3:GetObject", "arn:aws:s3:::site/.sitepush/*"), open);
+    assert_eq!(public("s3:GetObject", "arn:aws:s3:::site/private.txt"), open);
+    assert_eq!(public("s3:GetObjectVersion", "arn:aws:s3:::site/*"), open);
+    assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site"), open);
+    assert_eq!(public("s3:DeleteObjectVersion", "arn:aws:s3:::sit?/*"), open);
+    let none = Vec::<String>::new();
+    assert_eq!(public("s3:PutObject", "arn:aws:s3:::site2/assets/*"), none);
+    assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site2"), none);
+}
+
+#[test]
+fn every_record_is_out_of_the_distributions_reach_or_none_passes() {
+    for denied in ["manifest.json.gz", "lock.json", "releases/*"] {
+        let (mut facts, expected) = good();
+        let mut policy = policy();
+        policy["Statement"][2]["Resource"] = json!(format!("arn:aws:s3:::site/.sitepush/{denied}"));
+        facts.bucket.policy = Reading::Known(policy.to_string());
+        assert_eq!(found(&facts, &expected), ["problem policy-state"], "only {denied} is denied");
+    }
+}
+
+#[test]
+fn a_policy_for_a_distribution_that_was_not_read_does_not_pass_for_right() {
+    let unread = |policy: Reading<String>| {
+        let (mut facts, expected) = good();
+        facts.distributions.insert("E1".into(), denied());
+        facts.aliases.clear();
+        facts.bucket.policy = policy;
+        found(&facts, &expected)
+    };
+    assert_eq!(unread(Reading::Known(policy().to_string())), ["unknown policy", "warning enabled"]);
+    assert_eq!(unread(Reading::Absent), ["problem policy", "warning enabled"]);
+}

@@ -1,0 +1,109 @@
+//! `sitepush doctor` where nobody can be asked as he should be: the exit code and the document that scripts go by.
+//!
+//! Set-ups that can be asked about are in `tests/emulators/doctor`.
+
+mod support;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::support::{Answer, program};
+
+/// A service that refuses everything for one reason, by a clock of its own. It lives as long as the test program.
+fn refusing(code: &'static str, clock_ahead: SignedDuration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || refuse(stream, code, clock_ahead));
+        }
+    });
+    address
+}
+
+fn refuse(stream: TcpStream, code: &str, clock_ahead: SignedDuration) {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|count| count > 0) {}
+    let length = head
+        .lines()
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let _ = reader.by_ref().take(length.unwrap_or(0)).read_to_end(&mut Vec::new());
+    let error = format!("<Error><Code>{code}</Code><Message>refused</Message></Error>");
+    let body = match head.split(' ').next() {
+        // HEAD has no body.
+        Some("HEAD") => String::new(),
+        // The Security Token Service and CloudFront wrap theirs.
+        Some("POST") => format!("<ErrorResponse>{error}</ErrorResponse>"),
+        _ => error,
+    };
+    let date =
+        Timestamp::now().checked_add(clock_ahead).expect("a time").strftime("%a, %d %b %Y %H:%M:%S GMT");
+    let answer = format!(
+        "HTTP/1.1 403 Forbidden\r\nDate: {date}\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = reader.get_mut().write_all(answer.as_bytes());
+}
+
+fn doctor(address: SocketAddr, keys: Option<&str>) -> Answer {
+    let mut command = program();
+    command.args(["doctor", "--bucket", "example-site", "--distribution", "E1EXAMPLE", "--json"]);
+    command.env("AWS_ENDPOINT_URL", format!("http://{address}")).env("AWS_REGION", "us-east-1");
+    if let Some(key) = keys {
+        command.env("AWS_ACCESS_KEY_ID", key).env("AWS_SECRET_ACCESS_KEY", "secret");
+    }
+    Answer::from_output(&command.output().expect("the program starts"))
+}
+
+/// `STATUS CHECK` of all that is not ok.
+fn found(document: &Value) -> Vec<String> {
+    let findings = document["findings"].as_array().expect("a list").iter();
+    let wrong = findings.filter(|finding| finding["status"] != "ok");
+    wrong
+        .map(|finding| {
+            let text = |field: &str| finding[field].as_str().expect("a text").to_owned();
+            format!("{} {}", text("status"), text("check"))
+        })
+        .collect()
+}
+
+#[test]
+fn bad_credentials_are_a_finding_and_say_why() {
+    let document = doctor(refusing("InvalidClientTokenId", SignedDuration::ZERO), Some("AKIANOBODY"));
+    let document = document.expect_code(3).json();
+    assert_eq!(found(&document), ["problem credentials"], "{document:#}");
+    assert_eq!((&document["is_ready"], &document["problem_count"]), (&false.into(), &1.into()));
+    let what = document["findings"][0]["what"].as_str().expect("a text");
+    assert!(what.contains("InvalidClientTokenId"), "{what}");
+
+    let document = doctor(refusing("ExpiredToken", SignedDuration::ZERO), Some("ASIAEXPIRED"));
+    let document = document.expect_code(3).json();
+    assert!(document["findings"][0]["what"].as_str().is_some_and(|what| what.contains("ExpiredToken")));
+
+    let document = doctor(refusing("AccessDenied", SignedDuration::ZERO), None).expect_code(3).json();
+    assert_eq!(found(&document), ["problem credentials"], "{document:#}");
+    let what = document["findings"][0]["what"].as_str().expect("a text");
+    assert!(what.contains("no credentials were found"), "{what}");
+}
+
+#[test]
+fn a_clock_that_nobody_takes_is_a_finding() {
+    let ahead = SignedDuration::from_hours(1);
+    let document = doctor(refusing("RequestTimeTooSkewed", ahead), Some("AKIAEXAMPLE"));
+    let document = document.expect_code(3).json();
+    assert_eq!(found(&document), ["unknown credentials", "problem clock"], "{document:#}");
+}
+
+#[test]
+fn where_nobody_answers_there_is_no_document_of_findings() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let answer = doctor(address, Some("AKIAEXAMPLE"));
+    assert_eq!(answer.json()["error"]["class"], "environment");
+    answer.explains(5, &["nobody answers about bucket `example-site`"]);
+}

@@ -1,0 +1,93 @@
+//! A proxy on the loopback interface that keeps what was asked and what was answered.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A request and the answer to it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The first line and the headers.
+    pub head: String,
+    pub body: String,
+    answer: String,
+}
+
+impl Exchange {
+    /// Whether the service said that it is not permitted. ACM says it with status 400.
+    pub fn is_denied(&self) -> bool {
+        let status = self.answer.split(' ').nth(1);
+        status == Some("403") || self.answer.contains("AccessDeniedException")
+    }
+}
+
+/// Its threads end with the connections, and at the latest with the test's process.
+pub struct Witness {
+    pub url: String,
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
+}
+
+impl Witness {
+    pub fn start(upstream: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let upstream = upstream.trim_start_matches("http://").to_owned();
+        let exchanges = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&exchanges);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let (upstream, kept) = (upstream.clone(), Arc::clone(&kept));
+                // A connection that breaks is the client's to notice.
+                thread::spawn(move || pass_on(client, &upstream, &kept));
+            }
+        });
+        Self { url, exchanges }
+    }
+
+    /// What was asked so far.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.exchanges.lock().expect("no panic while it is locked").clone()
+    }
+
+    pub fn has_seen_a_denial(&self) -> bool {
+        self.exchanges().iter().any(Exchange::is_denied)
+    }
+}
+
+/// One request to a connection, so that an answer ends with it.
+fn pass_on(mut client: TcpStream, upstream: &str, kept: &Mutex<Vec<Exchange>>) -> std::io::Result<()> {
+    let mut requests = BufReader::new(client.try_clone()?);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if requests.read_line(&mut head)? == 0 {
+            return Ok(());
+        }
+    }
+    let lengths = head.lines().filter_map(|line| line.split_once(": "));
+    let length = lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = length.filter_map(|(_, value)| value.parse().ok()).next().unwrap_or(0);
+    let mut body = vec![0; length];
+    requests.read_exact(&mut body)?;
+    let mut server = TcpStream::connect(upstream)?;
+    server.write_all(closing(&head).as_bytes())?;
+    server.write_all(&body)?;
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let exchange = Exchange { head, body: text(&body), answer: text(&answer) };
+    // Kept before the client has the answer: whoever looks after a run sees all of it.
+    kept.lock().expect("no panic while it is locked").push(exchange);
+    let end = memchr::memchr(b'\n', &answer).map_or(answer.len(), |at| at + 1);
+    client.write_all(&answer[..end])?;
+    client.write_all(b"connection: close\r\n")?;
+    client.write_all(&answer[end..])
+}
+
+/// The head of a request after whose answer the connection closes.
+fn closing(head: &str) -> String {
+    let (first, rest) = head.split_once("\r\n").expect("a head has lines");
+    let is_about_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
+    let rest: Vec<&str> = rest.split("\r\n").filter(|line| !is_about_connection(line)).collect();
+    format!("{first}\r\nConnection: close\r\n{}", rest.join("\r\n"))
+}
