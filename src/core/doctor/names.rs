@@ -11,8 +11,8 @@ use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::dns::DnsAnswer;
 use crate::core::domain::name::DnsName;
 
-/// Who gets a certificate that lives longer than a quarter of a year, or has ACM renew it, has the next one by then: ACM
-/// begins 60 days before the end (45 in its newer terms), and the tools for Let's Encrypt 30 days.
+/// By then, whoever renews a certificate has done so: ACM begins 60 days before the end, and those who fetch one of 90 days
+/// from Let's Encrypt are advised to have the next one when 30 are left.
 ///
 /// Source: "Managed certificate renewal", ACM User Guide; "Integration Guide", Let's Encrypt. AWS Security Hub looks for the
 /// same 30 days (control ACM.1).

@@ -422,7 +422,7 @@ fn a_certificate_is_late_when_whoever_renews_it_would_have_done_so() {
     assert_eq!(ends_in(15, Some(47), Issuance::Imported), ["warning certificate-end"]);
     assert_eq!(ends_in(3, Some(6), Issuance::Imported), none);
     assert_eq!(ends_in(1, Some(6), Issuance::Imported), ["warning certificate-end"]);
-    // ACM's own, which ACM begins to renew 60 or 45 days before.
+    // ACM's own, which ACM begins to renew 60 days before.
     assert_eq!(ends_in(44, Some(395), Issuance::Amazon), none);
     assert_eq!(ends_in(29, Some(198), Issuance::Amazon), ["warning certificate-end"]);
     assert_eq!(ends_in(6, None, Issuance::Amazon), ["problem certificate-end"]);

@@ -71,6 +71,30 @@ pub const CASES: &[Break] = &[
     case("another root object", &["problem root-object"], |world, place| {
         world.update(place, |config| config.default_root_object = Some("home.html".into()));
     }),
+    case("another bucket for when this one fails", &[], |world, place| {
+        let member = |id: &str| cf::OriginGroupMember::builder().origin_id(id).build().expect("complete");
+        let members = cf::OriginGroupMembers::builder().quantity(2).items(member("bucket"));
+        let members = members.items(member("standby")).build().expect("complete");
+        let codes = cf::StatusCodes::builder().quantity(1).items(503).build().expect("complete");
+        let group = cf::OriginGroup::builder()
+            .id("both")
+            .members(members)
+            .failover_criteria(cf::OriginGroupFailoverCriteria::builder().status_codes(codes).build())
+            .build()
+            .expect("complete");
+        world.update(place, |config| {
+            let origins = config.origins.as_mut().expect("there are some");
+            let mut standby = origins.items[0].clone();
+            standby.id = "standby".into();
+            standby.domain_name = "standby.s3.eu-west-1.amazonaws.com".into();
+            // Not in the group's order.
+            origins.items.insert(0, standby);
+            origins.quantity = 2;
+            let groups = cf::OriginGroups::builder().quantity(1).items(group.clone()).build();
+            config.origin_groups = Some(groups.expect("complete"));
+            config.default_cache_behavior.as_mut().expect("there is one").target_origin_id = "both".into();
+        });
+    }),
     case("not compressed", &["warning compression"], |world, place| {
         world.update_behavior(place, |behavior| behavior.compress = Some(false));
     }),
