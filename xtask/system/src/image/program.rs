@@ -24,6 +24,7 @@ const CHANGING: &[&str] =
 
 /// Where the folders of this machine are.
 struct Folders {
+    root: PathBuf,
     target: PathBuf,
     cargo_home: PathBuf,
     sysroot: PathBuf,
@@ -37,7 +38,12 @@ struct Folders {
 /// # Errors
 /// When Cargo fails, or there is no program where it should be.
 pub(super) fn compile(project: &Project, package: &str, binary: &str) -> Result<PathBuf> {
-    let folders = Folders { target: project.target(), cargo_home: cargo_home()?, sysroot: sysroot(project)? };
+    let folders = Folders {
+        root: project.path("."),
+        target: project.target(),
+        cargo_home: cargo_home()?,
+        sysroot: sysroot(project)?,
+    };
     let mut cargo = project.command("cargo");
     cargo.args(["build", "--locked", "--profile", PROFILE, "--target", TARGET]);
     cargo.args(["--package", package, "--bin", binary]);
@@ -70,10 +76,13 @@ fn flags(folders: &Folders) -> OsString {
         // Without this, a static program reads random numbers from files that an empty root does not have.
         OsString::from("--cfg=getrandom_backend=\"linux_getrandom\""),
     ];
-    // The root needs none: Cargo names a workspace's own sources from there. A flag that is the same in every clone lets
-    // clones that build into one folder share what they build.
-    let places =
-        [(&folders.target, "/src/target"), (&folders.cargo_home, "/cargo"), (&folders.sysroot, "/rust")];
+    // The last one that fits is taken, so the root comes before what may lie in it.
+    let places = [
+        (&folders.root, "/src"),
+        (&folders.target, "/src/target"),
+        (&folders.cargo_home, "/cargo"),
+        (&folders.sysroot, "/rust"),
+    ];
     for (folder, name) in places {
         flags.push(
             [
@@ -113,9 +122,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_folder_that_cargo_names_in_full_gets_another_name() {
+    fn every_folder_of_this_machine_gets_another_name_and_the_inner_one_comes_last() {
         let folders = Folders {
-            target: PathBuf::from("/home/ada/my site/./target"),
+            root: PathBuf::from("/home/ada/my site/."),
+            target: PathBuf::from("/home/ada/my site/target"),
             cargo_home: PathBuf::from("/home/ada/.cargo"),
             sysroot: PathBuf::from("/opt/rust"),
         };
@@ -124,7 +134,12 @@ mod tests {
             flags.split('\x1f').filter_map(|flag| flag.strip_prefix("--remap-path-prefix=")).collect();
         assert_eq!(
             remapped,
-            ["/home/ada/my site/target=/src/target", "/home/ada/.cargo=/cargo", "/opt/rust=/rust"]
+            [
+                "/home/ada/my site=/src",
+                "/home/ada/my site/target=/src/target",
+                "/home/ada/.cargo=/cargo",
+                "/opt/rust=/rust"
+            ]
         );
     }
 
