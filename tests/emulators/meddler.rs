@@ -1,6 +1,6 @@
 //! A proxy on the loopback interface that damages, refuses or holds back some requests and passes on the others.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -107,17 +107,7 @@ fn pass_on(
     });
     let mut requests = BufReader::new(client.try_clone()?);
     loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if requests.read_line(&mut head)? == 0 {
-                return Ok(());
-            }
-        }
-        let lengths = head.lines().filter_map(|line| line.split_once(": "));
-        let length = lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        let length = length.filter_map(|(_, value)| value.parse().ok()).next().unwrap_or(0);
-        let mut body = vec![0; length];
-        requests.read_exact(&mut body)?;
+        let Some((head, mut body)) = read_request(&mut requests)? else { return Ok(()) };
         match meddling {
             Meddling::Refuse(part) if head.lines().next().is_some_and(|line| line.contains(part)) => {
                 count.fetch_add(1, Ordering::SeqCst);
@@ -151,4 +141,20 @@ fn pass_on(
         server.write_all(head.as_bytes())?;
         server.write_all(&body)?;
     }
+}
+
+/// The next request: its head with the empty line, and its body of the length that the head says. None at the end.
+pub fn read_request(requests: &mut impl BufRead) -> std::io::Result<Option<(String, Vec<u8>)>> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if requests.read_line(&mut head)? == 0 {
+            return Ok(None);
+        }
+    }
+    let lengths = head.lines().filter_map(|line| line.split_once(": "));
+    let length = lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = length.filter_map(|(_, value)| value.parse().ok()).next().unwrap_or(0);
+    let mut body = vec![0; length];
+    requests.read_exact(&mut body)?;
+    Ok(Some((head, body)))
 }

@@ -1,9 +1,11 @@
 //! A proxy on the loopback interface that keeps what was asked and what was answered.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use crate::meddler::read_request;
 
 /// A request and the answer to it.
 #[derive(Clone, Debug)]
@@ -58,17 +60,7 @@ impl Witness {
 /// One request to a connection, so that an answer ends with it.
 fn pass_on(mut client: TcpStream, upstream: &str, kept: &Mutex<Vec<Exchange>>) -> std::io::Result<()> {
     let mut requests = BufReader::new(client.try_clone()?);
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if requests.read_line(&mut head)? == 0 {
-            return Ok(());
-        }
-    }
-    let lengths = head.lines().filter_map(|line| line.split_once(": "));
-    let length = lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let length = length.filter_map(|(_, value)| value.parse().ok()).next().unwrap_or(0);
-    let mut body = vec![0; length];
-    requests.read_exact(&mut body)?;
+    let Some((head, body)) = read_request(&mut requests)? else { return Ok(()) };
     let mut server = TcpStream::connect(upstream)?;
     server.write_all(closing(&head).as_bytes())?;
     server.write_all(&body)?;
