@@ -19,12 +19,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::error::{self, ApiError};
-use crate::extract::BodyTime;
+use crate::extract::BodyLimits;
 use crate::health::{self, Identity, Store};
 use crate::lifecycle::Lifecycle;
 use crate::metrics::Metrics;
 use crate::observe::{self, Observer};
 use crate::settings::CommonSettings;
+use crate::unread;
 
 /// How long a browser may remember that it may ask.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(600);
@@ -110,14 +111,16 @@ impl<S: Store> Api<S> {
             .layer(Extension(identity))
             .layer(Extension(Arc::clone(&frame.lifecycle)))
             .layer(DefaultBodyLimit::max(limits.body_bytes))
-            .layer(Extension(BodyTime(limits.body)))
+            .layer(Extension(BodyLimits { bytes: limits.body_bytes, time: limits.body }))
             .layer(middleware::from_fn_with_state(limits.request, limit_time))
             .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| error::panicked()))
             .layer(middleware::map_response(add_headers));
         if let Some(origin) = &frame.settings.site_origin {
             router = router.layer(cors(origin.clone()));
         }
-        router.layer(middleware::from_fn_with_state(observer, observe::observe))
+        router
+            .layer(middleware::from_fn_with_state(limits.body_bytes, unread::read))
+            .layer(middleware::from_fn_with_state(observer, observe::observe))
     }
 }
 

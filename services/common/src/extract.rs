@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::HttpBody as _;
 use axum::extract::rejection::{BytesRejection, JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
@@ -11,9 +12,12 @@ use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
 
-/// How long a body may take, for those who read one.
+/// What a body may take, for those who read one.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BodyTime(pub Duration);
+pub(crate) struct BodyLimits {
+    pub bytes: usize,
+    pub time: Duration,
+}
 
 /// A body that has to be JSON and say that it is.
 ///
@@ -26,8 +30,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let limit = request.extensions().get::<BodyTime>().map_or(Duration::MAX, |time| time.0);
-        match tokio::time::timeout(limit, Json::from_request(request, state)).await {
+        let limits = request.extensions().get::<BodyLimits>().copied();
+        let BodyLimits { bytes, time } =
+            limits.unwrap_or(BodyLimits { bytes: usize::MAX, time: Duration::MAX });
+        // One that says itself that it is too long need not come first.
+        if usize::try_from(request.body().size_hint().lower()).map_or(true, |length| length > bytes) {
+            return Err(too_large());
+        }
+        match tokio::time::timeout(time, Json::from_request(request, state)).await {
             Ok(Ok(Json(value))) => Ok(Self(value)),
             Ok(Err(rejection)) => Err(refuse(&rejection)),
             Err(_) => {
@@ -35,6 +45,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
             }
         }
     }
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large.")
 }
 
 fn refuse(rejection: &JsonRejection) -> ApiError {
@@ -51,7 +65,7 @@ fn refuse(rejection: &JsonRejection) -> ApiError {
         JsonRejection::BytesRejection(BytesRejection::FailedToBufferBody(error))
             if error.status() == StatusCode::PAYLOAD_TOO_LARGE =>
         {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large.")
+            too_large()
         }
         _ => ApiError::new(StatusCode::BAD_REQUEST, "bad_body", "The body could not be read to its end."),
     }

@@ -20,6 +20,7 @@ mod run;
 mod server;
 mod settings;
 mod tls;
+mod unread;
 
 pub use api::{Api, Frame};
 pub use error::{ApiError, StoreError, causes};

@@ -212,3 +212,42 @@ fn a_connection_is_kept_for_the_next_request() {
     assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2, "{text}");
     assert!(text.contains(r#""status":"alive""#) && text.contains(r#""status":"ready""#), "{text}");
 }
+
+#[test]
+fn a_refusal_before_the_body_has_come_costs_no_other_request_its_connection() {
+    let (_postgres, service) = start(&[]);
+    let refused = [
+        (format!("POST {ENTRIES}"), "text/plain", "415 Unsupported Media Type"),
+        ("POST /api/guestbook/nothing".to_owned(), "application/json", "404 Not Found"),
+        (format!("PUT {ENTRIES}"), "application/json", "405 Method Not Allowed"),
+    ];
+    for (line, content_type, status) in refused {
+        let head = format!("{line} HTTP/1.1\r\nhost: x\r\ncontent-type: {content_type}\r\n");
+        let mut stream = service.http.open(format!("{head}content-length: 4\r\n\r\n").as_bytes());
+        // Time to answer without the body, for a server that would.
+        std::thread::sleep(Duration::from_millis(100));
+        stream.write_all(b"body").expect("it is open");
+        std::thread::sleep(Duration::from_millis(100));
+        stream
+            .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .expect("it is open");
+        let text = Http::rest(stream);
+        assert!(text.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{text}");
+        assert!(text.contains("HTTP/1.1 200 OK") && text.contains(r#""status":"alive""#), "{text}");
+        assert_eq!(text.matches("connection: close").count(), 1, "only the last answer ends it: {text}");
+    }
+}
+
+#[test]
+fn a_body_that_nobody_waits_for_ends_its_connection_with_a_word() {
+    let (_postgres, service) = start(&[("BODY_BYTES", "1000")]);
+    let too_long = "content-type: application/json\r\ncontent-length: 2000\r\n";
+    let never_comes = "content-type: text/plain\r\ncontent-length: 4\r\n";
+    let asks_first = "content-type: text/plain\r\nexpect: 100-continue\r\ncontent-length: 4\r\n";
+    for (headers, status) in [(too_long, "413"), (never_comes, "415"), (asks_first, "415")] {
+        let head = format!("POST {ENTRIES} HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+        let text = Http::rest(service.http.open(head.as_bytes()));
+        assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{text}");
+        assert!(text.contains("connection: close"), "{text}");
+    }
+}

@@ -108,8 +108,8 @@ impl Probe {
         Self { state: TargetState::Initial, successes: 0, failures: 0, last_failure: None }
     }
 
-    pub(super) fn is_healthy(&self) -> bool {
-        self.state == TargetState::Healthy
+    pub(super) fn state(&self) -> TargetState {
+        self.state
     }
 
     pub(super) fn is_draining(&self) -> bool {

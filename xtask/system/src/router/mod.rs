@@ -5,9 +5,8 @@
 //! ```
 //!
 //! What it has in common with an Application Load Balancer: patterns, health checks and their reasons, draining, the headers
-//! that it adds, and its own answers (404 where no rule matches; 502, 503, 504). Where it is stricter: a group without healthy
-//! targets is answered 503, while the real one then tries the unhealthy ones. What it lacks: TLS, HTTP/2, WebSockets,
-//! stickiness and weights.
+//! that it adds, failing open where no target is healthy, and its own answers (404 where no rule matches; 502, 503, 504). What
+//! it lacks: TLS, HTTP/2, WebSockets, stickiness and weights.
 
 mod answers;
 mod forward;

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::answers::Body;
 use super::forward::CONNECT_LIMIT;
-use super::health::{self, HealthCheck, Probe, TargetHealth};
+use super::health::{self, HealthCheck, Probe, TargetHealth, TargetState};
 
 /// Shorter than services keep an idle connection (75 seconds), as a load balancer's has to be.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -110,12 +110,18 @@ impl Groups {
         targets.map(|target| target.probe().describe(target.address)).collect()
     }
 
-    /// The healthy target whose turn it is, without those in `passed_over`.
+    /// The healthy target whose turn it is, without those in `passed_over`. Where none of the group is healthy, the
+    /// unhealthy ones: a check that is wrong for all is likelier wrong itself. Source: Elastic Load Balancing, "Health checks
+    /// for Application Load Balancer target groups", on failing open.
     pub(super) fn next(&self, name: &str, passed_over: &[SocketAddr]) -> Option<Turn> {
         let mut groups = self.lock();
         let group = groups.get_mut(name)?;
-        let fit =
-            |target: &&Arc<Target>| !passed_over.contains(&target.address) && target.probe().is_healthy();
+        let is_any = |state| group.targets.iter().any(|target| target.probe().state() == state);
+        let wanted =
+            [TargetState::Healthy, TargetState::Unhealthy].into_iter().find(|state| is_any(*state))?;
+        let fit = |target: &&Arc<Target>| {
+            !passed_over.contains(&target.address) && target.probe().state() == wanted
+        };
         let fit: Vec<_> = group.targets.iter().filter(fit).collect();
         let target = fit.get(group.turn.checked_rem(fit.len())?).copied().map(Arc::clone)?;
         group.turn = group.turn.wrapping_add(1);
