@@ -12,6 +12,7 @@ pub mod bench;
 pub mod browser;
 pub mod cluster;
 pub mod demo;
+pub mod deploy;
 pub mod dev;
 pub mod edited;
 pub mod emulators;

@@ -6,7 +6,9 @@ use anyhow::Result;
 
 use crate::project::Project;
 use crate::tools::{self, Missing};
-use crate::{browser, cluster, demo, dev, emulators, frontend, images, infra, services, tidy, workflows};
+use crate::{
+    browser, cluster, demo, deploy, dev, emulators, frontend, images, infra, services, tidy, workflows,
+};
 
 /// What a part is run with.
 pub struct Run {
@@ -59,6 +61,11 @@ pub const PARTS: &[Part] = &[
         name: "dev",
         about: "the whole application on this machine, hurt and replaced while it runs",
         run: dev,
+    },
+    Part {
+        name: "system",
+        about: "the whole application deployed to what stands in for AWS, killed, replaced, taken back and away",
+        run: system,
     },
     Part { name: "demo", about: "`cargo xtask demo`, to its end", run: demo },
     Part { name: "browser", about: "the published application in a headless Chromium", run: browser },
@@ -147,6 +154,10 @@ fn cluster(run: &Run) -> Result<Option<Missing>> {
 
 fn dev(run: &Run) -> Result<Option<Missing>> {
     dev::test(&run.project)
+}
+
+fn system(run: &Run) -> Result<Option<Missing>> {
+    deploy::test(&run.project, run.thorough)
 }
 
 fn demo(run: &Run) -> Result<Option<Missing>> {

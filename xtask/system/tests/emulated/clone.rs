@@ -11,7 +11,8 @@ pub struct Clone {
 }
 
 impl Clone {
-    /// Of what is committed here, always in the same place: what Cargo builds of it knows where its sources are.
+    /// Of what is here, always in the same place: what Cargo builds of it knows where its sources are. What is not committed
+    /// yet is committed there.
     pub fn make() -> Self {
         let target = Path::new(env!("CARGO_BIN_EXE_system")).ancestors().nth(2).expect("target/debug/system");
         let root = target.join("xtask/system/clone");
@@ -20,12 +21,32 @@ impl Clone {
         }
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("it is there");
         let mut clone = Command::new("git");
-        clone.args(["clone", "--quiet"]).arg(source).arg(&root);
+        clone.args(["clone", "--quiet"]).arg(&source).arg(&root);
         assert!(clone.status().expect("git runs").success());
         let this = Self { root };
         this.git(&["config", "user.name", "Tests"]);
         this.git(&["config", "user.email", "tests@example.com"]);
+        this.commit_what_is_not_committed_in(&source);
         this
+    }
+
+    fn commit_what_is_not_committed_in(&self, source: &Path) {
+        let changed = ["diff", "--name-only", "--no-renames", "-z", "HEAD"];
+        let unknown = ["ls-files", "--others", "--exclude-standard", "-z"];
+        let files = [git(source, &changed), git(source, &unknown)].concat();
+        for file in files.split('\0').filter(|file| !file.is_empty()) {
+            let (from, to) = (source.join(file), self.path(file));
+            if from.exists() {
+                std::fs::create_dir_all(to.parent().expect("it is in the clone")).expect("there is room");
+                std::fs::copy(from, to).expect("it can be copied");
+            } else {
+                std::fs::remove_file(to).expect("it was committed");
+            }
+        }
+        if !files.is_empty() {
+            self.git(&["add", "--all"]);
+            self.git(&["commit", "--quiet", "--message", "What is not committed yet"]);
+        }
     }
 
     pub fn path(&self, relative: &str) -> PathBuf {
@@ -33,9 +54,7 @@ impl Clone {
     }
 
     fn git(&self, arguments: &[&str]) -> String {
-        let output = Command::new("git").current_dir(&self.root).args(arguments).output().expect("git runs");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        git(&self.root, arguments).trim().to_owned()
     }
 
     pub fn head(&self) -> String {
@@ -72,4 +91,10 @@ impl Clone {
         assert_ne!(edited, text, "{file} has no `{old}`");
         std::fs::write(&path, edited).expect("it can be written");
     }
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git").current_dir(folder).args(arguments).output().expect("git runs");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("names of files are UTF-8")
 }

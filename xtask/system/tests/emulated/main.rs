@@ -3,6 +3,7 @@
 //! takes minutes and each step stands on the ones before. With `SITEPUSH_THOROUGH=1` it is killed and stopped at more places, and
 //! a commit comes whose services never start.
 
+mod account;
 mod clone;
 mod program;
 mod thorough;
@@ -79,10 +80,13 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
 
     // Away: not under another name, and nothing stays but backups.
     program.run(&["destroy", "--confirm", "production"]).expect_code(3);
-    assert!(program.resources().len() > 50, "there is nothing to take away");
+    let account = program.account();
+    assert!(account.tagged().len() > 50, "there is nothing to take away");
+    assert!(account.untagged().values().all(|count| *count > 0), "{:?}", account.untagged());
     program.run_inside(&["destroy", "--confirm", "emulated"]).expect_code(0);
-    let left: Vec<String> = program.resources().into_iter().filter(|arn| !is_left_on_purpose(arn)).collect();
+    let left: Vec<String> = account.tagged().into_iter().filter(|arn| !is_left_on_purpose(arn)).collect();
     assert_eq!(left, [""; 0]);
+    assert!(account.untagged().values().all(|count| *count == 0), "{:?}", account.untagged());
     assert_eq!(program.state_resources(), 0, "Terraform still knows of something");
     let marks = program.processes();
     program.run(&["destroy", "--confirm", "emulated"]).expect_code(0);

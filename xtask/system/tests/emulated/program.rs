@@ -8,9 +8,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use system::emulated::ProcessMark;
 
+use crate::account::Account;
 use crate::clone::Clone;
 
 pub struct Program<'a> {
@@ -130,11 +131,9 @@ impl<'a> Program<'a> {
 
     /// Terraform's state, as it lies in its bucket.
     fn state(&self) -> Value {
-        let url = &self.variables()["AWS_ENDPOINT_URL"];
-        let key = "sitepush-state-123456789012-eu-central-1/sitepush-staging/terraform.tfstate";
-        let scope = "AWS4-HMAC-SHA256 Credential=emulated/20260101/eu-central-1/s3/aws4_request, SignedHeaders=host, Signature=none";
-        let answer = ureq::get(format!("{url}/{key}")).header("authorization", scope).call();
-        let text = answer.expect("it answers").body_mut().read_to_string().expect("text");
+        let (bucket, key) =
+            ("sitepush-state-123456789012-eu-central-1", "sitepush-staging/terraform.tfstate");
+        let text = self.account().object(bucket, key);
         serde_json::from_str(&text).expect("it is JSON")
     }
 
@@ -145,6 +144,10 @@ impl<'a> Program<'a> {
 
     fn variables(&self) -> BTreeMap<String, String> {
         serde_json::from_value(self.read("environment.json")["variables"].clone()).expect("texts")
+    }
+
+    pub fn account(&self) -> Account {
+        Account::new(&self.variables())
     }
 
     /// The gaps that the code names.
@@ -172,21 +175,6 @@ impl<'a> Program<'a> {
         script.current_dir(self.clone.path("")).args(["frontend/browser/services.mjs", "--site", url]);
         script.arg("--screenshots").arg(screenshots);
         answer(script).expect_code(0);
-    }
-
-    /// The ARNs of everything with a tag, which is all that Terraform makes, as moto has it.
-    pub fn resources(&self) -> Vec<String> {
-        let url = &self.variables()["AWS_ENDPOINT_URL"];
-        let scope = "AWS4-HMAC-SHA256 Credential=emulated/20260101/eu-central-1/tagging/aws4_request, SignedHeaders=host, Signature=none";
-        let answer = ureq::post(url)
-            .header("x-amz-target", "ResourceGroupsTaggingAPI_20170126.GetResources")
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("authorization", scope)
-            .send(json!({}).to_string());
-        let text = answer.expect("it answers").body_mut().read_to_string().expect("text");
-        let document: Value = serde_json::from_str(&text).expect("it is JSON");
-        let list = document["ResourceTagMappingList"].as_array().expect("a list").iter();
-        list.filter_map(|resource| resource["ResourceARN"].as_str()).map(str::to_owned).collect()
     }
 }
 

@@ -1,0 +1,112 @@
+//! What the emulators say there is in the account, asked without Terraform and without the code under test.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+/// Where to ask.
+pub struct Account {
+    moto: String,
+    cloudfront: String,
+}
+
+/// Lists of what has no tags to be found by: a name, where it is asked, and what each entry begins with.
+const CLOUDFRONT: &[(&str, &str)] = &[
+    ("distribution", "<DistributionSummary>"),
+    ("function", "<FunctionSummary>"),
+    ("origin-access-control", "<OriginAccessControlSummary>"),
+    ("response-headers-policy?Type=custom", "<ResponseHeadersPolicySummary>"),
+    ("cache-policy?Type=custom", "<CachePolicySummary>"),
+    ("key-value-store", "<KeyValueStore>"),
+];
+
+impl Account {
+    /// Of the variables that lead the SDKs there.
+    pub fn new(variables: &BTreeMap<String, String>) -> Self {
+        let of = |name: &str| variables[name].clone();
+        Self { moto: of("AWS_ENDPOINT_URL"), cloudfront: of("AWS_ENDPOINT_URL_CLOUDFRONT") }
+    }
+
+    /// The ARNs of everything with a tag that is not deleted, or about to be: a NAT gateway is listed for an hour after its
+    /// end, a secret until the days are over in which it can be restored.
+    pub fn tagged(&self) -> Vec<String> {
+        let mut arns = Vec::new();
+        let mut page = json!({});
+        loop {
+            let answer = self.ask_json("tagging", "ResourceGroupsTaggingAPI_20170126.GetResources", &page);
+            let list = answer["ResourceTagMappingList"].as_array().expect("a list").iter();
+            arns.extend(list.filter_map(|resource| resource["ResourceARN"].as_str()).map(str::to_owned));
+            match answer["PaginationToken"].as_str() {
+                Some(token) if !token.is_empty() => page = json!({"PaginationToken": token}),
+                _ => break,
+            }
+        }
+        arns.retain(|arn| !self.is_ending(arn));
+        arns
+    }
+
+    fn is_ending(&self, arn: &str) -> bool {
+        if arn.contains(":secretsmanager:") {
+            let answer =
+                self.ask_json("secretsmanager", "secretsmanager.DescribeSecret", &json!({"SecretId": arn}));
+            return !answer["DeletedDate"].is_null();
+        }
+        let Some((_, id)) = arn.split_once(":natgateway/") else { return false };
+        let query = format!("Action=DescribeNatGateways&Version=2016-11-15&NatGatewayId.1={id}");
+        self.ask_query("ec2", &query).contains("<state>deleted</state>")
+    }
+
+    /// By kind, how many there are of what has no tags, or is in no list of tags.
+    pub fn untagged(&self) -> BTreeMap<&'static str, usize> {
+        let cloudfront = CLOUDFRONT.iter().map(|(list, entry)| {
+            let url = format!("{}/2020-05-31/{list}", self.cloudfront);
+            (
+                *list,
+                text(ureq::get(url).header("authorization", scope("cloudfront")).call())
+                    .matches(entry)
+                    .count(),
+            )
+        });
+        let zones = ureq::get(format!("{}/2013-04-01/hostedzone", self.moto));
+        let zones = text(zones.header("authorization", scope("route53")).call());
+        let roles = self.ask_query("iam", "Action=ListRoles&Version=2010-05-08");
+        let repositories = "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories";
+        let repositories = self.ask_json("ecr", repositories, &json!({}));
+        let others = [
+            ("zones", zones.matches("<HostedZone>").count()),
+            ("roles", roles.matches("<RoleId>").count()),
+            ("repositories", repositories["repositories"].as_array().expect("a list").len()),
+        ];
+        cloudfront.chain(others).collect()
+    }
+
+    /// An object of S3.
+    pub fn object(&self, bucket: &str, key: &str) -> String {
+        text(ureq::get(format!("{}/{bucket}/{key}", self.moto)).header("authorization", scope("s3")).call())
+    }
+
+    fn ask_json(&self, service: &str, target: &str, body: &Value) -> Value {
+        let request = ureq::post(&self.moto)
+            .header("x-amz-target", target)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("authorization", scope(service));
+        serde_json::from_str(&text(request.send(body.to_string()))).expect("it is JSON")
+    }
+
+    fn ask_query(&self, service: &str, query: &str) -> String {
+        let request = ureq::post(&self.moto)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", scope(service));
+        text(request.send(query))
+    }
+}
+
+/// moto looks into it for the service and looks at nothing else.
+fn scope(service: &str) -> String {
+    let credential = format!("emulated/20260101/eu-central-1/{service}/aws4_request");
+    format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=none")
+}
+
+fn text(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> String {
+    answer.expect("it answers").body_mut().read_to_string().expect("text")
+}
