@@ -14,7 +14,7 @@ use super::digest::Sha256Digest;
 use super::fingerprint::Verdict;
 use super::headers::ObjectHeaders;
 use super::in_step::InStep;
-use super::inventory::{LocalFile, LocalInventory, Packing};
+use super::inventory::{Explanation, LocalFile, LocalInventory, Packing};
 use super::key::ObjectKey;
 use super::manifest::{Manifest, StoredObject};
 use super::object_class::ObjectClass;
@@ -79,8 +79,7 @@ pub fn classify(
             headers: interner.headers(classified.headers),
             class: classified.class,
             packing: file.packing,
-            rule: interner.text(classified.rule),
-            reason: interner.text(classified.reason),
+            explanation: interner.explanation(classified.rule, classified.reason),
         };
         classified_files.push((file.key, local));
     }
@@ -117,7 +116,7 @@ fn has_other_bytes(file: &UnclassifiedFile, object: &StoredObject) -> bool {
 #[derive(Default)]
 struct Interner {
     headers: HashMap<ObjectHeaders, Arc<ObjectHeaders>>,
-    texts: BTreeMap<Cow<'static, str>, Arc<str>>,
+    explanations: BTreeMap<(Cow<'static, str>, Cow<'static, str>), Arc<Explanation>>,
 }
 
 impl Interner {
@@ -125,7 +124,10 @@ impl Interner {
         Arc::clone(self.headers.entry(headers).or_insert_with_key(|headers| Arc::new(headers.clone())))
     }
 
-    fn text(&mut self, text: Cow<'static, str>) -> Arc<str> {
-        Arc::clone(self.texts.entry(text).or_insert_with_key(|text| Arc::from(text.as_ref())))
+    fn explanation(&mut self, rule: Cow<'static, str>, reason: Cow<'static, str>) -> Arc<Explanation> {
+        let entry = self.explanations.entry((rule, reason));
+        Arc::clone(entry.or_insert_with_key(|(rule, reason)| {
+            Arc::new(Explanation { rule: rule.as_ref().into(), reason: reason.as_ref().into() })
+        }))
     }
 }

@@ -222,7 +222,7 @@ pub fn covering_tags<'a>(
 mod tests {
     use super::*;
     use crate::core::digest::Sha256Digest;
-    use crate::core::inventory::Packing;
+    use crate::core::inventory::{Explanation, Packing};
 
     fn key(text: &str) -> ObjectKey {
         ObjectKey::new(text).expect("a key")
@@ -236,8 +236,7 @@ mod tests {
             headers: Arc::default(),
             class,
             packing: Packing::AsIs,
-            rule: "".into(),
-            reason: "".into(),
+            explanation: Arc::new(Explanation { rule: "".into(), reason: "".into() }),
         }
     }
 

@@ -189,8 +189,11 @@ fn change_for(
             _ => Reason::HeadersChanged(header_differences(&there.headers, wanted.headers)),
         };
         let is_copyable = wanted.size_bytes <= MAX_COPY_BYTES || wanted.source != Source::File;
-        let action =
-            if is_copyable { Action::UpdateHeaders { e_tag: there.e_tag.clone() } } else { Action::Upload };
+        let action = if is_copyable {
+            Action::UpdateHeaders { e_tag: there.e_tag.to_string() }
+        } else {
+            Action::Upload
+        };
         return Ok(Some(change(action, reason)));
     }
     let reason = match (remote.drift.get(key), there) {
@@ -259,7 +262,7 @@ impl<'a> CopySources<'a> {
                 .get(key)
                 .is_none_or(|wanted| wanted.sha256 == object.sha256 && **wanted.headers == *object.headers);
             if is_left_alone && (1..=MAX_COPY_BYTES).contains(&object.size_bytes) {
-                by_digest.entry(object.sha256).or_insert((key, object.e_tag.as_str()));
+                by_digest.entry(object.sha256).or_insert((key, &*object.e_tag));
             }
         }
         by_digest

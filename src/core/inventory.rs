@@ -37,10 +37,15 @@ pub struct LocalFile {
     pub headers: Arc<ObjectHeaders>,
     pub class: ObjectClass,
     pub packing: Packing,
-    /// Which rule decided the cache control.
-    pub rule: Arc<str>,
-    /// Why, for people.
-    pub reason: Arc<str>,
+    pub explanation: Arc<Explanation>,
+}
+
+/// Why a file has the cache control that it has, for people. Shared by all files for which it is the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Explanation {
+    /// Which rule decided.
+    pub rule: Box<str>,
+    pub reason: Box<str>,
 }
 
 /// The build: every file that would be published.
@@ -159,7 +164,7 @@ impl RemoteState {
                 drift.insert(key.clone(), Drift::Missing);
                 return false;
             };
-            if listed.e_tag != object.e_tag || listed.size_bytes != object.size_bytes {
+            if *listed.e_tag != *object.e_tag || listed.size_bytes != object.size_bytes {
                 drift.insert(key.clone(), Drift::Bytes);
                 return false;
             }

@@ -34,9 +34,9 @@ pub struct StoredObject {
     pub size_bytes: u64,
     pub sha256: Sha256Digest,
     /// The ETag without its quotes: a token for `If-Match` and a hint, never proof of content.
-    pub e_tag: String,
+    pub e_tag: Box<str>,
     /// Where the bucket has versions.
-    pub version_id: Option<String>,
+    pub version_id: Option<Box<str>>,
     pub headers: Arc<ObjectHeaders>,
     pub class: ObjectClass,
 }

@@ -11,9 +11,16 @@ use super::release::ReleaseId;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Written {
     /// Without quotes.
-    pub e_tag: String,
+    pub e_tag: Box<str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub version_id: Option<String>,
+    pub version_id: Option<Box<str>>,
+}
+
+impl Written {
+    /// An answer with this ETag, without quotes, and this version.
+    pub fn new(e_tag: String, version_id: Option<String>) -> Self {
+        Self { e_tag: e_tag.into(), version_id: version_id.map(Into::into) }
+    }
 }
 
 /// One effect that failed.

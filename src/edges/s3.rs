@@ -217,7 +217,7 @@ impl Bucket {
             .calling(Operation::PUT_OBJECT)
             .run(name, || self.putter.send(&put, SdkBody::from(bytes.clone())))
             .await?;
-        Ok(sent.e_tag)
+        Ok(sent.e_tag.into())
     }
 
     /// Copies a state file over another on the server.
@@ -333,7 +333,7 @@ impl Bucket {
                     .await
                     .map_err(CallError::from)?;
                 let e_tag = output.copy_object_result().and_then(|result| result.e_tag());
-                Ok(Written { e_tag: unquote(e_tag), version_id: known_version(output.version_id()) })
+                Ok(Written::new(unquote(e_tag), known_version(output.version_id())))
             })
             .await
     }

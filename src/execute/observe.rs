@@ -48,7 +48,7 @@ pub async fn observe(
             manifest.objects.iter().chain(manifest.stale.iter().map(|(key, stale)| (key, &stale.object)));
         known.filter(|(key, object)| {
             listing.get(*key).is_some_and(|listed| {
-                listed.e_tag == object.e_tag
+                *listed.e_tag == *object.e_tag
                     && committed_at.is_none_or(|committed_at| listed.last_modified >= committed_at)
             })
         })
@@ -104,8 +104,8 @@ pub async fn adopt(
         let object = StoredObject {
             size_bytes: head.size_bytes,
             sha256: file.sha256,
-            e_tag: head.e_tag,
-            version_id: head.version_id,
+            e_tag: head.e_tag.into(),
+            version_id: head.version_id.map(Into::into),
             headers: Arc::new(head.headers),
             class: file.class,
         };

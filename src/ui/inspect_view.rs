@@ -68,8 +68,8 @@ fn row<'a>(key: &'a ObjectKey, file: &'a LocalFile) -> FileRow<'a> {
         fingerprinted: file.class == ObjectClass::Fingerprinted,
         class: file.class,
         headers: &file.headers,
-        rule: &file.rule,
-        reason: &file.reason,
+        rule: &file.explanation.rule,
+        reason: &file.explanation.reason,
     }
 }
 
@@ -90,7 +90,7 @@ pub fn render(inventory: &LocalInventory, secrets: &[(ObjectKey, String)]) -> St
             key = key.as_str(),
             size = human::bytes(file.size_bytes),
             served_as = served_as(file),
-            why = paint(style::DIM, &file.reason),
+            why = paint(style::DIM, &file.explanation.reason),
         );
     }
     for excluded in &inventory.excluded {

@@ -98,8 +98,8 @@ fn stored() -> impl Strategy<Value = Arc<StoredObject>> {
             Arc::new(StoredObject {
                 size_bytes,
                 sha256,
-                e_tag,
-                version_id,
+                e_tag: e_tag.into(),
+                version_id: version_id.map(Into::into),
                 headers: Arc::new(headers),
                 class,
             })

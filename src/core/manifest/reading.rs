@@ -231,9 +231,9 @@ struct PackedObject {
     size: u64,
     #[serde(deserialize_with = "from_base64")]
     sha256: Sha256Digest,
-    etag: String,
+    etag: Box<str>,
     #[serde(default)]
-    version: Option<String>,
+    version: Option<Box<str>>,
     headers: usize,
     class: ObjectClass,
 }

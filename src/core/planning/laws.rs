@@ -190,7 +190,7 @@ impl Target {
                 continue;
             }
             let lying = self.result_of(change, local);
-            written.insert(change.key.clone(), Written { e_tag: lying.e_tag(), version_id: None });
+            written.insert(change.key.clone(), Written::new(lying.e_tag(), None));
             self.bucket.insert(change.key.clone(), lying);
             self.ours.insert(change.key.clone());
         }

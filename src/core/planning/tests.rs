@@ -120,7 +120,7 @@ fn applied(
         .filter(|change| change.action != Action::Delete)
         .map(|change| {
             let e_tag = change.sha256.expect("written").to_string();
-            (change.key.clone(), Written { e_tag, version_id: None })
+            (change.key.clone(), Written::new(e_tag, None))
         })
         .collect();
     next_manifest(CommitInput {

@@ -150,7 +150,7 @@ impl Bucket {
                     .send()
                     .await
                     .map_err(CallError::from)?;
-                Ok(Written { e_tag: unquote(output.e_tag()), version_id: known_version(output.version_id()) })
+                Ok(Written::new(unquote(output.e_tag()), known_version(output.version_id())))
             })
             .await;
         match completed {
@@ -160,13 +160,13 @@ impl Bucket {
             Err(error) if error.kind == FailureKind::NotFound || error.kind == FailureKind::Transient => {
                 match self.head_object(key, None).await? {
                     Some(head) if expected.as_ref() == Some(&head.e_tag) => {
-                        Ok(Written { e_tag: head.e_tag, version_id: head.version_id })
+                        Ok(Written::new(head.e_tag, head.version_id))
                     }
                     _ => Err(error),
                 }
             }
             Ok(written) if written.e_tag.is_empty() => match self.head_object(key, None).await? {
-                Some(head) => Ok(Written { e_tag: head.e_tag, version_id: head.version_id }),
+                Some(head) => Ok(Written::new(head.e_tag, head.version_id)),
                 None => Err(CallError::local(FailureKind::Other, "the uploaded object is not there")),
             },
             other => other,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use ureq::http::Response;
+use ureq::{Body, Error};
 
 /// Where to ask.
 pub struct Account {
@@ -107,6 +109,6 @@ fn scope(service: &str) -> String {
     format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=none")
 }
 
-fn text(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> String {
+fn text(answer: Result<Response<Body>, Error>) -> String {
     answer.expect("it answers").body_mut().read_to_string().expect("text")
 }

@@ -163,6 +163,23 @@ impl<'a> Program<'a> {
         marks
     }
 
+    /// What `sitepush doctor` says of what Terraform made: each check that is not `ok`, as `status name`, sorted.
+    pub fn doctor(&self) -> Vec<String> {
+        let site = &self.state()["outputs"]["site"]["value"];
+        let of = |name: &str| site[name].as_str().unwrap_or_else(|| panic!("no {name} in {site}"));
+        let mut doctor = Command::new(self.target.join("debug/sitepush"));
+        doctor.args(["doctor", "--json", "--region", "eu-central-1", "--bucket", of("bucket")]);
+        doctor.args(["--distribution", of("distribution"), "--key-value-store", of("key_value_store")]);
+        doctor.envs(self.variables()).current_dir(self.clone.path(""));
+        let document = answer(doctor).expect_code(0).json();
+        let findings = document["findings"].as_array().expect("a list").iter();
+        let text = |finding: &Value, name: &str| finding[name].as_str().expect("a text").to_owned();
+        let found = findings.map(|finding| format!("{} {}", text(finding, "status"), text(finding, "check")));
+        let mut found: Vec<String> = found.filter(|line| !line.starts_with("ok ")).collect();
+        found.sort();
+        found
+    }
+
     /// The first page, as a visitor gets it.
     pub fn page(&self, url: &str) -> String {
         ureq::get(format!("{url}/")).call().expect("it answers").body_mut().read_to_string().expect("text")
