@@ -163,12 +163,14 @@ impl<'a> Program<'a> {
         marks
     }
 
-    /// What `sitepush doctor` says of what Terraform made: each check that is not `ok`, as `status name`, sorted.
+    /// What `sitepush doctor` says of what Terraform made: each check that is not `ok`, as `status name`, sorted. No resolver
+    /// is asked: none outside knows the names.
     pub fn doctor(&self) -> Vec<String> {
         let site = &self.state()["outputs"]["site"]["value"];
         let of = |name: &str| site[name].as_str().unwrap_or_else(|| panic!("no {name} in {site}"));
         let mut doctor = Command::new(self.target.join("debug/sitepush"));
-        doctor.args(["doctor", "--json", "--region", "eu-central-1", "--bucket", of("bucket")]);
+        doctor.args(["doctor", "--json", "--resolver", "127.0.0.1:9", "--region", "eu-central-1"]);
+        doctor.args(["--bucket", of("bucket")]);
         doctor.args(["--distribution", of("distribution"), "--key-value-store", of("key_value_store")]);
         doctor.envs(self.variables()).current_dir(self.clone.path(""));
         let document = answer(doctor).expect_code(0).json();
