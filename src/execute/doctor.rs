@@ -196,10 +196,10 @@ impl Parts {
     }
 
     fn origin(&self, found: &DescribedOrigin) -> OriginSetup {
-        let access = match &found.access_control_id {
-            Some(id) => OriginAccess::Control(part(&self.access_controls, Some(id))),
-            None if found.has_access_identity => OriginAccess::Identity,
-            None => OriginAccess::None,
+        let access = match (&found.access_control_id, &found.access_identity_id) {
+            (Some(id), _) => OriginAccess::Control(part(&self.access_controls, Some(id))),
+            (None, Some(id)) => OriginAccess::Identity { id: id.clone() },
+            (None, None) => OriginAccess::None,
         };
         OriginSetup { domain_name: found.domain_name.clone(), path: found.path.clone(), access }
     }

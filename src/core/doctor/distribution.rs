@@ -104,7 +104,7 @@ fn origin_access(notes: &mut Notes, access: &OriginAccess) {
             "requests to the bucket are not signed: only a public bucket would answer",
             remedy,
         ),
-        OriginAccess::Identity => {
+        OriginAccess::Identity { .. } => {
             notes.warning(check, "it reads by an origin access identity, which AWS has replaced", remedy);
         }
         OriginAccess::Control(reading) => match notes.read(check, reading) {

@@ -266,8 +266,8 @@ pub fn is_of_bucket(domain_name: &str, bucket: &str) -> bool {
 pub enum OriginAccess {
     /// Unsigned requests.
     None,
-    /// The older kind.
-    Identity,
+    /// The older kind, by its id.
+    Identity { id: String },
     Control(Reading<OriginAccessControl>),
 }
 

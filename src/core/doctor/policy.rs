@@ -2,7 +2,7 @@
 //!
 //! Judges the requests that matter here, one at a time, as IAM does: allowed by some statement and denied by none.
 //! Conditions beyond the source of a request and its encryption are not guessed at: such an allowance may hold, such a
-//! denial may not.
+//! denial may not. Nor is it known whom a canonical user id stands for: it may be whoever asks.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,13 @@ use serde_json::{Map, Value};
 use wildmatch::WildMatch;
 
 use super::Notes;
-use super::facts::{Expected, Facts, Reading};
+use super::facts::{DistributionSetup, Expected, Facts, OriginAccess, Reading};
 use crate::core::key::STATE_PREFIX;
 
 const SERVICE: &str = "cloudfront.amazonaws.com";
+
+/// What stands before the id in the ARN of an origin access identity, in every partition.
+const IDENTITY_USER: &str = ":iam::cloudfront:user/CloudFront Origin Access Identity ";
 
 /// One of each kind of file under `.sitepush/`: to deny some of them is not enough.
 const RECORDS: [&str; 3] = ["manifest.json.gz", "lock.json", "releases/x.json.gz"];
@@ -66,7 +69,7 @@ struct Statement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Speaks {
     No,
-    /// It has conditions that are not judged here.
+    /// It has conditions that are not judged here, or principals that are not known.
     Perhaps,
     Yes,
 }
@@ -76,6 +79,8 @@ enum Speaks {
 enum Asker<'a> {
     /// CloudFront for the distribution with this ARN.
     Distribution(&'a str),
+    /// CloudFront by the origin access identity with this id, which is a user and no service.
+    Identity(&'a str),
     /// A stranger without credentials, or with those of an account of their own.
     Anybody,
 }
@@ -86,6 +91,26 @@ struct Request<'a> {
     asker: Asker<'a>,
     action: &'a str,
     resource: &'a str,
+}
+
+impl<'a> Asker<'a> {
+    /// As whom CloudFront asks for what the distribution shows.
+    fn of(setup: &'a DistributionSetup, expected: &Expected) -> Self {
+        let site = setup.site_behavior(&expected.bucket, &expected.prefix);
+        match site.setup.origin.as_ref().map(|origin| &origin.access) {
+            Some(OriginAccess::Identity { id }) => Self::Identity(id),
+            _ => Self::Distribution(&setup.arn),
+        }
+    }
+
+    /// Whom to allow, in words.
+    fn described(self) -> String {
+        match self {
+            Self::Distribution(_) => "cloudfront.amazonaws.com for this distribution (AWS:SourceArn)".to_owned(),
+            Self::Identity(id) => format!("the origin access identity `{id}`"),
+            Self::Anybody => "everybody".to_owned(),
+        }
+    }
 }
 
 impl Statement {
@@ -110,17 +135,20 @@ impl Statement {
             let name = pattern.split_once(":s3:::").map_or(pattern, |(_, name)| name);
             WildMatch::new(name).matches(request.resource)
         };
-        let is_meant = self.is_asker(request.asker)
-            && named(self.action.as_ref(), self.not_action.as_ref(), &is_action)
+        let is_meant = named(self.action.as_ref(), self.not_action.as_ref(), &is_action)
             && named(self.resource.as_ref(), self.not_resource.as_ref(), &is_resource);
-        if is_meant { self.conditions_hold(request.asker) } else { Speaks::No }
+        if is_meant { self.names(request.asker).min(self.conditions_hold(request.asker)) } else { Speaks::No }
     }
 
-    fn is_asker(&self, asker: Asker<'_>) -> bool {
+    fn names(&self, asker: Asker<'_>) -> Speaks {
         match (&self.principal, &self.not_principal) {
             (Some(principal), _) => names(principal, asker),
-            (None, Some(excluded)) => !names(excluded, asker),
-            (None, None) => false,
+            (None, Some(excluded)) => match names(excluded, asker) {
+                Speaks::Yes => Speaks::No,
+                Speaks::Perhaps => Speaks::Perhaps,
+                Speaks::No => Speaks::Yes,
+            },
+            (None, None) => Speaks::No,
         }
     }
 
@@ -146,15 +174,26 @@ fn is_source_key(key: &str) -> bool {
 }
 
 /// Source: "AWS JSON policy elements: Principal", IAM User Guide: in a resource's policy, `"*"` and `{"AWS": "*"}` are the same.
-/// Services are among them: policies that mean to spare them add the condition `aws:PrincipalIsAWSService`.
-fn names(principal: &Value, asker: Asker<'_>) -> bool {
-    let has = |kind: &str, wanted: &str| {
-        principal.get(kind).is_some_and(|found| texts(found).iter().any(|text| text == wanted))
+/// Services are among them: policies that mean to spare them add the condition `aws:PrincipalIsAWSService`. An origin access
+/// identity is `arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity EH1HDMB1FH2TC`, or a canonical user whose
+/// id only CloudFront tells ("Restrict access to an Amazon S3 origin", CloudFront Developer Guide).
+fn names(principal: &Value, asker: Asker<'_>) -> Speaks {
+    let has = |kind: &str, is_wanted: &dyn Fn(&str) -> bool| {
+        principal.get(kind).is_some_and(|found| texts(found).iter().any(|text| is_wanted(text)))
     };
-    let is_everybody = principal == "*" || has("AWS", "*");
+    let is_named = principal == "*"
+        || has("AWS", &|name| name == "*")
+        || match asker {
+            Asker::Anybody => false,
+            Asker::Distribution(_) => has("Service", &|name| name == SERVICE),
+            Asker::Identity(id) => has("AWS", &|name| {
+                name.split_once(IDENTITY_USER).is_some_and(|(_, found)| found == id)
+            }),
+        };
     match asker {
-        Asker::Anybody => is_everybody,
-        Asker::Distribution(_) => is_everybody || has("Service", SERVICE),
+        _ if is_named => Speaks::Yes,
+        Asker::Identity(_) if has("CanonicalUser", &|_| true) => Speaks::Perhaps,
+        _ => Speaks::No,
     }
 }
 
@@ -177,15 +216,19 @@ fn condition_holds(operator: &str, key: &str, values: &[String], asker: Asker<'_
     if is_bool && is_key("aws:SecureTransport") {
         return judge(is_value("true"));
     }
-    if is_bool && is_key("aws:PrincipalIsAWSService") && matches!(asker, Asker::Distribution(_)) {
-        return judge(is_value("true"));
+    if is_bool && is_key("aws:PrincipalIsAWSService") {
+        match asker {
+            Asker::Distribution(_) => return judge(is_value("true")),
+            Asker::Identity(_) => return judge(is_value("false")),
+            Asker::Anybody => {}
+        }
     }
     let found = match asker {
         Asker::Distribution(arn) if is_key("aws:SourceArn") => Some(arn),
         Asker::Distribution(arn) if is_key("aws:SourceAccount") => arn.split(':').nth(4),
-        // A stranger's own request has no source.
-        Asker::Anybody if is_source_key(key) => return Speaks::No,
-        Asker::Distribution(_) | Asker::Anybody => None,
+        // A user's own request has no source.
+        Asker::Identity(_) | Asker::Anybody if is_source_key(key) => return Speaks::No,
+        Asker::Distribution(_) | Asker::Identity(_) | Asker::Anybody => None,
     };
     match (found, operator.as_str()) {
         (Some(found), "stringequals") => judge(values.iter().any(|value| value == found)),
@@ -220,7 +263,7 @@ impl Document {
     /// the patterns fit. In whatever folder a bucket is open, one of them tells.
     fn named_for_anybody(&self, bucket: &str, page: &str) -> Vec<(String, String, String)> {
         let is_for_anybody =
-            |statement: &&Statement| statement.is("Allow") && statement.is_asker(Asker::Anybody);
+            |statement: &&Statement| statement.is("Allow") && statement.names(Asker::Anybody) == Speaks::Yes;
         let mut requests = Vec::new();
         for statement in self.statement.items().iter().filter(is_for_anybody) {
             let actions = statement.action.as_ref().map(OneOrMany::items).unwrap_or_default();
@@ -244,19 +287,20 @@ impl Document {
 
 pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
     let Some(text) = notes.read("policy", &facts.bucket.policy) else { return };
-    let arns: Vec<(&str, &str)> = facts
+    let askers: Vec<(&str, Asker<'_>)> = facts
         .distributions
         .iter()
-        .filter_map(|(id, setup)| Some((id.as_str(), setup.known()?.arn.as_str())))
+        .filter_map(|(id, setup)| Some((id.as_str(), Asker::of(setup.known()?, expected))))
         .collect();
     let Some(text) = text else {
         if facts.distributions.is_empty() {
             notes.ok("policy", "the bucket has no policy");
         } else {
+            let asker = askers.first().map_or(Asker::Distribution(""), |(_, asker)| *asker);
             notes.problem(
                 "policy",
                 "the bucket has no policy: the distribution may read nothing",
-                "allow `s3:GetObject` to cloudfront.amazonaws.com for this distribution (AWS:SourceArn)",
+                format!("allow `s3:GetObject` to {}", asker.described()),
             );
         }
         return;
@@ -284,8 +328,8 @@ pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
             "see `enabled` for what it takes to read it",
         );
     }
-    for (id, arn) in arns {
-        let asked = |action, resource| Request { asker: Asker::Distribution(arn), action, resource };
+    for (id, asker) in askers {
+        let asked = |action, resource| Request { asker, action, resource };
         reads(notes, &document, id, asked("s3:GetObject", &page));
         match document.allows(asked("s3:ListBucket", bucket)) {
             Speaks::Yes | Speaks::Perhaps => {
@@ -294,7 +338,7 @@ pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
             Speaks::No => notes.warning(
                 "policy-listing",
                 format!("what is missing is answered with 403 to {id}, not 404"),
-                "allow `s3:ListBucket` on the bucket to cloudfront.amazonaws.com for this distribution",
+                format!("allow `s3:ListBucket` on the bucket to {}", asker.described()),
             ),
         }
         let most = records.iter().map(|record| document.allows(asked("s3:GetObject", record))).max();
@@ -303,7 +347,10 @@ pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
             Speaks::Yes | Speaks::Perhaps => notes.problem(
                 "policy-state",
                 format!("{id} may read `.sitepush/`, which names every file and commit"),
-                "deny `s3:GetObject` on `.sitepush/*` to cloudfront.amazonaws.com",
+                match asker {
+                    Asker::Identity(_) => format!("deny `s3:GetObject` on `.sitepush/*` to {}", asker.described()),
+                    _ => "deny `s3:GetObject` on `.sitepush/*` to cloudfront.amazonaws.com".to_owned(),
+                },
             ),
         }
     }
@@ -314,16 +361,17 @@ fn reads(notes: &mut Notes, document: &Document, id: &str, request: Request<'_>)
         return notes.problem(
             "policy",
             format!("the bucket's policy does not let the distribution {id} read the site"),
-            "allow `s3:GetObject` to cloudfront.amazonaws.com for this distribution (AWS:SourceArn)",
+            format!("allow `s3:GetObject` to {}", request.asker.described()),
         );
     }
-    // Under a condition that is not judged here, it may well be this distribution alone.
+    // Under a condition that is not judged here, it may well be this distribution alone. An identity is nobody else's.
+    let is_service = matches!(request.asker, Asker::Distribution(_));
     let surely = document
         .statement
         .items()
         .iter()
         .filter(|statement| statement.is("Allow") && statement.speaks_of(request) == Speaks::Yes);
-    if surely.into_iter().any(|statement| !statement.is_tied_to_a_source()) {
+    if is_service && surely.into_iter().any(|statement| !statement.is_tied_to_a_source()) {
         notes.warning(
             "policy",
             "the bucket's policy lets every distribution of every account read the site",

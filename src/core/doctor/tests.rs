@@ -519,7 +519,6 @@ fn access_to_the_bucket_is_signed_always() {
         OriginAccess::Control(Reading::Known(OriginAccessControl { origin_type, signing_behavior }))
     };
     assert_eq!(with(OriginAccess::None), ["problem origin-access"]);
-    assert_eq!(with(OriginAccess::Identity), ["warning origin-access"]);
     assert_eq!(with(control("s3", "never")), ["problem origin-access"]);
     assert_eq!(with(control("s3", "no-override")), ["warning origin-access"]);
     assert_eq!(with(control("lambda", "always")), ["problem origin-access"]);

@@ -37,7 +37,8 @@ pub struct DescribedOrigin {
     pub domain_name: String,
     pub path: String,
     pub access_control_id: Option<String>,
-    pub has_access_identity: bool,
+    /// `E1` of `origin-access-identity/cloudfront/E1`.
+    pub access_identity_id: Option<String>,
 }
 
 impl CloudFront {
@@ -137,7 +138,7 @@ fn described_origin(origin: &Origin) -> DescribedOrigin {
         domain_name: origin.domain_name().to_owned(),
         path: origin.origin_path().unwrap_or_default().to_owned(),
         access_control_id: non_empty(origin.origin_access_control_id()),
-        has_access_identity: identity.is_some_and(|identity| !identity.is_empty()),
+        access_identity_id: non_empty(identity.and_then(|identity| identity.rsplit('/').next())),
     }
 }
 

@@ -18,6 +18,15 @@ fn with_access_control(world: &World, place: &Place, id: &str) {
     world.update_origin(place, |origin| origin.origin_access_control_id = Some(id.to_owned()));
 }
 
+fn with_identity(world: &World, place: &mut Place) {
+    world.update_origin(place, |origin| {
+        origin.origin_access_control_id = None;
+        let identity = "origin-access-identity/cloudfront/E1";
+        origin.s3_origin_config =
+            Some(cf::S3OriginConfig::builder().origin_access_identity(identity).build());
+    });
+}
+
 fn with_function(world: &World, place: &Place, arn: &str) {
     world.update_behavior(place, |behavior| behavior.function_associations = Some(function_association(arn)));
 }
@@ -49,13 +58,20 @@ pub const CASES: &[Break] = &[
         world.update_origin(place, |origin| origin.origin_access_control_id = None);
     }),
     case("an origin access identity", &["warning origin-access"], |world, place| {
-        world.update_origin(place, |origin| {
-            origin.origin_access_control_id = None;
-            let identity = "origin-access-identity/cloudfront/E1";
-            origin.s3_origin_config =
-                Some(cf::S3OriginConfig::builder().origin_access_identity(identity).build());
-        });
+        with_identity(world, place);
+        let mut policy = place.policy();
+        let user = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1";
+        for statement in &mut policy["Statement"].as_array_mut().expect("a list")[..3] {
+            statement["Principal"] = serde_json::json!({ "AWS": user });
+            statement.as_object_mut().expect("an object").remove("Condition");
+        }
+        world.set_policy(place, &policy);
     }),
+    case(
+        "an origin access identity where the service may read",
+        &["problem policy", "warning policy-listing", "warning origin-access"],
+        with_identity,
+    ),
     case("it never signs", &["problem origin-access"], |world, place| {
         with_access_control(world, place, &world.access_control(&place.name, "s3", "never"));
     }),
