@@ -99,6 +99,19 @@ fn a_clock_that_nobody_takes_is_a_finding() {
 }
 
 #[test]
+fn an_identity_that_may_do_nothing_cannot_publish() {
+    let document = doctor(refusing("AccessDenied", SignedDuration::ZERO), Some("AKIANOTHING"));
+    let document = document.expect_code(3).json();
+    let all = found(&document);
+    let problems: Vec<&String> = all.iter().filter(|text| text.starts_with("problem")).collect();
+    assert_eq!(problems, ["problem record"], "{document:#}");
+    // What a push does not read stays a warning: it may be right.
+    for check in ["bucket", "policy", "versioning", "enabled"] {
+        assert!(all.contains(&format!("warning {check}")), "{check}: {all:?}");
+    }
+}
+
+#[test]
 fn where_nobody_answers_there_is_no_document_of_findings() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");

@@ -31,7 +31,8 @@ pub use facts::{
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     Ok,
-    /// Publishing works; something is not as it had better be, or could not be read for want of a permission.
+    /// Publishing works; something is not as it had better be, or could not be read for want of a permission that
+    /// publishing does not take.
     Warning,
     /// Publishing fails, visitors get wrong answers, or strangers get at what is not theirs.
     Problem,

@@ -361,7 +361,7 @@ fn one_change_is_found_as_one_thing() {
         ("warning dns", |f, _| alias(f).addresses = records(&["198.51.100.1"])),
         ("unknown dns", |f, _| alias(f).addresses = DnsAnswer::NoAnswer("timed out".into())),
         ("problem record", |f, _| f.state.damage = Some("it is cut".into())),
-        ("warning record", |f, _| f.state.release = denied()),
+        ("problem record", |f, _| f.state.release = denied()),
         ("warning lock", |f, _| {
             f.state.lock = LockFacts::Unfinished { why: "a run was not finished".into() }
         }),
