@@ -1,11 +1,14 @@
 //! The bucket's settings.
 
-use super::facts::{Encryption, Expected, Facts, LifecycleRule, Versioning};
+use super::facts::{DistributionSetup, Encryption, Expected, Facts, LifecycleRule, OriginAccess, Versioning};
 use super::{Finding, Judgment, Notes, Subject, policy};
 use crate::core::key::STATE_PREFIX;
 
 /// With less, yesterday's release can be made live again and last week's cannot.
 const SHORT_WAY_BACK_DAYS: i32 = 7;
+
+/// The end of the name of the key that AWS makes in each account for S3.
+const MANAGED_KEY: &str = "alias/aws/s3";
 
 pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
     let bucket = &facts.bucket;
@@ -45,7 +48,7 @@ pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
         }
     }
     versioning(&mut notes, facts);
-    encryption(&mut notes, facts);
+    encryption(&mut notes, facts, expected);
     policy::examine(&mut notes, facts, expected);
     lifecycle(&mut notes, facts, expected);
     notes.findings
@@ -90,15 +93,14 @@ fn versioning(notes: &mut Notes, facts: &Facts) {
     notes.problem("versioning", what, "enable versioning of the bucket");
 }
 
-fn encryption(notes: &mut Notes, facts: &Facts) {
+fn encryption(notes: &mut Notes, facts: &Facts, expected: &Expected) {
     let Some(encryption) = notes.read("encryption", &facts.bucket.encryption) else { return };
     match encryption {
         Some(Encryption::S3) => notes.ok("encryption", "objects are encrypted with S3's own keys"),
-        Some(Encryption::Kms { key }) => notes.warning(
-            "encryption",
-            format!("objects are encrypted with the KMS key {}", key.as_deref().unwrap_or("of the account")),
-            "use SSE-S3 (AES256), or let the distribution and the publisher use the key",
-        ),
+        Some(Encryption::Kms { key }) => {
+            let judgment = kms(key.as_deref().filter(|key| !key.ends_with(MANAGED_KEY)), facts, expected);
+            notes.all_judged("encryption", [judgment]);
+        }
         Some(Encryption::Other(name)) => notes.warning(
             "encryption",
             format!("objects are encrypted by `{name}`, which sitepush does not know"),
@@ -108,6 +110,37 @@ fn encryption(notes: &mut Notes, facts: &Facts) {
             "encryption",
             "no default encryption is set",
             "set the bucket's default encryption to SSE-S3 (AES256)",
+        ),
+    }
+}
+
+/// What it means that new objects are encrypted with a KMS key: this one, or AWS's own.
+///
+/// Source: "Restrict access to an Amazon S3 origin", CloudFront Developer Guide: the key's policy must let the distribution in,
+/// and an origin access identity has no way to use a key. The policies of AWS's own keys cannot be changed ("AWS managed
+/// keys", KMS Developer Guide).
+fn kms(own_key: Option<&str>, facts: &Facts, expected: &Expected) -> Judgment {
+    let shows_by_identity = |setup: &DistributionSetup| {
+        let origin = setup.site_behavior(&expected.bucket, &expected.prefix).setup.origin.as_ref();
+        origin.is_some_and(|origin| matches!(origin.access, OriginAccess::Identity { .. }))
+    };
+    let with_identity = facts.distributions.iter().find(|(_, setup)| setup.known().is_some_and(shows_by_identity));
+    match (own_key, with_identity) {
+        (_, Some((id, _))) => Judgment::problem(
+            format!("objects are encrypted with a KMS key, and {id} reads by an origin access identity, which can use none"),
+            "use SSE-S3 (AES256), or give the origin an origin access control that always signs",
+        ),
+        (None, None) if !facts.distributions.is_empty() => Judgment::problem(
+            "objects are encrypted with AWS's own KMS key (`aws/s3`), which no distribution may use: each is answered with 403",
+            "use SSE-S3 (AES256), or a key of your own that the distribution may use, and push the files again",
+        ),
+        (None, None) => Judgment::warning(
+            "objects are encrypted with AWS's own KMS key (`aws/s3`), which no distribution may use",
+            "use SSE-S3 (AES256)",
+        ),
+        (Some(key), None) => Judgment::warning(
+            format!("objects are encrypted with the KMS key {key}, whose policy is not looked at"),
+            "let the key's policy allow `kms:Decrypt` to cloudfront.amazonaws.com for the distribution (AWS:SourceArn), and `kms:Decrypt` and `kms:GenerateDataKey` to the publisher",
         ),
     }
 }

@@ -250,6 +250,10 @@ fn rule(facts: &mut Facts) -> &mut LifecycleRule {
     }
 }
 
+fn kms(key: Option<&str>) -> Reading<Encryption> {
+    Reading::Known(Encryption::Kms { key: key.map(str::to_owned) })
+}
+
 fn denied<T>() -> Reading<T> {
     Reading::Denied { action: "s3:Something".into() }
 }
@@ -287,7 +291,11 @@ fn one_change_is_found_as_one_thing() {
         ("problem versioning", |f, _| f.bucket.versioning = Reading::Known(Versioning::Suspended)),
         ("unknown versioning", |f, _| f.bucket.versioning = Reading::Unsupported),
         ("warning encryption", |f, _| f.bucket.encryption = Reading::Absent),
-        ("warning encryption", |f, _| f.bucket.encryption = Reading::Known(Encryption::Kms { key: None })),
+        ("problem encryption", |f, _| f.bucket.encryption = kms(None)),
+        ("problem encryption", |f, _| {
+            f.bucket.encryption = kms(Some("arn:aws:kms:eu-west-1:123456789012:alias/aws/s3"));
+        }),
+        ("warning encryption", |f, _| f.bucket.encryption = kms(Some("alias/site"))),
         ("warning encryption", |f, _| f.bucket.encryption = Reading::Known(Encryption::Other("x".into()))),
         ("problem policy", |f, _| f.bucket.policy = Reading::Absent),
         ("unknown policy", |f, _| f.bucket.policy = Reading::Known("{".into())),
@@ -523,6 +531,27 @@ fn access_to_the_bucket_is_signed_always() {
     assert_eq!(with(control("s3", "no-override")), ["warning origin-access"]);
     assert_eq!(with(control("lambda", "always")), ["problem origin-access"]);
     assert_eq!(with(OriginAccess::Control(Reading::Absent)), ["problem origin-access"]);
+}
+
+#[test]
+fn a_kms_key_is_no_use_to_an_origin_access_identity_and_awss_own_to_no_distribution() {
+    let with = |key: Option<&str>, access: Option<OriginAccess>| {
+        let (mut facts, expected) = good();
+        facts.bucket.encryption = kms(key);
+        match access {
+            Some(access) => default_behavior(&mut facts).origin.as_mut().expect("there is one").access = access,
+            None => facts.distributions.clear(),
+        }
+        facts.aliases.clear();
+        let mut found = found(&facts, &expected);
+        found.retain(|text| text.ends_with("encryption"));
+        found
+    };
+    let identity = || Some(OriginAccess::Identity { id: "E2QWRUHAPOMQZL".into() });
+    assert_eq!(with(None, None), ["warning encryption"], "nobody is known to show it");
+    assert_eq!(with(Some("alias/site"), None), ["warning encryption"]);
+    assert_eq!(with(Some("alias/site"), identity()), ["problem encryption"]);
+    assert_eq!(with(None, identity()), ["problem encryption"]);
 }
 
 #[test]

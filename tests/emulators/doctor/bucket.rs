@@ -67,8 +67,12 @@ pub const CASES: &[Break] = &[
     case("versions are no longer kept", &["problem versioning"], |world, place| {
         world.set_versioning(place, s3::BucketVersioningStatus::Suspended);
     }),
+    case("AWS's own key of KMS", &["problem encryption"], |world, place| {
+        world.set_encryption(place, s3::ServerSideEncryption::AwsKms, None);
+    }),
     case("a key of KMS", &["warning encryption"], |world, place| {
-        world.set_encryption(place, s3::ServerSideEncryption::AwsKms);
+        let key = "arn:aws:kms:us-east-1:000000000000:key/0c5c3a2e-0000-4000-8000-000000000000";
+        world.set_encryption(place, s3::ServerSideEncryption::AwsKms, Some(key));
     }),
     case("no policy", &["problem policy"], |world, place| {
         let request = world.emulator.s3.delete_bucket_policy().bucket(&place.bucket);

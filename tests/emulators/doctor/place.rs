@@ -193,7 +193,7 @@ impl World {
         self.block_public_access(&place, |_| {});
         self.set_ownership(&place, "BucketOwnerEnforced");
         self.set_versioning(&place, s3::BucketVersioningStatus::Enabled);
-        self.set_encryption(&place, s3::ServerSideEncryption::Aes256);
+        self.set_encryption(&place, s3::ServerSideEncryption::Aes256, None);
         self.set_policy(&place, &place.policy());
         self.set_lifecycle(&place, |_| {});
         place
@@ -362,8 +362,9 @@ impl World {
         self.wait(request.versioning_configuration(versioning).send()).expect("it can be set");
     }
 
-    pub fn set_encryption(&self, place: &Place, algorithm: s3::ServerSideEncryption) {
-        let by_default = s3::ServerSideEncryptionByDefault::builder().sse_algorithm(algorithm).build();
+    pub fn set_encryption(&self, place: &Place, algorithm: s3::ServerSideEncryption, key: Option<&str>) {
+        let by_default = s3::ServerSideEncryptionByDefault::builder().sse_algorithm(algorithm);
+        let by_default = by_default.set_kms_master_key_id(key.map(str::to_owned)).build();
         let rule = s3::ServerSideEncryptionRule::builder()
             .apply_server_side_encryption_by_default(by_default.expect("complete"))
             .build();
