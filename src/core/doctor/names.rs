@@ -60,17 +60,20 @@ pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
 fn certificate(id: &str, setup: &DistributionSetup, facts: &Facts, expected: &Expected) -> Vec<Finding> {
     let mut notes = Notes::new(Subject::Names, Some(id));
     let ViewerCertificate::Acm { arn, is_sni, floor } = &setup.certificate else {
-        let what = match &setup.certificate {
-            ViewerCertificate::Iam { id } => {
-                format!("the certificate `{id}` is kept in IAM, where nobody renews it")
-            }
-            _ if setup.aliases.is_empty() => {
-                notes.ok("certificate", "CloudFront's own, for its own name");
-                return notes.findings;
-            }
-            _ => "it has names, and CloudFront's own certificate, which is good for none of them".to_owned(),
-        };
-        notes.problem("certificate", what, "run `sitepush domain apply`");
+        match &setup.certificate {
+            // It may be a good one: browsers are shown it, and it is not looked at here.
+            ViewerCertificate::Iam { id } => notes.warning(
+                "certificate",
+                format!("the certificate `{id}` is kept in IAM, where nobody renews it; its names and its end were not looked at"),
+                "run `sitepush domain apply`, which gives it one of ACM's",
+            ),
+            _ if setup.aliases.is_empty() => notes.ok("certificate", "CloudFront's own, for its own name"),
+            _ => notes.problem(
+                "certificate",
+                "it has names, and CloudFront's own certificate, which is good for none of them",
+                "run `sitepush domain apply`",
+            ),
+        }
         return notes.findings;
     };
     if floor.is_enough() {

@@ -352,6 +352,9 @@ fn one_change_is_found_as_one_thing() {
             setup(f).certificate = ViewerCertificate::Acm { arn: certificate().arn, is_sni: true, floor };
         }),
         ("problem certificate", |f, _| setup(f).certificate = ViewerCertificate::CloudFronts),
+        ("warning certificate", |f, _| {
+            setup(f).certificate = ViewerCertificate::Iam { id: "ASCAEXAMPLE".into() };
+        }),
         ("problem certificate", |f, _| alias(f).certificate = Reading::Absent),
         ("problem certificate", |f, _| {
             certified(f, |found| found.names = BTreeSet::from([name("example.com")]));
