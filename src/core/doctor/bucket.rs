@@ -71,9 +71,10 @@ fn public_access(notes: &mut Notes, facts: &Facts) {
     if off.is_empty() {
         notes.ok("public-access", "public access is blocked");
     } else {
-        notes.problem(
+        // The account has such a block, too, which is not looked at; whether somebody is let in is the policy's matter.
+        notes.warning(
             "public-access",
-            format!("public access is not blocked: {} off", off.join(", ")),
+            format!("the bucket itself does not block public access: {} off", off.join(", ")),
             "turn on all four settings of the bucket's public access block",
         );
     }

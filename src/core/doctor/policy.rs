@@ -319,7 +319,9 @@ pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
     let page = format!("{bucket}/{}index.html", expected.prefix.as_str());
     let records =
         RECORDS.map(|record| format!("{bucket}/{}{STATE_PREFIX}{record}", expected.prefix.as_str()));
-    public(notes, &document, bucket, &page);
+    let is_restricted =
+        facts.bucket.public_access_block.known().is_some_and(|block| block.restricts_public_buckets);
+    public(notes, allowed_to_anybody(&document, bucket, &page), is_restricted);
     let is_unread = |reading: &Reading<_>| !matches!(reading, Reading::Known(_) | Reading::Absent);
     for (id, _) in facts.distributions.iter().filter(|(_, reading)| is_unread(reading)) {
         notes.unknown(
@@ -382,7 +384,8 @@ fn reads(notes: &mut Notes, document: &Document, id: &str, request: Request<'_>)
     }
 }
 
-fn public(notes: &mut Notes, document: &Document, bucket: &str, page: &str) {
+/// What a stranger may do, by the patterns that the policy has for it.
+fn allowed_to_anybody(document: &Document, bucket: &str, page: &str) -> BTreeMap<String, Speaks> {
     // These for statements with NotAction or NotResource, which name nothing to ask for.
     let usual = [
         ("s3:GetObject", page),
@@ -397,16 +400,29 @@ fn public(notes: &mut Notes, document: &Document, bucket: &str, page: &str) {
         let most = allowed.entry(shown).or_insert(Speaks::No);
         *most = (*most).max(found);
     }
+    allowed
+}
+
+/// Source: "Blocking public access to your Amazon S3 storage", S3 User Guide: `RestrictPublicBuckets` leaves of a public policy
+/// what it allows to AWS's services and to the bucket's own account.
+fn public(notes: &mut Notes, allowed: BTreeMap<String, Speaks>, is_restricted: bool) {
     let those = |speaks: Speaks| {
         let found = allowed.iter().filter(|(_, found)| **found == speaks);
         found.map(|(action, _)| format!("`{action}`")).collect::<Vec<_>>().join(", ")
     };
     let (open, perhaps) = (those(Speaks::Yes), those(Speaks::Perhaps));
-    if !open.is_empty() {
+    let remedy = "take the statement with the principal `*` out of the policy";
+    if !open.is_empty() && is_restricted {
+        notes.warning(
+            "policy-public",
+            format!("the bucket's policy allows {open} to everybody, and nothing but the public access block is in the way"),
+            remedy,
+        );
+    } else if !open.is_empty() {
         notes.problem(
             "policy-public",
-            format!("the bucket's policy allows {open} to everybody, past CloudFront"),
-            "take the statement with the principal `*` out of the policy",
+            format!("the bucket's policy allows {open} to everybody, past CloudFront, unless the account blocks public access"),
+            remedy,
         );
     } else if !perhaps.is_empty() {
         notes.warning(

@@ -243,6 +243,13 @@ fn removes(facts: &mut Facts, names: &[&str]) {
     response_headers(facts).removed.extend(names.iter().map(|name| (*name).to_owned()));
 }
 
+fn public_access_block(facts: &mut Facts) -> &mut PublicAccessBlock {
+    match &mut facts.bucket.public_access_block {
+        Reading::Known(block) => block,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn rule(facts: &mut Facts) -> &mut LifecycleRule {
     match &mut facts.bucket.lifecycle {
         Reading::Known(rules) => &mut rules[0],
@@ -284,7 +291,7 @@ fn one_change_is_found_as_one_thing() {
         ("warning clock", |f, _| f.identity.clock_skew = SignedDuration::from_mins(8)),
         ("warning bucket", |f, _| f.bucket.region = denied()),
         ("problem bucket", |f, _| f.bucket.elsewhere = Some("the bucket is in eu-west-2".into())),
-        ("problem public-access", |f, _| f.bucket.public_access_block = Reading::Absent),
+        ("warning public-access", |f, _| f.bucket.public_access_block = Reading::Absent),
         ("warning public-access", |f, _| f.bucket.public_access_block = denied()),
         ("warning acls", |f, _| f.bucket.object_ownership = Reading::Absent),
         ("problem versioning", |f, _| f.bucket.versioning = Reading::Known(Versioning::NeverEnabled)),

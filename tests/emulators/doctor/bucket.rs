@@ -48,16 +48,16 @@ pub const CASES: &[Break] = &[
     case("no such bucket", &["problem bucket", "problem origin", "unknown record"], |_, place| {
         place.bucket = "no-such-bucket".into();
     }),
-    case("public ACLs may be set", &["problem public-access"], |world, place| {
+    case("public ACLs may be set", &["warning public-access"], |world, place| {
         world.block_public_access(place, |block| block.block_public_acls = Some(false));
     }),
-    case("public ACLs count", &["problem public-access"], |world, place| {
+    case("public ACLs count", &["warning public-access"], |world, place| {
         world.block_public_access(place, |block| block.ignore_public_acls = Some(false));
     }),
-    case("a public policy may be set", &["problem public-access"], |world, place| {
+    case("a public policy may be set", &["warning public-access"], |world, place| {
         world.block_public_access(place, |block| block.block_public_policy = Some(false));
     }),
-    case("a public policy counts", &["problem public-access"], |world, place| {
+    case("a public policy counts", &["warning public-access"], |world, place| {
         world.block_public_access(place, |block| block.restrict_public_buckets = Some(false));
     }),
     case("writers own objects", &["warning acls"], |world, place| world.set_ownership(place, "ObjectWriter")),
@@ -120,11 +120,12 @@ pub const CASES: &[Break] = &[
         let other = format!("arn:aws:s3:::{}/sitepush/*", place.bucket);
         with_statement(world, place, "RecordsStayPrivate", |statement| statement["Resource"] = json!(other));
     }),
-    case("everybody may read", &["problem policy-public", "warning policy"], |world, place| {
+    case("everybody may read", &["problem policy-public", "warning policy", "warning public-access"], |world, place| {
         let statement = json!({ "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": objects(place) });
         with_one_more(world, place, statement);
+        world.block_public_access(place, |block| block.restrict_public_buckets = Some(false));
     }),
-    case("everybody may write", &["problem policy-public"], |world, place| {
+    case("everybody could write, were public access not blocked", &["warning policy-public"], |world, place| {
         let statement = json!({ "Effect": "Allow", "Principal": { "AWS": ["*"] }, "Action": ["s3:PutObject"],
             "Resource": objects(place) });
         with_one_more(world, place, statement);

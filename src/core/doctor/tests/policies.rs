@@ -69,8 +69,9 @@ fn a_policy_is_judged_as_iam_judges_it() {
         statement.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         with(&move |all| all.push(statement.clone()))
     };
-    assert_eq!(public(json!({})), ["problem policy-public"]);
-    assert_eq!(public(json!({ "Principal": { "AWS": ["*"] } })), ["problem policy-public"]);
+    // The public access block is on: nobody gets in as long as it is.
+    assert_eq!(public(json!({})), ["warning policy-public"]);
+    assert_eq!(public(json!({ "Principal": { "AWS": ["*"] } })), ["warning policy-public"]);
     assert_eq!(public(json!({ "Principal": { "AWS": "arn:aws:iam::1:root" } })), none);
     assert_eq!(public(json!({ "Resource": "arn:aws:s3:::other/*" })), none);
     assert_eq!(
@@ -144,18 +145,18 @@ fn a_policy_is_open_where_one_folder_or_one_action_is() {
             json!({ "Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource });
         policy["Statement"].as_array_mut().expect("a list").push(statement);
         facts.bucket.policy = Reading::Known(policy.to_string());
+        public_access_block(&mut facts).restricts_public_buckets = false;
         found(&facts, &expected)
     };
-    let open = ["problem policy-public"];
+    let open = ["warning public-access", "problem policy-public"];
     assert_eq!(public("s3:PutObject", "arn:aws:s3:::site/assets/*"), open);
     assert_eq!(public("s3:GetObject", "arn:aws:s3:::site/.sitepush/*"), open);
     assert_eq!(public("s3:GetObject", "arn:aws:s3:::site/private.txt"), open);
     assert_eq!(public("s3:GetObjectVersion", "arn:aws:s3:::site/*"), open);
     assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site"), open);
     assert_eq!(public("s3:DeleteObjectVersion", "arn:aws:s3:::sit?/*"), open);
-    let none = Vec::<String>::new();
-    assert_eq!(public("s3:PutObject", "arn:aws:s3:::site2/assets/*"), none);
-    assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site2"), none);
+    assert_eq!(public("s3:PutObject", "arn:aws:s3:::site2/assets/*"), ["warning public-access"]);
+    assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site2"), ["warning public-access"]);
 }
 
 #[test]
