@@ -39,7 +39,7 @@ pub(super) fn examine(
     }
     let site = setup.site_behavior(&expected.bucket, &expected.prefix);
     origin(&mut notes, site, expected);
-    root_object(&mut notes, setup, site);
+    root_object(&mut notes, setup, site, expected);
     caching(&mut notes, site.setup);
     http_versions(&mut notes, setup);
     notes.judged("https", caching::https(site.setup));
@@ -128,12 +128,16 @@ fn origin_access(notes: &mut Notes, access: &OriginAccess) {
     }
 }
 
-fn root_object(notes: &mut Notes, setup: &DistributionSetup, site: SiteBehavior<'_>) {
+fn root_object(notes: &mut Notes, setup: &DistributionSetup, site: SiteBehavior<'_>, expected: &Expected) {
     if let Some(pattern) = site.pattern {
         return notes.ok("root-object", format!("`/` is not the site's, which has `{pattern}`"));
     }
     match setup.default_root_object.as_str() {
         "index.html" => notes.ok("root-object", "`/` is index.html"),
+        // `fileFor` in edge_function.js.
+        "" if site.setup.function.known().is_some_and(|function| is_current(function, expected)) => {
+            notes.ok("root-object", "`/` is index.html, by the edge function");
+        }
         "" => notes.problem("root-object", "`/` is no page", "set the default root object to index.html"),
         other => notes.problem(
             "root-object",
@@ -246,7 +250,7 @@ fn code(notes: &mut Notes, function: &FunctionFacts, expected: &Expected, remedy
     let name = &function.name;
     match found {
         None => notes.problem("function", format!("`{name}` was never published"), "publish the function"),
-        Some(found) if found.trim() == expected.function_code.trim() => {
+        Some(_) if is_current(function, expected) => {
             notes.ok("function", format!("`{name}` is this sitepush's"));
         }
         Some(_) if expected.store_arn.is_some() => {
@@ -262,6 +266,11 @@ fn code(notes: &mut Notes, function: &FunctionFacts, expected: &Expected, remedy
             remedy,
         ),
     }
+}
+
+/// Whether it runs this program's code.
+fn is_current(function: &FunctionFacts, expected: &Expected) -> bool {
+    function.code.known().is_some_and(|code| code.trim() == expected.function_code.trim())
 }
 
 fn store(notes: &mut Notes, function: &FunctionFacts, expected: &Expected) {

@@ -323,7 +323,7 @@ fn one_change_is_found_as_one_thing() {
         ("warning lifecycle", |f, _| rule(f).goes_by_size = true),
         ("problem enabled", |f, _| setup(f).is_enabled = false),
         ("problem origin", |f, _| default_behavior(f).origin = None),
-        ("problem root-object", |f, _| setup(f).default_root_object = String::new()),
+        ("problem root-object", |f, _| setup(f).default_root_object = "home.html".into()),
         ("problem cache-policy", |f, _| cache_policy(f).min_ttl_seconds = 2),
         ("warning cache-policy", |f, _| cache_policy(f).max_ttl_seconds = 0),
         ("warning cache-policy", |f, _| cache_policy(f).max_ttl_seconds = 86_400),
@@ -498,6 +498,21 @@ fn what_is_needed_of_a_function_depends_on_the_settings() {
     assert_eq!(found(&facts, &expected), ["warning function"], "clean paths find no page");
     expected.routing.url_style = UrlStyle::Exact;
     assert_eq!(found(&facts, &expected), Vec::<String>::new());
+}
+
+#[test]
+fn the_edge_function_finds_the_root_page_too() {
+    let without_root_object = |change: fn(&mut Facts)| {
+        let (mut facts, expected) = good();
+        setup(&mut facts).default_root_object = String::new();
+        change(&mut facts);
+        found(&facts, &expected)
+    };
+    assert_eq!(without_root_object(|_| {}), Vec::<String>::new());
+    let no_page = ["problem root-object", "problem function"];
+    assert_eq!(without_root_object(|f| function(f).code = Reading::Known("older".into())), no_page);
+    assert_eq!(without_root_object(|f| function(f).code = Reading::Absent), no_page);
+    assert_eq!(without_root_object(|f| default_behavior(f).function = Reading::Absent), no_page);
 }
 
 #[test]

@@ -81,8 +81,14 @@ pub const CASES: &[Break] = &[
     case("it signs for another service", &["problem origin-access"], |world, place| {
         with_access_control(world, place, &world.access_control(&place.name, "mediastore", "always"));
     }),
-    case("no root object", &["problem root-object"], |world, place| {
+    case("no root object, and the function", &[], |world, place| {
         world.update(place, |config| config.default_root_object = None);
+    }),
+    case("no root object, and no function", &["problem root-object", "problem function"], |world, place| {
+        world.update(place, |config| {
+            config.default_root_object = None;
+            config.default_cache_behavior.as_mut().expect("there is one").function_associations = None;
+        });
     }),
     case("another root object", &["problem root-object"], |world, place| {
         world.update(place, |config| config.default_root_object = Some("home.html".into()));
