@@ -7,6 +7,12 @@ use crate::core::key::STATE_PREFIX;
 /// With less, yesterday's release can be made live again and last week's cannot.
 const SHORT_WAY_BACK_DAYS: i32 = 7;
 
+/// With at least this many earlier versions of each file, as many releases back can be reached, however young a version is
+/// when its days are over: as many as sitepush keeps files of, untold ([`RetentionRules`]).
+///
+/// [`RetentionRules`]: crate::core::diff::RetentionRules
+const ENOUGH_VERSIONS: i32 = 5;
+
 /// The end of the name of the key that AWS makes in each account for S3.
 const MANAGED_KEY: &str = "alias/aws/s3";
 
@@ -155,7 +161,7 @@ fn lifecycle(notes: &mut Notes, facts: &Facts, expected: &Expected) {
     let rules: Vec<&LifecycleRule> = rules.into_iter().flatten().filter(touches).collect();
     let judgment = match in_use(&rules) {
         Some(judgment) => Err(judgment),
-        None => way_back(&rules, site).map(|days| format!("earlier versions are kept for {days} days")),
+        None => way_back(&rules, site),
     };
     notes.judged("lifecycle", judgment);
 }
@@ -184,8 +190,8 @@ fn in_use(rules: &[&LifecycleRule]) -> Option<Judgment> {
     found.into_iter().max_by_key(|judgment| judgment.status)
 }
 
-/// For how many days earlier versions can be copied back; or what is wrong with the rules for them.
-fn way_back(rules: &[&LifecycleRule], site: &str) -> Result<i32, Judgment> {
+/// For how long earlier versions can be copied back; or what is wrong with the rules for them.
+fn way_back(rules: &[&LifecycleRule], site: &str) -> Result<String, Judgment> {
     // No rollback reads earlier versions of sitepush's own records.
     let records = format!("{site}{STATE_PREFIX}");
     let of_files = |rule: &&&LifecycleRule| !rule.prefix.starts_with(&records);
@@ -203,20 +209,44 @@ fn way_back(rules: &[&LifecycleRule], site: &str) -> Result<i32, Judgment> {
     let of_all = |rule: &&&LifecycleRule| site.starts_with(&rule.prefix) && !rule.goes_by_size;
     let bound = rules.iter().filter(of_all).filter_map(|rule| rule.noncurrent_days).min();
     // A rule for one folder shortens the way back of every release that has files there.
-    let shortest = rules.iter().filter(of_files).filter_map(|rule| rule.noncurrent_days).min();
+    let deleting = || rules.iter().filter(of_files).filter(|rule| rule.noncurrent_days.is_some());
+    let shortest = deleting().min_by_key(|rule| {
+        let keeps_enough = rule.noncurrent_versions_kept >= ENOUGH_VERSIONS;
+        (keeps_enough, rule.noncurrent_days, rule.noncurrent_versions_kept)
+    });
     match bound.and(shortest) {
         None => Err(Judgment::warning(
             "earlier versions are kept for ever, and cost more with every push",
             "expire noncurrent versions after the time in which you may want to go back",
         )),
-        Some(days) if days < SHORT_WAY_BACK_DAYS => Err(Judgment::warning(
-            format!("earlier versions are gone after {days} days: older releases cannot be made live again"),
+        Some(rule) if is_short(rule) => Err(Judgment::warning(
+            format!("earlier versions are gone after {}: older releases cannot be made live again", life(rule)),
             "give noncurrent versions a longer life",
         )),
         Some(_) if !rules.iter().filter(of_all).any(|rule| rule.aborts_uploads) => Err(Judgment::warning(
             "parts of large uploads that were given up stay, unseen and paid for",
             "abort incomplete multipart uploads after a week",
         )),
-        Some(days) => Ok(days),
+        Some(rule) => Ok(format!("earlier versions are kept for {}", life(rule))),
+    }
+}
+
+fn is_short(rule: &LifecycleRule) -> bool {
+    rule.noncurrent_days.is_some_and(|days| days < SHORT_WAY_BACK_DAYS)
+        && rule.noncurrent_versions_kept < ENOUGH_VERSIONS
+}
+
+/// How long the rule lets earlier versions be. One goes only when its days are over and enough newer ones are there.
+///
+/// Source: `NoncurrentVersionExpiration`, Amazon S3 API Reference.
+fn life(rule: &LifecycleRule) -> String {
+    let days = match rule.noncurrent_days {
+        Some(1) => "one day".to_owned(),
+        days => format!("{} days", days.unwrap_or(0)),
+    };
+    match rule.noncurrent_versions_kept {
+        0 => days,
+        1 => format!("{days}, and the last one of each file longer"),
+        count => format!("{days}, and the last {count} of each file longer"),
     }
 }

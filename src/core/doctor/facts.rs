@@ -132,6 +132,8 @@ pub struct LifecycleRule {
     /// The class to which objects in use are moved, if it is one that cannot be read at once.
     pub archives_current: Option<String>,
     pub noncurrent_days: Option<i32>,
+    /// Of each object, this many earlier versions stay whatever their age; none by default.
+    pub noncurrent_versions_kept: i32,
     /// The same as `archives_current`, for earlier versions.
     pub archives_noncurrent: Option<String>,
     /// Whether it is for objects of some sizes only.

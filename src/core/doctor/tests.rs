@@ -311,6 +311,10 @@ fn one_change_is_found_as_one_thing() {
         ("warning lifecycle", |f, _| rule(f).is_enabled = false),
         ("warning lifecycle", |f, _| rule(f).prefix = "old/".into()),
         ("warning lifecycle", |f, _| rule(f).noncurrent_days = Some(6)),
+        ("warning lifecycle", |f, _| {
+            rule(f).noncurrent_days = Some(1);
+            rule(f).noncurrent_versions_kept = 4;
+        }),
         ("warning lifecycle", |f, _| rule(f).aborts_uploads = false),
         ("problem lifecycle", |f, _| rule(f).deletes_current = true),
         ("problem lifecycle", |f, _| rule(f).archives_current = Some("GLACIER".into())),
@@ -598,6 +602,28 @@ fn versions_of_one_folder_that_are_soon_gone_shorten_the_way_back() {
     };
     assert_eq!(with_rule("assets/"), ["warning lifecycle"]);
     assert_eq!(with_rule(".sitepush/"), Vec::<String>::new(), "no rollback reads earlier records");
+}
+
+#[test]
+fn versions_that_are_kept_by_their_number_are_a_way_back() {
+    let (mut facts, expected) = good();
+    rule(&mut facts).noncurrent_days = Some(1);
+    rule(&mut facts).noncurrent_versions_kept = 50;
+    assert_eq!(found(&facts, &expected), Vec::<String>::new());
+    let findings = examine(&facts, &expected);
+    let told = findings.iter().find(|finding| finding.check == "lifecycle").expect("it is checked");
+    assert_eq!(told.what, "earlier versions are kept for one day, and the last 50 of each file longer");
+    // Of two rules, the one that leaves less counts.
+    match &mut facts.bucket.lifecycle {
+        Reading::Known(rules) => rules.push(LifecycleRule {
+            is_enabled: true,
+            prefix: "assets/".into(),
+            noncurrent_days: Some(6),
+            ..LifecycleRule::default()
+        }),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(found(&facts, &expected), ["warning lifecycle"]);
 }
 
 #[test]

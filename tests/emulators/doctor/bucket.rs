@@ -186,6 +186,12 @@ pub const CASES: &[Break] = &[
             rule.noncurrent_version_expiration = Some(versions);
         });
     }),
+    case("versions live a day, and the last fifty longer", &[], |world, place| {
+        world.set_lifecycle(place, |rule| {
+            let versions = s3::NoncurrentVersionExpiration::builder().noncurrent_days(1);
+            rule.noncurrent_version_expiration = Some(versions.newer_noncurrent_versions(50).build());
+        });
+    }),
     case("versions live for ever", &["warning lifecycle"], |world, place| {
         world.set_lifecycle(place, |rule| rule.noncurrent_version_expiration = None);
     }),
