@@ -1,8 +1,8 @@
 //! The settings of one distribution.
 
 use super::facts::{
-    BehaviorSetup, Caching, DistributionSetup, ErrorResponse, Expected, Facts, FunctionFacts, OriginAccess,
-    Reading, SiteBehavior,
+    BehaviorSetup, Caching, DistributionSetup, ErrorResponse, Expected, Facts, FunctionFacts,
+    InvalidationCount, OriginAccess, Reading, SiteBehavior,
 };
 use super::{Finding, Notes, Subject, behaviors, caching, response_headers};
 use crate::core::cache_tags;
@@ -57,9 +57,14 @@ pub(super) fn examine(
         None => notes.ok("cache-tags", "no cache tags: pages are invalidated by their paths"),
     }
     if let Some(count) = notes.read("invalidations", &setup.invalidations_in_progress) {
-        match count.copied().unwrap_or(0) {
-            0 => notes.ok("invalidations", "none is in progress"),
-            count => notes.ok("invalidations", format!("{count} in progress")),
+        match count.copied().unwrap_or_default() {
+            InvalidationCount { count: 0, .. } => notes.ok("invalidations", "none is in progress"),
+            InvalidationCount { count, is_all: true } => {
+                notes.ok("invalidations", format!("{count} in progress"));
+            }
+            InvalidationCount { count, is_all: false } => {
+                notes.ok("invalidations", format!("at least {count} in progress"));
+            }
         }
     }
     notes.findings

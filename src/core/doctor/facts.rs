@@ -158,7 +158,15 @@ pub struct DistributionSetup {
     pub path_behaviors: Vec<PathBehavior>,
     pub error_responses: Vec<ErrorResponse>,
     pub cache_tag_header: Option<String>,
-    pub invalidations_in_progress: Reading<u64>,
+    pub invalidations_in_progress: Reading<InvalidationCount>,
+}
+
+/// How many invalidations have not taken effect everywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InvalidationCount {
+    pub count: u64,
+    /// Whether there are no more than were counted.
+    pub is_all: bool,
 }
 
 /// A cache behavior: where requests are led, and how answers are kept and changed.

@@ -107,7 +107,7 @@ fn distribution() -> DistributionSetup {
         path_behaviors: Vec::new(),
         error_responses: Vec::new(),
         cache_tag_header: Some("x-amz-meta-cache-tag".into()),
-        invalidations_in_progress: Reading::Known(0),
+        invalidations_in_progress: Reading::Known(InvalidationCount { count: 0, is_all: true }),
     }
 }
 
@@ -357,6 +357,7 @@ fn one_change_is_found_as_one_thing() {
         }),
         ("warning cache-tags", |f, _| setup(f).cache_tag_header = Some("cache-tag".into())),
         ("warning invalidations", |f, _| setup(f).invalidations_in_progress = denied()),
+        ("warning cache-tags", |f, _| setup(f).cache_tag_header = Some("x-tags".into())),
         ("problem aliases", |_, e| e.site_host = Some("example.org".into())),
         ("warning tls", |f, _| {
             let floor = ProtocolFloor("TLSv1".into());
@@ -637,6 +638,33 @@ fn a_bucket_or_distribution_that_is_not_there_is_one_finding_of_its_own() {
     expected.site_host = None;
     facts.state.store.found = None;
     assert_eq!(found(&facts, &expected), ["problem enabled"]);
+}
+
+#[test]
+fn what_is_only_told_is_told_with_its_numbers() {
+    let (mut facts, expected) = good();
+    let told = |facts: &Facts, check: &str| {
+        let findings = examine(facts, &expected);
+        let finding = findings.into_iter().find(|finding| finding.check == check).expect("it is told");
+        assert_eq!(finding.status, Status::Ok);
+        finding.what
+    };
+    assert_eq!(told(&facts, "invalidations"), "none is in progress");
+    for (count, is_all, words) in [(2, true, "2 in progress"), (1000, false, "at least 1000 in progress")] {
+        setup(&mut facts).invalidations_in_progress = Reading::Known(InvalidationCount { count, is_all });
+        assert_eq!(told(&facts, "invalidations"), words);
+    }
+    // At 0.023 dollars a month for 2^30 bytes.
+    (facts.state.live_bytes, facts.state.kept_bytes, facts.state.kept_count) = (100 << 30, 10 << 30, 7);
+    assert_eq!(
+        told(&facts, "releases"),
+        "3 on record; the live files cost about $2.3000 a month, 7 kept for open pages $0.2300 a month"
+    );
+    facts.identity.expires = Some("2026-11-27T00:30:00Z".parse().expect("a time"));
+    assert_eq!(told(&facts, "expiry"), "the credentials end 2026-11-27 00:30 UTC");
+    assert_eq!(told(&facts, "cache-tags"), "cache tags are read");
+    setup(&mut facts).cache_tag_header = None;
+    assert_eq!(told(&facts, "cache-tags"), "no cache tags: pages are invalidated by their paths");
 }
 
 #[test]
