@@ -19,7 +19,7 @@ mod tests;
 use serde::Serialize;
 
 pub use facts::{
-    AddedHeader, AliasFacts, BehaviorSetup, BucketFacts, CacheKey, CachePolicy, Caching, CallerIdentity,
+    AddedHeader, AddressAnswers, AliasFacts, BehaviorSetup, BucketFacts, CacheKey, CachePolicy, Caching, CallerIdentity,
     DistributionSetup, Encryption, ErrorResponse, Expected, Facts, FunctionFacts, IdentityFacts,
     InvalidationCount, LifecycleRule, LockFacts, OriginAccess, OriginAccessControl, OriginSetup, PathBehavior, PathTarget,
     PublicAccessBlock, Reading, ResponseHeaders, SiteBehavior, StateFacts, StoreFacts, Versioning,

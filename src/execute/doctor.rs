@@ -8,7 +8,7 @@ use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 
 use crate::core::doctor::{
-    AliasFacts, BehaviorSetup, BucketFacts, Caching, DistributionSetup, FunctionFacts, IdentityFacts,
+    AddressAnswers, AliasFacts, BehaviorSetup, BucketFacts, Caching, DistributionSetup, FunctionFacts, IdentityFacts,
     OriginAccess, OriginAccessControl, OriginSetup, PathBehavior, PathTarget, Reading, ResponseHeaders,
     is_of_bucket,
 };
@@ -245,11 +245,11 @@ pub async fn aliases(
     let asked = with_names.map(|(id, setup)| async move {
         let own = DnsName::from_service(&setup.domain_name);
         let (certificate, distribution_addresses) =
-            tokio::join!(certificate(edges, setup), edges.dns.ask_resolver(&own, Question::Address));
+            tokio::join!(certificate(edges, setup), addresses(edges, &own));
         let found = setup.aliases.iter().map(|alias| {
             let (certificate, distribution_addresses) = (certificate.clone(), distribution_addresses.clone());
             async move {
-                let addresses = edges.dns.ask_resolver(alias, Question::Address).await;
+                let addresses = addresses(edges, alias).await;
                 let distribution_id = id.clone();
                 let facts = AliasFacts { distribution_id, certificate, addresses, distribution_addresses };
                 (alias.clone(), facts)
@@ -258,6 +258,14 @@ pub async fn aliases(
         join_all(found).await
     });
     join_all(asked).await.into_iter().flatten().collect()
+}
+
+async fn addresses(edges: &DoctorEdges, name: &DnsName) -> AddressAnswers {
+    let (v4, v6) = tokio::join!(
+        edges.dns.ask_resolver(name, Question::Address),
+        edges.dns.ask_resolver(name, Question::AddressV6)
+    );
+    AddressAnswers { v4, v6 }
 }
 
 async fn certificate(edges: &DoctorEdges, setup: &DistributionSetup) -> Reading<Certificate> {

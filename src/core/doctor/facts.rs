@@ -338,9 +338,16 @@ pub struct AliasFacts {
     /// The distribution's certificate; absent where it has none of ACM.
     pub certificate: Reading<Certificate>,
     /// What a resolver answers for the alias' addresses.
-    pub addresses: DnsAnswer,
+    pub addresses: AddressAnswers,
     /// And for the distribution's own name.
-    pub distribution_addresses: DnsAnswer,
+    pub distribution_addresses: AddressAnswers,
+}
+
+/// Where a name leads: most visitors' systems ask for both kinds, and take an IPv6 address where there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressAnswers {
+    pub v4: DnsAnswer,
+    pub v6: DnsAnswer,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -68,9 +68,12 @@ impl Place {
 impl World {
     pub fn start() -> Self {
         let emulator = Emulator::ministack();
-        let servers = NameServers::start(|asked| match asked.name.as_str() {
-            "away.example.com" => Reply::Records(vec!["192.0.2.9".into()]),
-            "nowhere.example.com" => Reply::NoSuchName,
+        let servers = NameServers::start(|asked| match (asked.kind.as_str(), asked.name.as_str()) {
+            (_, "nowhere.example.com") => Reply::NoSuchName,
+            ("AAAA", "forgotten.example.com") => Reply::Records(vec!["2001:db9::9".into()]),
+            ("AAAA", "www.old.example.com") => Reply::Records(Vec::new()),
+            ("AAAA", _) => Reply::Records(vec!["2001:db8::1".into()]),
+            (_, "away.example.com") => Reply::Records(vec!["192.0.2.9".into()]),
             _ => Reply::Records(vec!["192.0.2.1".into()]),
         });
         let mut world = Self {
