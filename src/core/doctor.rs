@@ -21,7 +21,7 @@ use serde::Serialize;
 pub use facts::{
     AddedHeader, AddressAnswers, AliasFacts, BehaviorSetup, BucketFacts, CacheKey, CachePolicy, Caching, CallerIdentity,
     DistributionSetup, Encryption, ErrorResponse, Expected, Facts, FunctionFacts, IdentityFacts,
-    InvalidationCount, LifecycleRule, LockFacts, OriginAccess, OriginAccessControl, OriginSetup, PathBehavior, PathTarget,
+    InvalidationCount, LifecycleRule, LockFacts, OriginAccess, OriginAccessControl, OriginRequest, OriginSetup, PathBehavior, PathTarget,
     PublicAccessBlock, Reading, ResponseHeaders, SiteBehavior, StateFacts, StoreFacts, Versioning,
     is_of_bucket,
 };

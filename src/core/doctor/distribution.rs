@@ -40,9 +40,21 @@ pub(super) fn examine(
     let site = setup.site_behavior(&expected.bucket, &expected.prefix);
     origin(&mut notes, site, expected);
     root_object(&mut notes, setup, site, expected);
+    if let Some(policy) = notes.read("origin-request", &site.setup.origin_request) {
+        notes.judged("origin-request", caching::origin_request(site.setup, policy));
+    }
     caching(&mut notes, site.setup);
     http_versions(&mut notes, setup);
     notes.judged("https", caching::https(site.setup));
+    if site.setup.wants_signatures {
+        notes.warning(
+            "visitors",
+            "only signed addresses and cookies are answered (trusted key groups or signers); all others get 403",
+            "take them out of the cache behavior, unless the site is for some visitors alone",
+        );
+    } else {
+        notes.ok("visitors", "everybody is answered");
+    }
     response_headers(&mut notes, site.setup);
     error_pages(&mut notes, &setup.error_responses);
     function(&mut notes, site.setup, facts, expected);

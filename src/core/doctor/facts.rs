@@ -177,6 +177,10 @@ pub struct BehaviorSetup {
     /// `redirect-to-https` and so on.
     pub viewer_protocol: String,
     pub caching: Reading<Caching>,
+    /// The origin request policy; absent where there is none.
+    pub origin_request: Reading<OriginRequest>,
+    /// Whether only signed addresses and cookies are answered: there are trusted key groups or signers.
+    pub wants_signatures: bool,
     /// The function for viewer requests; absent where none is associated.
     pub function: Reading<FunctionFacts>,
     /// The response headers policy; absent where there is none.
@@ -214,6 +218,14 @@ pub struct AddedHeader {
     pub value: String,
     /// Whether it takes the place of what the origin says.
     pub overrides: bool,
+}
+
+/// What an origin request policy tells the origin of a visitor's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginRequest {
+    pub name: String,
+    /// Whether the origin gets the visitor's `Host` in the place of its own name.
+    pub forwards_host: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -304,6 +316,8 @@ pub struct CachePolicy {
     pub accepts_gzip: bool,
     pub accepts_brotli: bool,
     pub key: CacheKey,
+    /// What is in the key goes to the origin, too: whether the visitor's `Host` does.
+    pub forwards_host: bool,
 }
 
 /// What of a request makes another copy, besides path and encoding: `none`, `all`, `whitelist` and so on.

@@ -28,9 +28,8 @@ const LAST_CALL: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Of a life so short that its last part is no week, the last call is in the last quarter of that part.
 const LAST_CALL_PART: i32 = 4;
 
-/// Leading bits that addresses of one network have in common: CloudFront answers a name with a few of very many IPv6
-/// addresses, other ones each time, so that they are not compared one by one. Hosting companies are given networks of
-/// this size.
+/// Leading bits that addresses of one network have in common: CloudFront answers with some of many IPv6 addresses, which
+/// need not be the same ones at the next question, so that they are not compared one by one.
 ///
 /// Source: `ip-ranges.json` of AWS, where CloudFront's are under `2600:9000::/28`.
 const NETWORK_BITS: u32 = 32;

@@ -79,7 +79,10 @@ fn behavior() -> BehaviorSetup {
             accepts_gzip: true,
             accepts_brotli: true,
             key: CacheKey { headers: "none".into(), cookies: "none".into(), query: "none".into() },
+            forwards_host: false,
         })),
+        origin_request: Reading::Known(OriginRequest { name: "cors".into(), forwards_host: false }),
+        wants_signatures: false,
         function: Reading::Known(FunctionFacts {
             name: "routing".into(),
             code: Reading::Known("code\n".into()),
@@ -263,6 +266,10 @@ fn rule(facts: &mut Facts) -> &mut LifecycleRule {
     }
 }
 
+fn all_viewer() -> Reading<OriginRequest> {
+    Reading::Known(OriginRequest { name: "Managed-AllViewer".into(), forwards_host: true })
+}
+
 fn kms(key: Option<&str>) -> Reading<Encryption> {
     Reading::Known(Encryption::Kms { key: key.map(str::to_owned) })
 }
@@ -354,6 +361,10 @@ fn one_change_is_found_as_one_thing() {
         ("problem response-headers", |f, _| removes(f, &["content-type"])),
         ("warning response-headers", |f, _| removes(f, &["content-disposition"])),
         ("warning response-headers", |f, _| removes(f, &["etag", "last-modified"])),
+        ("problem origin-request", |f, _| default_behavior(f).origin_request = all_viewer()),
+        ("warning origin-request", |f, _| default_behavior(f).origin_request = denied()),
+        ("problem origin-request", |f, _| cache_policy(f).forwards_host = true),
+        ("warning visitors", |f, _| default_behavior(f).wants_signatures = true),
         ("warning http-versions", |f, _| setup(f).http_version = "http2".into()),
         ("problem https", |f, _| default_behavior(f).viewer_protocol = "allow-all".into()),
         ("problem function", |f, _| default_behavior(f).function = Reading::Absent),

@@ -1,7 +1,8 @@
 //! A distribution's settings and what they refer to: policies, origin access controls, functions. Only reads.
 
 use aws_sdk_cloudfront::types::{
-    CachePolicyConfig, CustomErrorResponses, DistributionConfig, FunctionStage, HttpVersion, InvalidationList,
+    CachePolicyConfig, CustomErrorResponses, DistributionConfig, FunctionStage, Headers, HttpVersion,
+    InvalidationList,
 };
 
 use super::CloudFront;
@@ -210,19 +211,22 @@ fn error_responses(responses: &CustomErrorResponses) -> Vec<ErrorResponse> {
 
 fn cache_policy(config: &CachePolicyConfig) -> CachePolicy {
     let key = config.parameters_in_cache_key_and_forwarded_to_origin();
+    let headers = key.and_then(|key| key.headers_config());
     let behavior = |value: Option<&str>| value.unwrap_or("none").to_owned();
     CachePolicy {
         name: config.name().to_owned(),
         min_ttl_seconds: config.min_ttl(),
         max_ttl_seconds: config.max_ttl().unwrap_or(DEFAULT_MAX_TTL_SECONDS),
+        forwards_host: headers.is_some_and(|headers| {
+            let named = headers.headers().map(Headers::items).unwrap_or_default();
+            named.iter().any(|name| name.eq_ignore_ascii_case("host"))
+        }),
         accepts_gzip: key.is_some_and(
             aws_sdk_cloudfront::types::ParametersInCacheKeyAndForwardedToOrigin::enable_accept_encoding_gzip,
         ),
         accepts_brotli: key.is_some_and(|key| key.enable_accept_encoding_brotli().unwrap_or(false)),
         key: CacheKey {
-            headers: behavior(
-                key.and_then(|key| key.headers_config()).map(|config| config.header_behavior().as_str()),
-            ),
+            headers: behavior(headers.map(|config| config.header_behavior().as_str())),
             cookies: behavior(
                 key.and_then(|key| key.cookies_config()).map(|config| config.cookie_behavior().as_str()),
             ),

@@ -170,6 +170,30 @@ pub const CASES: &[Break] = &[
             world.cache_policy(&place.name, |_| {}, |key| key.enable_accept_encoding_brotli = Some(false));
         with_policy(world, place, &id);
     }),
+    case("the bucket is asked by the visitor's Host", &["problem origin-request"], |world, place| {
+        let id = world.origin_request(&place.name, "allViewer", &[]);
+        world.update_behavior(place, |behavior| behavior.origin_request_policy_id = Some(id.clone()));
+    }),
+    case("all of the visitor's headers but one that is not Host", &["problem origin-request"], |world, place| {
+        let id = world.origin_request(&place.name, "allExcept", &["Cookie"]);
+        world.update_behavior(place, |behavior| behavior.origin_request_policy_id = Some(id.clone()));
+    }),
+    case("all of the visitor's headers but Host", &[], |world, place| {
+        let id = world.origin_request(&place.name, "allExcept", &["host"]);
+        world.update_behavior(place, |behavior| behavior.origin_request_policy_id = Some(id.clone()));
+    }),
+    case("a copy for each Host", &["problem origin-request", "warning cache-key"], |world, place| {
+        let host = cf::Headers::builder().quantity(1).items("Host").build().expect("complete");
+        let host = cf::CachePolicyHeadersConfig::builder().header_behavior("whitelist".into()).headers(host);
+        let host = host.build().expect("complete");
+        let id = world.cache_policy(&place.name, |_| {}, |key| key.headers_config = Some(host.clone()));
+        with_policy(world, place, &id);
+    }),
+    case("for signed addresses alone", &["warning visitors"], |world, place| {
+        let groups = cf::TrustedKeyGroups::builder().enabled(true).quantity(1).items("a-key-group").build();
+        let groups = groups.expect("complete");
+        world.update_behavior(place, |behavior| behavior.trusted_key_groups = Some(groups.clone()));
+    }),
     case("404 is answered as 200", &["problem error-pages"], |world, place| {
         world.update(place, |config| {
             config.custom_error_responses = Some(error_response(404, Some("200"), 10));

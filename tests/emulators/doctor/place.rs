@@ -152,6 +152,30 @@ impl World {
         self.wait(request.send()).expect("policies can be made").cache_policy.expect("one was made").id
     }
 
+    /// A policy for what the origin is told; `behavior` is `allViewer` and the like, for these headers.
+    pub fn origin_request(&self, name: &str, behavior: &str, headers: &[&str]) -> String {
+        let named = (!headers.is_empty()).then(|| {
+            let items = headers.iter().map(|header| (*header).to_owned()).collect();
+            let count = i32::try_from(headers.len()).expect("few");
+            cf::Headers::builder().quantity(count).set_items(Some(items)).build().expect("complete")
+        });
+        let headers = cf::OriginRequestPolicyHeadersConfig::builder().header_behavior(behavior.into());
+        let headers = headers.set_headers(named).build().expect("complete");
+        let cookies = cf::OriginRequestPolicyCookiesConfig::builder().cookie_behavior("none".into()).build();
+        let query = cf::OriginRequestPolicyQueryStringsConfig::builder();
+        let query = query.query_string_behavior("none".into()).build();
+        let config = cf::OriginRequestPolicyConfig::builder()
+            .name(name)
+            .headers_config(headers)
+            .cookies_config(cookies.expect("complete"))
+            .query_strings_config(query.expect("complete"))
+            .build()
+            .expect("complete");
+        let request = self.emulator.cloudfront.create_origin_request_policy();
+        let output = self.wait(request.origin_request_policy_config(config).send());
+        output.expect("policies can be made").origin_request_policy.expect("one was made").id
+    }
+
     pub fn function(&self, name: &str, code: &str, store: Option<&str>, is_published: bool) -> String {
         let stores = store.map(|arn| {
             let store = cf::KeyValueStoreAssociation::builder().key_value_store_arn(arn).build();
