@@ -22,6 +22,7 @@ pub struct World {
     pub cache_policy: String,
     pub access_control: String,
     pub headers_policy: String,
+    pub request_policy: String,
     pub function_arn: String,
     servers: NameServers,
 }
@@ -82,6 +83,7 @@ impl World {
             cache_policy: String::new(),
             access_control: String::new(),
             headers_policy: String::new(),
+            request_policy: String::new(),
             function_arn: String::new(),
             servers,
         };
@@ -90,6 +92,7 @@ impl World {
         world.access_control = world.access_control("good", "s3", "always");
         world.headers_policy =
             world.response_headers("good", ("X-Frame-Options", "DENY", true), &["x-amz-version-id"]);
+        world.request_policy = world.origin_request("good", "whitelist", &["Origin"]);
         world.function_arn = world.function("routing", FUNCTION, Some(&world.store_arn), true);
         world
     }
@@ -241,6 +244,7 @@ impl World {
             .compress(true)
             .cache_policy_id(&self.cache_policy)
             .response_headers_policy_id(&self.headers_policy)
+            .origin_request_policy_id(&self.request_policy)
             .function_associations(function_association(&self.function_arn))
             .build()
             .expect("complete");
