@@ -1,6 +1,8 @@
 //! Each check both ways: nothing is found in a good set-up, and one change of it is found as one thing.
 
 mod behaviors;
+mod bucket;
+mod names;
 mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -451,36 +453,6 @@ fn error_pages_lie_with_200_and_with_a_redirect_and_not_with_their_own_code() {
     );
 }
 
-fn ends_in(days: i64, life: Option<i64>, issuance: Issuance) -> Vec<String> {
-    let (mut facts, expected) = good();
-    certified(&mut facts, |found| {
-        let end = now() + SignedDuration::from_hours(24 * days);
-        found.not_after = Some(end);
-        found.not_before = life.map(|days| end - SignedDuration::from_hours(24 * days));
-        found.issuance = issuance;
-    });
-    found(&facts, &expected)
-}
-
-#[test]
-fn a_certificate_is_late_when_whoever_renews_it_would_have_done_so() {
-    let none = Vec::<String>::new();
-    // Let's Encrypt's of 90 days, imported by a script every 60 days.
-    assert_eq!(ends_in(31, Some(90), Issuance::Imported), none);
-    assert_eq!(ends_in(29, Some(90), Issuance::Imported), ["warning certificate-end"]);
-    assert_eq!(ends_in(6, Some(90), Issuance::Imported), ["problem certificate-end"]);
-    // Of 47 days, and of 6: a third of its life is left when the next one is fetched.
-    assert_eq!(ends_in(16, Some(47), Issuance::Imported), none);
-    assert_eq!(ends_in(15, Some(47), Issuance::Imported), ["warning certificate-end"]);
-    assert_eq!(ends_in(3, Some(6), Issuance::Imported), none);
-    assert_eq!(ends_in(1, Some(6), Issuance::Imported), ["warning certificate-end"]);
-    // ACM's own, which ACM begins to renew 60 days before.
-    assert_eq!(ends_in(44, Some(395), Issuance::Amazon), none);
-    assert_eq!(ends_in(29, Some(198), Issuance::Amazon), ["warning certificate-end"]);
-    assert_eq!(ends_in(6, None, Issuance::Amazon), ["problem certificate-end"]);
-    assert_eq!(ends_in(0, None, Issuance::Amazon), ["problem certificate-end"]);
-}
-
 #[test]
 fn headers_that_only_fill_a_gap_are_no_harm_and_those_for_careful_browsers_are_told() {
     let (mut facts, expected) = good();
@@ -590,70 +562,6 @@ fn access_to_the_bucket_is_signed_always() {
     assert_eq!(with(control("s3", "no-override")), ["warning origin-access"]);
     assert_eq!(with(control("lambda", "always")), ["problem origin-access"]);
     assert_eq!(with(OriginAccess::Control(Reading::Absent)), ["problem origin-access"]);
-}
-
-#[test]
-fn a_kms_key_is_no_use_to_an_origin_access_identity_and_awss_own_to_no_distribution() {
-    let with = |key: Option<&str>, access: Option<OriginAccess>| {
-        let (mut facts, expected) = good();
-        facts.bucket.encryption = kms(key);
-        match access {
-            Some(access) => default_behavior(&mut facts).origin.as_mut().expect("there is one").access = access,
-            None => facts.distributions.clear(),
-        }
-        facts.aliases.clear();
-        let mut found = found(&facts, &expected);
-        found.retain(|text| text.ends_with("encryption"));
-        found
-    };
-    let identity = || Some(OriginAccess::Identity { id: "E2QWRUHAPOMQZL".into() });
-    assert_eq!(with(None, None), ["warning encryption"], "nobody is known to show it");
-    assert_eq!(with(Some("alias/site"), None), ["warning encryption"]);
-    assert_eq!(with(Some("alias/site"), identity()), ["problem encryption"]);
-    assert_eq!(with(None, identity()), ["problem encryption"]);
-}
-
-#[test]
-fn versions_of_one_folder_that_are_soon_gone_shorten_the_way_back() {
-    let with_rule = |prefix: &str| {
-        let (mut facts, expected) = good();
-        let short = LifecycleRule {
-            id: "short".into(),
-            is_enabled: true,
-            prefix: prefix.into(),
-            noncurrent_days: Some(1),
-            ..LifecycleRule::default()
-        };
-        match &mut facts.bucket.lifecycle {
-            Reading::Known(rules) => rules.push(short),
-            other => panic!("{other:?}"),
-        }
-        found(&facts, &expected)
-    };
-    assert_eq!(with_rule("assets/"), ["warning lifecycle"]);
-    assert_eq!(with_rule(".sitepush/"), Vec::<String>::new(), "no rollback reads earlier records");
-}
-
-#[test]
-fn versions_that_are_kept_by_their_number_are_a_way_back() {
-    let (mut facts, expected) = good();
-    rule(&mut facts).noncurrent_days = Some(1);
-    rule(&mut facts).noncurrent_versions_kept = 50;
-    assert_eq!(found(&facts, &expected), Vec::<String>::new());
-    let findings = examine(&facts, &expected);
-    let told = findings.iter().find(|finding| finding.check == "lifecycle").expect("it is checked");
-    assert_eq!(told.what, "earlier versions are kept for one day, and the last 50 of each file longer");
-    // Of two rules, the one that leaves less counts.
-    match &mut facts.bucket.lifecycle {
-        Reading::Known(rules) => rules.push(LifecycleRule {
-            is_enabled: true,
-            prefix: "assets/".into(),
-            noncurrent_days: Some(6),
-            ..LifecycleRule::default()
-        }),
-        other => panic!("{other:?}"),
-    }
-    assert_eq!(found(&facts, &expected), ["warning lifecycle"]);
 }
 
 #[test]
