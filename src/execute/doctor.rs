@@ -8,9 +8,9 @@ use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 
 use crate::core::doctor::{
-    AddressAnswers, AliasFacts, BehaviorSetup, BucketFacts, Caching, DistributionSetup, FunctionFacts, IdentityFacts,
-    OriginAccess, OriginAccessControl, OriginRequest, OriginSetup, PathBehavior, PathTarget, Reading, ResponseHeaders,
-    is_of_bucket,
+    AddressAnswers, AliasFacts, BehaviorSetup, BucketFacts, Caching, DistributionSetup, FunctionFacts,
+    IdentityFacts, OriginAccess, OriginAccessControl, OriginRequest, OriginSetup, PathBehavior, PathTarget,
+    Reading, ResponseHeaders, is_of_bucket,
 };
 use crate::core::domain::certificate::Certificate;
 use crate::core::domain::name::DnsName;

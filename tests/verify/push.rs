@@ -190,9 +190,8 @@ fn a_distribution_without_the_edge_function_takes_no_release_back() {
     });
     is_kept(no_function, "", &["problem not-there /about/", "problem not-there /new"]);
 
-    let no_root = Wrong::changing(move |seen, answer| {
-        if seen.path == "/" { missing() } else { Reply::Answer(answer) }
-    });
+    let no_root =
+        Wrong::changing(move |seen, answer| if seen.path == "/" { missing() } else { Reply::Answer(answer) });
     is_kept(no_root, "", &["problem not-there /"]);
 
     // The function is there, and nobody told it which of two addresses the site wants.
@@ -232,7 +231,8 @@ fn headers_of_the_release_before_are_of_the_release() {
     let config = project.home.path().join("sitepush.toml");
     let text = std::fs::read_to_string(&config).expect("it is there");
     let in_language = |language: &str| {
-        let rule = format!("[[rules]]\nmatch = \"style.css\"\nheaders = {{ content-language = \"{language}\" }}\n");
+        let rule =
+            format!("[[rules]]\nmatch = \"style.css\"\nheaders = {{ content-language = \"{language}\" }}\n");
         std::fs::write(&config, format!("{text}{rule}")).expect("it can be written");
     };
     in_language("de");

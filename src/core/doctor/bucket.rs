@@ -131,10 +131,13 @@ fn kms(own_key: Option<&str>, facts: &Facts, expected: &Expected) -> Judgment {
         let origin = setup.site_behavior(&expected.bucket, &expected.prefix).setup.origin.as_ref();
         origin.is_some_and(|origin| matches!(origin.access, OriginAccess::Identity { .. }))
     };
-    let with_identity = facts.distributions.iter().find(|(_, setup)| setup.known().is_some_and(shows_by_identity));
+    let with_identity =
+        facts.distributions.iter().find(|(_, setup)| setup.known().is_some_and(shows_by_identity));
     match (own_key, with_identity) {
         (_, Some((id, _))) => Judgment::problem(
-            format!("objects are encrypted with a KMS key, and {id} reads by an origin access identity, which can use none"),
+            format!(
+                "objects are encrypted with a KMS key, and {id} reads by an origin access identity, which can use none"
+            ),
             "use SSE-S3 (AES256), or give the origin an origin access control that always signs",
         ),
         (None, None) if !facts.distributions.is_empty() => Judgment::problem(
@@ -220,7 +223,10 @@ fn way_back(rules: &[&LifecycleRule], site: &str) -> Result<String, Judgment> {
             "expire noncurrent versions after the time in which you may want to go back",
         )),
         Some(rule) if is_short(rule) => Err(Judgment::warning(
-            format!("earlier versions are gone after {}: older releases cannot be made live again", life(rule)),
+            format!(
+                "earlier versions are gone after {}: older releases cannot be made live again",
+                life(rule)
+            ),
             "give noncurrent versions a longer life",
         )),
         Some(_) if !rules.iter().filter(of_all).any(|rule| rule.aborts_uploads) => Err(Judgment::warning(

@@ -80,7 +80,10 @@ pub(super) fn compression(behavior: &BehaviorSetup, policy: &CachePolicy) -> Res
 ///
 /// Source: "Virtual hosting of general purpose buckets", S3 User Guide; "Control origin requests with a policy", CloudFront
 /// Developer Guide.
-pub(super) fn origin_request(behavior: &BehaviorSetup, policy: Option<&OriginRequest>) -> Result<String, Judgment> {
+pub(super) fn origin_request(
+    behavior: &BehaviorSetup,
+    policy: Option<&OriginRequest>,
+) -> Result<String, Judgment> {
     let sends = policy.filter(|policy| policy.forwards_host).map(|policy| &policy.name);
     let sends = sends.or_else(|| match behavior.caching.known() {
         Some(Caching::Policy(policy)) if policy.forwards_host => Some(&policy.name),
@@ -88,7 +91,9 @@ pub(super) fn origin_request(behavior: &BehaviorSetup, policy: Option<&OriginReq
     });
     match sends {
         Some(name) => Err(Judgment::problem(
-            format!("`{name}` has S3 asked by the visitor's `Host`, which is no bucket's name and not what was signed: nothing is found"),
+            format!(
+                "`{name}` has S3 asked by the visitor's `Host`, which is no bucket's name and not what was signed: nothing is found"
+            ),
             format!("take `Host` out of `{name}`, or take another policy (CORS-S3Origin, or none)"),
         )),
         None => Ok("the bucket is asked by its own name".to_owned()),

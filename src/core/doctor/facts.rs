@@ -289,7 +289,9 @@ pub enum OriginAccess {
     /// Unsigned requests.
     None,
     /// The older kind, by its id.
-    Identity { id: String },
+    Identity {
+        id: String,
+    },
     Control(Reading<OriginAccessControl>),
 }
 

@@ -34,7 +34,8 @@ const LAST_CALL_PART: i32 = 4;
 /// Source: `ip-ranges.json` of AWS, where CloudFront's are under `2600:9000::/28`.
 const NETWORK_BITS: u32 = 32;
 
-const LEAD_TO_DISTRIBUTION: &str = "run `sitepush domain apply`, or lead the name to the distribution by hand";
+const LEAD_TO_DISTRIBUTION: &str =
+    "run `sitepush domain apply`, or lead the name to the distribution by hand";
 
 pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
     let mut notes = Notes::new(Subject::Names, None);

@@ -52,7 +52,7 @@ pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
         RECORDS.map(|record| format!("{bucket}/{}{STATE_PREFIX}{record}", expected.prefix.as_str()));
     let is_restricted =
         facts.bucket.public_access_block.known().is_some_and(|block| block.restricts_public_buckets);
-    public(notes, allowed_to_anybody(&document, bucket, &page), is_restricted);
+    public(notes, &allowed_to_anybody(&document, bucket, &page), is_restricted);
     let is_unread = |reading: &Reading<_>| !matches!(reading, Reading::Known(_) | Reading::Absent);
     for (id, _) in facts.distributions.iter().filter(|(_, reading)| is_unread(reading)) {
         notes.unknown(
@@ -81,7 +81,9 @@ pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
                 "policy-state",
                 format!("{id} may read `.sitepush/`, which names every file and commit"),
                 match asker {
-                    Asker::Identity(_) => format!("deny `s3:GetObject` on `.sitepush/*` to {}", asker.described()),
+                    Asker::Identity(_) => {
+                        format!("deny `s3:GetObject` on `.sitepush/*` to {}", asker.described())
+                    }
                     _ => "deny `s3:GetObject` on `.sitepush/*` to cloudfront.amazonaws.com".to_owned(),
                 },
             ),
@@ -102,7 +104,9 @@ impl<'a> Asker<'a> {
     /// Whom to allow, in words.
     fn described(self) -> String {
         match self {
-            Self::Distribution(_) => "cloudfront.amazonaws.com for this distribution (AWS:SourceArn)".to_owned(),
+            Self::Distribution(_) => {
+                "cloudfront.amazonaws.com for this distribution (AWS:SourceArn)".to_owned()
+            }
             Self::Identity(id) => format!("the origin access identity `{id}`"),
             Self::Anybody => "everybody".to_owned(),
         }
@@ -156,7 +160,7 @@ fn allowed_to_anybody(document: &Document, bucket: &str, page: &str) -> BTreeMap
 
 /// Source: "Blocking public access to your Amazon S3 storage", S3 User Guide: `RestrictPublicBuckets` leaves of a public policy
 /// what it allows to AWS's services and to the bucket's own account.
-fn public(notes: &mut Notes, allowed: BTreeMap<String, Speaks>, is_restricted: bool) {
+fn public(notes: &mut Notes, allowed: &BTreeMap<String, Speaks>, is_restricted: bool) {
     let those = |speaks: Speaks| {
         let found = allowed.iter().filter(|(_, found)| **found == speaks);
         found.map(|(action, _)| format!("`{action}`")).collect::<Vec<_>>().join(", ")

@@ -17,7 +17,9 @@ pub(super) fn examine(facts: &StateFacts, expected: &Expected) -> Vec<Finding> {
     if let Reading::Denied { action } = &facts.release {
         notes.problem(
             "record",
-            format!("sitepush's own record may not be read, and no push begins without: that takes `{action}`"),
+            format!(
+                "sitepush's own record may not be read, and no push begins without: that takes `{action}`"
+            ),
             "allow this identity what `sitepush iam-policy` prints, or use the account that the bucket is in",
         );
         return notes.findings;

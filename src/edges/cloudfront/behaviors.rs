@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudfront::types::{
     CacheBehavior, CacheBehaviors, DefaultCacheBehavior, DistributionConfig, EventType, FunctionAssociations,
-    Headers,
-    Origin, OriginGroupMembers, OriginGroups, OriginRequestPolicyConfig, OriginRequestPolicyHeaderBehavior,
-    Origins, ResponseHeadersPolicyConfig,
+    Headers, Origin, OriginGroupMembers, OriginGroups, OriginRequestPolicyConfig,
+    OriginRequestPolicyHeaderBehavior, Origins, ResponseHeadersPolicyConfig,
     ResponseHeadersPolicyCustomHeadersConfig, ResponseHeadersPolicyRemoveHeadersConfig,
     ResponseHeadersPolicySecurityHeadersConfig, S3OriginConfig, TrustedKeyGroups, TrustedSigners,
     ViewerProtocolPolicy,

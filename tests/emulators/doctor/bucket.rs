@@ -120,16 +120,24 @@ pub const CASES: &[Break] = &[
         let other = format!("arn:aws:s3:::{}/sitepush/*", place.bucket);
         with_statement(world, place, "RecordsStayPrivate", |statement| statement["Resource"] = json!(other));
     }),
-    case("everybody may read", &["problem policy-public", "warning policy", "warning public-access"], |world, place| {
-        let statement = json!({ "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": objects(place) });
-        with_one_more(world, place, statement);
-        world.block_public_access(place, |block| block.restrict_public_buckets = Some(false));
-    }),
-    case("everybody could write, were public access not blocked", &["warning policy-public"], |world, place| {
-        let statement = json!({ "Effect": "Allow", "Principal": { "AWS": ["*"] }, "Action": ["s3:PutObject"],
+    case(
+        "everybody may read",
+        &["problem policy-public", "warning policy", "warning public-access"],
+        |world, place| {
+            let statement = json!({ "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": objects(place) });
+            with_one_more(world, place, statement);
+            world.block_public_access(place, |block| block.restrict_public_buckets = Some(false));
+        },
+    ),
+    case(
+        "everybody could write, were public access not blocked",
+        &["warning policy-public"],
+        |world, place| {
+            let statement = json!({ "Effect": "Allow", "Principal": { "AWS": ["*"] }, "Action": ["s3:PutObject"],
             "Resource": objects(place) });
-        with_one_more(world, place, statement);
-    }),
+            with_one_more(world, place, statement);
+        },
+    ),
     case("everybody at one address may read", &["warning policy-public"], |world, place| {
         let statement = json!({ "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "s3:GetObject",
             "Resource": objects(place), "Condition": { "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } } });

@@ -174,10 +174,14 @@ pub const CASES: &[Break] = &[
         let id = world.origin_request(&place.name, "allViewer", &[]);
         world.update_behavior(place, |behavior| behavior.origin_request_policy_id = Some(id.clone()));
     }),
-    case("all of the visitor's headers but one that is not Host", &["problem origin-request"], |world, place| {
-        let id = world.origin_request(&place.name, "allExcept", &["Cookie"]);
-        world.update_behavior(place, |behavior| behavior.origin_request_policy_id = Some(id.clone()));
-    }),
+    case(
+        "all of the visitor's headers but one that is not Host",
+        &["problem origin-request"],
+        |world, place| {
+            let id = world.origin_request(&place.name, "allExcept", &["Cookie"]);
+            world.update_behavior(place, |behavior| behavior.origin_request_policy_id = Some(id.clone()));
+        },
+    ),
     case("all of the visitor's headers but Host", &[], |world, place| {
         let id = world.origin_request(&place.name, "allExcept", &["host"]);
         world.update_behavior(place, |behavior| behavior.origin_request_policy_id = Some(id.clone()));

@@ -156,9 +156,9 @@ fn names(principal: &Value, asker: Asker<'_>) -> Speaks {
         || match asker {
             Asker::Anybody => false,
             Asker::Distribution(_) => has("Service", &|name| name == SERVICE),
-            Asker::Identity(id) => has("AWS", &|name| {
-                name.split_once(IDENTITY_USER).is_some_and(|(_, found)| found == id)
-            }),
+            Asker::Identity(id) => {
+                has("AWS", &|name| name.split_once(IDENTITY_USER).is_some_and(|(_, found)| found == id))
+            }
         };
     match asker {
         _ if is_named => Speaks::Yes,

@@ -8,7 +8,9 @@ fn a_kms_key_is_no_use_to_an_origin_access_identity_and_awss_own_to_no_distribut
         let (mut facts, expected) = good();
         facts.bucket.encryption = kms(key);
         match access {
-            Some(access) => default_behavior(&mut facts).origin.as_mut().expect("there is one").access = access,
+            Some(access) => {
+                default_behavior(&mut facts).origin.as_mut().expect("there is one").access = access
+            }
             None => facts.distributions.clear(),
         }
         facts.aliases.clear();

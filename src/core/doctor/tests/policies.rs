@@ -107,9 +107,7 @@ fn an_origin_access_identity_is_a_user_and_no_service() {
         facts.bucket.policy = Reading::Known(policy.to_string());
         found(&facts, &expected)
     };
-    let user = |partition: &str, id: &str| {
-        json!({ "AWS": format!("arn:{partition}:iam::cloudfront:user/CloudFront Origin Access Identity {id}") })
-    };
+    let user = |partition: &str, id: &str| json!({ "AWS": format!("arn:{partition}:iam::cloudfront:user/CloudFront Origin Access Identity {id}") });
     let same = |_: &mut Value| {};
     let no_right = ["problem policy", "warning policy-listing", "warning origin-access"];
     assert_eq!(with(user("aws", "E2QWRUHAPOMQZL"), &same), ["warning origin-access"]);
@@ -122,7 +120,8 @@ fn an_origin_access_identity_is_a_user_and_no_service() {
     };
     assert_eq!(with(user("aws", "E2QWRUHAPOMQZL"), &tied), ["problem policy", "warning origin-access"]);
     // Nobody knows here whom a canonical user id stands for: it may allow, and does not surely deny.
-    let canonical = json!({ "CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be" });
+    let canonical =
+        json!({ "CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be" });
     assert_eq!(with(canonical.clone(), &same), ["problem policy-state", "warning origin-access"]);
     let denied_by_name = |policy: &mut Value| {
         policy["Statement"][2]["Principal"] = user("aws", "E2QWRUHAPOMQZL");
