@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudfront::types::{
     CacheBehavior, CacheBehaviors, DefaultCacheBehavior, DistributionConfig, EventType, FunctionAssociations,
     Headers, Origin, OriginGroupMembers, OriginGroups, OriginRequestPolicyConfig,
-    OriginRequestPolicyHeaderBehavior, Origins, ResponseHeadersPolicyConfig,
-    ResponseHeadersPolicyCustomHeadersConfig, ResponseHeadersPolicyRemoveHeadersConfig,
-    ResponseHeadersPolicySecurityHeadersConfig, S3OriginConfig, TrustedKeyGroups, TrustedSigners,
-    ViewerProtocolPolicy,
+    OriginRequestPolicyHeaderBehavior, OriginRequestPolicyHeadersConfig, Origins,
+    ResponseHeadersPolicyConfig, ResponseHeadersPolicyCustomHeadersConfig,
+    ResponseHeadersPolicyRemoveHeadersConfig, ResponseHeadersPolicySecurityHeadersConfig, S3OriginConfig,
+    TrustedKeyGroups, TrustedSigners, ViewerProtocolPolicy,
 };
 
 use super::CloudFront;
@@ -181,7 +181,7 @@ fn origin_request(config: &OriginRequestPolicyConfig) -> OriginRequest {
     let headers = config.headers_config();
     let named = headers.and_then(|headers| headers.headers()).map(Headers::items).unwrap_or_default();
     let names_host = named.iter().any(|name| name.eq_ignore_ascii_case("host"));
-    let forwards_host = match headers.map(|headers| headers.header_behavior()) {
+    let forwards_host = match headers.map(OriginRequestPolicyHeadersConfig::header_behavior) {
         Some(
             OriginRequestPolicyHeaderBehavior::AllViewer
             | OriginRequestPolicyHeaderBehavior::AllViewerAndWhitelistCloudFront,

@@ -9,7 +9,7 @@ fn a_kms_key_is_no_use_to_an_origin_access_identity_and_awss_own_to_no_distribut
         facts.bucket.encryption = kms(key);
         match access {
             Some(access) => {
-                default_behavior(&mut facts).origin.as_mut().expect("there is one").access = access
+                default_behavior(&mut facts).origin.as_mut().expect("there is one").access = access;
             }
             None => facts.distributions.clear(),
         }
