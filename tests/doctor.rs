@@ -1,6 +1,7 @@
-//! `sitepush doctor` where nobody can be asked as he should be: the exit code and the document that scripts go by.
+//! `sitepush doctor` where nobody can be asked as he should be: the exit code and the document that scripts go by. And on the
+//! embedded target, which has runs behind it.
 //!
-//! Set-ups that can be asked about are in `tests/emulators/doctor`.
+//! Set-ups that are wrong are in `tests/emulators/doctor`.
 
 mod support;
 
@@ -9,8 +10,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use sitepush::local::faults::Rule;
 
-use crate::support::{Answer, program};
+use crate::support::{Answer, Cloud, DISTRIBUTION, Site, program};
 
 /// A service that refuses everything for one reason, by a clock of its own. It lives as long as the test program.
 fn refusing(code: &'static str, clock_ahead: SignedDuration) -> SocketAddr {
@@ -99,6 +101,19 @@ fn a_clock_that_nobody_takes_is_a_finding() {
 }
 
 #[test]
+fn an_identity_that_may_do_nothing_cannot_publish() {
+    let document = doctor(refusing("AccessDenied", SignedDuration::ZERO), Some("AKIANOTHING"));
+    let document = document.expect_code(3).json();
+    let all = found(&document);
+    let problems: Vec<&String> = all.iter().filter(|text| text.starts_with("problem")).collect();
+    assert_eq!(problems, ["problem record"], "{document:#}");
+    // What a push does not read stays a warning: it may be right.
+    for check in ["bucket", "policy", "versioning", "enabled"] {
+        assert!(all.contains(&format!("warning {check}")), "{check}: {all:?}");
+    }
+}
+
+#[test]
 fn where_nobody_answers_there_is_no_document_of_findings() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -106,4 +121,75 @@ fn where_nobody_answers_there_is_no_document_of_findings() {
     let answer = doctor(address, Some("AKIAEXAMPLE"));
     assert_eq!(answer.json()["error"]["class"], "environment");
     answer.explains(5, &["nobody answers about bucket `example-site`"]);
+}
+
+/// What was found of this check.
+fn told(document: &Value, check: &str) -> String {
+    let findings = document["findings"].as_array().expect("a list");
+    let finding = findings.iter().find(|finding| finding["check"] == check);
+    let finding = finding.unwrap_or_else(|| panic!("{check} is not there: {document:#}"));
+    let text = |field: &str| finding[field].as_str().expect("a text");
+    format!("{}: {}", text("status"), text("what"))
+}
+
+#[test]
+fn what_runs_have_left_behind_is_told() {
+    let cloud = Cloud::with_slow_invalidations(std::time::Duration::from_secs(3600));
+    let look = || cloud.on_target("doctor", &["--json"]).json();
+    assert_eq!(told(&look(), "record"), "ok: nothing was published here yet");
+    let site = Site::small();
+    site.write("assets/app-DRXg7gsA.js", vec![b' '; 1_000_000]);
+    cloud.push(&site, &[]).success();
+    site.write("style.css", "second").rename("assets/app-DRXg7gsA.js", "assets/app-CzQAN4l5.js");
+    cloud.push(&site, &[]).success();
+    let document = look();
+    assert_eq!(told(&document, "debts"), "ok: no invalidation is owed");
+    assert_eq!(told(&document, "invalidations"), "ok: 1 in progress");
+    let releases = told(&document, "releases");
+    assert!(releases.starts_with("ok: 2 on record"), "{releases}");
+    assert!(releases.ends_with(", 1 kept for open pages $0.0000 a month"), "{releases}");
+
+    site.write("style.css", "third");
+    cloud.faults().add(Rule::access_denied().operation("CreateInvalidation"));
+    cloud.push(&site, &[]).expect_code(1);
+    cloud.faults().clear();
+    assert_eq!(
+        told(&look(), "debts"),
+        "warning: 1 of the invalidations that the release needs are still owed"
+    );
+    cloud.push(&site, &[]).success();
+    assert_eq!(told(&look(), "debts"), "ok: no invalidation is owed");
+}
+
+/// Has invalidations made, each of one path.
+fn invalidate(cloud: &Cloud, numbers: std::ops::Range<usize>) {
+    let endpoint = cloud.target.endpoint_url();
+    let host = endpoint.trim_start_matches("http://");
+    for number in numbers {
+        let body = format!(
+            "<InvalidationBatch><Paths><Quantity>1</Quantity><Items><Path>/{number}</Path></Items></Paths>\
+             <CallerReference>{number}</CallerReference></InvalidationBatch>"
+        );
+        let mut stream = TcpStream::connect(host).expect("it listens");
+        let request = format!(
+            "POST /2020-05-31/distribution/{DISTRIBUTION}/invalidation HTTP/1.1\r\nHost: {host}\r\nAuthorization: any\r\n\
+             Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    }
+}
+
+#[test]
+fn invalidations_are_counted_past_the_first_page_and_not_for_ever() {
+    let cloud = Cloud::with_slow_invalidations(std::time::Duration::from_secs(3600));
+    let look = || told(&cloud.on_target("doctor", &["--json"]).json(), "invalidations");
+    assert_eq!(look(), "ok: none is in progress");
+    invalidate(&cloud, 0..250);
+    assert_eq!(look(), "ok: 250 in progress");
+    invalidate(&cloud, 250..1050);
+    assert_eq!(look(), "ok: at least 1000 in progress");
 }

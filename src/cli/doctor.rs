@@ -8,6 +8,9 @@ use super::output::OutputArgs;
 use super::target::TargetArgs;
 
 #[derive(Debug, Args)]
+#[command(mut_arg("distributions", |argument| {
+    argument.help("A CloudFront distribution to look at; may be given more than once")
+}))]
 pub struct DoctorArgs {
     /// The target in sitepush.toml to look at; wins over `--target`
     #[arg(value_name = "TARGET")]

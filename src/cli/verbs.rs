@@ -182,6 +182,9 @@ pub struct StatusArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("distributions", |argument| {
+    argument.help("A CloudFront distribution of the target, of which each is asked; may be given more than once")
+}))]
 pub struct VerifyArgs {
     /// Where the site is (default: the target's `url` and its distributions' own addresses)
     #[arg(value_name = "URL")]

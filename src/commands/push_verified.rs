@@ -174,7 +174,11 @@ fn tell_taken_back(
         (Some(Ok((plan, outcome))), _) => run_plan::tell(plan, outcome),
         (Some(Err(error)), _) => terminal::note(&error.render()),
         (None, Verified::Outcome(found)) if !found.is_right && outcome.is_committed => {
-            terminal::note("hint: the release stays live; `sitepush rollback` takes it back\n");
+            terminal::note(if found.problems_of_release().next().is_some() {
+                "hint: the release stays live; `sitepush rollback` takes it back\n"
+            } else {
+                "hint: the release stays live: the one before would have the same faults\n"
+            });
         }
         (None, _) => {}
     }

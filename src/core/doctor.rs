@@ -19,11 +19,11 @@ mod tests;
 use serde::Serialize;
 
 pub use facts::{
-    AddedHeader, AliasFacts, BehaviorSetup, BucketFacts, CacheKey, CachePolicy, Caching, CallerIdentity,
-    DistributionSetup, Encryption, ErrorResponse, Expected, Facts, FunctionFacts, IdentityFacts,
-    LifecycleRule, LockFacts, OriginAccess, OriginAccessControl, OriginSetup, PathBehavior, PathTarget,
-    PublicAccessBlock, Reading, ResponseHeaders, SiteBehavior, StateFacts, StoreFacts, Versioning,
-    is_of_bucket,
+    AddedHeader, AddressAnswers, AliasFacts, BehaviorSetup, BucketFacts, CacheKey, CachePolicy, Caching,
+    CallerIdentity, DistributionSetup, Encryption, ErrorResponse, Expected, Facts, FunctionFacts,
+    IdentityFacts, InvalidationCount, LifecycleRule, LockFacts, OriginAccess, OriginAccessControl,
+    OriginRequest, OriginSetup, PathBehavior, PathTarget, PublicAccessBlock, Reading, ResponseHeaders,
+    SiteBehavior, StateFacts, StoreFacts, Versioning, is_of_bucket,
 };
 
 /// How one check came out.
@@ -31,7 +31,8 @@ pub use facts::{
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     Ok,
-    /// Publishing works; something is not as it had better be, or could not be read for want of a permission.
+    /// Publishing works; something is not as it had better be, or could not be read for want of a permission that
+    /// publishing does not take.
     Warning,
     /// Publishing fails, visitors get wrong answers, or strangers get at what is not theirs.
     Problem,

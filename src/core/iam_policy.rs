@@ -171,8 +171,13 @@ fn sid((resource, reach): Scope) -> &'static str {
 }
 
 /// Of CloudFront, what a distribution refers to.
-const DISTRIBUTION_PARTS: &[&str] =
-    &["cache-policy", "function", "origin-access-control", "response-headers-policy"];
+const DISTRIBUTION_PARTS: &[&str] = &[
+    "cache-policy",
+    "function",
+    "origin-access-control",
+    "origin-request-policy",
+    "response-headers-policy",
+];
 
 impl PolicyTarget {
     /// None where the target has nothing of the kind.

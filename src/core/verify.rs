@@ -86,6 +86,8 @@ pub struct ExpectedObject {
     pub headers: Arc<ObjectHeaders>,
     /// What the release before had under this key, if that was something else.
     pub before: Option<Sha256Digest>,
+    /// The headers that it had there, if it had something.
+    pub headers_before: Option<Arc<ObjectHeaders>>,
 }
 
 /// Why nothing ought to be there.
@@ -238,8 +240,10 @@ impl Fault {
         }
     }
 
-    /// Whether it is of the release, so that going back to another one could mend it.
-    pub fn is_of_release(self) -> bool {
+    /// Whether it may be of the release, so that going back to the one before would mend it. A fault that the release before
+    /// would have as well (a distribution without the edge function redirects nobody) is not. Some depend on more than
+    /// their kind: [`Finding::is_of_release`].
+    pub fn may_be_of_release(self) -> bool {
         match self {
             Self::NoAnswer
             | Self::TimedOut
@@ -253,7 +257,8 @@ impl Fault {
             | Self::SoftNotFound
             | Self::NotFoundStatus
             | Self::ErrorKept
-            | Self::NotCompressed => false,
+            | Self::NotCompressed
+            | Self::NoRedirect => false,
             Self::Truncated
             | Self::NotThere
             | Self::Status
@@ -267,7 +272,6 @@ impl Fault {
             | Self::Header
             | Self::UnexpectedRedirect
             | Self::RedirectLoop
-            | Self::NoRedirect
             | Self::ErrorPage
             | Self::StillThere => true,
         }
@@ -279,6 +283,8 @@ impl Fault {
 pub struct Finding {
     pub severity: Severity,
     pub fault: Fault,
+    /// Whether going back to the release before would mend it, as far as can be told.
+    pub is_of_release: bool,
     /// As it was asked for.
     pub path: String,
     pub key: Option<ObjectKey>,
@@ -368,6 +374,7 @@ impl VerifyOutcome {
         let finding = Finding {
             severity: Severity::Problem,
             fault: Fault::NoAnswer,
+            is_of_release: false,
             path: "/".to_owned(),
             key: None,
             what: "cannot be reached".to_owned(),
@@ -389,10 +396,10 @@ impl VerifyOutcome {
         Some(Self { is_right, others, ..first })
     }
 
-    /// The problems that going back to another release could mend, at all addresses.
+    /// The problems that going back to the release before would mend, at all addresses.
     pub fn problems_of_release(&self) -> impl Iterator<Item = &Finding> {
         let all = std::iter::once(self).chain(&self.others).flat_map(|outcome| &outcome.findings);
-        all.filter(|finding| finding.severity == Severity::Problem && finding.fault.is_of_release())
+        all.filter(|finding| finding.severity == Severity::Problem && finding.is_of_release)
     }
 }
 

@@ -8,9 +8,9 @@ use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 
 use crate::core::doctor::{
-    AliasFacts, BehaviorSetup, BucketFacts, Caching, DistributionSetup, FunctionFacts, IdentityFacts,
-    OriginAccess, OriginAccessControl, OriginSetup, PathBehavior, PathTarget, Reading, ResponseHeaders,
-    is_of_bucket,
+    AddressAnswers, AliasFacts, BehaviorSetup, BucketFacts, Caching, DistributionSetup, FunctionFacts,
+    IdentityFacts, OriginAccess, OriginAccessControl, OriginRequest, OriginSetup, PathBehavior, PathTarget,
+    Reading, ResponseHeaders, is_of_bucket,
 };
 use crate::core::domain::certificate::Certificate;
 use crate::core::domain::name::DnsName;
@@ -156,6 +156,7 @@ struct Parts {
     access_controls: BTreeMap<String, Reading<OriginAccessControl>>,
     cache_policies: BTreeMap<String, Reading<Caching>>,
     response_headers: BTreeMap<String, Reading<ResponseHeaders>>,
+    origin_requests: BTreeMap<String, Reading<OriginRequest>>,
     functions: BTreeMap<String, Reading<FunctionFacts>>,
 }
 
@@ -165,8 +166,9 @@ impl Parts {
         let controls = each().filter_map(|behavior| behavior.origin.as_ref()?.access_control_id.clone());
         let cache_policies = each().filter_map(|behavior| behavior.cache_policy_id.clone());
         let headers_policies = each().filter_map(|behavior| behavior.response_headers_policy_id.clone());
+        let request_policies = each().filter_map(|behavior| behavior.origin_request_policy_id.clone());
         let functions = each().filter_map(|behavior| function_name(behavior).map(str::to_owned));
-        let (access_controls, cache_policies, response_headers, functions) = tokio::join!(
+        let (access_controls, cache_policies, response_headers, origin_requests, functions) = tokio::join!(
             read_each(controls, async |id: &str| { reading(cloudfront.get_origin_access_control(id).await) }),
             read_each(cache_policies, async |id: &str| {
                 let policy = cloudfront.get_cache_policy(id).await;
@@ -175,9 +177,12 @@ impl Parts {
             read_each(headers_policies, async |id: &str| {
                 reading(cloudfront.get_response_headers_policy(id).await)
             }),
+            read_each(request_policies, async |id: &str| {
+                reading(cloudfront.get_origin_request_policy(id).await)
+            }),
             read_each(functions, async |name: &str| function(cloudfront, name).await),
         );
-        Self { access_controls, cache_policies, response_headers, functions }
+        Self { access_controls, cache_policies, response_headers, origin_requests, functions }
     }
 
     /// The behavior, with what it refers to.
@@ -190,16 +195,18 @@ impl Parts {
                 None => Reading::Known(Caching::Legacy),
                 Some(id) => self.cache_policies.get(id).cloned().unwrap_or(Reading::Absent),
             },
+            origin_request: part(&self.origin_requests, found.origin_request_policy_id.as_deref()),
+            wants_signatures: found.wants_signatures,
             function: part(&self.functions, function_name(found)),
             response_headers: part(&self.response_headers, found.response_headers_policy_id.as_deref()),
         }
     }
 
     fn origin(&self, found: &DescribedOrigin) -> OriginSetup {
-        let access = match &found.access_control_id {
-            Some(id) => OriginAccess::Control(part(&self.access_controls, Some(id))),
-            None if found.has_access_identity => OriginAccess::Identity,
-            None => OriginAccess::None,
+        let access = match (&found.access_control_id, &found.access_identity_id) {
+            (Some(id), _) => OriginAccess::Control(part(&self.access_controls, Some(id))),
+            (None, Some(id)) => OriginAccess::Identity { id: id.clone() },
+            (None, None) => OriginAccess::None,
         };
         OriginSetup { domain_name: found.domain_name.clone(), path: found.path.clone(), access }
     }
@@ -245,11 +252,11 @@ pub async fn aliases(
     let asked = with_names.map(|(id, setup)| async move {
         let own = DnsName::from_service(&setup.domain_name);
         let (certificate, distribution_addresses) =
-            tokio::join!(certificate(edges, setup), edges.dns.ask_resolver(&own, Question::Address));
+            tokio::join!(certificate(edges, setup), addresses(edges, &own));
         let found = setup.aliases.iter().map(|alias| {
             let (certificate, distribution_addresses) = (certificate.clone(), distribution_addresses.clone());
             async move {
-                let addresses = edges.dns.ask_resolver(alias, Question::Address).await;
+                let addresses = addresses(edges, alias).await;
                 let distribution_id = id.clone();
                 let facts = AliasFacts { distribution_id, certificate, addresses, distribution_addresses };
                 (alias.clone(), facts)
@@ -258,6 +265,14 @@ pub async fn aliases(
         join_all(found).await
     });
     join_all(asked).await.into_iter().flatten().collect()
+}
+
+async fn addresses(edges: &DoctorEdges, name: &DnsName) -> AddressAnswers {
+    let (v4, v6) = tokio::join!(
+        edges.dns.ask_resolver(name, Question::Address),
+        edges.dns.ask_resolver(name, Question::AddressV6)
+    );
+    AddressAnswers { v4, v6 }
 }
 
 async fn certificate(edges: &DoctorEdges, setup: &DistributionSetup) -> Reading<Certificate> {

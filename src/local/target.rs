@@ -88,7 +88,7 @@ impl Target {
         for (id, edge_options) in options.other_distributions {
             edges.insert(id, make_edge(edge_options)?);
         }
-        let control = ControlPlane::with_completion(edges, options.invalidations_take);
+        let control = ControlPlane::of_bucket(edges, options.invalidations_take, &options.bucket);
         let api_listener =
             front::serve(store, &control).await.map_err(|source| TargetError::Listen { port: 0, source })?;
         let port = options.site_port;

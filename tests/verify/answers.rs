@@ -2,9 +2,13 @@
 
 use crate::published::{self, NOT_FOUND, OLD_ABOUT, OLD_STYLE, found, published};
 use crate::site::{Reply, RunningSite, Seen, Wrong, plain, with, with_body, without};
-use crate::support::Cloud;
+use crate::support::{Cloud, DISTRIBUTION, Site};
 use bytes::Bytes;
 use http::Response;
+use sitepush::local::control::ControlPlane;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 const MADE_UP: &str = "/sitepush-verify-ID";
 
@@ -66,7 +70,7 @@ fn old_content_is_told_from_wrong_content() {
         ("old bytes without a cache", answers("/about/", move |_| old()), "problem old-bytes /about/"),
         (
             "an old style sheet from the bucket",
-            answers("/style.css", |answer| without(with_body(answer, OLD_STYLE), "x-cache")),
+            answers("/style.css", |answer| without(without(with_body(answer, OLD_STYLE), "x-cache"), "age")),
             "problem old-bytes /style.css",
         ),
         (
@@ -129,6 +133,55 @@ fn wrong_headers_are_named() {
         })
     });
     assert_found(&cloud, "other spellings", same, &[]);
+}
+
+#[test]
+fn headers_that_rules_gave_objects_are_compared() {
+    let (cloud, build, home) = (Cloud::new(), published::whole_site(), Site::new());
+    home.write(
+        "sitepush.toml",
+        "[[rules]]\nmatch = \"logo.svg\"\nheaders = { content-disposition = \"attachment\" }\n\
+         [[rules]]\nmatch = \"style.css\"\nheaders = { content-language = \"en\" }\n",
+    );
+    let config = home.path().join("sitepush.toml");
+    let store_arn = ControlPlane::store_arn(DISTRIBUTION);
+    let more = ["--config", config.to_str().expect("a plain path"), "--key-value-store", &store_arn];
+    cloud.push(&build, &more).success();
+    assert_found(&cloud, "as they were published", Wrong::default(), &[]);
+    for (name, wrong, expected) in [
+        (
+            "shown instead of saved",
+            answers("/logo.svg", |answer| without(answer, "content-disposition")),
+            "problem header /logo.svg",
+        ),
+        (
+            "another language",
+            answers("/style.css", |answer| with(answer, "content-language", "de")),
+            "problem header /style.css",
+        ),
+    ] {
+        assert_found(&cloud, name, wrong, &[expected]);
+    }
+}
+
+#[test]
+fn no_more_than_eight_requests_are_in_flight() {
+    let (cloud, _site) = published(&[]);
+    let (in_flight, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = most.clone();
+    let slow = Wrong::changing(move |_, answer| {
+        counted.fetch_max(in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        let in_flight = in_flight.clone();
+        let wait = async move {
+            // Meanwhile comes what is sent without waiting for an answer.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            in_flight.fetch_sub(1, Ordering::SeqCst);
+        };
+        Reply::After(Box::pin(wait), answer)
+    });
+    assert_found(&cloud, "slow, and right", slow, &[]);
+    let most = most.load(Ordering::SeqCst);
+    assert!((2..=8).contains(&most), "{most} at a time");
 }
 
 #[test]
@@ -309,12 +362,11 @@ fn a_site_that_answers_badly_or_not_at_all_is_named() {
 #[test]
 fn one_broken_connection_is_no_finding() {
     let (cloud, _site) = published(&[]);
-    let count = std::sync::atomic::AtomicUsize::new(0);
-    let once =
-        at("/data.json", move |answer| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
-            0 => Reply::Cut(answer),
-            _ => Reply::Answer(answer),
-        });
+    let count = AtomicUsize::new(0);
+    let once = at("/data.json", move |answer| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::Cut(answer),
+        _ => Reply::Answer(answer),
+    });
     assert_found(&cloud, "it is asked again", once, &[]);
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use sitepush::local::control::ControlPlane;
 
 use crate::published::{found, whole_site};
-use crate::site::{Reply, RunningSite, Wrong, plain, with_body};
+use crate::site::{Reply, RunningSite, Wrong, plain, with, with_body};
 use crate::support::{Answer, BUCKET, Cloud, DISTRIBUTION, Site};
 
 /// A build whose target says where its site is.
@@ -159,6 +159,89 @@ fn what_no_other_release_would_mend_takes_none_back() {
     assert_eq!(document["verification_error"]["error"]["class"], "environment");
     assert!(document.get("rollback").is_none());
     assert_eq!(project.cloud.body("style.css"), "third");
+}
+
+/// What a release that is right by itself looks like behind a distribution that is not.
+#[track_caller]
+fn is_kept(wrong: Wrong, site_settings: &str, expected: &[&str]) {
+    let project = Project::new(wrong);
+    let config = project.home.path().join("sitepush.toml");
+    let text = std::fs::read_to_string(&config).expect("it is there") + site_settings;
+    std::fs::write(&config, text).expect("it can be written");
+    project.push(&[]).success();
+    project.build.write("style.css", "second").write("new.html", "<h1>new</h1>");
+    let answer = project.push(&["--verify=1", "--rollback-on-failure"]).expect_code(1);
+    assert!(answer.stderr.contains("the one before would have the same faults"), "{}", answer.stderr);
+    assert_eq!(project.cloud.body("style.css"), "second");
+    let document = project.push(&["--verify=1", "--rollback-on-failure", "--json"]).expect_code(1).json();
+    let found = found(&document["verification"]);
+    for finding in expected {
+        assert!(found.contains(&(*finding).to_owned()), "no `{finding}` in {found:?}");
+    }
+}
+
+#[test]
+fn a_distribution_without_the_edge_function_takes_no_release_back() {
+    let missing = || Reply::Answer(plain(404, "text/html", "not here"));
+    let no_function = Wrong::changing(move |seen, answer| {
+        // Nothing finds a page under an address that is no key.
+        let is_key = seen.path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+        if is_key || seen.path == "/" { Reply::Answer(answer) } else { missing() }
+    });
+    is_kept(no_function, "", &["problem not-there /about/", "problem not-there /new"]);
+
+    let no_root =
+        Wrong::changing(move |seen, answer| if seen.path == "/" { missing() } else { Reply::Answer(answer) });
+    is_kept(no_root, "", &["problem not-there /"]);
+
+    // The function is there, and nobody told it which of two addresses the site wants.
+    let no_redirects = Wrong::asking(|request| {
+        let path = request.uri().path().to_owned();
+        if path == "/about" {
+            *request.uri_mut() = "/about/".parse().expect("a path");
+        }
+    });
+    is_kept(no_redirects, "[site]\ntrailing_slash = \"auto\"\n", &["problem no-redirect /about"]);
+}
+
+#[test]
+fn headers_that_a_policy_puts_there_take_no_release_back() {
+    let policy = Wrong::changing(|_, answer| {
+        let answer = with(answer, "cache-control", "no-store");
+        Reply::Answer(if answer.status() == 200 {
+            with(answer, "content-type", "application/octet-stream")
+        } else {
+            answer
+        })
+    });
+    let expected = [
+        "problem cache-control /index.html",
+        "problem cache-control /new.html",
+        "problem content-type /style.css",
+    ];
+    is_kept(policy, "", &expected);
+}
+
+#[test]
+fn headers_of_the_release_before_are_of_the_release() {
+    let project = Project::new(Wrong::changing(|seen, answer| {
+        let is_old = seen.path == "/style.css";
+        Reply::Answer(if is_old { with(answer, "content-language", "de") } else { answer })
+    }));
+    let config = project.home.path().join("sitepush.toml");
+    let text = std::fs::read_to_string(&config).expect("it is there");
+    let in_language = |language: &str| {
+        let rule =
+            format!("[[rules]]\nmatch = \"style.css\"\nheaders = {{ content-language = \"{language}\" }}\n");
+        std::fs::write(&config, format!("{text}{rule}")).expect("it can be written");
+    };
+    in_language("de");
+    project.push(&[]).success();
+    in_language("en");
+    let document = project.push(&["--verify=1", "--rollback-on-failure", "--json"]).expect_code(1).json();
+    assert_eq!(found(&document["verification"]), ["problem header /style.css"]);
+    assert_eq!(document["verification"]["findings"][0]["is_of_release"], true);
+    assert_eq!(document["rollback"]["outcome"]["ending"], "done");
 }
 
 #[cfg(unix)]

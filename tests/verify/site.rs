@@ -1,6 +1,7 @@
 //! A site with one thing wrong: the embedded edge behind a server that changes what is asked or answered.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +24,8 @@ type Body = UnsyncBoxBody<Bytes, AnyError>;
 /// What becomes of an answer.
 pub enum Reply {
     Answer(Response<Bytes>),
+    /// The answer, when this is over.
+    After(Pin<Box<dyn Future<Output = ()> + Send>>, Response<Bytes>),
     /// Nothing comes, and the connection stays.
     Silence,
     /// The connection ends before the answer.
@@ -165,8 +168,10 @@ async fn answer(
     let mut answer = Response::from_parts(parts, body);
     answer.headers_mut().remove("content-length");
     match (wrong.change)(&seen, answer) {
-        Reply::Answer(answer) => {
-            Ok(answer.map(|bytes| Full::from(bytes).map_err(|never| match never {}).boxed_unsync()))
+        Reply::Answer(answer) => Ok(whole(answer)),
+        Reply::After(wait, answer) => {
+            wait.await;
+            Ok(whole(answer))
         }
         Reply::Silence => std::future::pending().await,
         Reply::Reset => Err(std::io::Error::other("no answer")),
@@ -185,6 +190,10 @@ async fn answer(
             }))
         }
     }
+}
+
+fn whole(answer: Response<Bytes>) -> Response<Body> {
+    answer.map(|bytes| Full::from(bytes).map_err(|never| match never {}).boxed_unsync())
 }
 
 /// An answer with this status and text, and nothing of a CDN.

@@ -179,6 +179,9 @@ impl Shown<'_> {
                 "give its origin an origin access control that always signs",
             ));
         }
+        if let Some(policy) = notes.read(CHECK, &self.own.origin_request) {
+            found.extend(caching::origin_request(self.own, policy).err());
+        }
         let same_policy = "give it the cache policy of the other paths";
         match notes.read(CHECK, &self.own.caching) {
             Some(Some(Caching::Policy(policy))) => {

@@ -1,7 +1,7 @@
-//! How a cache behavior keeps answers, and by what it tells copies apart: the same rules for the default one and others.
+//! How a cache behavior asks for answers, keeps them, and tells copies apart: the same rules for the default one and others.
 
 use super::Judgment;
-use super::facts::{BehaviorSetup, CachePolicy};
+use super::facts::{BehaviorSetup, CachePolicy, Caching, OriginRequest};
 
 /// What sitepush lets caches keep: a year.
 const YEAR_SECONDS: i64 = 31_536_000;
@@ -73,6 +73,31 @@ pub(super) fn compression(behavior: &BehaviorSetup, policy: &CachePolicy) -> Res
             "turn on Brotli and gzip in the cache policy",
         ),
     })
+}
+
+/// Whether the bucket is asked by its own name: S3 takes the `Host` of a request for a bucket's, and the signature is for the
+/// origin's. Both the origin request policy and the cache policy may send the visitor's.
+///
+/// Source: "Virtual hosting of general purpose buckets", S3 User Guide; "Control origin requests with a policy", CloudFront
+/// Developer Guide.
+pub(super) fn origin_request(
+    behavior: &BehaviorSetup,
+    policy: Option<&OriginRequest>,
+) -> Result<String, Judgment> {
+    let sends = policy.filter(|policy| policy.forwards_host).map(|policy| &policy.name);
+    let sends = sends.or_else(|| match behavior.caching.known() {
+        Some(Caching::Policy(policy)) if policy.forwards_host => Some(&policy.name),
+        _ => None,
+    });
+    match sends {
+        Some(name) => Err(Judgment::problem(
+            format!(
+                "`{name}` has S3 asked by the visitor's `Host`, which is no bucket's name and not what was signed: nothing is found"
+            ),
+            format!("take `Host` out of `{name}`, or take another policy (CORS-S3Origin, or none)"),
+        )),
+        None => Ok("the bucket is asked by its own name".to_owned()),
+    }
 }
 
 /// Whether visitors come by HTTPS.

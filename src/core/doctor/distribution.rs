@@ -1,8 +1,8 @@
 //! The settings of one distribution.
 
 use super::facts::{
-    BehaviorSetup, Caching, DistributionSetup, ErrorResponse, Expected, Facts, FunctionFacts, OriginAccess,
-    Reading, SiteBehavior,
+    BehaviorSetup, Caching, DistributionSetup, ErrorResponse, Expected, Facts, FunctionFacts,
+    InvalidationCount, OriginAccess, Reading, SiteBehavior,
 };
 use super::{Finding, Notes, Subject, behaviors, caching, response_headers};
 use crate::core::cache_tags;
@@ -39,10 +39,22 @@ pub(super) fn examine(
     }
     let site = setup.site_behavior(&expected.bucket, &expected.prefix);
     origin(&mut notes, site, expected);
-    root_object(&mut notes, setup, site);
+    root_object(&mut notes, setup, site, expected);
+    if let Some(policy) = notes.read("origin-request", &site.setup.origin_request) {
+        notes.judged("origin-request", caching::origin_request(site.setup, policy));
+    }
     caching(&mut notes, site.setup);
     http_versions(&mut notes, setup);
     notes.judged("https", caching::https(site.setup));
+    if site.setup.wants_signatures {
+        notes.warning(
+            "visitors",
+            "only signed addresses and cookies are answered (trusted key groups or signers); all others get 403",
+            "take them out of the cache behavior, unless the site is for some visitors alone",
+        );
+    } else {
+        notes.ok("visitors", "everybody is answered");
+    }
     response_headers(&mut notes, site.setup);
     error_pages(&mut notes, &setup.error_responses);
     function(&mut notes, site.setup, facts, expected);
@@ -57,9 +69,14 @@ pub(super) fn examine(
         None => notes.ok("cache-tags", "no cache tags: pages are invalidated by their paths"),
     }
     if let Some(count) = notes.read("invalidations", &setup.invalidations_in_progress) {
-        match count.copied().unwrap_or(0) {
-            0 => notes.ok("invalidations", "none is in progress"),
-            count => notes.ok("invalidations", format!("{count} in progress")),
+        match count.copied().unwrap_or_default() {
+            InvalidationCount { count: 0, .. } => notes.ok("invalidations", "none is in progress"),
+            InvalidationCount { count, is_all: true } => {
+                notes.ok("invalidations", format!("{count} in progress"));
+            }
+            InvalidationCount { count, is_all: false } => {
+                notes.ok("invalidations", format!("at least {count} in progress"));
+            }
         }
     }
     notes.findings
@@ -104,7 +121,7 @@ fn origin_access(notes: &mut Notes, access: &OriginAccess) {
             "requests to the bucket are not signed: only a public bucket would answer",
             remedy,
         ),
-        OriginAccess::Identity => {
+        OriginAccess::Identity { .. } => {
             notes.warning(check, "it reads by an origin access identity, which AWS has replaced", remedy);
         }
         OriginAccess::Control(reading) => match notes.read(check, reading) {
@@ -128,12 +145,16 @@ fn origin_access(notes: &mut Notes, access: &OriginAccess) {
     }
 }
 
-fn root_object(notes: &mut Notes, setup: &DistributionSetup, site: SiteBehavior<'_>) {
+fn root_object(notes: &mut Notes, setup: &DistributionSetup, site: SiteBehavior<'_>, expected: &Expected) {
     if let Some(pattern) = site.pattern {
         return notes.ok("root-object", format!("`/` is not the site's, which has `{pattern}`"));
     }
     match setup.default_root_object.as_str() {
         "index.html" => notes.ok("root-object", "`/` is index.html"),
+        // `fileFor` in edge_function.js.
+        "" if site.setup.function.known().is_some_and(|function| is_current(function, expected)) => {
+            notes.ok("root-object", "`/` is index.html, by the edge function");
+        }
         "" => notes.problem("root-object", "`/` is no page", "set the default root object to index.html"),
         other => notes.problem(
             "root-object",
@@ -246,7 +267,7 @@ fn code(notes: &mut Notes, function: &FunctionFacts, expected: &Expected, remedy
     let name = &function.name;
     match found {
         None => notes.problem("function", format!("`{name}` was never published"), "publish the function"),
-        Some(found) if found.trim() == expected.function_code.trim() => {
+        Some(_) if is_current(function, expected) => {
             notes.ok("function", format!("`{name}` is this sitepush's"));
         }
         Some(_) if expected.store_arn.is_some() => {
@@ -262,6 +283,11 @@ fn code(notes: &mut Notes, function: &FunctionFacts, expected: &Expected, remedy
             remedy,
         ),
     }
+}
+
+/// Whether it runs this program's code.
+fn is_current(function: &FunctionFacts, expected: &Expected) -> bool {
+    function.code.known().is_some_and(|code| code.trim() == expected.function_code.trim())
 }
 
 fn store(notes: &mut Notes, function: &FunctionFacts, expected: &Expected) {

@@ -132,6 +132,8 @@ pub struct LifecycleRule {
     /// The class to which objects in use are moved, if it is one that cannot be read at once.
     pub archives_current: Option<String>,
     pub noncurrent_days: Option<i32>,
+    /// Of each object, this many earlier versions stay whatever their age; none by default.
+    pub noncurrent_versions_kept: i32,
     /// The same as `archives_current`, for earlier versions.
     pub archives_noncurrent: Option<String>,
     /// Whether it is for objects of some sizes only.
@@ -156,7 +158,15 @@ pub struct DistributionSetup {
     pub path_behaviors: Vec<PathBehavior>,
     pub error_responses: Vec<ErrorResponse>,
     pub cache_tag_header: Option<String>,
-    pub invalidations_in_progress: Reading<u64>,
+    pub invalidations_in_progress: Reading<InvalidationCount>,
+}
+
+/// How many invalidations have not taken effect everywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InvalidationCount {
+    pub count: u64,
+    /// Whether there are no more than were counted.
+    pub is_all: bool,
 }
 
 /// A cache behavior: where requests are led, and how answers are kept and changed.
@@ -167,6 +177,10 @@ pub struct BehaviorSetup {
     /// `redirect-to-https` and so on.
     pub viewer_protocol: String,
     pub caching: Reading<Caching>,
+    /// The origin request policy; absent where there is none.
+    pub origin_request: Reading<OriginRequest>,
+    /// Whether only signed addresses and cookies are answered: there are trusted key groups or signers.
+    pub wants_signatures: bool,
     /// The function for viewer requests; absent where none is associated.
     pub function: Reading<FunctionFacts>,
     /// The response headers policy; absent where there is none.
@@ -204,6 +218,14 @@ pub struct AddedHeader {
     pub value: String,
     /// Whether it takes the place of what the origin says.
     pub overrides: bool,
+}
+
+/// What an origin request policy tells the origin of a visitor's request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginRequest {
+    pub name: String,
+    /// Whether the origin gets the visitor's `Host` in the place of its own name.
+    pub forwards_host: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -266,8 +288,10 @@ pub fn is_of_bucket(domain_name: &str, bucket: &str) -> bool {
 pub enum OriginAccess {
     /// Unsigned requests.
     None,
-    /// The older kind.
-    Identity,
+    /// The older kind, by its id.
+    Identity {
+        id: String,
+    },
     Control(Reading<OriginAccessControl>),
 }
 
@@ -294,6 +318,8 @@ pub struct CachePolicy {
     pub accepts_gzip: bool,
     pub accepts_brotli: bool,
     pub key: CacheKey,
+    /// What is in the key goes to the origin, too: whether the visitor's `Host` does.
+    pub forwards_host: bool,
 }
 
 /// What of a request makes another copy, besides path and encoding: `none`, `all`, `whitelist` and so on.
@@ -328,9 +354,16 @@ pub struct AliasFacts {
     /// The distribution's certificate; absent where it has none of ACM.
     pub certificate: Reading<Certificate>,
     /// What a resolver answers for the alias' addresses.
-    pub addresses: DnsAnswer,
+    pub addresses: AddressAnswers,
     /// And for the distribution's own name.
-    pub distribution_addresses: DnsAnswer,
+    pub distribution_addresses: AddressAnswers,
+}
+
+/// Where a name leads: most visitors' systems ask for both kinds, and take an IPv6 address where there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressAnswers {
+    pub v4: DnsAnswer,
+    pub v6: DnsAnswer,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

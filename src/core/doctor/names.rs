@@ -1,6 +1,7 @@
 //! The site's names: aliases, certificates, and where DNS leads.
 
 use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
 
 use jiff::SignedDuration;
 
@@ -26,6 +27,15 @@ const LAST_CALL: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Of a life so short that its last part is no week, the last call is in the last quarter of that part.
 const LAST_CALL_PART: i32 = 4;
+
+/// Leading bits that addresses of one network have in common: CloudFront answers with some of many IPv6 addresses, which
+/// need not be the same ones at the next question, so that they are not compared one by one.
+///
+/// Source: `ip-ranges.json` of AWS, where CloudFront's are under `2600:9000::/28`.
+const NETWORK_BITS: u32 = 32;
+
+const LEAD_TO_DISTRIBUTION: &str =
+    "run `sitepush domain apply`, or lead the name to the distribution by hand";
 
 pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
     let mut notes = Notes::new(Subject::Names, None);
@@ -60,17 +70,20 @@ pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
 fn certificate(id: &str, setup: &DistributionSetup, facts: &Facts, expected: &Expected) -> Vec<Finding> {
     let mut notes = Notes::new(Subject::Names, Some(id));
     let ViewerCertificate::Acm { arn, is_sni, floor } = &setup.certificate else {
-        let what = match &setup.certificate {
-            ViewerCertificate::Iam { id } => {
-                format!("the certificate `{id}` is kept in IAM, where nobody renews it")
-            }
-            _ if setup.aliases.is_empty() => {
-                notes.ok("certificate", "CloudFront's own, for its own name");
-                return notes.findings;
-            }
-            _ => "it has names, and CloudFront's own certificate, which is good for none of them".to_owned(),
-        };
-        notes.problem("certificate", what, "run `sitepush domain apply`");
+        match &setup.certificate {
+            // It may be a good one: browsers are shown it, and it is not looked at here.
+            ViewerCertificate::Iam { id } => notes.warning(
+                "certificate",
+                format!("the certificate `{id}` is kept in IAM, where nobody renews it; its names and its end were not looked at"),
+                "run `sitepush domain apply`, which gives it one of ACM's",
+            ),
+            _ if setup.aliases.is_empty() => notes.ok("certificate", "CloudFront's own, for its own name"),
+            _ => notes.problem(
+                "certificate",
+                "it has names, and CloudFront's own certificate, which is good for none of them",
+                "run `sitepush domain apply`",
+            ),
+        }
         return notes.findings;
     };
     if floor.is_enough() {
@@ -171,10 +184,13 @@ fn certificate_end(notes: &mut Notes, certificate: &Certificate, expected: &Expe
 
 fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
     let mut notes = Notes::new(Subject::Names, Some(alias.as_str()));
-    let remedy = "run `sitepush domain apply`, or lead the name to the distribution by hand";
-    match (&facts.addresses, &facts.distribution_addresses) {
+    let remedy = LEAD_TO_DISTRIBUTION;
+    match (&facts.addresses.v4, &facts.distribution_addresses.v4) {
         // What a wildcard stands for cannot be asked for.
         _ if alias.is_wildcard() => {}
+        (DnsAnswer::NoRecords, _) if matches!(facts.addresses.v6, DnsAnswer::Records(_)) => {
+            notes.warning("dns", "the name has no IPv4 address: many visitors do not get there", remedy);
+        }
         (DnsAnswer::NoSuchName | DnsAnswer::NoRecords, _) => {
             notes.problem("dns", "the name has no address: nobody gets there", remedy);
         }
@@ -191,7 +207,7 @@ fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
             );
         }
         (DnsAnswer::Records(found), DnsAnswer::Records(own)) if found.iter().any(|one| own.contains(one)) => {
-            notes.ok("dns", "the name leads to the distribution");
+            dns_v6(&mut notes, facts);
         }
         (DnsAnswer::Records(found), DnsAnswer::Records(_)) => {
             notes.warning(
@@ -207,4 +223,40 @@ fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
         ),
     }
     notes.findings
+}
+
+/// Where a name leads by IPv6 that leads to the distribution by IPv4. An old record for IPv6 is easily forgotten, and shows
+/// whoever has IPv6 another site.
+fn dns_v6(notes: &mut Notes, facts: &AliasFacts) {
+    let networks = |texts: &[String]| -> Vec<u128> {
+        let addresses = texts.iter().filter_map(|text| text.parse::<Ipv6Addr>().ok());
+        addresses.map(|address| address.to_bits() >> (128 - NETWORK_BITS)).collect()
+    };
+    match (&facts.addresses.v6, &facts.distribution_addresses.v6) {
+        (DnsAnswer::Records(found), DnsAnswer::Records(own))
+            if networks(found).iter().any(|network| networks(own).contains(network)) =>
+        {
+            notes.ok("dns", "the name leads to the distribution, by IPv6 as well");
+        }
+        (DnsAnswer::Records(found), DnsAnswer::Records(_) | DnsAnswer::NoRecords) => notes.warning(
+            "dns",
+            format!("by IPv6 the name leads to {}, not to the distribution", found.join(", ")),
+            LEAD_TO_DISTRIBUTION,
+        ),
+        (DnsAnswer::NoRecords | DnsAnswer::NoSuchName, _) => {
+            notes.ok("dns", "the name leads to the distribution, by IPv4 alone");
+        }
+        (DnsAnswer::Failed(why) | DnsAnswer::NoAnswer(why), _) | (_, DnsAnswer::Failed(why) | DnsAnswer::NoAnswer(why)) => {
+            notes.unknown(
+                "dns",
+                format!("the name leads to the distribution by IPv4; by IPv6 is not known: {why}"),
+                "run `sitepush doctor` again",
+            );
+        }
+        (DnsAnswer::Records(_), DnsAnswer::NoSuchName) => notes.unknown(
+            "dns",
+            "the name leads to the distribution by IPv4, and the distribution's own name was not found by IPv6",
+            "run `sitepush doctor` again",
+        ),
+    }
 }

@@ -1,6 +1,6 @@
 //! What sitepush itself keeps in the bucket: the live release, the lock, what is owed, and what it costs to keep.
 
-use super::facts::{Expected, LockFacts, StateFacts};
+use super::facts::{Expected, LockFacts, Reading, StateFacts};
 use super::{Finding, Notes, Subject};
 use crate::core::prices;
 
@@ -11,6 +11,16 @@ pub(super) fn examine(facts: &StateFacts, expected: &Expected) -> Vec<Finding> {
             "record",
             format!("sitepush's own record is not usable: {damage}"),
             "use the newest sitepush; if it is damaged, copy the newest file of `.sitepush/releases/` over it",
+        );
+        return notes.findings;
+    }
+    if let Reading::Denied { action } = &facts.release {
+        notes.problem(
+            "record",
+            format!(
+                "sitepush's own record may not be read, and no push begins without: that takes `{action}`"
+            ),
+            "allow this identity what `sitepush iam-policy` prints, or use the account that the bucket is in",
         );
         return notes.findings;
     }

@@ -1,6 +1,8 @@
 //! Each check both ways: nothing is found in a good set-up, and one change of it is found as one thing.
 
 mod behaviors;
+mod bucket;
+mod names;
 mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,7 +81,10 @@ fn behavior() -> BehaviorSetup {
             accepts_gzip: true,
             accepts_brotli: true,
             key: CacheKey { headers: "none".into(), cookies: "none".into(), query: "none".into() },
+            forwards_host: false,
         })),
+        origin_request: Reading::Known(OriginRequest { name: "cors".into(), forwards_host: false }),
+        wants_signatures: false,
         function: Reading::Known(FunctionFacts {
             name: "routing".into(),
             code: Reading::Known("code\n".into()),
@@ -107,7 +112,7 @@ fn distribution() -> DistributionSetup {
         path_behaviors: Vec::new(),
         error_responses: Vec::new(),
         cache_tag_header: Some("x-amz-meta-cache-tag".into()),
-        invalidations_in_progress: Reading::Known(0),
+        invalidations_in_progress: Reading::Known(InvalidationCount { count: 0, is_all: true }),
     }
 }
 
@@ -150,8 +155,14 @@ fn good() -> (Facts, Expected) {
             AliasFacts {
                 distribution_id: "E1".into(),
                 certificate: Reading::Known(certificate()),
-                addresses: records(&["192.0.2.1", "192.0.2.2"]),
-                distribution_addresses: records(&["192.0.2.2"]),
+                addresses: AddressAnswers {
+                    v4: records(&["192.0.2.1", "192.0.2.2"]),
+                    v6: records(&["2001:db8:1::1"]),
+                },
+                distribution_addresses: AddressAnswers {
+                    v4: records(&["192.0.2.2"]),
+                    v6: records(&["2001:db8:2::1", "2001:db8:2::2"]),
+                },
             },
         )]),
         state: StateFacts {
@@ -243,11 +254,26 @@ fn removes(facts: &mut Facts, names: &[&str]) {
     response_headers(facts).removed.extend(names.iter().map(|name| (*name).to_owned()));
 }
 
+fn public_access_block(facts: &mut Facts) -> &mut PublicAccessBlock {
+    match &mut facts.bucket.public_access_block {
+        Reading::Known(block) => block,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn rule(facts: &mut Facts) -> &mut LifecycleRule {
     match &mut facts.bucket.lifecycle {
         Reading::Known(rules) => &mut rules[0],
         other => panic!("{other:?}"),
     }
+}
+
+fn all_viewer() -> Reading<OriginRequest> {
+    Reading::Known(OriginRequest { name: "Managed-AllViewer".into(), forwards_host: true })
+}
+
+fn kms(key: Option<&str>) -> Reading<Encryption> {
+    Reading::Known(Encryption::Kms { key: key.map(str::to_owned) })
 }
 
 fn denied<T>() -> Reading<T> {
@@ -267,6 +293,9 @@ fn nothing_is_found_in_a_good_set_up() {
     let (mut facts, expected) = good();
     facts.state.release = Reading::Absent;
     assert_eq!(found(&facts, &expected), Vec::<String>::new(), "before the first push");
+    let (mut facts, expected) = good();
+    alias(&mut facts).addresses.v6 = DnsAnswer::NoRecords;
+    assert_eq!(found(&facts, &expected), Vec::<String>::new(), "a name by IPv4 alone");
 }
 
 #[test]
@@ -280,14 +309,18 @@ fn one_change_is_found_as_one_thing() {
         ("warning clock", |f, _| f.identity.clock_skew = SignedDuration::from_mins(8)),
         ("warning bucket", |f, _| f.bucket.region = denied()),
         ("problem bucket", |f, _| f.bucket.elsewhere = Some("the bucket is in eu-west-2".into())),
-        ("problem public-access", |f, _| f.bucket.public_access_block = Reading::Absent),
+        ("warning public-access", |f, _| f.bucket.public_access_block = Reading::Absent),
         ("warning public-access", |f, _| f.bucket.public_access_block = denied()),
         ("warning acls", |f, _| f.bucket.object_ownership = Reading::Absent),
         ("problem versioning", |f, _| f.bucket.versioning = Reading::Known(Versioning::NeverEnabled)),
         ("problem versioning", |f, _| f.bucket.versioning = Reading::Known(Versioning::Suspended)),
         ("unknown versioning", |f, _| f.bucket.versioning = Reading::Unsupported),
         ("warning encryption", |f, _| f.bucket.encryption = Reading::Absent),
-        ("warning encryption", |f, _| f.bucket.encryption = Reading::Known(Encryption::Kms { key: None })),
+        ("problem encryption", |f, _| f.bucket.encryption = kms(None)),
+        ("problem encryption", |f, _| {
+            f.bucket.encryption = kms(Some("arn:aws:kms:eu-west-1:123456789012:alias/aws/s3"));
+        }),
+        ("warning encryption", |f, _| f.bucket.encryption = kms(Some("alias/site"))),
         ("warning encryption", |f, _| f.bucket.encryption = Reading::Known(Encryption::Other("x".into()))),
         ("problem policy", |f, _| f.bucket.policy = Reading::Absent),
         ("unknown policy", |f, _| f.bucket.policy = Reading::Known("{".into())),
@@ -296,6 +329,10 @@ fn one_change_is_found_as_one_thing() {
         ("warning lifecycle", |f, _| rule(f).is_enabled = false),
         ("warning lifecycle", |f, _| rule(f).prefix = "old/".into()),
         ("warning lifecycle", |f, _| rule(f).noncurrent_days = Some(6)),
+        ("warning lifecycle", |f, _| {
+            rule(f).noncurrent_days = Some(1);
+            rule(f).noncurrent_versions_kept = 4;
+        }),
         ("warning lifecycle", |f, _| rule(f).aborts_uploads = false),
         ("problem lifecycle", |f, _| rule(f).deletes_current = true),
         ("problem lifecycle", |f, _| rule(f).archives_current = Some("GLACIER".into())),
@@ -308,7 +345,7 @@ fn one_change_is_found_as_one_thing() {
         ("warning lifecycle", |f, _| rule(f).goes_by_size = true),
         ("problem enabled", |f, _| setup(f).is_enabled = false),
         ("problem origin", |f, _| default_behavior(f).origin = None),
-        ("problem root-object", |f, _| setup(f).default_root_object = String::new()),
+        ("problem root-object", |f, _| setup(f).default_root_object = "home.html".into()),
         ("problem cache-policy", |f, _| cache_policy(f).min_ttl_seconds = 2),
         ("warning cache-policy", |f, _| cache_policy(f).max_ttl_seconds = 0),
         ("warning cache-policy", |f, _| cache_policy(f).max_ttl_seconds = 86_400),
@@ -326,6 +363,10 @@ fn one_change_is_found_as_one_thing() {
         ("problem response-headers", |f, _| removes(f, &["content-type"])),
         ("warning response-headers", |f, _| removes(f, &["content-disposition"])),
         ("warning response-headers", |f, _| removes(f, &["etag", "last-modified"])),
+        ("problem origin-request", |f, _| default_behavior(f).origin_request = all_viewer()),
+        ("warning origin-request", |f, _| default_behavior(f).origin_request = denied()),
+        ("problem origin-request", |f, _| cache_policy(f).forwards_host = true),
+        ("warning visitors", |f, _| default_behavior(f).wants_signatures = true),
         ("warning http-versions", |f, _| setup(f).http_version = "http2".into()),
         ("problem https", |f, _| default_behavior(f).viewer_protocol = "allow-all".into()),
         ("problem function", |f, _| default_behavior(f).function = Reading::Absent),
@@ -344,6 +385,9 @@ fn one_change_is_found_as_one_thing() {
             setup(f).certificate = ViewerCertificate::Acm { arn: certificate().arn, is_sni: true, floor };
         }),
         ("problem certificate", |f, _| setup(f).certificate = ViewerCertificate::CloudFronts),
+        ("warning certificate", |f, _| {
+            setup(f).certificate = ViewerCertificate::Iam { id: "ASCAEXAMPLE".into() };
+        }),
         ("problem certificate", |f, _| alias(f).certificate = Reading::Absent),
         ("problem certificate", |f, _| {
             certified(f, |found| found.names = BTreeSet::from([name("example.com")]));
@@ -356,12 +400,22 @@ fn one_change_is_found_as_one_thing() {
         ("problem certificate-end", |f, _| {
             certified(f, |found| found.not_after = Some(now() + SignedDuration::from_hours(24 * 6)));
         }),
-        ("problem dns", |f, _| alias(f).addresses = DnsAnswer::NoSuchName),
-        ("problem dns", |f, _| alias(f).addresses = DnsAnswer::Failed("SERVFAIL".into())),
-        ("warning dns", |f, _| alias(f).addresses = records(&["198.51.100.1"])),
-        ("unknown dns", |f, _| alias(f).addresses = DnsAnswer::NoAnswer("timed out".into())),
+        ("problem dns", |f, _| alias(f).addresses.v4 = DnsAnswer::NoSuchName),
+        ("problem dns", |f, _| alias(f).addresses.v4 = DnsAnswer::Failed("SERVFAIL".into())),
+        ("warning dns", |f, _| alias(f).addresses.v4 = records(&["198.51.100.1"])),
+        ("unknown dns", |f, _| alias(f).addresses.v4 = DnsAnswer::NoAnswer("timed out".into())),
+        ("warning dns", |f, _| alias(f).addresses.v4 = DnsAnswer::NoRecords),
+        ("problem dns", |f, _| {
+            alias(f).addresses = AddressAnswers { v4: DnsAnswer::NoRecords, v6: DnsAnswer::NoRecords };
+        }),
+        ("warning dns", |f, _| alias(f).addresses.v6 = records(&["2001:db9::1"])),
+        ("warning dns", |f, _| alias(f).distribution_addresses.v6 = DnsAnswer::NoRecords),
+        ("unknown dns", |f, _| alias(f).addresses.v6 = DnsAnswer::Failed("SERVFAIL".into())),
+        ("unknown dns", |f, _| {
+            alias(f).distribution_addresses.v6 = DnsAnswer::NoAnswer("timed out".into());
+        }),
         ("problem record", |f, _| f.state.damage = Some("it is cut".into())),
-        ("warning record", |f, _| f.state.release = denied()),
+        ("problem record", |f, _| f.state.release = denied()),
         ("warning lock", |f, _| {
             f.state.lock = LockFacts::Unfinished { why: "a run was not finished".into() }
         }),
@@ -397,36 +451,6 @@ fn error_pages_lie_with_200_and_with_a_redirect_and_not_with_their_own_code() {
         Vec::<String>::new(),
         "what fails is no matter of what is missing"
     );
-}
-
-fn ends_in(days: i64, life: Option<i64>, issuance: Issuance) -> Vec<String> {
-    let (mut facts, expected) = good();
-    certified(&mut facts, |found| {
-        let end = now() + SignedDuration::from_hours(24 * days);
-        found.not_after = Some(end);
-        found.not_before = life.map(|days| end - SignedDuration::from_hours(24 * days));
-        found.issuance = issuance;
-    });
-    found(&facts, &expected)
-}
-
-#[test]
-fn a_certificate_is_late_when_whoever_renews_it_would_have_done_so() {
-    let none = Vec::<String>::new();
-    // Let's Encrypt's of 90 days, imported by a script every 60 days.
-    assert_eq!(ends_in(31, Some(90), Issuance::Imported), none);
-    assert_eq!(ends_in(29, Some(90), Issuance::Imported), ["warning certificate-end"]);
-    assert_eq!(ends_in(6, Some(90), Issuance::Imported), ["problem certificate-end"]);
-    // Of 47 days, and of 6: a third of its life is left when the next one is fetched.
-    assert_eq!(ends_in(16, Some(47), Issuance::Imported), none);
-    assert_eq!(ends_in(15, Some(47), Issuance::Imported), ["warning certificate-end"]);
-    assert_eq!(ends_in(3, Some(6), Issuance::Imported), none);
-    assert_eq!(ends_in(1, Some(6), Issuance::Imported), ["warning certificate-end"]);
-    // ACM's own, which ACM begins to renew 60 days before.
-    assert_eq!(ends_in(44, Some(395), Issuance::Amazon), none);
-    assert_eq!(ends_in(29, Some(198), Issuance::Amazon), ["warning certificate-end"]);
-    assert_eq!(ends_in(6, None, Issuance::Amazon), ["problem certificate-end"]);
-    assert_eq!(ends_in(0, None, Issuance::Amazon), ["problem certificate-end"]);
 }
 
 #[test]
@@ -483,6 +507,21 @@ fn what_is_needed_of_a_function_depends_on_the_settings() {
 }
 
 #[test]
+fn the_edge_function_finds_the_root_page_too() {
+    let without_root_object = |change: fn(&mut Facts)| {
+        let (mut facts, expected) = good();
+        setup(&mut facts).default_root_object = String::new();
+        change(&mut facts);
+        found(&facts, &expected)
+    };
+    assert_eq!(without_root_object(|_| {}), Vec::<String>::new());
+    let no_page = ["problem root-object", "problem function"];
+    assert_eq!(without_root_object(|f| function(f).code = Reading::Known("older".into())), no_page);
+    assert_eq!(without_root_object(|f| function(f).code = Reading::Absent), no_page);
+    assert_eq!(without_root_object(|f| default_behavior(f).function = Reading::Absent), no_page);
+}
+
+#[test]
 fn an_origin_shows_the_bucket_and_the_folder_that_the_target_is_in() {
     let with = |domain_name: &str, path: &str, prefix: &str| {
         let (mut facts, mut expected) = good();
@@ -519,32 +558,10 @@ fn access_to_the_bucket_is_signed_always() {
         OriginAccess::Control(Reading::Known(OriginAccessControl { origin_type, signing_behavior }))
     };
     assert_eq!(with(OriginAccess::None), ["problem origin-access"]);
-    assert_eq!(with(OriginAccess::Identity), ["warning origin-access"]);
     assert_eq!(with(control("s3", "never")), ["problem origin-access"]);
     assert_eq!(with(control("s3", "no-override")), ["warning origin-access"]);
     assert_eq!(with(control("lambda", "always")), ["problem origin-access"]);
     assert_eq!(with(OriginAccess::Control(Reading::Absent)), ["problem origin-access"]);
-}
-
-#[test]
-fn versions_of_one_folder_that_are_soon_gone_shorten_the_way_back() {
-    let with_rule = |prefix: &str| {
-        let (mut facts, expected) = good();
-        let short = LifecycleRule {
-            id: "short".into(),
-            is_enabled: true,
-            prefix: prefix.into(),
-            noncurrent_days: Some(1),
-            ..LifecycleRule::default()
-        };
-        match &mut facts.bucket.lifecycle {
-            Reading::Known(rules) => rules.push(short),
-            other => panic!("{other:?}"),
-        }
-        found(&facts, &expected)
-    };
-    assert_eq!(with_rule("assets/"), ["warning lifecycle"]);
-    assert_eq!(with_rule(".sitepush/"), Vec::<String>::new(), "no rollback reads earlier records");
 }
 
 #[test]
@@ -558,6 +575,34 @@ fn a_bucket_or_distribution_that_is_not_there_is_one_finding_of_its_own() {
     expected.site_host = None;
     facts.state.store.found = None;
     assert_eq!(found(&facts, &expected), ["problem enabled"]);
+}
+
+#[test]
+fn what_is_only_told_is_told_with_its_numbers() {
+    let (mut facts, expected) = good();
+    let told = |facts: &Facts, check: &str| {
+        let findings = examine(facts, &expected);
+        let finding = findings.into_iter().find(|finding| finding.check == check).expect("it is told");
+        assert_eq!(finding.status, Status::Ok);
+        finding.what
+    };
+    assert_eq!(told(&facts, "invalidations"), "none is in progress");
+    for (count, is_all, words) in [(2, true, "2 in progress"), (1000, false, "at least 1000 in progress")] {
+        setup(&mut facts).invalidations_in_progress = Reading::Known(InvalidationCount { count, is_all });
+        assert_eq!(told(&facts, "invalidations"), words);
+    }
+    // At 0.023 dollars a month for a gigabyte.
+    let state = &mut facts.state;
+    (state.live_bytes, state.kept_bytes, state.kept_count) = (100_000_000_000, 10_000_000_000, 7);
+    assert_eq!(
+        told(&facts, "releases"),
+        "3 on record; the live files cost about $2.3000 a month, 7 kept for open pages $0.2300 a month"
+    );
+    facts.identity.expires = Some("2026-11-27T00:30:00Z".parse().expect("a time"));
+    assert_eq!(told(&facts, "expiry"), "the credentials end 2026-11-27 00:30 UTC");
+    assert_eq!(told(&facts, "cache-tags"), "cache tags are read");
+    setup(&mut facts).cache_tag_header = None;
+    assert_eq!(told(&facts, "cache-tags"), "no cache tags: pages are invalidated by their paths");
 }
 
 #[test]

@@ -87,6 +87,7 @@ const EXAMINE: &[Call] = &[
     site(Operation::GET_BUCKET_LIFECYCLE_CONFIGURATION),
     site(Operation::GET_CACHE_POLICY),
     site(Operation::GET_RESPONSE_HEADERS_POLICY),
+    site(Operation::GET_ORIGIN_REQUEST_POLICY),
     site(Operation::GET_ORIGIN_ACCESS_CONTROL),
     site(Operation::GET_FUNCTION),
     site(Operation::DESCRIBE_FUNCTION),

@@ -175,6 +175,10 @@ impl Operation {
         name: "GetResponseHeadersPolicy",
         grants: &[Grant::new("cloudfront:GetResponseHeadersPolicy", Resource::DistributionParts)],
     };
+    pub const GET_ORIGIN_REQUEST_POLICY: Self = Self {
+        name: "GetOriginRequestPolicy",
+        grants: &[Grant::new("cloudfront:GetOriginRequestPolicy", Resource::DistributionParts)],
+    };
     pub const GET_ORIGIN_ACCESS_CONTROL: Self = Self {
         name: "GetOriginAccessControl",
         grants: &[Grant::new("cloudfront:GetOriginAccessControl", Resource::DistributionParts)],

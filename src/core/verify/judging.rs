@@ -2,6 +2,7 @@
 
 use crate::core::content_type;
 use crate::core::digest::Sha256Digest;
+use crate::core::headers::ObjectHeaders;
 
 use super::{
     Answer, Check, Decoded, Expected, ExpectedObject, Fault, Finding, Missing, NoAnswer, Severity, SiteUrl,
@@ -149,6 +150,9 @@ impl Judge<'_> {
             (essence.trim().to_owned(), parameters.replace([' ', '"'], ""))
         };
         let (wanted_parts, found_parts) = (parts(wanted), found.map(parts));
+        let before = expected.headers_before.as_ref();
+        let is_of_before =
+            before.is_some_and(|before| found_parts == before.content_type.as_deref().map(parts));
         if found_parts.as_ref() == Some(&wanted_parts) {
             return None;
         }
@@ -160,7 +164,7 @@ impl Judge<'_> {
         } else {
             (Fault::ContentType, "has another content type")
         };
-        Some(self.header_problem((fault, what), "content-type", wanted, answer))
+        Some(self.header_problem((fault, what), ("content-type", wanted), is_of_before, answer))
     }
 
     fn cache_control(&self, expected: &ExpectedObject, answer: &Answer) -> Option<Finding> {
@@ -171,38 +175,43 @@ impl Judge<'_> {
             directives.sort();
             directives
         };
-        if answer.header("cache-control").map(directives) == Some(directives(wanted)) {
+        let found = answer.header("cache-control").map(directives);
+        if found == Some(directives(wanted)) {
             return None;
         }
+        let before = expected.headers_before.as_ref();
+        let is_of_before =
+            before.is_some_and(|before| found == before.cache_control.as_deref().map(directives));
         let what = (Fault::CacheControl, "is to be cached in another way");
-        Some(self.header_problem(what, "cache-control", wanted, answer))
+        Some(self.header_problem(what, ("cache-control", wanted), is_of_before, answer))
     }
 
     fn other_headers(&self, expected: &ExpectedObject, answer: &Answer) -> Vec<Finding> {
-        let headers = &expected.headers;
-        let wanted = [
-            ("content-disposition", &headers.content_disposition),
-            ("content-language", &headers.content_language),
-        ];
-        let wrong = wanted.into_iter().filter_map(|(name, wanted)| Some((name, wanted.as_deref()?)));
-        wrong
-            .filter(|(name, wanted)| answer.header(name) != Some(wanted))
-            .map(|(name, wanted)| {
-                self.header_problem(
-                    (Fault::Header, "has another header than the object"),
-                    name,
-                    wanted,
-                    answer,
-                )
-            })
-            .collect()
+        let of = |headers: &ObjectHeaders| {
+            [
+                ("content-disposition", headers.content_disposition.clone()),
+                ("content-language", headers.content_language.clone()),
+            ]
+        };
+        let before = expected.headers_before.as_deref().map(of).unwrap_or_default();
+        let mut findings = Vec::new();
+        for ((name, wanted), (_, before)) in of(&expected.headers).into_iter().zip(before) {
+            let found = answer.header(name);
+            let Some(wanted) = wanted.filter(|wanted| found != Some(wanted)) else { continue };
+            let is_of_before = expected.headers_before.is_some() && found == before.as_deref();
+            let what = (Fault::Header, "has another header than the object");
+            findings.push(self.header_problem(what, (name, &wanted), is_of_before, answer));
+        }
+        findings
     }
 
+    /// S3 has the header as the record says. So where another one comes, something on the way puts it there, which it would
+    /// with the release before as well: unless what comes is just what that one had, as from a copy.
     fn header_problem(
         &self,
         (fault, what): (Fault, &str),
-        name: &str,
-        wanted: &str,
+        (name, wanted): (&str, &str),
+        is_of_before: bool,
         answer: &Answer,
     ) -> Finding {
         let found = answer.header(name).map_or_else(|| "none".to_owned(), |found| format!("`{found}`"));
@@ -212,7 +221,8 @@ impl Judge<'_> {
             "look for a response headers policy that overrides it; `sitepush push --verify-remote` repairs the object"
                 .to_owned()
         };
-        self.problem(fault, what, &format!("`{wanted}`"), found, answer, &remedy)
+        let finding = self.problem(fault, what, &format!("`{wanted}`"), found, answer, &remedy);
+        Finding { is_of_release: is_of_before, ..finding }
     }
 
     fn compression(&self, expected: &ExpectedObject, answer: &Answer) -> Option<Finding> {
@@ -286,7 +296,10 @@ impl Judge<'_> {
             "install the edge function (`sitepush edge-function`), or set `site.clean_urls = false`"
         };
         let found = format!("status {}", answer.status);
-        self.problem(Fault::NotThere, "is not there", "status 200", found, answer, remedy)
+        let finding = self.problem(Fault::NotThere, "is not there", "status 200", found, answer, remedy);
+        // Under any other address it is the distribution that leads nowhere, with any release. A file that is really
+        // missing is missing under its own path, too, which is asked for as well.
+        Finding { is_of_release: is_own_path, ..finding }
     }
 
     fn missing(&self, missing: &Missing, answer: &Answer) -> Vec<Finding> {
@@ -472,6 +485,7 @@ impl Judge<'_> {
         Finding {
             severity: Severity::Problem,
             fault,
+            is_of_release: fault.may_be_of_release(),
             path: self.check.path.clone(),
             key: self.check.key.clone(),
             what: what.to_owned(),

@@ -60,12 +60,13 @@ pub fn plan(input: &VerifyInput<'_>) -> VerifyPlan {
 }
 
 fn expected_object(key: &ObjectKey, object: &StoredObject, before: Option<&Manifest>) -> ExpectedObject {
-    let before = before.and_then(|before| before.objects.get(key)).map(|before| before.sha256);
+    let before = before.and_then(|before| before.objects.get(key));
     ExpectedObject {
         sha256: object.sha256,
         size_bytes: object.size_bytes,
         headers: object.headers.clone(),
-        before: before.filter(|before| *before != object.sha256),
+        before: before.map(|before| before.sha256).filter(|before| *before != object.sha256),
+        headers_before: before.map(|before| before.headers.clone()),
     }
 }
 

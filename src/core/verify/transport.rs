@@ -169,6 +169,7 @@ fn finding(
     Finding {
         severity,
         fault,
+        is_of_release: fault.may_be_of_release(),
         path: "/".to_owned(),
         key: None,
         what: what.to_owned(),

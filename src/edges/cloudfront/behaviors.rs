@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudfront::types::{
     CacheBehavior, CacheBehaviors, DefaultCacheBehavior, DistributionConfig, EventType, FunctionAssociations,
-    Origin, OriginGroupMembers, OriginGroups, Origins, ResponseHeadersPolicyConfig,
-    ResponseHeadersPolicyCustomHeadersConfig, ResponseHeadersPolicyRemoveHeadersConfig,
-    ResponseHeadersPolicySecurityHeadersConfig, S3OriginConfig, ViewerProtocolPolicy,
+    Headers, Origin, OriginGroupMembers, OriginGroups, OriginRequestPolicyConfig,
+    OriginRequestPolicyHeaderBehavior, OriginRequestPolicyHeadersConfig, Origins,
+    ResponseHeadersPolicyConfig, ResponseHeadersPolicyCustomHeadersConfig,
+    ResponseHeadersPolicyRemoveHeadersConfig, ResponseHeadersPolicySecurityHeadersConfig, S3OriginConfig,
+    TrustedKeyGroups, TrustedSigners, ViewerProtocolPolicy,
 };
 
 use super::CloudFront;
 use super::settings::there;
-use crate::core::doctor::{AddedHeader, ResponseHeaders};
+use crate::core::doctor::{AddedHeader, OriginRequest, ResponseHeaders};
 use crate::core::iam_policy::operation::Operation;
 use crate::edges::call::CallError;
 
@@ -27,6 +29,9 @@ pub struct DescribedBehavior {
     /// None for settings of before there were policies.
     pub cache_policy_id: Option<String>,
     pub response_headers_policy_id: Option<String>,
+    pub origin_request_policy_id: Option<String>,
+    /// Whether there are trusted key groups or signers.
+    pub wants_signatures: bool,
     /// The ARN of the function for viewer requests.
     pub function_arn: Option<String>,
 }
@@ -37,7 +42,8 @@ pub struct DescribedOrigin {
     pub domain_name: String,
     pub path: String,
     pub access_control_id: Option<String>,
-    pub has_access_identity: bool,
+    /// `E1` of `origin-access-identity/cloudfront/E1`.
+    pub access_identity_id: Option<String>,
 }
 
 impl CloudFront {
@@ -57,6 +63,23 @@ impl CloudFront {
         let config = policy.as_ref().and_then(|policy| policy.response_headers_policy_config());
         Ok(config.map(response_headers))
     }
+
+    /// An origin request policy; none when there is no such one.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn get_origin_request_policy(&self, id: &str) -> Result<Option<OriginRequest>, CallError> {
+        let found = self
+            .retry
+            .calling(Operation::GET_ORIGIN_REQUEST_POLICY)
+            .run(id, || async {
+                self.client.get_origin_request_policy().id(id).send().await.map_err(CallError::from)
+            })
+            .await;
+        let policy = there(found)?.and_then(|output| output.origin_request_policy);
+        let config = policy.as_ref().and_then(|policy| policy.origin_request_policy_config());
+        Ok(config.map(origin_request))
+    }
 }
 
 /// The default behavior, and the others in the order in which they are tried.
@@ -75,6 +98,9 @@ struct Parts<'a> {
     viewer_protocol: &'a ViewerProtocolPolicy,
     cache_policy_id: Option<&'a str>,
     response_headers_policy_id: Option<&'a str>,
+    origin_request_policy_id: Option<&'a str>,
+    key_groups: Option<&'a TrustedKeyGroups>,
+    signers: Option<&'a TrustedSigners>,
     functions: Option<&'a FunctionAssociations>,
 }
 
@@ -87,6 +113,9 @@ impl<'a> Parts<'a> {
             viewer_protocol: behavior.viewer_protocol_policy(),
             cache_policy_id: behavior.cache_policy_id(),
             response_headers_policy_id: behavior.response_headers_policy_id(),
+            origin_request_policy_id: behavior.origin_request_policy_id(),
+            key_groups: behavior.trusted_key_groups(),
+            signers: behavior.trusted_signers(),
             functions: behavior.function_associations(),
         }
     }
@@ -99,6 +128,9 @@ impl<'a> Parts<'a> {
             viewer_protocol: behavior.viewer_protocol_policy(),
             cache_policy_id: behavior.cache_policy_id(),
             response_headers_policy_id: behavior.response_headers_policy_id(),
+            origin_request_policy_id: behavior.origin_request_policy_id(),
+            key_groups: behavior.trusted_key_groups(),
+            signers: behavior.trusted_signers(),
             functions: behavior.function_associations(),
         }
     }
@@ -113,6 +145,9 @@ impl<'a> Parts<'a> {
             viewer_protocol: self.viewer_protocol.as_str().to_owned(),
             cache_policy_id: non_empty(self.cache_policy_id),
             response_headers_policy_id: non_empty(self.response_headers_policy_id),
+            origin_request_policy_id: non_empty(self.origin_request_policy_id),
+            wants_signatures: self.key_groups.is_some_and(TrustedKeyGroups::enabled)
+                || self.signers.is_some_and(TrustedSigners::enabled),
             function_arn: function.map(|function| function.function_arn().to_owned()),
         }
     }
@@ -137,8 +172,25 @@ fn described_origin(origin: &Origin) -> DescribedOrigin {
         domain_name: origin.domain_name().to_owned(),
         path: origin.origin_path().unwrap_or_default().to_owned(),
         access_control_id: non_empty(origin.origin_access_control_id()),
-        has_access_identity: identity.is_some_and(|identity| !identity.is_empty()),
+        access_identity_id: non_empty(identity.and_then(|identity| identity.rsplit('/').next())),
     }
+}
+
+/// Source: `OriginRequestPolicyHeadersConfig`, CloudFront API Reference: `Host` is one of the headers of a visitor's request.
+fn origin_request(config: &OriginRequestPolicyConfig) -> OriginRequest {
+    let headers = config.headers_config();
+    let named = headers.and_then(|headers| headers.headers()).map(Headers::items).unwrap_or_default();
+    let names_host = named.iter().any(|name| name.eq_ignore_ascii_case("host"));
+    let forwards_host = match headers.map(OriginRequestPolicyHeadersConfig::header_behavior) {
+        Some(
+            OriginRequestPolicyHeaderBehavior::AllViewer
+            | OriginRequestPolicyHeaderBehavior::AllViewerAndWhitelistCloudFront,
+        ) => true,
+        Some(OriginRequestPolicyHeaderBehavior::Whitelist) => names_host,
+        Some(OriginRequestPolicyHeaderBehavior::AllExcept) => !names_host,
+        _ => false,
+    };
+    OriginRequest { name: config.name().to_owned(), forwards_host }
 }
 
 fn response_headers(config: &ResponseHeadersPolicyConfig) -> ResponseHeaders {

@@ -1,13 +1,14 @@
 //! A distribution's settings and what they refer to: policies, origin access controls, functions. Only reads.
 
 use aws_sdk_cloudfront::types::{
-    CachePolicyConfig, CustomErrorResponses, DistributionConfig, FunctionStage, HttpVersion,
+    CachePolicyConfig, CustomErrorResponses, DistributionConfig, FunctionStage, Headers, HttpVersion,
+    InvalidationList,
 };
 
 use super::CloudFront;
 use super::behaviors::{self, DescribedBehavior};
 use super::names::{alias_names, certificate_of, is_deployed};
-use crate::core::doctor::{CacheKey, CachePolicy, ErrorResponse, OriginAccessControl};
+use crate::core::doctor::{CacheKey, CachePolicy, ErrorResponse, InvalidationCount, OriginAccessControl};
 use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::name::DnsName;
 use crate::core::iam_policy::operation::Operation;
@@ -40,6 +41,9 @@ const DEFAULT_ERROR_TTL_SECONDS: i64 = 10;
 ///
 /// Source: `CachePolicyConfig`, CloudFront API Reference.
 const DEFAULT_MAX_TTL_SECONDS: i64 = 31_536_000;
+
+/// Pages of invalidations that are asked for at most: a thousand in progress is as much as anybody wants to know.
+const PROGRESS_PAGES: usize = 10;
 
 impl CloudFront {
     /// A distribution; none when there is no such one.
@@ -140,23 +144,38 @@ impl CloudFront {
         Ok(Some(stores.iter().map(|store| store.key_value_store_arn().to_owned()).collect()))
     }
 
-    /// Invalidations that have not taken effect everywhere, among the newest hundred.
+    /// Invalidations that have not taken effect everywhere. They are listed from the newest on: a page without any is the
+    /// last that is looked at, and there are never more than [`PROGRESS_PAGES`].
     ///
     /// # Errors
     /// As any call.
-    pub async fn count_invalidations_in_progress(&self, id: &str) -> Result<Option<u64>, CallError> {
-        let found = self
-            .retry
-            .calling(Operation::LIST_INVALIDATIONS)
-            .run(id, || async {
-                let request =
-                    self.client.list_invalidations().distribution_id(id).max_items(super::LIST_PAGE);
-                request.send().await.map_err(CallError::from)
-            })
-            .await;
-        let list = there(found)?.and_then(|output| output.invalidation_list);
-        let items = list.as_ref().map(aws_sdk_cloudfront::types::InvalidationList::items).unwrap_or_default();
-        Ok(Some(items.iter().filter(|item| !super::is_completed(item.status())).count() as u64))
+    pub async fn count_invalidations_in_progress(
+        &self,
+        id: &str,
+    ) -> Result<Option<InvalidationCount>, CallError> {
+        let mut total = 0;
+        let mut marker: Option<String> = None;
+        for _ in 0..PROGRESS_PAGES {
+            let found = self
+                .retry
+                .calling(Operation::LIST_INVALIDATIONS)
+                .run(id, || async {
+                    let request = self.client.list_invalidations().distribution_id(id);
+                    let request = request.max_items(super::LIST_PAGE).set_marker(marker.clone());
+                    request.send().await.map_err(CallError::from)
+                })
+                .await;
+            let list = there(found)?.and_then(|output| output.invalidation_list);
+            let items = list.as_ref().map(InvalidationList::items).unwrap_or_default();
+            let count = items.iter().filter(|item| !super::is_completed(item.status())).count() as u64;
+            total += count;
+            let next = list.filter(InvalidationList::is_truncated).and_then(|list| list.next_marker);
+            if count == 0 || next.is_none() {
+                return Ok(Some(InvalidationCount { count: total, is_all: true }));
+            }
+            marker = next;
+        }
+        Ok(Some(InvalidationCount { count: total, is_all: false }))
     }
 }
 
@@ -192,19 +211,22 @@ fn error_responses(responses: &CustomErrorResponses) -> Vec<ErrorResponse> {
 
 fn cache_policy(config: &CachePolicyConfig) -> CachePolicy {
     let key = config.parameters_in_cache_key_and_forwarded_to_origin();
+    let headers = key.and_then(|key| key.headers_config());
     let behavior = |value: Option<&str>| value.unwrap_or("none").to_owned();
     CachePolicy {
         name: config.name().to_owned(),
         min_ttl_seconds: config.min_ttl(),
         max_ttl_seconds: config.max_ttl().unwrap_or(DEFAULT_MAX_TTL_SECONDS),
+        forwards_host: headers.is_some_and(|headers| {
+            let named = headers.headers().map(Headers::items).unwrap_or_default();
+            named.iter().any(|name| name.eq_ignore_ascii_case("host"))
+        }),
         accepts_gzip: key.is_some_and(
             aws_sdk_cloudfront::types::ParametersInCacheKeyAndForwardedToOrigin::enable_accept_encoding_gzip,
         ),
         accepts_brotli: key.is_some_and(|key| key.enable_accept_encoding_brotli().unwrap_or(false)),
         key: CacheKey {
-            headers: behavior(
-                key.and_then(|key| key.headers_config()).map(|config| config.header_behavior().as_str()),
-            ),
+            headers: behavior(headers.map(|config| config.header_behavior().as_str())),
             cookies: behavior(
                 key.and_then(|key| key.cookies_config()).map(|config| config.cookie_behavior().as_str()),
             ),

@@ -5,7 +5,7 @@
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{
     BucketVersioningStatus, ExpirationStatus, LifecycleRule as SdkRule, LifecycleRuleFilter,
-    ServerSideEncryption, TransitionStorageClass,
+    NoncurrentVersionExpiration, ServerSideEncryption, TransitionStorageClass,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -169,6 +169,7 @@ fn rule_of(rule: &SdkRule) -> Option<LifecycleRule> {
     let prefix = filter.and_then(|filter| filter.prefix()).or_else(|| both.and_then(|both| both.prefix()));
     let prefix = prefix.or(own_prefix);
     let expiration = rule.expiration();
+    let of_versions = rule.noncurrent_version_expiration();
     let archived = rule.transitions().iter().map(aws_sdk_s3::types::Transition::storage_class);
     let noncurrent = rule.noncurrent_version_transitions().iter();
     let noncurrent = noncurrent.map(aws_sdk_s3::types::NoncurrentVersionTransition::storage_class);
@@ -180,9 +181,10 @@ fn rule_of(rule: &SdkRule) -> Option<LifecycleRule> {
         deletes_current: expiration
             .is_some_and(|found| found.days().is_some_and(|days| days > 0) || found.date().is_some()),
         archives_current: archive(archived),
-        noncurrent_days: rule
-            .noncurrent_version_expiration()
-            .and_then(aws_sdk_s3::types::NoncurrentVersionExpiration::noncurrent_days),
+        noncurrent_days: of_versions.and_then(NoncurrentVersionExpiration::noncurrent_days),
+        noncurrent_versions_kept: of_versions
+            .and_then(NoncurrentVersionExpiration::newer_noncurrent_versions)
+            .unwrap_or(0),
         archives_noncurrent: archive(noncurrent),
         // Zero, again.
         goes_by_size: least.is_some_and(|bytes| bytes > 0) || most.is_some_and(|bytes| bytes > 0),

@@ -29,6 +29,8 @@ pub struct ControlPlane {
 struct Inner {
     edges: BTreeMap<String, Edge>,
     completion: Duration,
+    /// The domain name of the bucket that the edges show.
+    origin: String,
     state: Mutex<State>,
 }
 
@@ -47,7 +49,13 @@ impl ControlPlane {
 
     /// The same, with invalidations that are in progress for `completion` by their edge's clock.
     pub fn with_completion(edges: BTreeMap<String, Edge>, completion: Duration) -> Self {
-        Self { inner: Arc::new(Inner { edges, completion, state: Mutex::default() }) }
+        Self::of_bucket(edges, completion, "site")
+    }
+
+    /// The same, where the edges show this bucket.
+    pub fn of_bucket(edges: BTreeMap<String, Edge>, completion: Duration, bucket: &str) -> Self {
+        let origin = format!("{bucket}.s3.amazonaws.com");
+        Self { inner: Arc::new(Inner { edges, completion, origin, state: Mutex::default() }) }
     }
 
     /// Whether a request with this path is for [`Self::handle`]; on a shared port the rest is S3's.
@@ -145,7 +153,7 @@ impl Inner {
 
     fn xml_call(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
         let path = request.uri().path();
-        let unknown = || Refusal::new(404, "UnknownOperation", format!("no such call: {path}"));
+        let unknown = || Refusal::new(501, "NotImplemented", format!("no such call: {path}"));
         let (operation, id, invalidation_id) = route(request.method(), path).ok_or_else(unknown)?;
         self.admit(request, operation)?;
         if operation == Operation::ListDistributions {
@@ -156,7 +164,7 @@ impl Inner {
         })?;
         match operation {
             Operation::GetDistribution => Ok(tagged(xml(200, &self.distribution(id, edge)))),
-            Operation::GetDistributionConfig => Ok(tagged(xml(200, &config(id, edge)))),
+            Operation::GetDistributionConfig => Ok(tagged(xml(200, &self.config(id, edge)))),
             Operation::CreateInvalidation => self.create_invalidation(id, edge, request),
             Operation::ListInvalidations => {
                 Ok(xml(200, &self.invalidation_list(id, edge, request.uri().query())))
@@ -249,7 +257,13 @@ impl Inner {
         let open = self.lock().ledgers.get(id).map_or(0, |ledger| ledger.in_progress(now, self.completion));
         identity(Element::new("Distribution"), id)
             .leaf("InProgressInvalidationBatches", &open.to_string())
-            .child(&config(id, edge))
+            .child(&self.config(id, edge))
+    }
+
+    fn config(&self, id: &str, edge: &Edge) -> Element {
+        let config = Element::new("DistributionConfig").leaf("CallerReference", id);
+        let root = edge.options().default_root_object.as_deref().unwrap_or_default();
+        settings(config.leaf("DefaultRootObject", root), id, edge, &self.origin)
     }
 
     fn distribution_list(&self) -> Element {
@@ -260,7 +274,7 @@ impl Inner {
         let edges: Vec<_> = self.edges.iter().collect();
         list.items(&edges, |items, (id, edge)| {
             let summary = identity(Element::new("DistributionSummary"), id);
-            items.child(&settings(summary, id, edge))
+            items.child(&settings(summary, id, edge, &self.origin))
         })
     }
 }
@@ -274,18 +288,14 @@ fn identity(element: Element, id: &str) -> Element {
         .leaf("DomainName", &format!("{}.cloudfront.net", id.to_ascii_lowercase()))
 }
 
-fn config(id: &str, edge: &Edge) -> Element {
-    let config = Element::new("DistributionConfig").leaf("CallerReference", id);
-    let root = edge.options().default_root_object.as_deref().unwrap_or_default();
-    settings(config.leaf("DefaultRootObject", root), id, edge)
-}
-
 /// What a distribution's configuration and its summary have in common.
-fn settings(element: Element, id: &str, edge: &Edge) -> Element {
+fn settings(element: Element, id: &str, edge: &Edge, origin: &str) -> Element {
     let options = edge.options();
     let function = format!("arn:aws:cloudfront::{ACCOUNT}:function/sitepush");
     let behavior = Element::new("DefaultCacheBehavior")
         .leaf("TargetOriginId", "site")
+        // What they say cannot be asked here: neither is kept as CloudFront keeps it.
+        .leaf("CachePolicyId", "local")
         .leaf("ViewerProtocolPolicy", "redirect-to-https")
         .leaf("Compress", if options.cache_policy.compress { "true" } else { "false" })
         .list("FunctionAssociations", &[function], |items, arn| {
@@ -298,9 +308,8 @@ fn settings(element: Element, id: &str, edge: &Edge) -> Element {
     let element = element
         .list::<String>("Aliases", &[], |items, _| items)
         .list("Origins", &[&options.origin_path], |items, path| {
-            let origin =
-                Element::new("Origin").leaf("Id", "site").leaf("DomainName", "site.s3.amazonaws.com");
-            items.child(&origin.leaf("OriginPath", path))
+            let origin = Element::new("Origin").leaf("Id", "site").leaf("DomainName", origin);
+            items.child(&origin.leaf("OriginPath", path).leaf("OriginAccessControlId", "local"))
         })
         .child(&behavior)
         .list("CustomErrorResponses", &options.error_pages, |items, page| {

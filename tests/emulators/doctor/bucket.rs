@@ -48,16 +48,16 @@ pub const CASES: &[Break] = &[
     case("no such bucket", &["problem bucket", "problem origin", "unknown record"], |_, place| {
         place.bucket = "no-such-bucket".into();
     }),
-    case("public ACLs may be set", &["problem public-access"], |world, place| {
+    case("public ACLs may be set", &["warning public-access"], |world, place| {
         world.block_public_access(place, |block| block.block_public_acls = Some(false));
     }),
-    case("public ACLs count", &["problem public-access"], |world, place| {
+    case("public ACLs count", &["warning public-access"], |world, place| {
         world.block_public_access(place, |block| block.ignore_public_acls = Some(false));
     }),
-    case("a public policy may be set", &["problem public-access"], |world, place| {
+    case("a public policy may be set", &["warning public-access"], |world, place| {
         world.block_public_access(place, |block| block.block_public_policy = Some(false));
     }),
-    case("a public policy counts", &["problem public-access"], |world, place| {
+    case("a public policy counts", &["warning public-access"], |world, place| {
         world.block_public_access(place, |block| block.restrict_public_buckets = Some(false));
     }),
     case("writers own objects", &["warning acls"], |world, place| world.set_ownership(place, "ObjectWriter")),
@@ -67,8 +67,12 @@ pub const CASES: &[Break] = &[
     case("versions are no longer kept", &["problem versioning"], |world, place| {
         world.set_versioning(place, s3::BucketVersioningStatus::Suspended);
     }),
+    case("AWS's own key of KMS", &["problem encryption"], |world, place| {
+        world.set_encryption(place, s3::ServerSideEncryption::AwsKms, None);
+    }),
     case("a key of KMS", &["warning encryption"], |world, place| {
-        world.set_encryption(place, s3::ServerSideEncryption::AwsKms);
+        let key = "arn:aws:kms:us-east-1:000000000000:key/0c5c3a2e-0000-4000-8000-000000000000";
+        world.set_encryption(place, s3::ServerSideEncryption::AwsKms, Some(key));
     }),
     case("no policy", &["problem policy"], |world, place| {
         let request = world.emulator.s3.delete_bucket_policy().bucket(&place.bucket);
@@ -116,15 +120,24 @@ pub const CASES: &[Break] = &[
         let other = format!("arn:aws:s3:::{}/sitepush/*", place.bucket);
         with_statement(world, place, "RecordsStayPrivate", |statement| statement["Resource"] = json!(other));
     }),
-    case("everybody may read", &["problem policy-public", "warning policy"], |world, place| {
-        let statement = json!({ "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": objects(place) });
-        with_one_more(world, place, statement);
-    }),
-    case("everybody may write", &["problem policy-public"], |world, place| {
-        let statement = json!({ "Effect": "Allow", "Principal": { "AWS": ["*"] }, "Action": ["s3:PutObject"],
+    case(
+        "everybody may read",
+        &["problem policy-public", "warning policy", "warning public-access"],
+        |world, place| {
+            let statement = json!({ "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": objects(place) });
+            with_one_more(world, place, statement);
+            world.block_public_access(place, |block| block.restrict_public_buckets = Some(false));
+        },
+    ),
+    case(
+        "everybody could write, were public access not blocked",
+        &["warning policy-public"],
+        |world, place| {
+            let statement = json!({ "Effect": "Allow", "Principal": { "AWS": ["*"] }, "Action": ["s3:PutObject"],
             "Resource": objects(place) });
-        with_one_more(world, place, statement);
-    }),
+            with_one_more(world, place, statement);
+        },
+    ),
     case("everybody at one address may read", &["warning policy-public"], |world, place| {
         let statement = json!({ "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "s3:GetObject",
             "Resource": objects(place), "Condition": { "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } } });
@@ -179,6 +192,12 @@ pub const CASES: &[Break] = &[
         world.set_lifecycle(place, |rule| {
             let versions = s3::NoncurrentVersionExpiration::builder().noncurrent_days(1).build();
             rule.noncurrent_version_expiration = Some(versions);
+        });
+    }),
+    case("versions live a day, and the last fifty longer", &[], |world, place| {
+        world.set_lifecycle(place, |rule| {
+            let versions = s3::NoncurrentVersionExpiration::builder().noncurrent_days(1);
+            rule.noncurrent_version_expiration = Some(versions.newer_noncurrent_versions(50).build());
         });
     }),
     case("versions live for ever", &["warning lifecycle"], |world, place| {

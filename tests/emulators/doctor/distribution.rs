@@ -18,6 +18,15 @@ fn with_access_control(world: &World, place: &Place, id: &str) {
     world.update_origin(place, |origin| origin.origin_access_control_id = Some(id.to_owned()));
 }
 
+fn with_identity(world: &World, place: &mut Place) {
+    world.update_origin(place, |origin| {
+        origin.origin_access_control_id = None;
+        let identity = "origin-access-identity/cloudfront/E1";
+        origin.s3_origin_config =
+            Some(cf::S3OriginConfig::builder().origin_access_identity(identity).build());
+    });
+}
+
 fn with_function(world: &World, place: &Place, arn: &str) {
     world.update_behavior(place, |behavior| behavior.function_associations = Some(function_association(arn)));
 }
@@ -49,13 +58,20 @@ pub const CASES: &[Break] = &[
         world.update_origin(place, |origin| origin.origin_access_control_id = None);
     }),
     case("an origin access identity", &["warning origin-access"], |world, place| {
-        world.update_origin(place, |origin| {
-            origin.origin_access_control_id = None;
-            let identity = "origin-access-identity/cloudfront/E1";
-            origin.s3_origin_config =
-                Some(cf::S3OriginConfig::builder().origin_access_identity(identity).build());
-        });
+        with_identity(world, place);
+        let mut policy = place.policy();
+        let user = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1";
+        for statement in &mut policy["Statement"].as_array_mut().expect("a list")[..3] {
+            statement["Principal"] = serde_json::json!({ "AWS": user });
+            statement.as_object_mut().expect("an object").remove("Condition");
+        }
+        world.set_policy(place, &policy);
     }),
+    case(
+        "an origin access identity where the service may read",
+        &["problem policy", "warning policy-listing", "warning origin-access"],
+        with_identity,
+    ),
     case("it never signs", &["problem origin-access"], |world, place| {
         with_access_control(world, place, &world.access_control(&place.name, "s3", "never"));
     }),
@@ -65,8 +81,14 @@ pub const CASES: &[Break] = &[
     case("it signs for another service", &["problem origin-access"], |world, place| {
         with_access_control(world, place, &world.access_control(&place.name, "mediastore", "always"));
     }),
-    case("no root object", &["problem root-object"], |world, place| {
+    case("no root object, and the function", &[], |world, place| {
         world.update(place, |config| config.default_root_object = None);
+    }),
+    case("no root object, and no function", &["problem root-object", "problem function"], |world, place| {
+        world.update(place, |config| {
+            config.default_root_object = None;
+            config.default_cache_behavior.as_mut().expect("there is one").function_associations = None;
+        });
     }),
     case("another root object", &["problem root-object"], |world, place| {
         world.update(place, |config| config.default_root_object = Some("home.html".into()));
@@ -147,6 +169,34 @@ pub const CASES: &[Break] = &[
         let id =
             world.cache_policy(&place.name, |_| {}, |key| key.enable_accept_encoding_brotli = Some(false));
         with_policy(world, place, &id);
+    }),
+    case("the bucket is asked by the visitor's Host", &["problem origin-request"], |world, place| {
+        let id = world.origin_request(&place.name, "allViewer", &[]);
+        world.update_behavior(place, |behavior| behavior.origin_request_policy_id = Some(id.clone()));
+    }),
+    case(
+        "all of the visitor's headers but one that is not Host",
+        &["problem origin-request"],
+        |world, place| {
+            let id = world.origin_request(&place.name, "allExcept", &["Cookie"]);
+            world.update_behavior(place, |behavior| behavior.origin_request_policy_id = Some(id.clone()));
+        },
+    ),
+    case("all of the visitor's headers but Host", &[], |world, place| {
+        let id = world.origin_request(&place.name, "allExcept", &["host"]);
+        world.update_behavior(place, |behavior| behavior.origin_request_policy_id = Some(id.clone()));
+    }),
+    case("a copy for each Host", &["problem origin-request", "warning cache-key"], |world, place| {
+        let host = cf::Headers::builder().quantity(1).items("Host").build().expect("complete");
+        let host = cf::CachePolicyHeadersConfig::builder().header_behavior("whitelist".into()).headers(host);
+        let host = host.build().expect("complete");
+        let id = world.cache_policy(&place.name, |_| {}, |key| key.headers_config = Some(host.clone()));
+        with_policy(world, place, &id);
+    }),
+    case("for signed addresses alone", &["warning visitors"], |world, place| {
+        let groups = cf::TrustedKeyGroups::builder().enabled(true).quantity(1).items("a-key-group").build();
+        let groups = groups.expect("complete");
+        world.update_behavior(place, |behavior| behavior.trusted_key_groups = Some(groups.clone()));
     }),
     case("404 is answered as 200", &["problem error-pages"], |world, place| {
         world.update(place, |config| {

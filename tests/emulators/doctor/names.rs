@@ -39,6 +39,22 @@ pub const CASES: &[Break] = &[
     case("a name that leads elsewhere", &["warning dns"], |world, place| {
         with_names(world, place, "away.example.com", &["away.example.com"], "TLSv1.2_2021");
     }),
+    case("a name that leads elsewhere by IPv6", &["warning dns"], |world, place| {
+        with_names(world, place, "forgotten.example.com", &["forgotten.example.com"], "TLSv1.2_2021");
+    }),
+    case("a certificate in IAM", &["warning certificate"], |world, place| {
+        let certificate = cf::ViewerCertificate::builder()
+            .iam_certificate_id("ASCAEXAMPLE")
+            .ssl_support_method(cf::SslSupportMethod::SniOnly)
+            .minimum_protocol_version("TLSv1.2_2021".into())
+            .build();
+        let aliases = cf::Aliases::builder().quantity(1).items("www.iam.example.com").build();
+        let aliases = aliases.expect("complete");
+        world.update(place, |config| {
+            config.aliases = Some(aliases.clone());
+            config.viewer_certificate = Some(certificate.clone());
+        });
+    }),
     case("no certificate", &["problem certificate"], |world, place| {
         let aliases = cf::Aliases::builder().quantity(1).items("www.none.example.com").build();
         let aliases = aliases.expect("complete");

@@ -22,6 +22,7 @@ pub struct World {
     pub cache_policy: String,
     pub access_control: String,
     pub headers_policy: String,
+    pub request_policy: String,
     pub function_arn: String,
     servers: NameServers,
 }
@@ -68,9 +69,12 @@ impl Place {
 impl World {
     pub fn start() -> Self {
         let emulator = Emulator::ministack();
-        let servers = NameServers::start(|asked| match asked.name.as_str() {
-            "away.example.com" => Reply::Records(vec!["192.0.2.9".into()]),
-            "nowhere.example.com" => Reply::NoSuchName,
+        let servers = NameServers::start(|asked| match (asked.kind.as_str(), asked.name.as_str()) {
+            (_, "nowhere.example.com") => Reply::NoSuchName,
+            ("AAAA", "forgotten.example.com") => Reply::Records(vec!["2001:db9::9".into()]),
+            ("AAAA", "www.old.example.com") => Reply::Records(Vec::new()),
+            ("AAAA", _) => Reply::Records(vec!["2001:db8::1".into()]),
+            (_, "away.example.com") => Reply::Records(vec!["192.0.2.9".into()]),
             _ => Reply::Records(vec!["192.0.2.1".into()]),
         });
         let mut world = Self {
@@ -79,6 +83,7 @@ impl World {
             cache_policy: String::new(),
             access_control: String::new(),
             headers_policy: String::new(),
+            request_policy: String::new(),
             function_arn: String::new(),
             servers,
         };
@@ -87,6 +92,7 @@ impl World {
         world.access_control = world.access_control("good", "s3", "always");
         world.headers_policy =
             world.response_headers("good", ("X-Frame-Options", "DENY", true), &["x-amz-version-id"]);
+        world.request_policy = world.origin_request("good", "whitelist", &["Origin"]);
         world.function_arn = world.function("routing", FUNCTION, Some(&world.store_arn), true);
         world
     }
@@ -149,6 +155,30 @@ impl World {
         self.wait(request.send()).expect("policies can be made").cache_policy.expect("one was made").id
     }
 
+    /// A policy for what the origin is told; `behavior` is `allViewer` and the like, for these headers.
+    pub fn origin_request(&self, name: &str, behavior: &str, headers: &[&str]) -> String {
+        let named = (!headers.is_empty()).then(|| {
+            let items = headers.iter().map(|header| (*header).to_owned()).collect();
+            let count = i32::try_from(headers.len()).expect("few");
+            cf::Headers::builder().quantity(count).set_items(Some(items)).build().expect("complete")
+        });
+        let headers = cf::OriginRequestPolicyHeadersConfig::builder().header_behavior(behavior.into());
+        let headers = headers.set_headers(named).build().expect("complete");
+        let cookies = cf::OriginRequestPolicyCookiesConfig::builder().cookie_behavior("none".into()).build();
+        let query = cf::OriginRequestPolicyQueryStringsConfig::builder();
+        let query = query.query_string_behavior("none".into()).build();
+        let config = cf::OriginRequestPolicyConfig::builder()
+            .name(name)
+            .headers_config(headers)
+            .cookies_config(cookies.expect("complete"))
+            .query_strings_config(query.expect("complete"))
+            .build()
+            .expect("complete");
+        let request = self.emulator.cloudfront.create_origin_request_policy();
+        let output = self.wait(request.origin_request_policy_config(config).send());
+        output.expect("policies can be made").origin_request_policy.expect("one was made").id
+    }
+
     pub fn function(&self, name: &str, code: &str, store: Option<&str>, is_published: bool) -> String {
         let stores = store.map(|arn| {
             let store = cf::KeyValueStoreAssociation::builder().key_value_store_arn(arn).build();
@@ -193,7 +223,7 @@ impl World {
         self.block_public_access(&place, |_| {});
         self.set_ownership(&place, "BucketOwnerEnforced");
         self.set_versioning(&place, s3::BucketVersioningStatus::Enabled);
-        self.set_encryption(&place, s3::ServerSideEncryption::Aes256);
+        self.set_encryption(&place, s3::ServerSideEncryption::Aes256, None);
         self.set_policy(&place, &place.policy());
         self.set_lifecycle(&place, |_| {});
         place
@@ -214,6 +244,7 @@ impl World {
             .compress(true)
             .cache_policy_id(&self.cache_policy)
             .response_headers_policy_id(&self.headers_policy)
+            .origin_request_policy_id(&self.request_policy)
             .function_associations(function_association(&self.function_arn))
             .build()
             .expect("complete");
@@ -362,8 +393,9 @@ impl World {
         self.wait(request.versioning_configuration(versioning).send()).expect("it can be set");
     }
 
-    pub fn set_encryption(&self, place: &Place, algorithm: s3::ServerSideEncryption) {
-        let by_default = s3::ServerSideEncryptionByDefault::builder().sse_algorithm(algorithm).build();
+    pub fn set_encryption(&self, place: &Place, algorithm: s3::ServerSideEncryption, key: Option<&str>) {
+        let by_default = s3::ServerSideEncryptionByDefault::builder().sse_algorithm(algorithm);
+        let by_default = by_default.set_kms_master_key_id(key.map(str::to_owned)).build();
         let rule = s3::ServerSideEncryptionRule::builder()
             .apply_server_side_encryption_by_default(by_default.expect("complete"))
             .build();

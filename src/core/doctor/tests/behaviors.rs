@@ -75,6 +75,9 @@ fn a_behavior_for_pages_shows_them_as_the_default_one_does() {
     assert_eq!(with("/docs/*", |own| origin_of(own).access = OriginAccess::None), problem);
     assert_eq!(with("/docs/*", |own| origin_of(own).path = "/elsewhere".into()), warning, "it is hidden");
     assert_eq!(with("/old/*", |own| origin_of(own).path = "/elsewhere".into()), none);
+    assert_eq!(with("/docs/*", |own| own.origin_request = all_viewer()), problem);
+    assert_eq!(with("/docs/*", |own| own.origin_request = Reading::Absent), none);
+    assert_eq!(with("/docs/*", |own| own.wants_signatures = true), none, "a part for some visitors");
     let harmful = |own: &mut BehaviorSetup| {
         let removed = BTreeSet::from(["cache-control".to_owned()]);
         let policy = ResponseHeaders { name: "harmful".into(), removed, ..ResponseHeaders::default() };

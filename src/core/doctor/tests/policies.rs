@@ -69,8 +69,9 @@ fn a_policy_is_judged_as_iam_judges_it() {
         statement.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         with(&move |all| all.push(statement.clone()))
     };
-    assert_eq!(public(json!({})), ["problem policy-public"]);
-    assert_eq!(public(json!({ "Principal": { "AWS": ["*"] } })), ["problem policy-public"]);
+    // The public access block is on: nobody gets in as long as it is.
+    assert_eq!(public(json!({})), ["warning policy-public"]);
+    assert_eq!(public(json!({ "Principal": { "AWS": ["*"] } })), ["warning policy-public"]);
     assert_eq!(public(json!({ "Principal": { "AWS": "arn:aws:iam::1:root" } })), none);
     assert_eq!(public(json!({ "Resource": "arn:aws:s3:::other/*" })), none);
     assert_eq!(
@@ -92,6 +93,49 @@ fn a_policy_is_judged_as_iam_judges_it() {
 }
 
 #[test]
+fn an_origin_access_identity_is_a_user_and_no_service() {
+    let with = |principal: Value, change: &dyn Fn(&mut Value)| {
+        let (mut facts, expected) = good();
+        let origin = default_behavior(&mut facts).origin.as_mut().expect("there is one");
+        origin.access = OriginAccess::Identity { id: "E2QWRUHAPOMQZL".into() };
+        let mut policy = policy();
+        for statement in policy["Statement"].as_array_mut().expect("a list").iter_mut().take(3) {
+            statement["Principal"] = principal.clone();
+            statement.as_object_mut().expect("an object").remove("Condition");
+        }
+        change(&mut policy);
+        facts.bucket.policy = Reading::Known(policy.to_string());
+        found(&facts, &expected)
+    };
+    let user = |partition: &str, id: &str| json!({ "AWS": format!("arn:{partition}:iam::cloudfront:user/CloudFront Origin Access Identity {id}") });
+    let same = |_: &mut Value| {};
+    let no_right = ["problem policy", "warning policy-listing", "warning origin-access"];
+    assert_eq!(with(user("aws", "E2QWRUHAPOMQZL"), &same), ["warning origin-access"]);
+    assert_eq!(with(user("aws-cn", "E2QWRUHAPOMQZL"), &same), ["warning origin-access"]);
+    assert_eq!(with(user("aws", "E2QWRUHAPOMQZ"), &same), no_right, "another one's");
+    assert_eq!(with(json!({ "Service": "cloudfront.amazonaws.com" }), &same), no_right);
+    // A request of a user has no source.
+    let tied = |policy: &mut Value| {
+        policy["Statement"][0]["Condition"] = json!({ "StringEquals": { "AWS:SourceArn": ARN } });
+    };
+    assert_eq!(with(user("aws", "E2QWRUHAPOMQZL"), &tied), ["problem policy", "warning origin-access"]);
+    // Nobody knows here whom a canonical user id stands for: it may allow, and does not surely deny.
+    let canonical =
+        json!({ "CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be" });
+    assert_eq!(with(canonical.clone(), &same), ["problem policy-state", "warning origin-access"]);
+    let denied_by_name = |policy: &mut Value| {
+        policy["Statement"][2]["Principal"] = user("aws", "E2QWRUHAPOMQZL");
+    };
+    assert_eq!(with(canonical, &denied_by_name), ["warning origin-access"]);
+    // A denial that spares services does not spare it.
+    let denial = |policy: &mut Value| {
+        policy["Statement"][3] = json!({ "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::site/*", "Condition": { "Bool": { "aws:PrincipalIsAWSService": "false" } } });
+    };
+    assert_eq!(with(user("aws", "E2QWRUHAPOMQZL"), &denial), ["problem policy", "warning origin-access"]);
+}
+
+#[test]
 fn a_policy_is_open_where_one_folder_or_one_action_is() {
     let public = |action: &str, resource: &str| {
         let (mut facts, expected) = good();
@@ -100,18 +144,18 @@ fn a_policy_is_open_where_one_folder_or_one_action_is() {
             json!({ "Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource });
         policy["Statement"].as_array_mut().expect("a list").push(statement);
         facts.bucket.policy = Reading::Known(policy.to_string());
+        public_access_block(&mut facts).restricts_public_buckets = false;
         found(&facts, &expected)
     };
-    let open = ["problem policy-public"];
+    let open = ["warning public-access", "problem policy-public"];
     assert_eq!(public("s3:PutObject", "arn:aws:s3:::site/assets/*"), open);
     assert_eq!(public("s3:GetObject", "arn:aws:s3:::site/.sitepush/*"), open);
     assert_eq!(public("s3:GetObject", "arn:aws:s3:::site/private.txt"), open);
     assert_eq!(public("s3:GetObjectVersion", "arn:aws:s3:::site/*"), open);
     assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site"), open);
     assert_eq!(public("s3:DeleteObjectVersion", "arn:aws:s3:::sit?/*"), open);
-    let none = Vec::<String>::new();
-    assert_eq!(public("s3:PutObject", "arn:aws:s3:::site2/assets/*"), none);
-    assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site2"), none);
+    assert_eq!(public("s3:PutObject", "arn:aws:s3:::site2/assets/*"), ["warning public-access"]);
+    assert_eq!(public("s3:PutBucketPolicy", "arn:aws:s3:::site2"), ["warning public-access"]);
 }
 
 #[test]

@@ -1,0 +1,33 @@
+//! Certificates, and how long they are good for.
+
+use super::*;
+
+fn ends_in(days: i64, life: Option<i64>, issuance: Issuance) -> Vec<String> {
+    let (mut facts, expected) = good();
+    certified(&mut facts, |found| {
+        let end = now() + SignedDuration::from_hours(24 * days);
+        found.not_after = Some(end);
+        found.not_before = life.map(|days| end - SignedDuration::from_hours(24 * days));
+        found.issuance = issuance;
+    });
+    found(&facts, &expected)
+}
+
+#[test]
+fn a_certificate_is_late_when_whoever_renews_it_would_have_done_so() {
+    let none = Vec::<String>::new();
+    // Let's Encrypt's of 90 days, imported by a script every 60 days.
+    assert_eq!(ends_in(31, Some(90), Issuance::Imported), none);
+    assert_eq!(ends_in(29, Some(90), Issuance::Imported), ["warning certificate-end"]);
+    assert_eq!(ends_in(6, Some(90), Issuance::Imported), ["problem certificate-end"]);
+    // Of 47 days, and of 6: a third of its life is left when the next one is fetched.
+    assert_eq!(ends_in(16, Some(47), Issuance::Imported), none);
+    assert_eq!(ends_in(15, Some(47), Issuance::Imported), ["warning certificate-end"]);
+    assert_eq!(ends_in(3, Some(6), Issuance::Imported), none);
+    assert_eq!(ends_in(1, Some(6), Issuance::Imported), ["warning certificate-end"]);
+    // ACM's own, which ACM begins to renew 60 days before.
+    assert_eq!(ends_in(44, Some(395), Issuance::Amazon), none);
+    assert_eq!(ends_in(29, Some(198), Issuance::Amazon), ["warning certificate-end"]);
+    assert_eq!(ends_in(6, None, Issuance::Amazon), ["problem certificate-end"]);
+    assert_eq!(ends_in(0, None, Issuance::Amazon), ["problem certificate-end"]);
+}
