@@ -175,7 +175,7 @@ fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
     match (&facts.addresses, &facts.distribution_addresses) {
         // What a wildcard stands for cannot be asked for.
         _ if alias.is_wildcard() => {}
-        (DnsAnswer::NoSuchName | DnsAnswer::NoRecords, _) => {
+        (DnsAnswer::NoSuchName | DnsAnswer::NoRecords | DnsAnswer::Referred { .. }, _) => {
             notes.problem("dns", "the name has no address: nobody gets there", remedy);
         }
         (DnsAnswer::Failed(code), _) => notes.problem(
