@@ -8,8 +8,9 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_acm::Client;
 use aws_sdk_acm::primitives::DateTime;
 use aws_sdk_acm::types::{
-    CertificateDetail, CertificateStatus as AcmStatus, CertificateSummary, CertificateType, DomainStatus,
-    Filters, KeyAlgorithm as AcmKey, Tag, ValidationMethod,
+    CertificateDetail, CertificateOptions, CertificateStatus as AcmStatus, CertificateSummary,
+    CertificateTransparencyLoggingPreference, CertificateType, DomainStatus, Filters,
+    KeyAlgorithm as AcmKey, Tag, ValidationMethod,
 };
 use jiff::Timestamp;
 
@@ -134,6 +135,8 @@ impl CertificateManager {
         let others: Vec<String> = wanted.names[1..].iter().map(ToString::to_string).collect();
         let tag = Tag::builder().key(OWNER_TAG).value(wanted.distribution_id).build();
         let tag = tag.expect("a tag has a key");
+        let logged = CertificateTransparencyLoggingPreference::Enabled;
+        let options = CertificateOptions::builder().certificate_transparency_logging_preference(logged).build();
         let output = self
             .retry
             .calling(Operation::REQUEST_CERTIFICATE)
@@ -145,6 +148,7 @@ impl CertificateManager {
                     .validation_method(ValidationMethod::Dns)
                     .key_algorithm(key_of(wanted.key_algorithm))
                     .idempotency_token(wanted.idempotency_token)
+                    .options(options.clone())
                     .tags(tag.clone())
                     .send()
                     .await
