@@ -122,7 +122,8 @@ impl DomainSettings {
                 KeyAlgorithmArg::EcP256 => KeyAlgorithm::EcPrime256v1,
             },
             take_over: source.take_over,
-            https_records: true,
+            https_records: config.https_records.unwrap_or(true),
+            renewal_records: true,
         });
         Self::new(source, target, &config, intent)
     }

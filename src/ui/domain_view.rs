@@ -10,7 +10,7 @@ use crate::core::domain::outcome::DomainOutcome;
 use crate::core::domain::plan::{BatchPurpose, DomainPlan, Purpose, Step};
 use crate::core::domain::problem::{Problem, Severity};
 use crate::core::domain::record::{RecordChange, RecordType};
-use crate::core::domain::status::{CertificateReport, DomainStatus, Leads, NameStatus};
+use crate::core::domain::status::{CertificateReport, DomainStatus, Leads, NameStatus, RenewalRecord};
 use crate::core::domain::waiting::{Waiting, WaitingRecord};
 use crate::core::outcome::Ending;
 
@@ -40,7 +40,7 @@ pub fn render_plan(plan: &DomainPlan) -> String {
             let _ = writeln!(text, "    {line}");
         }
     }
-    if plan.steps.is_empty() {
+    if plan.steps.is_empty() && plan.blocking().next().is_none() {
         let what = match plan.purpose {
             Purpose::Apply => "all names lead here, and the certificate is good for them",
             Purpose::Remove => "there is nothing of sitepush's to remove",
@@ -110,6 +110,7 @@ fn describe(step: &Step) -> (String, Vec<String>) {
                 BatchPurpose::Validation | BatchPurpose::ValidationRemoval => {
                     format!("validation records in {zone_name}")
                 }
+                BatchPurpose::Renewal => format!("renewal of the certificate, in {zone_name}"),
                 BatchPurpose::Claim | BatchPurpose::Release => format!("ownership in {zone_name}"),
                 BatchPurpose::Visitors | BatchPurpose::HttpsRecords | BatchPurpose::Withdrawal => {
                     format!("records in {zone_name}")
@@ -168,6 +169,7 @@ pub fn begun(step: &Step) -> Option<String> {
             let count = human::count(changes.len() as u64, "change", "changes");
             let what = match purpose {
                 BatchPurpose::Validation => "writing validation records",
+                BatchPurpose::Renewal => "putting back the records that ACM renews by",
                 BatchPurpose::Claim => "writing down what is ours",
                 BatchPurpose::Visitors => "leading visitors here",
                 BatchPurpose::HttpsRecords => "writing HTTPS records",
@@ -328,7 +330,11 @@ pub fn render_status(status: &DomainStatus) -> String {
     }
     text.push_str(&render_problems(&status.problems));
     let blocking = status.problems.iter().filter(|problem| problem.severity == Severity::Blocking).count();
+    let are_all_right = status.names.iter().all(NameStatus::is_right);
     let verdict = match (blocking, status.has_changes) {
+        (0, false) if !are_all_right => {
+            paint(style::CHANGE, "`sitepush domain apply` has nothing left to do, and not all names are right yet")
+        }
         (0, false) => paint(style::ADD, "all names lead here"),
         (0, true) => paint(style::CHANGE, "`sitepush domain apply` does what is missing"),
         (count, _) => paint(
@@ -358,6 +364,13 @@ fn render_certificate(certificate: &CertificateReport) -> String {
     let _ = writeln!(text, "              {state}{ends}, {shown}: {}", name_list(&certificate.names));
     for record in &certificate.records {
         let _ = writeln!(text, "{}", render_record(record));
+    }
+    for RenewalRecord { record, target, resolver, .. } in &certificate.renewal {
+        let seen = if resolver.is_cname(target) { "seen".to_owned() } else { resolver.summary() };
+        let _ = writeln!(text, "  renewal     {record} CNAME {target}: {seen}");
+    }
+    if certificate.renewal.iter().any(|record| record.fault().is_some()) {
+        let _ = writeln!(text, "              {}", paint(style::WARNING, "without these records ACM cannot renew it"));
     }
     text
 }

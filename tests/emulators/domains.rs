@@ -23,6 +23,8 @@ pub struct Resolver {
     pub replies: BTreeMap<(String, String), Reply>,
     /// By server: questions for a CNAME that it answers with "no such name" before it knows.
     pub late: BTreeMap<std::net::Ipv4Addr, usize>,
+    /// By server: what it answers to every question for a CNAME, whatever the zone holds.
+    pub odd: BTreeMap<std::net::Ipv4Addr, Reply>,
 }
 
 /// An emulator with a distribution that speaks everything, the zone `example.com`, and its name servers.
@@ -114,11 +116,15 @@ impl<'a> World<'a> {
     }
 
     pub fn put(&self, record: r53::ResourceRecordSet) {
-        let change = r53::Change::builder().action(r53::ChangeAction::Create).resource_record_set(record);
+        self.change(r53::ChangeAction::Create, record);
+    }
+
+    pub fn change(&self, action: r53::ChangeAction, record: r53::ResourceRecordSet) {
+        let change = r53::Change::builder().action(action).resource_record_set(record);
         let batch = r53::ChangeBatch::builder().changes(change.build().expect("complete")).build();
         let request = self.emulator.route53.change_resource_record_sets().hosted_zone_id(&self.zone_id);
         let request = request.change_batch(batch.expect("complete"));
-        self.emulator.runtime.block_on(request.send()).expect("records can be made");
+        self.emulator.runtime.block_on(request.send()).expect("records can be changed");
     }
 
     /// The plan's problems: kind and name.
@@ -178,6 +184,9 @@ fn mirror(
                 if let Some(late) = late {
                     *late -= 1;
                     return Reply::NoSuchName;
+                }
+                if let Some(odd) = resolver.odd.get(&asked.server).filter(|_| asked.kind == "CNAME") {
+                    return odd.clone();
                 }
                 let told = resolver.replies.get(&(asked.name.clone(), asked.kind.clone()));
                 if let Some(told) = told.filter(|_| asked.server == RESOLVER) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certificate::KeyAlgorithm;
 use super::distribution::ViewerCertificate;
+use super::facts::DomainFacts;
 use super::name::DnsName;
 use super::problem::{Problem, Severity};
 use super::record::RecordChange;
@@ -17,6 +18,16 @@ use super::zone::HostedZone;
 pub enum Purpose {
     Apply,
     Remove,
+}
+
+impl Purpose {
+    /// What is done to a name, for messages.
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Apply => "set up",
+            Self::Remove => "removed",
+        }
+    }
 }
 
 /// What a batch of record changes is for.
@@ -31,6 +42,8 @@ pub enum BatchPurpose {
     Visitors,
     /// To tell browsers beforehand which HTTP they may speak; the site works without.
     HttpsRecords,
+    /// To let ACM renew the certificate; the site works without until it ends.
+    Renewal,
     /// To lead visitors away.
     Withdrawal,
     /// To forget what was ours.
@@ -93,7 +106,30 @@ impl Step {
 
     /// Whether the site works without it.
     pub fn is_optional(&self) -> bool {
-        matches!(self, Self::ChangeRecords { purpose: BatchPurpose::HttpsRecords, .. })
+        matches!(
+            self,
+            Self::ChangeRecords { purpose: BatchPurpose::HttpsRecords | BatchPurpose::Renewal, .. }
+        )
+    }
+
+    /// Whether what it changes is there: a change whose answer was lost may have been made all the same.
+    pub fn is_done(&self, facts: &DomainFacts) -> bool {
+        match self {
+            Self::ChangeRecords { changes, .. } => changes.iter().all(|change| {
+                let record = change.record();
+                let is_there = facts.records_of(&record.name).contains(record);
+                is_there == matches!(change, RecordChange::Create(_))
+            }),
+            Self::UpdateDistribution { aliases, certificate, .. } => {
+                facts.distribution.aliases == *aliases
+                    && certificate.as_ref().is_none_or(|wanted| facts.distribution.certificate == *wanted)
+            }
+            Self::RequestCertificate { .. }
+            | Self::DeleteCertificate { .. }
+            | Self::AwaitValidationRecords { .. }
+            | Self::AwaitCertificate { .. }
+            | Self::AwaitDeployment => false,
+        }
     }
 }
 

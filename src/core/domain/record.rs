@@ -78,7 +78,7 @@ pub struct RecordSet {
     pub is_simple: bool,
 }
 
-/// The hosted zone of every CloudFront distribution.
+/// The hosted zone of every CloudFront distribution outside China.
 ///
 /// Source: `AliasTarget`, Amazon Route 53 API Reference.
 pub const CLOUDFRONT_ZONE_ID: &str = "Z2FDTNDATAQYW2";

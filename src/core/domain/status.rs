@@ -47,10 +47,11 @@ pub struct NameStatus {
 }
 
 impl NameStatus {
-    /// Whether visitors get the distribution by this name.
+    /// Whether visitors get the distribution by this name, as far as is known.
     pub fn is_right(&self) -> bool {
         self.is_alias
             && self.is_certified
+            && self.delegation.as_ref().is_some_and(Delegation::is_effective)
             && self.records.iter().any(|record| record.leads == Leads::Here)
             && self.records.iter().all(|record| record.leads == Leads::Here)
     }
@@ -67,6 +68,30 @@ pub struct CertificateReport {
     pub is_shown: bool,
     /// Of one that is waited for.
     pub records: Vec<WaitingRecord>,
+    /// Of one that is issued: what ACM renews it by.
+    pub renewal: Vec<RenewalRecord>,
+}
+
+/// A record that a certificate is renewed by, and whether the world sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RenewalRecord {
+    pub record: DnsName,
+    pub target: DnsName,
+    /// The id of the zone that it belongs into; none where there is no zone for it.
+    pub zone_id: Option<String>,
+    /// What the public resolver answers.
+    pub resolver: DnsAnswer,
+}
+
+impl RenewalRecord {
+    /// What keeps ACM from finding it; none where it is seen, or nobody could be asked.
+    pub fn fault(&self) -> Option<String> {
+        match &self.resolver {
+            answer if answer.is_cname(&self.target) => None,
+            DnsAnswer::NoAnswer(_) => None,
+            answer => Some(answer.summary()),
+        }
+    }
 }
 
 /// The report.

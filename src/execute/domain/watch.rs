@@ -51,7 +51,7 @@ pub struct Patience<'a> {
 impl Patience<'_> {
     /// Until ACM has made up the records of a certificate.
     pub async fn validation_records(&self, arn: &str) -> Result<(), Unfinished> {
-        self.until(Awaited::ValidationRecords, async || {
+        self.until(Awaited::ValidationRecords, async |_| {
             let certificate = match self.describe(arn).await {
                 // One that was requested a moment ago is not known everywhere in ACM.
                 Err(Unfinished::Trouble(trouble)) if trouble.source.kind == FailureKind::NotFound => {
@@ -70,7 +70,7 @@ impl Patience<'_> {
 
     /// Until a certificate is issued.
     pub async fn certificate(&self, arn: &str, facts: &DomainFacts) -> Result<(), Unfinished> {
-        self.until(Awaited::Certificate, async || {
+        self.until(Awaited::Certificate, async |elapsed_seconds| {
             let certificate = self.describe(arn).await?;
             let is_there = match certificate.status {
                 CertificateStatus::Issued => true,
@@ -80,8 +80,11 @@ impl Patience<'_> {
             let validated =
                 certificate.validations.iter().filter(|validation| validation.is_validated).count();
             let state = format!("{validated} of {} names validated", certificate.validations.len());
-            let records =
-                if is_there { Vec::new() } else { watch_now(self.edges, facts, &certificate).await };
+            let records = if is_there {
+                Vec::new()
+            } else {
+                watch_now(self.edges, facts, &certificate, elapsed_seconds).await
+            };
             Ok(Look { state, records, is_there })
         })
         .await
@@ -89,7 +92,7 @@ impl Patience<'_> {
 
     /// Until a distribution's last change is everywhere.
     pub async fn deployment(&self, id: &str) -> Result<(), Unfinished> {
-        self.until(Awaited::Deployment, async || {
+        self.until(Awaited::Deployment, async |_| {
             let found = self.edges.cloudfront.get_distribution_names(id).await;
             let what = format!("cannot read distribution `{id}`");
             let found = found.map_err(|error| Unfinished::Trouble(Trouble::new(what)(error)))?;
@@ -101,7 +104,7 @@ impl Patience<'_> {
 
     /// Until a certificate could be deleted: CloudFront lets go of it some minutes after its last use.
     pub async fn deletion(&self, arn: &str) -> Result<(), Unfinished> {
-        self.until(Awaited::CertificateUnused, async || {
+        self.until(Awaited::CertificateUnused, async |_| {
             let is_there = match self.edges.certificates.delete_certificate(arn).await {
                 Ok(()) => true,
                 Err(error) if error.code == "ResourceInUseException" => false,
@@ -118,7 +121,7 @@ impl Patience<'_> {
 
     /// Until Route 53 has told all name servers of these changes, each with the account that it was made in.
     pub async fn propagation(&self, changes: &[(Route53, String)]) -> Result<(), Unfinished> {
-        self.until(Awaited::Propagation, async || {
+        self.until(Awaited::Propagation, async |_| {
             let mut open = 0;
             for (route53, id) in changes {
                 // Whoever may not ask does not wait.
@@ -136,24 +139,32 @@ impl Patience<'_> {
         found.map_err(|error| Unfinished::Trouble(Trouble::new(what)(error)))
     }
 
+    /// Looks again and again until it is there. A look that is not over at the time limit is given up: `look` may be dropped
+    /// at any time. It is told how many seconds the wait has lasted.
     async fn until(
         &self,
         awaited: Awaited,
-        mut look: impl AsyncFnMut() -> Result<Look, Unfinished>,
+        mut look: impl AsyncFnMut(u64) -> Result<Look, Unfinished>,
     ) -> Result<(), Unfinished> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
+        let mut seen = (String::from("nobody has answered yet"), Vec::new());
         loop {
-            let Look { state, records, is_there } = look().await?;
-            if is_there {
-                return Ok(());
+            let looked = tokio::time::timeout_at(self.deadline, look(started.elapsed().as_secs())).await;
+            let is_over = looked.is_err();
+            if let Ok(found) = looked {
+                let Look { state, records, is_there } = found?;
+                if is_there {
+                    return Ok(());
+                }
+                seen = (state, records);
             }
-            let now = Instant::now();
-            let left = self.deadline.saturating_duration_since(now);
-            let elapsed_seconds = now.duration_since(started).as_secs();
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let (state, records) = seen.clone();
+            let elapsed_seconds = started.elapsed().as_secs();
             let waiting = Waiting { awaited, state, records, elapsed_seconds, left_seconds: left.as_secs() };
             (self.events)(DomainEvent::Waiting(waiting.clone()));
-            if left.is_zero() {
+            if is_over || left.is_zero() {
                 return Err(Unfinished::TimedOut(waiting));
             }
             if self.is_stopped_within(pause.min(left)).await {
