@@ -358,7 +358,7 @@ impl<'a> Planning<'a> {
     fn clear(&mut self, name: &DnsName, record_type: &RecordType) -> Vec<RecordChange> {
         let facts = self.facts;
         let leads_away = |found: &&RecordSet| {
-            found.record_type == *record_type && !found.leads_to(&facts.distribution.domain_name)
+            found.record_type == *record_type && found.leads_away(&facts.distribution.domain_name)
         };
         let mut changes = Vec::new();
         for found in facts.records_of(name).iter().filter(leads_away) {

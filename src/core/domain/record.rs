@@ -118,6 +118,24 @@ impl RecordSet {
         }
     }
 
+    /// Whether visitors are led away from this distribution by it. An HTTPS record that names the name itself and no addresses
+    /// says only what may be spoken.
+    ///
+    /// Source: RFC 9460, section 2.5: the target `.` is the record's own name.
+    pub fn leads_away(&self, distribution_domain: &DnsName) -> bool {
+        let is_harmless = |value: &String| {
+            let target = value.split_whitespace().nth(1);
+            let is_here = |text: &str| text == "." || DnsName::from_service(text) == *distribution_domain;
+            target.is_some_and(is_here) && !value.contains("ipv4hint") && !value.contains("ipv6hint")
+        };
+        match &self.content {
+            RecordContent::Values { values, .. } if self.record_type == RecordType::Https => {
+                !values.iter().all(is_harmless)
+            }
+            _ => !self.leads_to(distribution_domain),
+        }
+    }
+
     /// Whether a resolver gets the same by both: how long it may keep it is left to whoever wrote it.
     pub fn says_the_same(&self, other: &Self) -> bool {
         match (&self.content, &other.content) {

@@ -166,6 +166,16 @@ fn no_record_leads_elsewhere_even_of_a_type_that_is_not_made() {
         play_all(&mut facts, &Intent::Apply(wanted(&["www.example.com"])));
         assert_eq!(types(&facts), [record_type, RecordType::A], "one that leads here harms nobody");
     }
+    for (value, is_away) in [
+        ("1 . alpn=\"h3,h2\"", false),
+        ("0 D111.cloudfront.net.", false),
+        ("1 . ipv4hint=192.0.2.1", true),
+        ("1 cdn.example.net. alpn=h2", true),
+        ("", true),
+    ] {
+        let record = values("www.example.com", RecordType::Https, &[value]);
+        assert_eq!(record.leads_away(&name(DOMAIN)), is_away, "{value}");
+    }
 }
 
 #[test]
