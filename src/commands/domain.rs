@@ -11,7 +11,7 @@ use crate::core::domain::certificate::{CLOUDFRONT_REGION, Certificate, Certifica
 use crate::core::domain::facts::DomainFacts;
 use crate::core::domain::outcome::DomainOutcome;
 use crate::core::domain::plan::DomainPlan;
-use crate::core::domain::status::{self, CertificateReport};
+use crate::core::domain::status::{self, Addresses, CertificateReport};
 use crate::core::outcome::Ending;
 use crate::edges::acm::CertificateManager;
 use crate::edges::aws::{self, Connection};
@@ -136,9 +136,14 @@ async fn status(args: &DomainStatusArgs) -> Result<ExitCode, Error> {
             renewal,
         });
     }
-    let answers = plan.names.iter().map(|name| edges.dns.ask_resolver(name, Question::Address));
-    let answers = futures::future::join_all(answers).await;
-    let report = status::report(&facts, &plan, answers, certificates);
+    let addresses = Addresses {
+        names: futures::future::join_all(
+            plan.names.iter().map(|name| edges.dns.ask_resolver(name, Question::Address)),
+        )
+        .await,
+        distribution: edges.dns.ask_resolver(&plan.distribution_domain, Question::Address).await,
+    };
+    let report = status::report(&facts, &plan, addresses, certificates);
     if args.output.json {
         terminal::json(&report);
     } else {
@@ -216,6 +221,9 @@ impl Looked {
             terminal::json(&RunDocument { plan: &plan, outcome: &outcome });
         } else {
             terminal::note(&domain_view::render_outcome(&outcome, plan.purpose));
+            if matches!(outcome.ending, Ending::Done | Ending::NothingToDo) {
+                terminal::note(&domain_view::render_external(&plan.external_records));
+            }
         }
         exit_code(&outcome)
     }

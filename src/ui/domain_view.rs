@@ -7,7 +7,9 @@ use crate::core::domain::certificate::CertificateStatus;
 use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::dns::Delegation;
 use crate::core::domain::outcome::DomainOutcome;
-use crate::core::domain::plan::{BatchPurpose, DomainPlan, Purpose, Step};
+use crate::core::domain::plan::{
+    BatchPurpose, DomainPlan, ExternalReason, ExternalRecord, Purpose, Step,
+};
 use crate::core::domain::problem::{Problem, Severity};
 use crate::core::domain::record::{RecordChange, RecordType};
 use crate::core::domain::status::{CertificateReport, DomainStatus, Leads, NameStatus, RenewalRecord};
@@ -47,6 +49,10 @@ pub fn render_plan(plan: &DomainPlan) -> String {
         };
         let _ = writeln!(text, "\n{what}");
     }
+    if !plan.external_records.is_empty() {
+        text.push('\n');
+        text.push_str(&render_external(&plan.external_records));
+    }
     if !plan.notes.is_empty() {
         text.push('\n');
     }
@@ -57,6 +63,24 @@ pub fn render_plan(plan: &DomainPlan) -> String {
         text.push('\n');
     }
     text.push_str(&render_problems(&plan.problems));
+    text
+}
+
+/// What has to be written by hand; empty where nothing has.
+pub fn render_external(records: &[ExternalRecord]) -> String {
+    let mut text = String::new();
+    if records.is_empty() {
+        return text;
+    }
+    let heading = "to be written by hand where the DNS of these names is, and to stay there";
+    let _ = writeln!(text, "  {}", paint(style::BOLD, heading));
+    for ExternalRecord { reason, name, target } in records {
+        let more = match reason {
+            ExternalReason::Validation => "",
+            ExternalReason::Visitors => "   (ALIAS or ANAME at the top of a zone), when the alias is on the distribution",
+        };
+        let _ = writeln!(text, "    {name} CNAME {target}{more}");
+    }
     text
 }
 
@@ -328,6 +352,7 @@ pub fn render_status(status: &DomainStatus) -> String {
     for name in &status.names {
         text.push_str(&render_name(name));
     }
+    text.push_str(&render_external(&status.external_records));
     text.push_str(&render_problems(&status.problems));
     let blocking = status.problems.iter().filter(|problem| problem.severity == Severity::Blocking).count();
     let are_all_right = status.names.iter().all(NameStatus::is_right);
@@ -393,9 +418,9 @@ fn render_name(name: &NameStatus) -> String {
             ", the world does not ask it"
         }
     };
-    let zone = name.zone_id.as_deref().unwrap_or("none");
+    let zone = name.zone_id.as_deref().unwrap_or("none here");
     let _ = writeln!(text, "  zone        {zone}{delegation}");
-    if name.records.is_empty() {
+    if name.records.is_empty() && name.zone_id.is_some() {
         let _ = writeln!(text, "  records     none");
     }
     for record in &name.records {
@@ -407,6 +432,7 @@ fn render_name(name: &NameStatus) -> String {
         let _ =
             writeln!(text, "  {:<11} {leads}, {whose}: {}", record.record_type.to_string(), record.content);
     }
-    let _ = writeln!(text, "  resolver    {}", name.resolver.summary());
+    let here = if name.is_led_here { ", the distribution's" } else { "" };
+    let _ = writeln!(text, "  resolver    {}{here}", name.resolver.summary());
     text
 }

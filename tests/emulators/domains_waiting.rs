@@ -327,6 +327,32 @@ fn a_private_zone_is_not_written_to() {
     assert_eq!(found, [of("no-zone", "www.example.org"), of("private-zone-only", "www.inside.example.net")]);
 }
 
+#[test]
+fn a_name_with_its_dns_elsewhere_is_set_up_with_the_records_that_somebody_writes() {
+    let emulator = Emulator::moto_issuing_after(3);
+    let world = World::new(&emulator);
+    let wanted = ["--domain", "www.example.org"];
+    world.run("apply", &wanted).explains(3, &["no hosted zone", "--external-dns"]);
+    let before = world.records();
+    let wanted = [&wanted[..], &["--external-dns"]].concat();
+    let answer = world.run("apply", &wanted).success();
+    for words in ["the record has to be written where the domain's DNS is", "www.example.org CNAME "] {
+        assert!(answer.stderr.contains(words), "no `{words}` in:\n{}", answer.stderr);
+    }
+    assert_eq!((world.records(), world.aliases()), (before, ["www.example.org".to_owned()].into()));
+    let again = world.run("apply", &wanted).success();
+    assert!(again.stderr.contains("nothing to do"), "{}", again.stderr);
+    let records = || -> Vec<(String, String)> {
+        let status = world.run("status", &[&wanted[..], &["--json"]].concat()).success().json();
+        let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+        let records = status["external_records"].as_array().expect("a list").clone();
+        records.iter().map(|record| (text(&record["reason"]), text(&record["name"]))).collect()
+    };
+    let reasons: Vec<String> = records().into_iter().map(|(reason, _)| reason).collect();
+    assert_eq!(reasons, ["validation", "visitors"]);
+    world.run("remove", &["www.example.org", "--yes"]).explains(3, &["its DNS is elsewhere", "console"]);
+}
+
 /// On ministack, for moto takes a CREATE of what is there (`moto_overwrites_what_is_created_twice`).
 #[test]
 fn a_record_that_somebody_makes_in_between_is_not_overwritten() {

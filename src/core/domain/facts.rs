@@ -23,6 +23,8 @@ pub struct Wanted {
     pub https_records: bool,
     /// Whether records that a certificate is renewed by are put back.
     pub renewal_records: bool,
+    /// Whether names whose DNS is not in a zone here are set up all the same, their records being written by hand.
+    pub external_dns: bool,
 }
 
 /// A hosted zone with what the world thinks of it.
@@ -113,6 +115,15 @@ impl DomainFacts {
         match asked.as_slice() {
             [only] => Ok(only),
             _ => Err(NoZone::Ambiguous(candidates)),
+        }
+    }
+
+    /// Whether a name's DNS is where nothing can be written from here.
+    pub fn is_external(&self, name: &DnsName) -> bool {
+        match self.zone_of(name) {
+            Ok(_) => self.cut(name).is_some(),
+            Err(NoZone::None | NoZone::PrivateOnly(_)) => true,
+            Err(NoZone::Ambiguous(_)) => false,
         }
     }
 

@@ -133,6 +133,24 @@ impl Step {
     }
 }
 
+/// A CNAME that is to be written, and to stay, where a name's DNS is, because its zone is not here.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ExternalRecord {
+    pub reason: ExternalReason,
+    pub name: DnsName,
+    pub target: DnsName,
+}
+
+/// What such a record is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExternalReason {
+    /// ACM issues and renews the certificate by it.
+    Validation,
+    /// It leads visitors to the distribution. At the top of a zone, where no CNAME can be, an `ALIAS` or `ANAME` stands for it.
+    Visitors,
+}
+
 /// The plan for one distribution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainPlan {
@@ -146,6 +164,9 @@ pub struct DomainPlan {
     pub problems: Vec<Problem>,
     /// What is left as it is, and why.
     pub notes: Vec<String>,
+    /// What somebody else has to write, as far as it is known; whether it is there is not.
+    #[serde(default)]
+    pub external_records: Vec<ExternalRecord>,
 }
 
 impl DomainPlan {

@@ -11,7 +11,7 @@ use super::certificate::{Certificate, CertificateStatus, choose_issued, choose_p
 use super::distribution::ViewerCertificate;
 use super::facts::{DomainFacts, Wanted, ZoneFacts};
 use super::name::DnsName;
-use super::plan::{BatchPurpose, DomainPlan, Purpose, Step};
+use super::plan::{BatchPurpose, DomainPlan, ExternalReason, ExternalRecord, Purpose, Step};
 use super::problem::{Problem, Severity};
 use super::record::{Made, RecordChange, RecordSet, RecordType};
 
@@ -72,15 +72,37 @@ impl<'a> Planning<'a> {
             names: self.wanted.names.clone(),
             steps: self.steps,
             problems: self.problems.into_iter().collect(),
+            external_records: self.external_records(),
             notes: self.notes,
         }
+    }
+
+    /// The records of names whose DNS is not here: those that prove them to ACM, and those that lead visitors to them.
+    fn external_records(&self) -> Vec<ExternalRecord> {
+        let facts = self.facts;
+        let external = |reason, name: &DnsName, target: &DnsName| {
+            let is_external = facts.is_external(name);
+            is_external.then(|| ExternalRecord { reason, name: name.clone(), target: target.clone() })
+        };
+        let pending = choose_pending(&facts.certificates, &self.needed, &facts.distribution.id);
+        let renewed = self.issued.filter(|found| found.is_renewed_by_records());
+        let validations = renewed.or(pending).into_iter().flat_map(|found| &found.validations);
+        let proofs: BTreeSet<ExternalRecord> = validations
+            .filter_map(|validation| validation.record.as_ref())
+            .filter_map(|(name, target)| external(ExternalReason::Validation, name, target))
+            .collect();
+        let own = &facts.distribution.domain_name;
+        let visitors = self.wanted.names.iter();
+        let visitors = visitors.filter_map(|name| external(ExternalReason::Visitors, name, own));
+        proofs.into_iter().chain(visitors).collect()
     }
 
     /// Where each name's records go, and whether the name is free.
     fn check_names(&mut self) {
         for name in &self.wanted.names {
             let unplaced = self.unplaced(name);
-            self.problems.extend(unplaced);
+            let is_by_hand = self.wanted.external_dns && self.facts.is_external(name);
+            self.problems.extend(unplaced.filter(|_| !is_by_hand));
             let own = &self.facts.distribution;
             match &self.facts.aliases {
                 Some(aliases) => {
@@ -261,7 +283,7 @@ impl<'a> Planning<'a> {
         let mut claims = Batches::new(BatchPurpose::Claim);
         let claimed = self.wanted.names.iter().filter(|name| added.contains(*name) || self.wanted.take_over);
         for name in claimed {
-            if let Ok(zone) = self.facts.zone_of(name) {
+            if let Some(zone) = self.place(name) {
                 claims.add(&zone.zone, self.text.add(name, &[Made::Alias], &mut self.problems));
             }
         }
@@ -286,7 +308,7 @@ impl<'a> Planning<'a> {
         let mut addresses = Batches::new(BatchPurpose::Visitors);
         let mut https = Batches::new(BatchPurpose::HttpsRecords);
         for name in &self.wanted.names {
-            let Ok(zone) = self.facts.zone_of(name) else { continue };
+            let Some(zone) = self.place(name) else { continue };
             let cname =
                 self.facts.records_of(name).iter().find(|found| found.record_type == RecordType::Cname);
             if let Some(cname) = cname.filter(|cname| cname.leads_to(&own.domain_name)) {

@@ -67,8 +67,8 @@ impl Problem {
             NoZone::None => (
                 ProblemKind::NoZone,
                 "no hosted zone of this account, or of the zone profiles, holds it".to_owned(),
-                "create a public hosted zone in Route 53 and delegate the domain to it, or name the profile of the \
-                 account that has it with `--zone-profile`"
+                "name the profile of the account that has it with `--zone-profile`, create a public hosted zone in Route 53 \
+                 and delegate the domain to it, or pass `--external-dns` and write the records by hand"
                     .to_owned(),
             ),
             NoZone::PrivateOnly(zone) => (
@@ -87,6 +87,14 @@ impl Problem {
             }
         };
         Self::new(Severity::Blocking, kind, name, what, remedy)
+    }
+
+    /// A name of which nobody can say whether sitepush set it up: that is written down in the zone.
+    pub fn unknown_owner(name: &DnsName, why: &NoZone<'_>) -> Self {
+        let remedy = "name the profile of the account that has its zone with `--zone-profile`; if its DNS is elsewhere, take \
+                      the alias off the distribution in the console"
+            .to_owned();
+        Self { remedy, ..Self::no_zone(name, why) }
     }
 
     /// A zone that the world does not ask; none when it does.

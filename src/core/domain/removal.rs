@@ -26,7 +26,8 @@ pub enum ValidationRecords {
 pub fn plan(facts: &DomainFacts, names: &[DnsName], validation_records: ValidationRecords) -> DomainPlan {
     let mut removal = Removal { facts, steps: Vec::new(), notes: Vec::new(), text: TextRecords::new(facts) };
     // What sitepush made is written down in the zone: without it, nobody knows.
-    let unplaced = names.iter().filter_map(|name| Some(Problem::no_zone(name, &facts.zone_of(name).err()?)));
+    let unplaced =
+        names.iter().filter_map(|name| Some(Problem::unknown_owner(name, &facts.zone_of(name).err()?)));
     let problems: BTreeSet<Problem> = unplaced.collect();
     let placed = names.iter().filter(|name| facts.zone_of(name).is_ok());
     let ours: Vec<&DnsName> = placed.filter(|name| removal.is_ours(name)).collect();
@@ -42,6 +43,7 @@ pub fn plan(facts: &DomainFacts, names: &[DnsName], validation_records: Validati
         steps: removal.steps,
         problems: problems.into_iter().collect(),
         notes: removal.notes,
+        external_records: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::certificate::CertificateStatus;
 use super::dns::{Delegation, DnsAnswer};
 use super::facts::DomainFacts;
 use super::name::DnsName;
-use super::plan::DomainPlan;
+use super::plan::{DomainPlan, ExternalRecord};
 use super::problem::Problem;
 use super::record::{Made, RecordType};
 use super::waiting::WaitingRecord;
@@ -44,16 +44,23 @@ pub struct NameStatus {
     pub records: Vec<RecordStatus>,
     /// The addresses that a public resolver answers.
     pub resolver: DnsAnswer,
+    /// Whether those are the distribution's.
+    pub is_led_here: bool,
 }
 
 impl NameStatus {
-    /// Whether visitors get the distribution by this name, as far as is known.
+    /// Whether visitors get the distribution by this name, as far as is known. Where the name's records are not here, that is
+    /// what the resolver says.
     pub fn is_right(&self) -> bool {
-        self.is_alias
-            && self.is_certified
-            && self.delegation.as_ref().is_some_and(Delegation::is_effective)
-            && self.records.iter().any(|record| record.leads == Leads::Here)
-            && self.records.iter().all(|record| record.leads == Leads::Here)
+        let is_led_here = match &self.delegation {
+            None => self.is_led_here,
+            Some(delegation) => {
+                delegation.is_effective()
+                    && self.records.iter().any(|record| record.leads == Leads::Here)
+                    && self.records.iter().all(|record| record.leads == Leads::Here)
+            }
+        };
+        self.is_alias && self.is_certified && is_led_here
     }
 }
 
@@ -103,21 +110,36 @@ pub struct DomainStatus {
     pub certificates: Vec<CertificateReport>,
     pub names: Vec<NameStatus>,
     pub problems: Vec<Problem>,
+    /// What somebody else has to write, where the DNS of names is not here.
+    pub external_records: Vec<ExternalRecord>,
     /// Whether `apply` would change anything.
     pub has_changes: bool,
 }
 
-/// Puts the report together. `answers` are a resolver's for the addresses of the plan's names, in their order.
+/// A resolver's answers for addresses.
+pub struct Addresses {
+    /// Of the plan's names, in their order.
+    pub names: Vec<DnsAnswer>,
+    /// Of the distribution's own name.
+    pub distribution: DnsAnswer,
+}
+
+/// Puts the report together.
 pub fn report(
     facts: &DomainFacts,
     plan: &DomainPlan,
-    answers: Vec<DnsAnswer>,
+    addresses: Addresses,
     certificates: Vec<CertificateReport>,
 ) -> DomainStatus {
     let own = &facts.distribution;
+    let Addresses { names: answers, distribution } = addresses;
+    let is_led_here = |answer: &DnsAnswer| match (answer, &distribution) {
+        (DnsAnswer::Records(found), DnsAnswer::Records(own)) => found.iter().any(|one| own.contains(one)),
+        _ => false,
+    };
     let shown = facts.certificates.iter().find(|found| own.certificate.arn() == Some(found.arn.as_str()));
     let names = plan.names.iter().zip(answers).map(|(name, resolver)| {
-        let zone = facts.zone_of(name).ok();
+        let zone = facts.zone_of(name).ok().filter(|_| !facts.is_external(name));
         let made = facts.ownership(name).filter(|owner| owner.distribution_id == own.id);
         let made = made.map(|owner| owner.made).unwrap_or_default();
         let of_visitors = |record_type: &RecordType| {
@@ -140,6 +162,7 @@ pub fn report(
                     is_ours: Made::of(&record.record_type).is_some_and(|kind| made.contains(&kind)),
                 })
                 .collect(),
+            is_led_here: is_led_here(&resolver),
             resolver,
         }
     });
@@ -150,6 +173,7 @@ pub fn report(
         certificates,
         names: names.collect(),
         problems: plan.problems.clone(),
+        external_records: plan.external_records.clone(),
         has_changes: plan.has_changes(),
     }
 }

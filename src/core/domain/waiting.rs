@@ -79,6 +79,7 @@ impl WaitingRecord {
             return None;
         }
         Some(match &self.zone_id {
+            None if self.resolver.is_cname(&self.target) => self.fault_of_resolver(),
             None => {
                 "no hosted zone here holds it: the record has to be written where the domain's DNS is".into()
             }

@@ -187,3 +187,131 @@ impl Patience<'_> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::{SocketAddr, TcpListener};
+    use std::sync::Arc;
+
+    use crate::core::domain::certificate::CLOUDFRONT_REGION;
+    use crate::core::domain::distribution::{DistributionNames, ViewerCertificate};
+    use crate::core::domain::name::DnsName;
+    use crate::edges::acm::CertificateManager;
+    use crate::edges::aws::{self, Connection};
+    use crate::edges::call::Retry;
+    use crate::edges::clock::Clock;
+    use crate::edges::cloudfront::CloudFront;
+    use crate::edges::dns::Dns;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    async fn edges_at(address: SocketAddr) -> (DomainEdges, Route53) {
+        let connection = Connection {
+            region: Some(CLOUDFRONT_REGION.to_owned()),
+            endpoint_url: Some(format!("http://{address}")),
+            static_keys: Some(("id".to_owned(), "secret".to_owned())),
+            ..Connection::default()
+        };
+        let config = aws::load(&connection).await;
+        let retry = Retry::new(Duration::ZERO);
+        let edges = DomainEdges {
+            cloudfront: CloudFront::new(&config, &retry),
+            certificates: CertificateManager::new(&config, CLOUDFRONT_REGION, &retry),
+            elsewhere: None,
+            zones: Vec::new(),
+            dns: Dns::new(address),
+            clock: Clock::system(),
+        };
+        (edges, Route53::new(&config, &retry))
+    }
+
+    /// Time stands still but for what is waited for, so that it passes at once.
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_at_its_time_limit_though_nobody_answers() {
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let (edges, route53) = edges_at(silent.local_addr().expect("an address")).await;
+        let events: DomainEvents = Arc::new(|_| {});
+        let stop = Stop::default();
+        for awaited in [Awaited::Deployment, Awaited::Propagation, Awaited::ValidationRecords] {
+            let started = Instant::now();
+            let patience = Patience { edges: &edges, events: &events, stop: &stop, deadline: started + LIMIT };
+            let ended = match awaited {
+                Awaited::Deployment => patience.deployment("E1").await,
+                Awaited::Propagation => patience.propagation(&[(route53.clone(), "C1".into())]).await,
+                _ => patience.validation_records("arn:1").await,
+            };
+            let Err(Unfinished::TimedOut(waiting)) = ended else { panic!("{awaited:?} ended otherwise") };
+            assert_eq!((waiting.awaited, waiting.left_seconds), (awaited, 0));
+            assert_eq!(waiting.state, "nobody has answered yet");
+            // The clock ticks in milliseconds.
+            assert_eq!(started.elapsed().as_secs(), LIMIT.as_secs(), "{awaited:?}");
+        }
+    }
+
+    /// Answers every request with this document; its threads end with the test program.
+    fn answering(document: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mut reader = BufReader::new(stream);
+                loop {
+                    let mut head = String::new();
+                    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|count| count > 0)
+                    {}
+                    if head.is_empty() {
+                        break;
+                    }
+                    let of_length = |line: &str| {
+                        line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<u64>().ok()
+                    };
+                    let length = head.lines().find_map(of_length).unwrap_or(0);
+                    let _ = reader.by_ref().take(length).read_to_end(&mut Vec::new());
+                    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{document}", document.len());
+                    let _ = reader.get_mut().write_all(answer.as_bytes());
+                }
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_fails_ends_the_wait_with_acms_reason() {
+        // The answers to DescribeCertificate and ListTagsForCertificate in one.
+        let address = answering(
+            r#"{"Certificate":{"CertificateArn":"arn:1","DomainName":"example.com","Status":"FAILED","FailureReason":"CAA_ERROR"},"Tags":[]}"#,
+        );
+        let (edges, _) = edges_at(address).await;
+        let events: DomainEvents = Arc::new(|_| {});
+        let stop = Stop::default();
+        let patience =
+            Patience { edges: &edges, events: &events, stop: &stop, deadline: Instant::now() + LIMIT };
+        let facts = DomainFacts {
+            now: edges.clock.local_now(),
+            distribution: DistributionNames {
+                id: "E1".into(),
+                domain_name: DnsName::from_service("d111.cloudfront.net"),
+                is_deployed: true,
+                aliases: BTreeSet::new(),
+                certificate: ViewerCertificate::CloudFronts,
+                has_ipv6: true,
+                has_http2_or_3: true,
+            },
+            aliases: None,
+            certificates: Vec::new(),
+            elsewhere: None,
+            zones: Vec::new(),
+            zone_facts: BTreeMap::new(),
+            records: BTreeMap::new(),
+            caa: BTreeMap::new(),
+            unread_caa: BTreeMap::new(),
+        };
+        let ended = patience.certificate("arn:1", &facts).await;
+        let Err(Unfinished::Failed { certificate }) = ended else { panic!("it goes on") };
+        assert_eq!(certificate.failure.as_deref(), Some("CAA_ERROR"));
+    }
+}

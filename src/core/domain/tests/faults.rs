@@ -3,6 +3,7 @@
 use super::super::certificate::Issuance;
 use super::super::dns::DnsAnswer;
 use super::super::facts::UnreadCaa;
+use super::super::plan::ExternalReason;
 use super::super::status::{self, Leads};
 use super::*;
 
@@ -231,8 +232,9 @@ fn the_report_says_what_visitors_get() {
     let all = ["example.com", "www.example.com", "new.example.com"];
     let mut facts = set_up(&all[..2]);
     let report = |facts: &DomainFacts| {
-        let answers = vec![DnsAnswer::NoRecords; all.len()];
-        status::report(facts, &plan(facts, &wanted(&all)), answers, Vec::new())
+        let names = vec![DnsAnswer::NoRecords; all.len()];
+        let addresses = status::Addresses { names, distribution: DnsAnswer::NoRecords };
+        status::report(facts, &plan(facts, &wanted(&all)), addresses, Vec::new())
     };
     let is_right = |facts: &DomainFacts| -> Vec<bool> {
         report(facts).names.iter().map(status::NameStatus::is_right).collect()
@@ -256,4 +258,58 @@ fn the_report_says_what_visitors_get() {
         facts.zone_facts.get_mut("Z1").expect("it is there").delegation = delegation;
         assert_eq!(is_right(&facts), [false, false, false], "nobody asks the zone");
     }
+}
+
+/// The records that somebody writes by hand, as a plan shows them.
+fn by_hand(plan: &DomainPlan) -> Vec<(ExternalReason, &str, &str)> {
+    let records = plan.external_records.iter();
+    records.map(|record| (record.reason, record.name.as_str(), record.target.as_str())).collect()
+}
+
+#[test]
+fn names_with_their_dns_elsewhere_are_set_up_with_records_by_hand_and_on_demand_only() {
+    let all = ["www.example.org", "example.com"];
+    let visitors = (ExternalReason::Visitors, "www.example.org", DOMAIN);
+    let proof = (ExternalReason::Validation, "_v.www.example.org", "_w.acm-validations.aws");
+    let mut facts = bare();
+    let refused = plan(&facts, &wanted(&all));
+    assert_eq!(kinds(&refused), [(ProblemKind::NoZone, "www.example.org")]);
+    assert_eq!(refused.blocking().count(), 1);
+    assert_eq!(by_hand(&refused), [visitors]);
+    let wanted = Wanted { external_dns: true, ..wanted(&all) };
+    let intent = Intent::Apply(wanted.clone());
+    let first = plan(&facts, &wanted);
+    assert_eq!(kinds(&first), []);
+    play(&mut facts, &first.steps[0]);
+    assert_eq!(by_hand(&plan(&facts, &wanted)), [proof, visitors]);
+    // Somebody writes it where we see nothing.
+    put(&mut facts, RecordSet::validation(&name("_v.www.example.org"), &name("_w.acm-validations.aws")));
+    let done = play_all(&mut facts, &intent);
+    assert!(done.iter().all(|step| !step.contains("Renewal")), "{done:?}");
+    assert_eq!(facts.distribution.aliases, names(&all).into_iter().collect());
+    assert_eq!(facts.records_of(&name("www.example.org")), []);
+    assert_eq!(by_hand(&plan(&facts, &wanted)), [proof, visitors], "what has to stay is told ever after");
+    let is_right = |found: &str, own: &str| {
+        let records = |text: &str| DnsAnswer::Records(vec![text.to_owned()]);
+        let addresses =
+            status::Addresses { names: vec![records(found), records(own)], distribution: records(own) };
+        status::report(&facts, &plan(&facts, &wanted), addresses, Vec::new()).names[0].is_right()
+    };
+    assert!(is_right("203.0.113.1", "203.0.113.1") && !is_right("192.0.2.1", "203.0.113.1"));
+}
+
+#[test]
+fn a_name_below_a_cut_is_set_up_by_hand_and_one_whose_zone_cannot_be_told_is_not() {
+    let mut facts = bare();
+    put(&mut facts, values("dev.example.com", RecordType::Other("NS".into()), &["ns.example.org."]));
+    let wanted = |of: &str| Wanted { external_dns: true, ..wanted(&[of]) };
+    let found = plan(&facts, &wanted("www.dev.example.com"));
+    assert_eq!((kinds(&found), titles(&found)[0].as_str()), (Vec::new(), "request"));
+    assert!(titles(&found).iter().all(|step| !step.contains("Z1")), "{found:?}");
+    assert_eq!(by_hand(&found), [(ExternalReason::Visitors, "www.dev.example.com", DOMAIN)]);
+    facts.zone_facts.get_mut("Z1").expect("it is there").delegation = Delegation::Missing;
+    add_zone(&mut facts, zone("Z2", "example.com"), Delegation::Missing);
+    let found = plan(&facts, &wanted("example.com"));
+    assert_eq!(kinds(&found), [(ProblemKind::AmbiguousZone, "example.com")]);
+    assert_eq!(by_hand(&found), []);
 }
