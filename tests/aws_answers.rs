@@ -1,6 +1,7 @@
 //! What is asked of ACM, Route 53 and CloudFront about names, and what becomes of answers in pages: an endpoint that a test
 //! writes the answers of.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -8,10 +9,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sitepush::core::domain::certificate::{CLOUDFRONT_REGION, KeyAlgorithm};
+use sitepush::core::domain::distribution::{DistributionNames, ViewerCertificate};
 use sitepush::core::domain::name::DnsName;
 use sitepush::edges::acm::{CertificateManager, CertificateRequest};
 use sitepush::edges::aws::{self, Connection};
-use sitepush::edges::call::Retry;
+use sitepush::edges::call::{FailureKind, Retry};
 use sitepush::edges::cloudfront::CloudFront;
 use sitepush::edges::route53::Route53;
 use tokio::runtime::Runtime;
@@ -73,7 +75,8 @@ fn serve(stream: TcpStream, answer: &dyn Fn(&Asked) -> String, seen: &Mutex<Vec<
         let asked = (head.lines().next().unwrap_or_default().to_owned(), body);
         let text = answer(&asked);
         seen.lock().expect("no panic").push(asked);
-        write!(writer, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()).ok()?;
+        let head = format!("HTTP/1.1 200 OK\r\nETag: ETAG1\r\nContent-Length: {}\r\n\r\n", text.len());
+        writer.write_all((head + &text).as_bytes()).ok()?;
     }
 }
 
@@ -220,4 +223,37 @@ fn the_aliases_of_all_distributions_are_listed_to_the_last_page() {
     let found = endpoint.runtime.block_on(cloudfront.list_aliases()).expect("a listing");
     let expected = [(name("a.example"), "E1".to_owned()), (name("b.example"), "E2".to_owned())];
     assert_eq!(found, expected.into());
+}
+
+#[test]
+fn a_distribution_that_is_not_as_it_was_read_is_left_alone() {
+    let endpoint = Endpoint::start(|_| {
+        "<DistributionConfig xmlns=\"http://cloudfront.amazonaws.com/doc/2020-05-31/\">\
+         <CallerReference>x</CallerReference><Aliases><Quantity>1</Quantity><Items><CNAME>a.example</CNAME></Items>\
+         </Aliases><Comment></Comment><Enabled>true</Enabled></DistributionConfig>"
+            .to_owned()
+    });
+    let cloudfront = CloudFront::new(&endpoint.config, &once());
+    let wanted: BTreeSet<DnsName> = [name("a.example"), name("c.example")].into();
+    let read = |alias: &str| DistributionNames {
+        id: "E1".into(),
+        domain_name: name("d111.cloudfront.net"),
+        is_deployed: true,
+        aliases: [name(alias)].into(),
+        certificate: ViewerCertificate::CloudFronts,
+        has_ipv6: true,
+        has_http2_or_3: true,
+    };
+    let update = |read: &DistributionNames| {
+        let call = cloudfront.update_distribution_names(read, &wanted, &ViewerCertificate::CloudFronts);
+        endpoint.runtime.block_on(call)
+    };
+    let puts = || endpoint.asked().into_iter().filter(|(line, _)| line.starts_with("PUT ")).collect::<Vec<_>>();
+    let error = update(&read("b.example")).expect_err("somebody changed it");
+    assert_eq!(error.kind, FailureKind::PreconditionFailed, "{error}");
+    assert!(puts().is_empty());
+    // What the answer to a change says does not matter here.
+    let _ = update(&read("a.example"));
+    let [(_, body)] = puts().try_into().expect("one change");
+    assert!(body.contains("<CNAME>c.example</CNAME>"), "{body}");
 }
