@@ -248,7 +248,8 @@ fn a_distribution_that_is_not_as_it_was_read_is_left_alone() {
         let call = cloudfront.update_distribution_names(read, &wanted, &ViewerCertificate::CloudFronts);
         endpoint.runtime.block_on(call)
     };
-    let puts = || endpoint.asked().into_iter().filter(|(line, _)| line.starts_with("PUT ")).collect::<Vec<_>>();
+    let puts =
+        || endpoint.asked().into_iter().filter(|(line, _)| line.starts_with("PUT ")).collect::<Vec<_>>();
     let error = update(&read("b.example")).expect_err("somebody changed it");
     assert_eq!(error.kind, FailureKind::PreconditionFailed, "{error}");
     assert!(puts().is_empty());

@@ -163,10 +163,10 @@ fn a_referral_is_told_from_a_name_without_records() {
         _ => records(&[]),
     });
     let (dns, runtime) = (Dns::new(servers.resolver), runtime());
-    let ask = |of: &str| {
-        runtime.block_on(dns.ask_server(&name("ns-1.example.net"), &name(of), Question::Cname))
-    };
-    let referral = DnsAnswer::Referred { zone: name("dev.example.com"), servers: vec![name("ns.example.org")] };
+    let ask =
+        |of: &str| runtime.block_on(dns.ask_server(&name("ns-1.example.net"), &name(of), Question::Cname));
+    let referral =
+        DnsAnswer::Referred { zone: name("dev.example.com"), servers: vec![name("ns.example.org")] };
     assert_eq!(ask("_x.www.dev.example.com"), referral);
     assert_eq!(ask("_x.www.example.com"), DnsAnswer::NoRecords);
 }

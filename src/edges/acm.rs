@@ -9,8 +9,8 @@ use aws_sdk_acm::Client;
 use aws_sdk_acm::primitives::DateTime;
 use aws_sdk_acm::types::{
     CertificateDetail, CertificateOptions, CertificateStatus as AcmStatus, CertificateSummary,
-    CertificateTransparencyLoggingPreference, CertificateType, DomainStatus, Filters,
-    KeyAlgorithm as AcmKey, Tag, ValidationMethod,
+    CertificateTransparencyLoggingPreference, CertificateType, DomainStatus, Filters, KeyAlgorithm as AcmKey,
+    Tag, ValidationMethod,
 };
 use jiff::Timestamp;
 
@@ -136,7 +136,8 @@ impl CertificateManager {
         let tag = Tag::builder().key(OWNER_TAG).value(wanted.distribution_id).build();
         let tag = tag.expect("a tag has a key");
         let logged = CertificateTransparencyLoggingPreference::Enabled;
-        let options = CertificateOptions::builder().certificate_transparency_logging_preference(logged).build();
+        let options =
+            CertificateOptions::builder().certificate_transparency_logging_preference(logged).build();
         let output = self
             .retry
             .calling(Operation::REQUEST_CERTIFICATE)

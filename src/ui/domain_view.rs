@@ -7,9 +7,7 @@ use crate::core::domain::certificate::CertificateStatus;
 use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::dns::Delegation;
 use crate::core::domain::outcome::DomainOutcome;
-use crate::core::domain::plan::{
-    BatchPurpose, DomainPlan, ExternalReason, ExternalRecord, Purpose, Step,
-};
+use crate::core::domain::plan::{BatchPurpose, DomainPlan, ExternalReason, ExternalRecord, Purpose, Step};
 use crate::core::domain::problem::{Problem, Severity};
 use crate::core::domain::record::{RecordChange, RecordType};
 use crate::core::domain::status::{CertificateReport, DomainStatus, Leads, NameStatus, RenewalRecord};
@@ -77,7 +75,9 @@ pub fn render_external(records: &[ExternalRecord]) -> String {
     for ExternalRecord { reason, name, target } in records {
         let more = match reason {
             ExternalReason::Validation => "",
-            ExternalReason::Visitors => "   (ALIAS or ANAME at the top of a zone), when the alias is on the distribution",
+            ExternalReason::Visitors => {
+                "   (ALIAS or ANAME at the top of a zone), when the alias is on the distribution"
+            }
         };
         let _ = writeln!(text, "    {name} CNAME {target}{more}");
     }
@@ -357,9 +357,10 @@ pub fn render_status(status: &DomainStatus) -> String {
     let blocking = status.problems.iter().filter(|problem| problem.severity == Severity::Blocking).count();
     let are_all_right = status.names.iter().all(NameStatus::is_right);
     let verdict = match (blocking, status.has_changes) {
-        (0, false) if !are_all_right => {
-            paint(style::CHANGE, "`sitepush domain apply` has nothing left to do, and not all names are right yet")
-        }
+        (0, false) if !are_all_right => paint(
+            style::CHANGE,
+            "`sitepush domain apply` has nothing left to do, and not all names are right yet",
+        ),
         (0, false) => paint(style::ADD, "all names lead here"),
         (0, true) => paint(style::CHANGE, "`sitepush domain apply` does what is missing"),
         (count, _) => paint(
@@ -395,7 +396,11 @@ fn render_certificate(certificate: &CertificateReport) -> String {
         let _ = writeln!(text, "  renewal     {record} CNAME {target}: {seen}");
     }
     if certificate.renewal.iter().any(|record| record.fault().is_some()) {
-        let _ = writeln!(text, "              {}", paint(style::WARNING, "without these records ACM cannot renew it"));
+        let _ = writeln!(
+            text,
+            "              {}",
+            paint(style::WARNING, "without these records ACM cannot renew it")
+        );
     }
     text
 }

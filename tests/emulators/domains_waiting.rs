@@ -218,14 +218,20 @@ fn programs_get_one_document_and_people_see_the_wait() {
         let steps = document["outcome"]["done"].as_array().expect("a list").iter();
         steps.map(|step| step["step"].as_str().expect("text").to_owned()).collect()
     };
-    assert_eq!((&document["plan"]["purpose"], &document["outcome"]["ending"]), (&"apply".into(), &"done".into()));
+    assert_eq!(
+        (&document["plan"]["purpose"], &document["outcome"]["ending"]),
+        (&"apply".into(), &"done".into())
+    );
     assert_eq!(document["outcome"]["left"], serde_json::Value::Null);
     let done = of_steps(&document);
     let changes = ["request-certificate", "change-records", "await-certificate", "update-distribution"];
     assert!(changes.iter().all(|change| done.iter().any(|step| step == change)), "{done:?}");
     let names = ["example.com", "www.example.com", "--yes", "--json"];
     let document = world.run("remove", &names).success().json();
-    assert_eq!((&document["plan"]["purpose"], &document["outcome"]["ending"]), (&"remove".into(), &"done".into()));
+    assert_eq!(
+        (&document["plan"]["purpose"], &document["outcome"]["ending"]),
+        (&"remove".into(), &"done".into())
+    );
     let done = of_steps(&document);
     assert!(done.contains(&"delete-certificate".to_owned()), "{done:?}");
 }

@@ -31,7 +31,12 @@ impl<'a> TextRecords<'a> {
     }
 
     /// The changes that write down that this was made, too.
-    pub(super) fn add(&mut self, name: &DnsName, made: &[Made], problems: &mut BTreeSet<Problem>) -> Vec<RecordChange> {
+    pub(super) fn add(
+        &mut self,
+        name: &DnsName,
+        made: &[Made],
+        problems: &mut BTreeSet<Problem>,
+    ) -> Vec<RecordChange> {
         let before = self.made(name);
         if made.iter().all(|made| before.contains(made)) {
             return Vec::new();

@@ -351,7 +351,10 @@ impl<'a> Planning<'a> {
             let Some(zone) = self.place(name) else { continue };
             let record = RecordSet::validation(name, value);
             let there = self.facts.records_of(name);
-            if there.iter().any(|found| found.record_type == RecordType::Cname && found.says_the_same(&record)) {
+            if there
+                .iter()
+                .any(|found| found.record_type == RecordType::Cname && found.says_the_same(&record))
+            {
                 continue;
             }
             if let Some(foreign) = there.iter().find(|found| !self.may_go(name, found)) {

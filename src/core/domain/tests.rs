@@ -30,7 +30,14 @@ fn names(texts: &[&str]) -> Vec<DnsName> {
 
 fn wanted(texts: &[&str]) -> Wanted {
     let key_algorithm = KeyAlgorithm::Rsa2048;
-    Wanted { names: names(texts), key_algorithm, take_over: false, https_records: true, renewal_records: true, external_dns: false }
+    Wanted {
+        names: names(texts),
+        key_algorithm,
+        take_over: false,
+        https_records: true,
+        renewal_records: true,
+        external_dns: false,
+    }
 }
 
 fn zone(id: &str, zone_name: &str) -> HostedZone {

@@ -207,10 +207,8 @@ mod tests {
     fn what_holds_a_validation_up_is_told_by_who_sees_the_record() {
         let silent = || DnsAnswer::NoAnswer("it timed out".into());
         let refused = DnsAnswer::Failed("REFUSED".into());
-        let referral = || DnsAnswer::Referred {
-            zone: name("dev.example.com"),
-            servers: vec![name("ns.example.org")],
-        };
+        let referral =
+            || DnsAnswer::Referred { zone: name("dev.example.com"), servers: vec![name("ns.example.org")] };
         let wrong = || DnsAnswer::Records(vec!["elsewhere.example.net.".into()]);
         for (servers, resolver, words) in [
             (vec![right(), right()], right(), "ACM looks again"),
@@ -238,7 +236,9 @@ mod tests {
         let late = record(vec![right(), DnsAnswer::NoSuchName], right());
         let overdue = WaitingRecord { is_overdue: true, ..late };
         let diagnosis = overdue.diagnosis().expect("it waits");
-        assert!(diagnosis.contains("is the record still in zone Z1") && !diagnosis.contains("up to a minute"));
+        assert!(
+            diagnosis.contains("is the record still in zone Z1") && !diagnosis.contains("up to a minute")
+        );
         let validated = WaitingRecord { is_validated: true, ..record(vec![], DnsAnswer::NoSuchName) };
         assert_eq!(validated.diagnosis(), None);
         let nowhere = WaitingRecord { zone_id: None, ..record(vec![], DnsAnswer::NoSuchName) };

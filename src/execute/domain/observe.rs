@@ -112,7 +112,8 @@ pub async fn observe(
         names.iter().chain(&proofs).cloned().collect()
     };
     let zone_facts = read_zones(edges, &zones, &placed).await?;
-    let (caa, unread_caa) = if wants_certificate { read_caa(edges, &needed).await } else { Default::default() };
+    let (caa, unread_caa) =
+        if wants_certificate { read_caa(edges, &needed).await } else { Default::default() };
     let mut facts = DomainFacts {
         now,
         distribution,
@@ -213,9 +214,9 @@ fn validation_names(
 ) -> BTreeSet<DnsName> {
     let pending = choose_pending(certificates, needed, id);
     let named: Vec<&str> = [pending, renewed].into_iter().flatten().map(|found| found.arn.as_str()).collect();
-    let concerned = certificates.iter().filter(|found| {
-        found.requested_for.as_deref() == Some(id) || named.contains(&found.arn.as_str())
-    });
+    let concerned = certificates
+        .iter()
+        .filter(|found| found.requested_for.as_deref() == Some(id) || named.contains(&found.arn.as_str()));
     let validations = concerned.flat_map(|found| &found.validations);
     validations.filter_map(|validation| validation.record.as_ref()).map(|(name, _)| name.clone()).collect()
 }
@@ -279,7 +280,9 @@ async fn read_caa(
         let nearest = base.ancestors().find_map(|at| match answers.get(&at)? {
             DnsAnswer::Records(records) => Some(Ok(CaaFacts { records: records.clone(), at })),
             DnsAnswer::NoRecords | DnsAnswer::NoSuchName | DnsAnswer::Referred { .. } => None,
-            DnsAnswer::Failed(why) | DnsAnswer::NoAnswer(why) => Some(Err(UnreadCaa { why: why.clone(), at })),
+            DnsAnswer::Failed(why) | DnsAnswer::NoAnswer(why) => {
+                Some(Err(UnreadCaa { why: why.clone(), at }))
+            }
         });
         match nearest {
             Some(Ok(found)) => drop(read.insert(base, found)),

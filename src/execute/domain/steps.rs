@@ -254,8 +254,7 @@ impl Run<'_> {
 
     async fn look(&mut self) -> Result<(), Halt> {
         let id = self.facts.distribution.id.clone();
-        self.facts =
-            observe(&self.tools.edges, &id, &self.intent, self.requested_arn.as_deref()).await?;
+        self.facts = observe(&self.tools.edges, &id, &self.intent, self.requested_arn.as_deref()).await?;
         Ok(())
     }
 

@@ -238,7 +238,8 @@ mod tests {
         let stop = Stop::default();
         for awaited in [Awaited::Deployment, Awaited::Propagation, Awaited::ValidationRecords] {
             let started = Instant::now();
-            let patience = Patience { edges: &edges, events: &events, stop: &stop, deadline: started + LIMIT };
+            let patience =
+                Patience { edges: &edges, events: &events, stop: &stop, deadline: started + LIMIT };
             let ended = match awaited {
                 Awaited::Deployment => patience.deployment("E1").await,
                 Awaited::Propagation => patience.propagation(&[(route53.clone(), "C1".into())]).await,
@@ -261,7 +262,8 @@ mod tests {
                 let mut reader = BufReader::new(stream);
                 loop {
                     let mut head = String::new();
-                    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|count| count > 0)
+                    while !head.ends_with("\r\n\r\n")
+                        && reader.read_line(&mut head).is_ok_and(|count| count > 0)
                     {}
                     if head.is_empty() {
                         break;
@@ -271,7 +273,8 @@ mod tests {
                     };
                     let length = head.lines().find_map(of_length).unwrap_or(0);
                     let _ = reader.by_ref().take(length).read_to_end(&mut Vec::new());
-                    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{document}", document.len());
+                    let answer =
+                        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{document}", document.len());
                     let _ = reader.get_mut().write_all(answer.as_bytes());
                 }
             }

@@ -39,11 +39,9 @@ fn a_validation_record_that_was_lost_is_put_back_long_before_the_renewal() {
 
 #[test]
 fn a_certificate_is_kept_renewable_whoever_requested_it_and_one_that_is_not_renewed_so_is_left_alone() {
-    for (issuance, is_validated_by_dns, is_mended) in [
-        (Issuance::Amazon, true, true),
-        (Issuance::Amazon, false, false),
-        (Issuance::Imported, true, false),
-    ] {
+    for (issuance, is_validated_by_dns, is_mended) in
+        [(Issuance::Amazon, true, true), (Issuance::Amazon, false, false), (Issuance::Imported, true, false)]
+    {
         let mut facts = bare();
         facts.certificates = vec![Certificate {
             requested_for: None,
@@ -75,10 +73,7 @@ fn another_record_in_the_place_of_a_validation_record_is_a_warning_and_replaced_
     assert_eq!(kinds(&found), [(ProblemKind::RoutedRecord, "_v.example.com")]);
     let done = play_all(&mut facts, &Intent::Apply(take_over(&["example.com"])));
     assert!(done.contains(&"Renewal in Z1".to_owned()), "{done:?}");
-    assert_eq!(
-        facts.records_of(&proof),
-        [RecordSet::validation(&proof, &name("_w.acm-validations.aws"))]
-    );
+    assert_eq!(facts.records_of(&proof), [RecordSet::validation(&proof, &name("_w.acm-validations.aws"))]);
 }
 
 #[test]
@@ -103,8 +98,11 @@ fn what_a_zone_hands_on_is_not_written_into_it() {
     let mut facts = bare();
     put(&mut facts, values("dev.example.com", RecordType::Other("NS".into()), &["ns.example.org."]));
     facts.distribution.aliases = names(&["www.dev.example.com"]).into_iter().collect();
-    facts.certificates =
-        vec![certificate("there", &["example.com", "www.dev.example.com"], CertificateStatus::PendingValidation)];
+    facts.certificates = vec![certificate(
+        "there",
+        &["example.com", "www.dev.example.com"],
+        CertificateStatus::PendingValidation,
+    )];
     let found = plan(&facts, &wanted(&["example.com"]));
     assert_eq!(kinds(&found), [(ProblemKind::DelegatedAway, "www.dev.example.com")]);
     assert_eq!(found.blocking().count(), 0, "somebody can write it where it belongs");
@@ -147,7 +145,8 @@ fn addresses_of_its_own_are_given_up_for_sni_and_the_plan_says_so() {
 
 #[test]
 fn no_record_leads_elsewhere_even_of_a_type_that_is_not_made() {
-    for (record_type, text) in [(RecordType::Aaaa, "2001:db8::1"), (RecordType::Https, "1 cdn.example.net.")] {
+    for (record_type, text) in [(RecordType::Aaaa, "2001:db8::1"), (RecordType::Https, "1 cdn.example.net.")]
+    {
         let mut bare = bare();
         bare.distribution.has_ipv6 = false;
         bare.distribution.has_http2_or_3 = false;
@@ -211,7 +210,10 @@ fn an_alias_that_is_there_already_and_has_no_zone_here_is_a_warning_until_it_is_
     assert!(found.problems[0].remedy.contains("validation record"), "{}", found.problems[0].remedy);
     let mut pending =
         certificate("there", &["example.com", "old.example.org"], CertificateStatus::PendingValidation);
-    pending.validations.iter_mut().for_each(|found| found.is_validated = found.name == name("old.example.org"));
+    pending
+        .validations
+        .iter_mut()
+        .for_each(|found| found.is_validated = found.name == name("old.example.org"));
     facts.certificates = vec![pending];
     assert_eq!(kinds(&plan(&facts, &wanted(&["example.com"]))), []);
     assert_eq!(plan(&facts, &wanted(&["example.com", "old.example.org"])).blocking().count(), 1);
@@ -245,8 +247,11 @@ fn the_report_says_what_visitors_get() {
     let (first, last) = (&shown.names[0], &shown.names[2]);
     assert_eq!((first.zone_id.as_deref(), first.is_alias, first.is_certified), (Some("Z1"), true, true));
     assert_eq!((last.is_alias, last.is_certified, last.records.len()), (false, false, 0));
-    let told: Vec<_> =
-        first.records.iter().map(|record| (record.record_type.as_str(), record.leads, record.is_ours)).collect();
+    let told: Vec<_> = first
+        .records
+        .iter()
+        .map(|record| (record.record_type.as_str(), record.leads, record.is_ours))
+        .collect();
     assert_eq!(told, ["A", "AAAA", "HTTPS"].map(|kind| (kind, Leads::Here, true)));
     put(&mut facts, values("www.example.com", RecordType::A, &["192.0.2.1"]));
     assert_eq!(is_right(&facts), [true, false, false]);
