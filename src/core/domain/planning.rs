@@ -12,7 +12,7 @@ use super::distribution::ViewerCertificate;
 use super::facts::{DomainFacts, Wanted, ZoneFacts};
 use super::name::DnsName;
 use super::plan::{BatchPurpose, DomainPlan, ExternalReason, ExternalRecord, Purpose, Step};
-use super::problem::{Problem, Severity};
+use super::problem::Problem;
 use super::record::{Made, RecordChange, RecordSet, RecordType};
 
 /// The longest name that can be a certificate's subject.
@@ -65,6 +65,7 @@ impl<'a> Planning<'a> {
     }
 
     fn finish(self) -> DomainPlan {
+        let external_records = self.external_records();
         DomainPlan {
             purpose: Purpose::Apply,
             distribution_id: self.facts.distribution.id.clone(),
@@ -72,8 +73,8 @@ impl<'a> Planning<'a> {
             names: self.wanted.names.clone(),
             steps: self.steps,
             problems: self.problems.into_iter().collect(),
-            external_records: self.external_records(),
             notes: self.notes,
+            external_records,
         }
     }
 

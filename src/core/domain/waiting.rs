@@ -123,8 +123,7 @@ impl WaitingRecord {
                 "Route 53 is still telling the zone's name servers, which takes up to a minute".into()
             });
         }
-        let silent = self.servers.iter().filter(|found| matches!(found.answer, DnsAnswer::NoAnswer(_)));
-        let all_silent = silent.clone().count() == self.servers.len();
+        let all_silent = self.servers.iter().all(|found| matches!(found.answer, DnsAnswer::NoAnswer(_)));
         all_silent.then(|| {
             "none of the zone's name servers answers from here: is DNS let through on this network?".into()
         })
