@@ -90,7 +90,7 @@ fn name(text: &str) -> DnsName {
 }
 
 #[test]
-fn a_certificate_is_requested_with_validation_by_dns_and_in_the_public_logs() {
+fn a_certificate_is_requested_with_validation_by_dns_and_the_wanted_key() {
     for (key_algorithm, told) in
         [(KeyAlgorithm::Rsa2048, "RSA_2048"), (KeyAlgorithm::EcPrime256v1, "EC_prime256v1")]
     {
@@ -111,7 +111,6 @@ fn a_certificate_is_requested_with_validation_by_dns_and_in_the_public_logs() {
             "ValidationMethod": "DNS",
             "IdempotencyToken": "abc",
             "KeyAlgorithm": told,
-            "Options": { "CertificateTransparencyLoggingPreference": "ENABLED" },
             "Tags": [{ "Key": "sitepush", "Value": "E1EXAMPLE" }],
         });
         assert_eq!(serde_json::from_str::<Value>(&body).expect("JSON"), expected);

@@ -8,9 +8,8 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_acm::Client;
 use aws_sdk_acm::primitives::DateTime;
 use aws_sdk_acm::types::{
-    CertificateDetail, CertificateOptions, CertificateStatus as AcmStatus, CertificateSummary,
-    CertificateTransparencyLoggingPreference, CertificateType, DomainStatus, Filters, KeyAlgorithm as AcmKey,
-    Tag, ValidationMethod,
+    CertificateDetail, CertificateStatus as AcmStatus, CertificateSummary, CertificateType, DomainStatus,
+    Filters, KeyAlgorithm as AcmKey, Tag, ValidationMethod,
 };
 use jiff::Timestamp;
 
@@ -126,7 +125,9 @@ impl CertificateManager {
     }
 
     /// Requests a certificate that is validated by DNS, and gives its ARN. ACM puts it into the public logs, as browsers
-    /// want it.
+    /// want it: that cannot be turned off any more, so nothing is said of it.
+    ///
+    /// Source: `CertificateOptions`, ACM API Reference.
     ///
     /// # Errors
     /// Code `LimitExceededException` when the account's quota is used up.
@@ -135,9 +136,6 @@ impl CertificateManager {
         let others: Vec<String> = wanted.names[1..].iter().map(ToString::to_string).collect();
         let tag = Tag::builder().key(OWNER_TAG).value(wanted.distribution_id).build();
         let tag = tag.expect("a tag has a key");
-        let logged = CertificateTransparencyLoggingPreference::Enabled;
-        let options =
-            CertificateOptions::builder().certificate_transparency_logging_preference(logged).build();
         let output = self
             .retry
             .calling(Operation::REQUEST_CERTIFICATE)
@@ -149,7 +147,6 @@ impl CertificateManager {
                     .validation_method(ValidationMethod::Dns)
                     .key_algorithm(key_of(wanted.key_algorithm))
                     .idempotency_token(wanted.idempotency_token)
-                    .options(options.clone())
                     .tags(tag.clone())
                     .send()
                     .await
