@@ -181,8 +181,8 @@ fn the_record_sets_of_a_name_are_read_to_their_end_and_no_further() {
         )
     });
     let route53 = Route53::new(&endpoint.config, &once());
-    let sets = route53.list_record_sets("Z1", &name("www.example.com"));
-    let found = endpoint.runtime.block_on(sets).expect("a listing");
+    let of = name("www.example.com");
+    let found = endpoint.runtime.block_on(route53.list_record_sets("Z1", &of)).expect("a listing");
     let kinds: Vec<&str> = found.iter().map(|set| set.record_type.as_str()).collect();
     assert_eq!(kinds, ["A", "TXT"]);
     assert_eq!(endpoint.asked().len(), 2, "what comes behind the name is left alone");
