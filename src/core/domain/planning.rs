@@ -157,16 +157,14 @@ impl<'a> Planning<'a> {
             self.issued = Some(issued);
             return;
         }
-        match choose_pending(&facts.certificates, &self.needed, &facts.distribution.id) {
-            Some(pending) => {
-                self.check_issuing(&pending.unvalidated());
-                self.certificate = Some(current.with_arn(&pending.arn));
-                self.validate(pending);
-            }
-            None => {
-                self.check_issuing(&self.needed.clone());
-                self.request();
-            }
+        let pending = choose_pending(&facts.certificates, &self.needed, &facts.distribution.id);
+        if let Some(pending) = pending {
+            self.check_issuing(&pending.unvalidated());
+            self.certificate = Some(current.with_arn(&pending.arn));
+            self.validate(pending);
+        } else {
+            self.check_issuing(&self.needed.clone());
+            self.request();
         }
     }
 
