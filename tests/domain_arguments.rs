@@ -78,3 +78,13 @@ fn a_file_that_is_no_saved_plan_of_names_is_refused() {
     }
     run(ONE, &["apply", "--plan", "plan.json", "--take-over"]).expect_code(USAGE);
 }
+
+#[test]
+fn the_china_regions_are_refused_before_anybody_is_asked() {
+    for verb in ["plan", "apply", "status"] {
+        run(ONE, &[verb, "--domain", "example.com", "--region", "cn-north-1"])
+            .explains(USAGE, &["China regions (`cn-north-1`)", "IAM"]);
+    }
+    run(ONE, &["remove", "example.com", "--yes", "--region", "cn-northwest-1"])
+        .explains(USAGE, &["cn-northwest-1"]);
+}

@@ -6,6 +6,7 @@ mod dns;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use dns::{Asked, FIRST, NameServers, Reply};
 use sitepush::core::domain::dns::{Delegation, DnsAnswer, allows_amazon};
@@ -129,4 +130,43 @@ fn a_resolver_that_is_silent_is_not_asked_again_at_once() {
     assert!(asked > 0, "nobody asked");
     assert!(matches!(ask("b.example.com"), DnsAnswer::NoAnswer(_)));
     assert_eq!(count.load(Ordering::SeqCst), asked);
+}
+
+#[test]
+fn a_zone_whose_servers_are_dead_is_broken_and_does_not_silence_the_resolver() {
+    // As long as resolvers take to say so, and longer than an ordinary answer may take.
+    let slow = Reply::Late(Duration::from_secs(3), Box::new(Reply::Fails));
+    let servers = NameServers::start(move |asked| match (asked.name.as_str(), asked.kind.as_str()) {
+        ("dead.example", _) => slow.clone(),
+        ("mute.example" | "www.mute.example", _) => Reply::Silence,
+        ("alive.example", "CAA") => records(&["0 issue \"letsencrypt.org\""]),
+        _ => records(&[]),
+    });
+    let (dns, runtime) = (Dns::new(servers.resolver), runtime());
+    let ask = |of: &str, question| runtime.block_on(dns.ask_resolver(&name(of), question));
+    let own = [name("ns-1.example.net")];
+    let judged = |zone: &str| Delegation::judge(&own, &ask(zone, Question::NameServers));
+    assert_eq!(judged("dead.example"), Delegation::Broken { why: "SERVFAIL".into() });
+    assert!(matches!(judged("mute.example"), Delegation::Broken { .. }));
+    assert!(matches!(ask("www.mute.example", Question::Address), DnsAnswer::Failed(_)));
+    let caa = ask("alive.example", Question::Caa);
+    assert_eq!(caa, DnsAnswer::Records(vec!["0 issue \"letsencrypt.org\"".into()]));
+}
+
+#[test]
+fn a_referral_is_told_from_a_name_without_records() {
+    let servers = NameServers::start(|asked: &Asked| match (asked.name.as_str(), asked.kind.as_str()) {
+        ("ns-1.example.net", "A") => records(&["127.0.0.2"]),
+        ("_x.www.dev.example.com", "CNAME") if asked.server == FIRST => {
+            Reply::Referral("dev.example.com".into(), vec!["ns.example.org.".into()])
+        }
+        _ => records(&[]),
+    });
+    let (dns, runtime) = (Dns::new(servers.resolver), runtime());
+    let ask =
+        |of: &str| runtime.block_on(dns.ask_server(&name("ns-1.example.net"), &name(of), Question::Cname));
+    let referral =
+        DnsAnswer::Referred { zone: name("dev.example.com"), servers: vec![name("ns.example.org")] };
+    assert_eq!(ask("_x.www.dev.example.com"), referral);
+    assert_eq!(ask("_x.www.example.com"), DnsAnswer::NoRecords);
 }

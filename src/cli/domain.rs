@@ -102,6 +102,9 @@ pub struct WantedArgs {
     /// Replace records of these names that sitepush did not make, and keep them as its own
     #[arg(long)]
     pub take_over: bool,
+    /// Set up names whose zone is not here, too; the records to write by hand are shown
+    #[arg(long)]
+    pub external_dns: bool,
 }
 
 /// How long to wait.
@@ -135,8 +138,8 @@ pub struct DomainPlanArgs {
 pub struct DomainApplyArgs {
     /// Carry out exactly the plan in this file, or refuse because the world has moved
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "dry_run", "domains", "key_algorithm", "take_over", "zone_profiles", "resolver", "distribution",
-        "endpoint_url", "region", "profile", "config",
+        "dry_run", "domains", "key_algorithm", "take_over", "external_dns", "zone_profiles", "resolver",
+        "distribution", "endpoint_url", "region", "profile", "config",
     ])]
     pub plan: Option<PathBuf>,
     /// Show the plan and stop
@@ -159,6 +162,9 @@ pub struct DomainStatusArgs {
     /// A name of the site (default: the target's `domains`); may be given more than once
     #[arg(long = "domain", value_name = "NAME")]
     pub domains: Vec<String>,
+    /// Names whose zone is not here are set up by hand
+    #[arg(long)]
+    pub external_dns: bool,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

@@ -1,6 +1,5 @@
 //! `sitepush domain`: a certificate, aliases and records for the site's names.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -12,7 +11,7 @@ use crate::core::domain::certificate::{CLOUDFRONT_REGION, Certificate, Certifica
 use crate::core::domain::facts::DomainFacts;
 use crate::core::domain::outcome::DomainOutcome;
 use crate::core::domain::plan::DomainPlan;
-use crate::core::domain::status::{self, CertificateReport};
+use crate::core::domain::status::{self, Addresses, CertificateReport};
 use crate::core::outcome::Ending;
 use crate::edges::acm::CertificateManager;
 use crate::edges::aws::{self, Connection};
@@ -22,7 +21,9 @@ use crate::edges::cloudfront::CloudFront;
 use crate::edges::dns::{Dns, PUBLIC_RESOLVER, Question};
 use crate::edges::route53::Route53;
 use crate::error::{Class, Error};
-use crate::execute::domain::{DomainEdges, Tools, Trouble, ZoneAccount, carry_out, observe, watch_now};
+use crate::execute::domain::{
+    DomainEdges, Tools, Trouble, ZoneAccount, carry_out, look_for_renewal, observe, watch_now,
+};
 use crate::execute::upload::Stop;
 use crate::exit_code::ExitCode;
 use crate::settings::{DomainSettings, DomainSource};
@@ -96,6 +97,7 @@ async fn remove(args: &DomainRemoveArgs) -> Result<ExitCode, Error> {
     let stop = Stop::default();
     let looked = Looked::at(&settings, &stop).await?;
     looked.show(args.output.json);
+    looked.check()?;
     if args.dry_run {
         if args.output.json {
             terminal::json(&looked.plan);
@@ -117,8 +119,13 @@ async fn status(args: &DomainStatusArgs) -> Result<ExitCode, Error> {
     let Looked { edges, facts, plan } = Looked::at(&settings, &Stop::default()).await?;
     let mut certificates = Vec::new();
     for found in concerned(&facts) {
-        let is_pending = found.status == CertificateStatus::PendingValidation;
-        let records = if is_pending { watch_now(&edges, &facts, found).await } else { Vec::new() };
+        let (mut records, mut renewal) = (Vec::new(), Vec::new());
+        match found.status {
+            // Since when the record has been there is not known.
+            CertificateStatus::PendingValidation => records = watch_now(&edges, &facts, found, 0).await,
+            CertificateStatus::Issued => renewal = look_for_renewal(&edges, &facts, found).await,
+            _ => {}
+        }
         certificates.push(CertificateReport {
             arn: found.arn.clone(),
             names: found.names.iter().cloned().collect(),
@@ -126,11 +133,17 @@ async fn status(args: &DomainStatusArgs) -> Result<ExitCode, Error> {
             not_after: found.not_after,
             is_shown: facts.distribution.certificate.arn() == Some(found.arn.as_str()),
             records,
+            renewal,
         });
     }
-    let answers = plan.names.iter().map(|name| edges.dns.ask_resolver(name, Question::Address));
-    let answers = futures::future::join_all(answers).await;
-    let report = status::report(&facts, &plan, answers, certificates);
+    let addresses = Addresses {
+        names: futures::future::join_all(
+            plan.names.iter().map(|name| edges.dns.ask_resolver(name, Question::Address)),
+        )
+        .await,
+        distribution: edges.dns.ask_resolver(&plan.distribution_domain, Question::Address).await,
+    };
+    let report = status::report(&facts, &plan, addresses, certificates);
     if args.output.json {
         terminal::json(&report);
     } else {
@@ -156,7 +169,7 @@ struct Looked {
 
 impl Looked {
     async fn at(settings: &DomainSettings, stop: &Stop) -> Result<Self, Error> {
-        let edges = connect(settings, stop).await;
+        let edges = connect(settings, stop).await?;
         let facts = observe(&edges, &settings.distribution_id, &settings.intent, None).await;
         let facts = facts.map_err(|Trouble { what, source }| call_failed(what, source))?;
         let plan = settings.intent.plan(&facts);
@@ -175,8 +188,11 @@ impl Looked {
         let blocking: Vec<_> = self.plan.blocking().collect();
         let error = match blocking.as_slice() {
             [] => return Ok(()),
-            [only] => Error::new(Class::Refused, format!("`{}` cannot be set up: {}", only.name, only.what))
-                .with_hint(&only.remedy),
+            [only] => {
+                let done = self.plan.purpose.done();
+                Error::new(Class::Refused, format!("`{}` cannot be {done}: {}", only.name, only.what))
+                    .with_hint(&only.remedy)
+            }
             several => Error::new(Class::Refused, format!("{} problems stand in the way", several.len()))
                 .with_hint("follow the remedies, and run the command again"),
         };
@@ -195,8 +211,7 @@ impl Looked {
             DomainOutcome::nothing_done()
         } else {
             let watcher = tokio::spawn(stop_on_interrupt(stop.clone()));
-            let events =
-                if is_json { Arc::new(|_| {}) } else { domain_progress::sink(Audience::of_stderr()) };
+            let events = domain_progress::sink(Audience::of_stderr());
             let tools = Tools { edges, events, stop, time_limit };
             let outcome = carry_out(&settings.intent, facts, &tools).await;
             watcher.abort();
@@ -206,6 +221,9 @@ impl Looked {
             terminal::json(&RunDocument { plan: &plan, outcome: &outcome });
         } else {
             terminal::note(&domain_view::render_outcome(&outcome, plan.purpose));
+            if matches!(outcome.ending, Ending::Done | Ending::NothingToDo) {
+                terminal::note(&domain_view::render_external(&plan.external_records));
+            }
         }
         exit_code(&outcome)
     }
@@ -226,7 +244,11 @@ fn exit_code(outcome: &DomainOutcome) -> ExitCode {
 }
 
 /// The edges, ready for use; asks nobody.
-async fn connect(settings: &DomainSettings, stop: &Stop) -> DomainEdges {
+///
+/// # Errors
+/// In the China regions. CloudFront takes no certificates of ACM there, and its distributions are in another hosted zone.
+/// Source: "Amazon CloudFront", Getting Started with Amazon Web Services in China.
+async fn connect(settings: &DomainSettings, stop: &Stop) -> Result<DomainEdges, Error> {
     let target = &settings.target;
     let connection = Connection {
         region: target.region.clone(),
@@ -235,6 +257,11 @@ async fn connect(settings: &DomainSettings, stop: &Stop) -> DomainEdges {
         static_keys: None,
     };
     let config = aws::load(&connection).await;
+    if let Some(region) = config.region().filter(|region| region.as_ref().starts_with("cn-")) {
+        let what = format!("names cannot be set up in the China regions (`{region}`)");
+        return Err(Error::usage(what)
+            .with_hint("CloudFront takes its certificates from IAM there: set the names up in its console"));
+    }
     let asked = stop.clone();
     let retry = Retry::new(SHORT_RETRY_LIMIT).given_up_when(move || asked.is_requested());
     let mut zones = vec![ZoneAccount { profile: None, route53: Route53::new(&config, &retry) }];
@@ -248,12 +275,12 @@ async fn connect(settings: &DomainSettings, stop: &Stop) -> DomainEdges {
         let certificates = CertificateManager::new(&config, &region, &retry);
         (region, certificates)
     });
-    DomainEdges {
+    Ok(DomainEdges {
         cloudfront: CloudFront::new(&config, &retry),
         certificates: CertificateManager::new(&config, CLOUDFRONT_REGION, &retry),
         elsewhere,
         zones,
         dns: Dns::new(settings.resolver.unwrap_or(PUBLIC_RESOLVER)),
         clock: Clock::system(),
-    }
+    })
 }

@@ -125,7 +125,9 @@ impl CertificateManager {
     }
 
     /// Requests a certificate that is validated by DNS, and gives its ARN. ACM puts it into the public logs, as browsers
-    /// want it.
+    /// want it: that cannot be turned off any more, so nothing is said of it.
+    ///
+    /// Source: `CertificateOptions`, ACM API Reference.
     ///
     /// # Errors
     /// Code `LimitExceededException` when the account's quota is used up.

@@ -58,12 +58,14 @@ pub struct CallError {
     pub message: String,
     /// What was called, where the edge has said it.
     pub operation: Option<Operation>,
+    /// How often it was sent: of a change that was sent again, the first may have been made, and its answer lost.
+    pub attempts: u32,
 }
 
 impl CallError {
     /// An error that did not come from the service.
     pub fn local(kind: FailureKind, message: impl AsRef<str>) -> Self {
-        Self { kind, code: String::new(), message: one_line(message.as_ref()), operation: None }
+        Self { kind, code: String::new(), message: one_line(message.as_ref()), operation: None, attempts: 1 }
     }
 
     /// An answer that is not what the service documents.
@@ -213,7 +215,7 @@ pub(super) fn service_error(
     if let Some(request_id) = request_id {
         message.push_str(&format!(" (request {request_id})"));
     }
-    CallError { kind, code, message, operation: None }
+    CallError { kind, code, message, operation: None, attempts: 1 }
 }
 
 /// Source: "List of error codes", S3 API Reference; "Common errors", CloudFront API Reference.
@@ -455,6 +457,7 @@ impl Retry {
 }
 
 fn with_attempts(mut error: CallError, attempts: u32) -> CallError {
+    error.attempts = attempts;
     if attempts > 1 {
         error.message.push_str(&format!(" ({attempts} attempts)"));
     }

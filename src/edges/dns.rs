@@ -11,7 +11,7 @@ use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType as Kind};
 
@@ -25,7 +25,12 @@ pub const PUBLIC_RESOLVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 1;
 
-/// A resolver that did not answer is not asked again for this long: on a network that lets no DNS through, each question
+/// The same for what tells a broken zone: a resolver asks dead name servers several times before it says `SERVFAIL`. A
+/// datagram that is lost is sent again within this time.
+const PATIENT_LIMIT: Duration = Duration::from_secs(6);
+const PATIENT_ATTEMPTS: usize = 0;
+
+/// A resolver that answers nothing is not asked again for this long: on a network that lets no DNS through, each question
 /// would take its whole time.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -51,13 +56,21 @@ impl Question {
             Self::Txt => Kind::TXT,
         }
     }
+
+    /// How long the answer may take, and how often it is asked for again.
+    fn patience(self) -> (Duration, usize) {
+        match self {
+            Self::Caa | Self::NameServers => (PATIENT_LIMIT, PATIENT_ATTEMPTS),
+            Self::Address | Self::AddressV6 | Self::Cname | Self::Txt => (ANSWER_LIMIT, ATTEMPTS),
+        }
+    }
 }
 
 /// Asks name servers. Cloned freely.
 #[derive(Clone, Debug)]
 pub struct Dns {
     resolver: SocketAddr,
-    /// When the resolver did not answer, if it did not. Clones share it.
+    /// When the resolver answered nothing at all, if it did not. Clones share it.
     silent_since: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -71,14 +84,30 @@ impl Dns {
         self.resolver
     }
 
-    /// What the resolver answers.
+    /// What the resolver answers. One that answers other questions and not this one has failed to get an answer itself.
     pub async fn ask_resolver(&self, name: &DnsName, question: Question) -> DnsAnswer {
         if self.silence().is_some_and(|since| since.elapsed() < SILENCE) {
             return DnsAnswer::NoAnswer("it did not answer a moment ago".into());
         }
-        let answer = ask(self.resolver, Recursion::Desired, name, question).await;
-        *self.lock() = matches!(answer, DnsAnswer::NoAnswer(_)).then(Instant::now);
-        answer
+        let limit = question.patience();
+        let answer = ask(self.resolver, Recursion::Desired, limit, name, question).await;
+        let DnsAnswer::NoAnswer(why) = answer else {
+            *self.lock() = None;
+            return answer;
+        };
+        if self.is_alive().await {
+            return DnsAnswer::Failed("no answer in time".into());
+        }
+        *self.lock() = Some(Instant::now());
+        DnsAnswer::NoAnswer(why)
+    }
+
+    /// Whether the resolver answers anything: each knows at once who serves the root.
+    async fn is_alive(&self) -> bool {
+        let root = DnsName::from_service(".");
+        let limit = (ANSWER_LIMIT, PATIENT_ATTEMPTS);
+        let answer = ask(self.resolver, Recursion::Desired, limit, &root, Question::NameServers).await;
+        !matches!(answer, DnsAnswer::NoAnswer(_))
     }
 
     fn silence(&self) -> Option<Instant> {
@@ -97,7 +126,7 @@ impl Dns {
         }
         let address = match address {
             DnsAnswer::Records(addresses) => addresses.first().and_then(|text| text.parse::<IpAddr>().ok()),
-            DnsAnswer::NoRecords | DnsAnswer::NoSuchName => None,
+            DnsAnswer::NoRecords | DnsAnswer::NoSuchName | DnsAnswer::Referred { .. } => None,
             DnsAnswer::Failed(why) | DnsAnswer::NoAnswer(why) => {
                 return DnsAnswer::NoAnswer(format!("the address of {server}: {why}"));
             }
@@ -105,7 +134,7 @@ impl Dns {
         match address {
             Some(address) => {
                 let server = SocketAddr::new(address, self.resolver.port());
-                ask(server, Recursion::NotDesired, name, question).await
+                ask(server, Recursion::NotDesired, (ANSWER_LIMIT, ATTEMPTS), name, question).await
             }
             None => DnsAnswer::NoAnswer(format!("{server} has no address")),
         }
@@ -118,11 +147,17 @@ enum Recursion {
     NotDesired,
 }
 
-async fn ask(server: SocketAddr, recursion: Recursion, name: &DnsName, question: Question) -> DnsAnswer {
+async fn ask(
+    server: SocketAddr,
+    recursion: Recursion,
+    limit: (Duration, usize),
+    name: &DnsName,
+    question: Question,
+) -> DnsAnswer {
     let Ok(query) = Name::from_ascii(name.absolute()) else {
         return DnsAnswer::NoAnswer(format!("`{name}` cannot be asked for"));
     };
-    let resolver = match resolver(server, recursion) {
+    let resolver = match resolver(server, recursion, limit) {
         Ok(resolver) => resolver,
         Err(error) => return DnsAnswer::NoAnswer(error.to_string()),
     };
@@ -137,7 +172,11 @@ async fn ask(server: SocketAddr, recursion: Recursion, name: &DnsName, question:
     }
 }
 
-fn resolver(server: SocketAddr, recursion: Recursion) -> Result<TokioResolver, NetError> {
+fn resolver(
+    server: SocketAddr,
+    recursion: Recursion,
+    (timeout, attempts): (Duration, usize),
+) -> Result<TokioResolver, NetError> {
     let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
         connection.port = server.port();
         connection
@@ -148,8 +187,8 @@ fn resolver(server: SocketAddr, recursion: Recursion) -> Result<TokioResolver, N
     let options: &mut ResolverOpts = builder.options_mut();
     options.cache_size = 0;
     options.use_hosts_file = ResolveHosts::Never;
-    options.timeout = ANSWER_LIMIT;
-    options.attempts = ATTEMPTS;
+    options.timeout = timeout;
+    options.attempts = attempts;
     options.recursion_desired = recursion == Recursion::Desired;
     builder.build()
 }
@@ -168,7 +207,7 @@ fn answer_of(error: &NetError) -> DnsAnswer {
     match error {
         NetError::Dns(DnsError::NoRecordsFound(found)) => match found.response_code {
             ResponseCode::NXDomain => DnsAnswer::NoSuchName,
-            ResponseCode::NoError => DnsAnswer::NoRecords,
+            ResponseCode::NoError => referral(found).unwrap_or(DnsAnswer::NoRecords),
             code => DnsAnswer::Failed(code_name(code)),
         },
         NetError::Dns(DnsError::ResponseCode(code)) => DnsAnswer::Failed(code_name(*code)),
@@ -176,6 +215,16 @@ fn answer_of(error: &NetError) -> DnsAnswer {
         NetError::NoConnections => DnsAnswer::NoAnswer("no connection".into()),
         other => DnsAnswer::NoAnswer(other.to_string()),
     }
+}
+
+/// An answer without records that names servers, and not whose zone it is, sends on to them.
+///
+/// Source: RFC 2308, section 2.1.1.
+fn referral(found: &NoRecords) -> Option<DnsAnswer> {
+    let servers = found.ns.as_deref().filter(|_| found.soa.is_none())?;
+    let zone = DnsName::from_service(&servers.first()?.ns.name.to_string());
+    let names = servers.iter().map(|server| DnsName::from_service(&server.ns.data.to_string()));
+    Some(DnsAnswer::Referred { zone, servers: names.collect() })
 }
 
 fn code_name(code: ResponseCode) -> String {

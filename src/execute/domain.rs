@@ -7,5 +7,5 @@ mod observe;
 mod steps;
 mod watch;
 
-pub use observe::{DomainEdges, Trouble, ZoneAccount, observe, watch_now};
+pub use observe::{DomainEdges, Trouble, ZoneAccount, look_for_renewal, observe, watch_now};
 pub use steps::{Tools, carry_out};

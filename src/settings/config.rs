@@ -119,6 +119,8 @@ pub struct TargetConfig {
     pub domains: Vec<String>,
     /// Profiles of other accounts that have hosted zones for these names.
     pub zone_profiles: Vec<String>,
+    /// Whether `domain` writes HTTPS records, where the distribution speaks HTTP/2 or HTTP/3 (default: yes).
+    pub https_records: Option<bool>,
 }
 
 /// How some files are cached and served.

@@ -34,6 +34,8 @@ pub struct DomainSource {
     pub resolver: Option<SocketAddr>,
     pub key_algorithm: KeyAlgorithmArg,
     pub take_over: bool,
+    #[serde(default)]
+    pub external_dns: bool,
 }
 
 /// The settings of a `domain` command.
@@ -66,6 +68,7 @@ impl DomainSource {
             resolver: zones.resolver,
             key_algorithm: KeyAlgorithmArg::default(),
             take_over: false,
+            external_dns: false,
         }
     }
 
@@ -73,6 +76,7 @@ impl DomainSource {
         Self {
             key_algorithm: wanted.key_algorithm,
             take_over: wanted.take_over,
+            external_dns: wanted.external_dns,
             ..Self::new(target, &wanted.domains, zones)
         }
     }
@@ -86,7 +90,8 @@ impl DomainSource {
     }
 
     pub fn from_status_args(args: &DomainStatusArgs) -> Self {
-        Self::new(&args.target, &args.domains, &args.zones)
+        let external_dns = args.external_dns;
+        Self { external_dns, ..Self::new(&args.target, &args.domains, &args.zones) }
     }
 
     fn target_args(&self) -> TargetArgs {
@@ -122,7 +127,9 @@ impl DomainSettings {
                 KeyAlgorithmArg::EcP256 => KeyAlgorithm::EcPrime256v1,
             },
             take_over: source.take_over,
-            https_records: true,
+            https_records: config.https_records.unwrap_or(true),
+            renewal_records: true,
+            external_dns: source.external_dns,
         });
         Self::new(source, target, &config, intent)
     }

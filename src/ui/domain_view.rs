@@ -7,10 +7,10 @@ use crate::core::domain::certificate::CertificateStatus;
 use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::dns::Delegation;
 use crate::core::domain::outcome::DomainOutcome;
-use crate::core::domain::plan::{BatchPurpose, DomainPlan, Purpose, Step};
+use crate::core::domain::plan::{BatchPurpose, DomainPlan, ExternalReason, ExternalRecord, Purpose, Step};
 use crate::core::domain::problem::{Problem, Severity};
 use crate::core::domain::record::{RecordChange, RecordType};
-use crate::core::domain::status::{CertificateReport, DomainStatus, Leads, NameStatus};
+use crate::core::domain::status::{CertificateReport, DomainStatus, Leads, NameStatus, RenewalRecord};
 use crate::core::domain::waiting::{Waiting, WaitingRecord};
 use crate::core::outcome::Ending;
 
@@ -40,12 +40,16 @@ pub fn render_plan(plan: &DomainPlan) -> String {
             let _ = writeln!(text, "    {line}");
         }
     }
-    if plan.steps.is_empty() {
+    if plan.steps.is_empty() && plan.blocking().next().is_none() {
         let what = match plan.purpose {
             Purpose::Apply => "all names lead here, and the certificate is good for them",
             Purpose::Remove => "there is nothing of sitepush's to remove",
         };
         let _ = writeln!(text, "\n{what}");
+    }
+    if !plan.external_records.is_empty() {
+        text.push('\n');
+        text.push_str(&render_external(&plan.external_records));
     }
     if !plan.notes.is_empty() {
         text.push('\n');
@@ -57,6 +61,26 @@ pub fn render_plan(plan: &DomainPlan) -> String {
         text.push('\n');
     }
     text.push_str(&render_problems(&plan.problems));
+    text
+}
+
+/// What has to be written by hand; empty where nothing has.
+pub fn render_external(records: &[ExternalRecord]) -> String {
+    let mut text = String::new();
+    if records.is_empty() {
+        return text;
+    }
+    let heading = "to be written by hand where the DNS of these names is, and to stay there";
+    let _ = writeln!(text, "  {}", paint(style::BOLD, heading));
+    for ExternalRecord { reason, name, target } in records {
+        let more = match reason {
+            ExternalReason::Validation => "",
+            ExternalReason::Visitors => {
+                "   (ALIAS or ANAME at the top of a zone), when the alias is on the distribution"
+            }
+        };
+        let _ = writeln!(text, "    {name} CNAME {target}{more}");
+    }
     text
 }
 
@@ -110,6 +134,7 @@ fn describe(step: &Step) -> (String, Vec<String>) {
                 BatchPurpose::Validation | BatchPurpose::ValidationRemoval => {
                     format!("validation records in {zone_name}")
                 }
+                BatchPurpose::Renewal => format!("renewal of the certificate, in {zone_name}"),
                 BatchPurpose::Claim | BatchPurpose::Release => format!("ownership in {zone_name}"),
                 BatchPurpose::Visitors | BatchPurpose::HttpsRecords | BatchPurpose::Withdrawal => {
                     format!("records in {zone_name}")
@@ -168,6 +193,7 @@ pub fn begun(step: &Step) -> Option<String> {
             let count = human::count(changes.len() as u64, "change", "changes");
             let what = match purpose {
                 BatchPurpose::Validation => "writing validation records",
+                BatchPurpose::Renewal => "putting back the records that ACM renews by",
                 BatchPurpose::Claim => "writing down what is ours",
                 BatchPurpose::Visitors => "leading visitors here",
                 BatchPurpose::HttpsRecords => "writing HTTPS records",
@@ -326,9 +352,15 @@ pub fn render_status(status: &DomainStatus) -> String {
     for name in &status.names {
         text.push_str(&render_name(name));
     }
+    text.push_str(&render_external(&status.external_records));
     text.push_str(&render_problems(&status.problems));
     let blocking = status.problems.iter().filter(|problem| problem.severity == Severity::Blocking).count();
+    let are_all_right = status.names.iter().all(NameStatus::is_right);
     let verdict = match (blocking, status.has_changes) {
+        (0, false) if !are_all_right => paint(
+            style::CHANGE,
+            "`sitepush domain apply` has nothing left to do, and not all names are right yet",
+        ),
         (0, false) => paint(style::ADD, "all names lead here"),
         (0, true) => paint(style::CHANGE, "`sitepush domain apply` does what is missing"),
         (count, _) => paint(
@@ -359,6 +391,17 @@ fn render_certificate(certificate: &CertificateReport) -> String {
     for record in &certificate.records {
         let _ = writeln!(text, "{}", render_record(record));
     }
+    for RenewalRecord { record, target, resolver, .. } in &certificate.renewal {
+        let seen = if resolver.is_cname(target) { "seen".to_owned() } else { resolver.summary() };
+        let _ = writeln!(text, "  renewal     {record} CNAME {target}: {seen}");
+    }
+    if certificate.renewal.iter().any(|record| record.fault().is_some()) {
+        let _ = writeln!(
+            text,
+            "              {}",
+            paint(style::WARNING, "without these records ACM cannot renew it")
+        );
+    }
     text
 }
 
@@ -380,9 +423,9 @@ fn render_name(name: &NameStatus) -> String {
             ", the world does not ask it"
         }
     };
-    let zone = name.zone_id.as_deref().unwrap_or("none");
+    let zone = name.zone_id.as_deref().unwrap_or("none here");
     let _ = writeln!(text, "  zone        {zone}{delegation}");
-    if name.records.is_empty() {
+    if name.records.is_empty() && name.zone_id.is_some() {
         let _ = writeln!(text, "  records     none");
     }
     for record in &name.records {
@@ -394,6 +437,7 @@ fn render_name(name: &NameStatus) -> String {
         let _ =
             writeln!(text, "  {:<11} {leads}, {whose}: {}", record.record_type.to_string(), record.content);
     }
-    let _ = writeln!(text, "  resolver    {}", name.resolver.summary());
+    let here = if name.is_led_here { ", the distribution's" } else { "" };
+    let _ = writeln!(text, "  resolver    {}{here}", name.resolver.summary());
     text
 }

@@ -84,7 +84,9 @@ fn a_zone_that_the_world_does_not_ask_is_found() {
     let emulator = Emulator::moto_issuing_after(1);
     let world = World::new(&emulator);
     assert_eq!(world.problems(&NAMES, 0), []);
-    for reply in [records(&["old.example.net."]), Reply::NoSuchName, Reply::Fails] {
+    // A resolver takes its time to find that nobody answers.
+    let late = Reply::Late(Duration::from_secs(3), Box::new(Reply::Fails));
+    for reply in [records(&["old.example.net."]), Reply::NoSuchName, Reply::Fails, late] {
         world.set("example.com", "NS", reply);
         assert_eq!(world.problems(&NAMES, 0), [of("not-delegated", "example.com")]);
     }
@@ -143,6 +145,10 @@ fn zones_of_another_account_are_reached_by_their_profile() {
     };
     assert!(found.iter().any(is_led_here), "{found:?}");
     assert!(world.record_names().iter().all(|(name, _)| !name.contains("other")));
+    let status = world.aliases();
+    let without_profile = world.run("remove", &["www.other.example", "--yes"]);
+    without_profile.explains(3, &["`www.other.example` cannot be removed", "--zone-profile"]);
+    assert_eq!(world.aliases(), status, "what nobody knows of is not removed, and not said to be nobody's");
 }
 
 #[test]
@@ -156,6 +162,120 @@ fn caa_that_forbids_amazon_is_found_before_anything_is_requested() {
     assert_eq!(world.certificates(), [""; 0]);
     world.set("example.com", "CAA", records(&["0 issue \"letsencrypt.org\"", "0 issue \"amazon.com\""]));
     world.run("apply", &["--domain", "www.example.com"]).success();
+}
+
+#[test]
+fn caa_that_cannot_be_read_is_not_taken_for_none() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    world.set("example.com", "CAA", Reply::Fails);
+    let plan = world.run("plan", &["--domain", "www.example.com", "--json"]).success().json();
+    let notes = plan["notes"].to_string();
+    assert!(notes.contains("CAA records of example.com could not be read (SERVFAIL)"), "{notes}");
+    world.set("example.com", "CAA", records(&[]));
+    let plan = world.run("plan", &["--domain", "www.example.com", "--json"]).success().json();
+    assert_eq!(plan["notes"], serde_json::json!([]));
+}
+
+#[test]
+fn a_name_below_a_cut_of_its_zone_is_not_written_into_it() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    world.put(record("dev.example.com.", "NS", &["ns.example.net."]));
+    let before = world.records();
+    let wanted = ["--domain", "www.dev.example.com"];
+    assert_eq!(world.problems(&wanted, 3), [of("delegated-away", "www.dev.example.com")]);
+    world.run("apply", &wanted).explains(3, &["dev.example.com", "ns.example.net"]);
+    assert_eq!((world.records(), world.certificates()), (before, Vec::new()));
+}
+
+#[test]
+fn a_server_that_answers_something_else_or_refers_on_is_told_from_one_that_is_late() {
+    for (reply, words) in [
+        (records(&["odd.example.net."]), "answers something else: odd.example.net."),
+        (
+            Reply::Referral("www.example.com".into(), vec!["ns.example.org.".into()]),
+            "refers to other servers for www.example.com (ns.example.org)",
+        ),
+    ] {
+        let emulator = Emulator::moto_issuing_after(4);
+        let world = World::new(&emulator);
+        world.resolver.lock().expect("no panic").odd.insert(FIRST, reply);
+        let answer = world.run("apply", &NAMES).success();
+        assert!(answer.stderr.contains(words), "no `{words}` in:\n{}", answer.stderr);
+        assert!(!answer.stderr.contains("up to a minute"), "{}", answer.stderr);
+    }
+}
+
+#[test]
+fn programs_get_one_document_and_people_see_the_wait() {
+    let emulator = Emulator::moto_issuing_after(3);
+    let world = World::new(&emulator);
+    let answer = world.run("apply", &[&NAMES[..], &["--json"]].concat()).success();
+    assert!(answer.stderr.contains("waiting for the certificate"), "{}", answer.stderr);
+    let document = answer.json();
+    let of_steps = |document: &serde_json::Value| -> Vec<String> {
+        let steps = document["outcome"]["done"].as_array().expect("a list").iter();
+        steps.map(|step| step["step"].as_str().expect("text").to_owned()).collect()
+    };
+    assert_eq!(
+        (&document["plan"]["purpose"], &document["outcome"]["ending"]),
+        (&"apply".into(), &"done".into())
+    );
+    assert_eq!(document["outcome"]["left"], serde_json::Value::Null);
+    let done = of_steps(&document);
+    let changes = ["request-certificate", "change-records", "await-certificate", "update-distribution"];
+    assert!(changes.iter().all(|change| done.iter().any(|step| step == change)), "{done:?}");
+    let names = ["example.com", "www.example.com", "--yes", "--json"];
+    let document = world.run("remove", &names).success().json();
+    assert_eq!(
+        (&document["plan"]["purpose"], &document["outcome"]["ending"]),
+        (&"remove".into(), &"done".into())
+    );
+    let done = of_steps(&document);
+    assert!(done.contains(&"delete-certificate".to_owned()), "{done:?}");
+}
+
+/// On ministack, for moto does not take back what was there before (`moto_refuses_what_was_created_before`).
+#[test]
+fn a_validation_record_that_was_lost_is_shown_and_put_back() {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    world.run("apply", &NAMES).success();
+    let renewal = || -> Vec<String> {
+        let status = world.run("status", &[&NAMES[..], &["--json"]].concat()).success().json();
+        let records = status["certificates"][0]["renewal"].as_array().expect("a list").clone();
+        records.iter().map(|record| record["resolver"].to_string()).collect()
+    };
+    let whole = renewal();
+    assert!(!whole.is_empty() && whole.iter().all(|answer| answer.contains("records")), "{whole:?}");
+    let is_proof = |found: &&aws_sdk_route53::types::ResourceRecordSet| found.r#type().as_str() == "CNAME";
+    let before = world.records();
+    let lost = world.record_sets().iter().find(is_proof).expect("a validation record").clone();
+    world.change(aws_sdk_route53::types::ChangeAction::Delete, lost.clone());
+    assert!(renewal().iter().any(|answer| answer.contains("no_such_name")), "{:?}", renewal());
+    let status = world.run("status", &NAMES).success();
+    assert!(status.stdout.contains("ACM cannot renew it"), "{}", status.stdout);
+    world.run("plan", &[&NAMES[..], &["--detailed-exitcode"]].concat()).expect_code(2);
+    let answer = world.run("apply", &NAMES).success();
+    assert!(answer.stderr.contains("renewal of the certificate"), "{}", answer.stderr);
+    assert_eq!((renewal(), world.records()), (whole, before));
+}
+
+/// On ministack, which refuses what is created twice, and a change with an old ETag.
+#[test]
+fn a_change_whose_answer_was_lost_is_not_taken_for_somebody_elses() {
+    for part in ["POST /2013-04-01/hostedzone", "PUT /2020-05-31/distribution"] {
+        let emulator = Emulator::ministack();
+        let world = World::new(&emulator);
+        let meddler = Meddler::start(&emulator.url, Meddling::LoseAnswer(part));
+        let mut command = world.command("apply", &NAMES);
+        let output = command.env("AWS_ENDPOINT_URL", &meddler.url).output().expect("the program starts");
+        assert!(meddler.count() > 1, "{part} was not sent again");
+        Answer::from_output(&output).success();
+        assert_eq!(world.aliases().len(), 2);
+        world.run("plan", &[&NAMES[..], &["--detailed-exitcode"]].concat()).success();
+    }
 }
 
 #[test]
@@ -211,6 +331,32 @@ fn a_private_zone_is_not_written_to() {
     emulator.runtime.block_on(request.send()).expect("zones can be made");
     let found = world.problems(&["--domain", "www.inside.example.net", "--domain", "www.example.org"], 3);
     assert_eq!(found, [of("no-zone", "www.example.org"), of("private-zone-only", "www.inside.example.net")]);
+}
+
+#[test]
+fn a_name_with_its_dns_elsewhere_is_set_up_with_the_records_that_somebody_writes() {
+    let emulator = Emulator::moto_issuing_after(3);
+    let world = World::new(&emulator);
+    let wanted = ["--domain", "www.example.org"];
+    world.run("apply", &wanted).explains(3, &["no hosted zone", "--external-dns"]);
+    let before = world.records();
+    let wanted = [&wanted[..], &["--external-dns"]].concat();
+    let answer = world.run("apply", &wanted).success();
+    for words in ["the record has to be written where the domain's DNS is", "www.example.org CNAME "] {
+        assert!(answer.stderr.contains(words), "no `{words}` in:\n{}", answer.stderr);
+    }
+    assert_eq!((world.records(), world.aliases()), (before, ["www.example.org".to_owned()].into()));
+    let again = world.run("apply", &wanted).success();
+    assert!(again.stderr.contains("nothing to do"), "{}", again.stderr);
+    let records = || -> Vec<(String, String)> {
+        let status = world.run("status", &[&wanted[..], &["--json"]].concat()).success().json();
+        let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+        let records = status["external_records"].as_array().expect("a list").clone();
+        records.iter().map(|record| (text(&record["reason"]), text(&record["name"]))).collect()
+    };
+    let reasons: Vec<String> = records().into_iter().map(|(reason, _)| reason).collect();
+    assert_eq!(reasons, ["validation", "visitors"]);
+    world.run("remove", &["www.example.org", "--yes"]).explains(3, &["its DNS is elsewhere", "console"]);
 }
 
 /// On ministack, for moto takes a CREATE of what is there (`moto_overwrites_what_is_created_twice`).

@@ -1,6 +1,6 @@
 //! A proxy on the loopback interface that damages, refuses or holds back some requests and passes on the others.
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,6 +17,8 @@ pub enum Meddling {
     Answer(&'static str, u16, &'static str),
     /// Requests whose first line begins with this wait until [`Meddler::let_go`].
     Hold(&'static str),
+    /// The first request whose first line begins with this is passed on, and its answer is lost with the connection.
+    LoseAnswer(&'static str),
     /// So many changes of certificates, records and distributions pass; what comes after is swallowed.
     PassChanges(usize),
 }
@@ -130,7 +132,16 @@ fn pass_on(
                 count.fetch_add(1, Ordering::SeqCst);
                 wait_until(|| is_open.load(Ordering::SeqCst));
             }
-            Meddling::Refuse(_) | Meddling::Answer(..) | Meddling::Hold(_) | Meddling::PassChanges(_) => {}
+            Meddling::LoseAnswer(start)
+                if head.starts_with(start) && count.fetch_add(1, Ordering::SeqCst) == 0 =>
+            {
+                return lose_answer(&client, upstream, &head, &body);
+            }
+            Meddling::Refuse(_)
+            | Meddling::Answer(..)
+            | Meddling::Hold(_)
+            | Meddling::LoseAnswer(_)
+            | Meddling::PassChanges(_) => {}
             Meddling::Replace(from, to) => {
                 if let Some(at) = memchr::memmem::find(&body, from.as_bytes()) {
                     count.fetch_add(1, Ordering::SeqCst);
@@ -141,6 +152,15 @@ fn pass_on(
         server.write_all(head.as_bytes())?;
         server.write_all(&body)?;
     }
+}
+
+/// Passes a request on by a connection of its own, waits for the answer, and hangs up on the client.
+fn lose_answer(client: &TcpStream, upstream: &str, head: &str, body: &[u8]) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(upstream)?;
+    server.write_all(head.as_bytes())?;
+    server.write_all(body)?;
+    server.read_exact(&mut [0])?;
+    client.shutdown(std::net::Shutdown::Both)
 }
 
 /// The next request: its head with the empty line, and its body of the length that the head says. None at the end.

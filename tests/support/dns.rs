@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use hickory_server::Server;
@@ -33,6 +34,10 @@ pub enum Reply {
     Records(Vec<String>),
     NoSuchName,
     Fails,
+    /// No answer of its own, but who serves the zone of this name.
+    Referral(String, Vec<String>),
+    /// The same after a while, as of a resolver that gets no answer itself.
+    Late(Duration, Box<Reply>),
     /// Nothing at all.
     Silence,
 }
@@ -91,7 +96,7 @@ async fn bind(answers: &Answers) -> Option<SocketAddr> {
     for (address, udp, tcp) in sockets {
         let mut server = Server::new(Handler { address, answers: Arc::clone(answers) });
         server.register_socket(udp);
-        server.register_listener(tcp, std::time::Duration::from_secs(5), 512);
+        server.register_listener(tcp, Duration::from_secs(5), 512);
         tokio::spawn(async move { server.block_until_done().await });
     }
     Some(resolver)
@@ -116,10 +121,14 @@ impl RequestHandler for Handler {
             kind: query.query_type().to_string(),
             wants_recursion: request.metadata.recursion_desired,
         };
-        let reply = (self.answers)(asked).await;
+        let mut reply = (self.answers)(asked).await;
+        while let Reply::Late(pause, meant) = reply {
+            tokio::time::sleep(pause).await;
+            reply = *meant;
+        }
         let mut metadata = Metadata::response_from_request(&request.metadata);
         metadata.authoritative = true;
-        let mut records = Vec::new();
+        let (mut records, mut authorities) = (Vec::new(), Vec::new());
         match reply {
             Reply::Records(values) => {
                 records.extend(
@@ -128,11 +137,17 @@ impl RequestHandler for Handler {
             }
             Reply::NoSuchName => metadata.response_code = ResponseCode::NXDomain,
             Reply::Fails => metadata.response_code = ResponseCode::ServFail,
+            Reply::Referral(zone, servers) => {
+                metadata.authoritative = false;
+                let zone = Name::from_ascii(format!("{zone}.")).expect("a name");
+                authorities.extend(servers.iter().map(|server| record(zone.clone(), RecordType::NS, server)));
+            }
+            Reply::Late(..) => unreachable!("it was waited for"),
             Reply::Silence => return Header { metadata, counts: HeaderCounts::default() }.into(),
         }
         let none = || std::iter::empty::<&Record>();
         let builder = MessageResponseBuilder::from_message_request(request);
-        let response = builder.build(metadata, records.iter(), none(), none(), none());
+        let response = builder.build(metadata, records.iter(), authorities.iter(), none(), none());
         response_handle.send_response(response).await.expect("a response can be sent")
     }
 }

@@ -191,7 +191,7 @@ fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
         (DnsAnswer::NoRecords, _) if matches!(facts.addresses.v6, DnsAnswer::Records(_)) => {
             notes.warning("dns", "the name has no IPv4 address: many visitors do not get there", remedy);
         }
-        (DnsAnswer::NoSuchName | DnsAnswer::NoRecords, _) => {
+        (DnsAnswer::NoSuchName | DnsAnswer::NoRecords | DnsAnswer::Referred { .. }, _) => {
             notes.problem("dns", "the name has no address: nobody gets there", remedy);
         }
         (DnsAnswer::Failed(code), _) => notes.problem(
@@ -243,7 +243,7 @@ fn dns_v6(notes: &mut Notes, facts: &AliasFacts) {
             format!("by IPv6 the name leads to {}, not to the distribution", found.join(", ")),
             LEAD_TO_DISTRIBUTION,
         ),
-        (DnsAnswer::NoRecords | DnsAnswer::NoSuchName, _) => {
+        (DnsAnswer::NoRecords | DnsAnswer::NoSuchName | DnsAnswer::Referred { .. }, _) => {
             notes.ok("dns", "the name leads to the distribution, by IPv4 alone");
         }
         (DnsAnswer::Failed(why) | DnsAnswer::NoAnswer(why), _) | (_, DnsAnswer::Failed(why) | DnsAnswer::NoAnswer(why)) => {
@@ -253,7 +253,7 @@ fn dns_v6(notes: &mut Notes, facts: &AliasFacts) {
                 "run `sitepush doctor` again",
             );
         }
-        (DnsAnswer::Records(_), DnsAnswer::NoSuchName) => notes.unknown(
+        (DnsAnswer::Records(_), DnsAnswer::NoSuchName | DnsAnswer::Referred { .. }) => notes.unknown(
             "dns",
             "the name leads to the distribution by IPv4, and the distribution's own name was not found by IPv6",
             "run `sitepush doctor` again",

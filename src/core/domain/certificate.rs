@@ -112,6 +112,18 @@ impl Certificate {
             && self.not_after.is_none_or(|end| end > now)
     }
 
+    /// The names that ACM has not validated yet; all, while it has made up no records.
+    pub fn unvalidated(&self) -> BTreeSet<DnsName> {
+        let validated = self.validations.iter().filter(|validation| validation.is_validated);
+        let validated: BTreeSet<&DnsName> = validated.map(|validation| &validation.name).collect();
+        self.names.iter().filter(|name| !validated.contains(name)).cloned().collect()
+    }
+
+    /// Whether ACM renews it while its validation records stay.
+    pub fn is_renewed_by_records(&self) -> bool {
+        self.issuance == Issuance::Amazon && self.is_validated_by_dns
+    }
+
     /// Whether it only waits for records that we can write.
     pub fn is_awaited(&self) -> bool {
         self.status == CertificateStatus::PendingValidation

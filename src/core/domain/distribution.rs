@@ -73,7 +73,14 @@ impl ViewerCertificate {
             Self::Acm { floor, .. } if floor.is_enough() => floor.clone(),
             _ => ProtocolFloor::recommended(),
         };
-        let is_sni = !matches!(self, Self::Acm { is_sni: false, .. });
-        Self::Acm { arn: arn.to_owned(), is_sni, floor }
+        Self::Acm { arn: arn.to_owned(), is_sni: true, floor }
+    }
+
+    /// Whether it is served by addresses of its own, for clients without SNI. With those, CloudFront takes no floor but
+    /// `SSLv3` and `TLSv1`.
+    ///
+    /// Source: "Values that you specify for your distribution", "Security policy", CloudFront Developer Guide.
+    pub fn has_own_addresses(&self) -> bool {
+        matches!(self, Self::Acm { is_sni: false, .. })
     }
 }

@@ -16,7 +16,9 @@ pub enum DnsAnswer {
     NoRecords,
     /// There is no such name.
     NoSuchName,
-    /// The server answered with another code, such as `SERVFAIL`.
+    /// The server does not answer for the name itself: it names the servers of the zone that does.
+    Referred { zone: DnsName, servers: Vec<DnsName> },
+    /// The server answered with another code, such as `SERVFAIL`, or answers everything but this.
     Failed(String),
     /// Nobody answered, and why.
     NoAnswer(String),
@@ -29,6 +31,7 @@ impl DnsAnswer {
             Self::Records(values) => values.join(" "),
             Self::NoRecords => "no such record".into(),
             Self::NoSuchName => "no such name".into(),
+            Self::Referred { zone, .. } => format!("refers to the servers of {zone}"),
             Self::Failed(code) => format!("failed ({code})"),
             Self::NoAnswer(_) => "no answer".into(),
         }
@@ -66,6 +69,7 @@ impl Delegation {
             DnsAnswer::Records(values) => {
                 values.iter().map(|value| DnsName::from_service(value)).collect::<BTreeSet<_>>()
             }
+            DnsAnswer::Referred { servers, .. } => servers.iter().cloned().collect(),
             DnsAnswer::NoRecords | DnsAnswer::NoSuchName => return Self::Missing,
             DnsAnswer::Failed(code) => return Self::Broken { why: code.clone() },
             DnsAnswer::NoAnswer(why) => return Self::Unknown { why: why.clone() },

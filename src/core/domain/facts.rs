@@ -21,6 +21,10 @@ pub struct Wanted {
     pub take_over: bool,
     /// Whether HTTPS records are made.
     pub https_records: bool,
+    /// Whether records that a certificate is renewed by are put back.
+    pub renewal_records: bool,
+    /// Whether names whose DNS is not in a zone here are set up all the same, their records being written by hand.
+    pub external_dns: bool,
 }
 
 /// A hosted zone with what the world thinks of it.
@@ -38,6 +42,14 @@ pub struct CaaFacts {
     /// The name itself or the nearest one above it that has some.
     pub at: DnsName,
     pub records: Vec<String>,
+}
+
+/// CAA records that may hold for a name, and nobody knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadCaa {
+    /// The name that could not be asked for.
+    pub at: DnsName,
+    pub why: String,
 }
 
 /// A certificate that CloudFront cannot take, because of where it is.
@@ -62,10 +74,13 @@ pub struct DomainFacts {
     pub zones: Vec<HostedZone>,
     /// Of the zones that names could be in, by id.
     pub zone_facts: BTreeMap<String, ZoneFacts>,
-    /// The record sets of every name that matters, and of the names of their text records.
+    /// The record sets of every name that matters, of the names of their text records, and of those between a name and its
+    /// zone's.
     pub records: BTreeMap<DnsName, Vec<RecordSet>>,
     /// By the name they hold for; names without are left out.
     pub caa: BTreeMap<DnsName, CaaFacts>,
+    /// By name, where the look for them got no answer.
+    pub unread_caa: BTreeMap<DnsName, UnreadCaa>,
 }
 
 /// Why a name's records cannot be placed.
@@ -103,8 +118,28 @@ impl DomainFacts {
         }
     }
 
+    /// Whether a name's DNS is where nothing can be written from here.
+    pub fn is_external(&self, name: &DnsName) -> bool {
+        match self.zone_of(name) {
+            Ok(_) => self.cut(name).is_some(),
+            Err(NoZone::None | NoZone::PrivateOnly(_)) => true,
+            Err(NoZone::Ambiguous(_)) => false,
+        }
+    }
+
     pub fn records_of(&self, name: &DnsName) -> &[RecordSet] {
         self.records.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The record by which its own zone hands a name, or one between the two, to other name servers: what the zone has
+    /// below it, nobody is told.
+    ///
+    /// Source: RFC 1034, section 4.2.1, "cuts".
+    pub fn cut(&self, name: &DnsName) -> Option<&RecordSet> {
+        let apex = &self.zone_of(name).ok()?.zone.name;
+        let below_apex = name.ancestors().take_while(|at| at != apex);
+        let is_cut = |record: &&RecordSet| record.record_type.as_str() == "NS";
+        below_apex.filter_map(|at| self.records_of(&at).iter().find(is_cut)).last()
     }
 
     /// The text record beside a name, whoever made it.

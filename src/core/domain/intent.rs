@@ -2,7 +2,7 @@
 
 use super::facts::{DomainFacts, Wanted};
 use super::name::DnsName;
-use super::plan::DomainPlan;
+use super::plan::{BatchPurpose, DomainPlan, Step};
 use super::removal::ValidationRecords;
 use super::{planning, removal};
 
@@ -31,10 +31,15 @@ impl Intent {
 
     /// The same without what could not be done and is not needed.
     #[must_use]
-    pub fn without_https_records(self) -> Self {
-        match self {
-            Self::Apply(wanted) => Self::Apply(Wanted { https_records: false, ..wanted }),
-            Self::Remove { .. } => self,
+    pub fn without(self, step: &Step) -> Self {
+        match (self, step) {
+            (Self::Apply(wanted), Step::ChangeRecords { purpose: BatchPurpose::HttpsRecords, .. }) => {
+                Self::Apply(Wanted { https_records: false, ..wanted })
+            }
+            (Self::Apply(wanted), Step::ChangeRecords { purpose: BatchPurpose::Renewal, .. }) => {
+                Self::Apply(Wanted { renewal_records: false, ..wanted })
+            }
+            (intent, _) => intent,
         }
     }
 }

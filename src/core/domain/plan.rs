@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certificate::KeyAlgorithm;
 use super::distribution::ViewerCertificate;
+use super::facts::DomainFacts;
 use super::name::DnsName;
 use super::problem::{Problem, Severity};
 use super::record::RecordChange;
@@ -17,6 +18,16 @@ use super::zone::HostedZone;
 pub enum Purpose {
     Apply,
     Remove,
+}
+
+impl Purpose {
+    /// What is done to a name, for messages.
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Apply => "set up",
+            Self::Remove => "removed",
+        }
+    }
 }
 
 /// What a batch of record changes is for.
@@ -31,6 +42,8 @@ pub enum BatchPurpose {
     Visitors,
     /// To tell browsers beforehand which HTTP they may speak; the site works without.
     HttpsRecords,
+    /// To let ACM renew the certificate; the site works without until it ends.
+    Renewal,
     /// To lead visitors away.
     Withdrawal,
     /// To forget what was ours.
@@ -93,8 +106,49 @@ impl Step {
 
     /// Whether the site works without it.
     pub fn is_optional(&self) -> bool {
-        matches!(self, Self::ChangeRecords { purpose: BatchPurpose::HttpsRecords, .. })
+        matches!(
+            self,
+            Self::ChangeRecords { purpose: BatchPurpose::HttpsRecords | BatchPurpose::Renewal, .. }
+        )
     }
+
+    /// Whether what it changes is there: a change whose answer was lost may have been made all the same.
+    pub fn is_done(&self, facts: &DomainFacts) -> bool {
+        match self {
+            Self::ChangeRecords { changes, .. } => changes.iter().all(|change| {
+                let record = change.record();
+                let is_there = facts.records_of(&record.name).contains(record);
+                is_there == matches!(change, RecordChange::Create(_))
+            }),
+            Self::UpdateDistribution { aliases, certificate, .. } => {
+                facts.distribution.aliases == *aliases
+                    && certificate.as_ref().is_none_or(|wanted| facts.distribution.certificate == *wanted)
+            }
+            Self::RequestCertificate { .. }
+            | Self::DeleteCertificate { .. }
+            | Self::AwaitValidationRecords { .. }
+            | Self::AwaitCertificate { .. }
+            | Self::AwaitDeployment => false,
+        }
+    }
+}
+
+/// A CNAME that is to be written, and to stay, where a name's DNS is, because its zone is not here.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ExternalRecord {
+    pub reason: ExternalReason,
+    pub name: DnsName,
+    pub target: DnsName,
+}
+
+/// What such a record is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExternalReason {
+    /// ACM issues and renews the certificate by it.
+    Validation,
+    /// It leads visitors to the distribution. At the top of a zone, where no CNAME can be, an `ALIAS` or `ANAME` stands for it.
+    Visitors,
 }
 
 /// The plan for one distribution.
@@ -110,6 +164,9 @@ pub struct DomainPlan {
     pub problems: Vec<Problem>,
     /// What is left as it is, and why.
     pub notes: Vec<String>,
+    /// What somebody else has to write, as far as it is known; whether it is there is not.
+    #[serde(default)]
+    pub external_records: Vec<ExternalRecord>,
 }
 
 impl DomainPlan {

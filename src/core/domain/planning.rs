@@ -6,14 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::digest::Sha256Digest;
+use super::batches::{Batches, TextRecords};
 use super::certificate::{Certificate, CertificateStatus, choose_issued, choose_pending};
 use super::distribution::ViewerCertificate;
 use super::facts::{DomainFacts, Wanted, ZoneFacts};
 use super::name::DnsName;
-use super::plan::{BatchPurpose, DomainPlan, Purpose, Step};
+use super::plan::{BatchPurpose, DomainPlan, ExternalReason, ExternalRecord, Purpose, Step};
 use super::problem::Problem;
-use super::record::{Made, Ownership, RecordChange, RecordSet, RecordType};
-use super::zone::HostedZone;
+use super::record::{Made, RecordChange, RecordSet, RecordType};
 
 /// The longest name that can be a certificate's subject.
 ///
@@ -27,6 +27,7 @@ pub fn plan(facts: &DomainFacts, wanted: &Wanted) -> DomainPlan {
     planning.certificate();
     planning.distribution();
     planning.visitors();
+    planning.renewal();
     planning.finish()
 }
 
@@ -41,6 +42,8 @@ struct Planning<'a> {
     text: TextRecords<'a>,
     /// What the distribution is to show; none while its certificate is only requested.
     certificate: Option<ViewerCertificate>,
+    /// The issued one that is chosen, to be renewed in time.
+    issued: Option<&'a Certificate>,
     /// Foreign record sets that earlier steps take away.
     gone: Vec<RecordSet>,
 }
@@ -56,11 +59,13 @@ impl<'a> Planning<'a> {
             notes: Vec::new(),
             text: TextRecords::new(facts),
             certificate: None,
+            issued: None,
             gone: Vec::new(),
         }
     }
 
     fn finish(self) -> DomainPlan {
+        let external_records = self.external_records();
         DomainPlan {
             purpose: Purpose::Apply,
             distribution_id: self.facts.distribution.id.clone(),
@@ -69,20 +74,36 @@ impl<'a> Planning<'a> {
             steps: self.steps,
             problems: self.problems.into_iter().collect(),
             notes: self.notes,
+            external_records,
         }
+    }
+
+    /// The records of names whose DNS is not here: those that prove them to ACM, and those that lead visitors to them.
+    fn external_records(&self) -> Vec<ExternalRecord> {
+        let facts = self.facts;
+        let external = |reason, name: &DnsName, target: &DnsName| {
+            let is_external = facts.is_external(name);
+            is_external.then(|| ExternalRecord { reason, name: name.clone(), target: target.clone() })
+        };
+        let pending = choose_pending(&facts.certificates, &self.needed, &facts.distribution.id);
+        let renewed = self.issued.filter(|found| found.is_renewed_by_records());
+        let validations = renewed.or(pending).into_iter().flat_map(|found| &found.validations);
+        let proofs: BTreeSet<ExternalRecord> = validations
+            .filter_map(|validation| validation.record.as_ref())
+            .filter_map(|(name, target)| external(ExternalReason::Validation, name, target))
+            .collect();
+        let own = &facts.distribution.domain_name;
+        let visitors = self.wanted.names.iter();
+        let visitors = visitors.filter_map(|name| external(ExternalReason::Visitors, name, own));
+        proofs.into_iter().chain(visitors).collect()
     }
 
     /// Where each name's records go, and whether the name is free.
     fn check_names(&mut self) {
         for name in &self.wanted.names {
-            let zone = self.zone(name);
-            if let Some(zone) = zone {
-                let is_handed_on = |record: &&RecordSet| record.record_type.as_str() == "NS";
-                let handed_on = self.facts.records_of(name).iter().find(is_handed_on);
-                if let Some(record) = handed_on.filter(|_| *name != zone.zone.name) {
-                    self.problems.insert(Problem::delegated_away(name, record));
-                }
-            }
+            let unplaced = self.unplaced(name);
+            let is_by_hand = self.wanted.external_dns && self.facts.is_external(name);
+            self.problems.extend(unplaced.filter(|_| !is_by_hand));
             let own = &self.facts.distribution;
             match &self.facts.aliases {
                 Some(aliases) => {
@@ -103,18 +124,20 @@ impl<'a> Planning<'a> {
         }
     }
 
-    /// The zone for a name; a problem where there is none, and another where nobody asks it.
-    fn zone(&mut self, name: &DnsName) -> Option<&'a ZoneFacts> {
+    /// Why a name's records cannot be placed, if they cannot. That nobody asks the zone is told by the way.
+    fn unplaced(&mut self, name: &DnsName) -> Option<Problem> {
         match self.facts.zone_of(name) {
             Ok(zone) => {
                 self.problems.extend(Problem::not_delegated(zone));
-                Some(zone)
+                self.facts.cut(name).map(|cut| Problem::delegated_away(name, cut))
             }
-            Err(why) => {
-                self.problems.insert(Problem::no_zone(name, &why));
-                None
-            }
+            Err(why) => Some(Problem::no_zone(name, &why)),
         }
+    }
+
+    /// The zone in which a name's records are seen.
+    fn place(&self, name: &DnsName) -> Option<&'a ZoneFacts> {
+        self.facts.zone_of(name).ok().filter(|_| self.facts.cut(name).is_none())
     }
 
     /// Finds a certificate, or plans one and its validation.
@@ -131,26 +154,41 @@ impl<'a> Planning<'a> {
         }
         if let Some(issued) = choose_issued(&facts.certificates, &self.needed, current.arn(), facts.now) {
             self.certificate = Some(current.with_arn(&issued.arn));
+            self.issued = Some(issued);
             return;
         }
-        self.check_issuing();
-        match choose_pending(&facts.certificates, &self.needed, &facts.distribution.id) {
-            Some(pending) => {
-                self.certificate = Some(current.with_arn(&pending.arn));
-                self.validate(pending);
-            }
-            None => self.request(),
+        let pending = choose_pending(&facts.certificates, &self.needed, &facts.distribution.id);
+        if let Some(pending) = pending {
+            self.check_issuing(&pending.unvalidated());
+            self.certificate = Some(current.with_arn(&pending.arn));
+            self.validate(pending);
+        } else {
+            self.check_issuing(&self.needed.clone());
+            self.request();
         }
     }
 
-    /// What would keep a new certificate from being issued, and what became of earlier ones.
-    fn check_issuing(&mut self) {
+    /// What would keep a certificate from being issued, these names being not validated yet, and whether one is elsewhere.
+    fn check_issuing(&mut self, unvalidated: &BTreeSet<DnsName>) {
+        // Those that are wanted are placed, or nothing is done at all.
+        let wanted = &self.wanted.names;
+        for name in unvalidated.iter().filter(|name| !wanted.contains(name)) {
+            let unplaced = self.unplaced(name);
+            self.problems.extend(unplaced.map(Problem::of_validation_only));
+        }
+        let mut unread = BTreeSet::new();
         for name in self.needed.clone() {
-            self.zone(&name);
             if let Some(caa) = self.facts.forbidding_caa(&name) {
                 self.problems.insert(Problem::caa(&name, caa));
             }
+            if let Some(found) = self.facts.unread_caa.get(&name.base()) {
+                unread.insert(format!(
+                    "the CAA records of {} could not be read ({}); if they do not let Amazon issue, ACM fails with CAA_ERROR",
+                    found.at, found.why
+                ));
+            }
         }
+        self.notes.extend(unread);
         let first = &self.wanted.names[0];
         if let Some(elsewhere) = &self.facts.elsewhere {
             self.problems.insert(Problem::certificate_elsewhere(first, &elsewhere.region, &elsewhere.arn));
@@ -219,7 +257,7 @@ impl<'a> Planning<'a> {
             .collect();
         let mut batches = Batches::new(BatchPurpose::Validation);
         for (name, value) in records {
-            let Some(zone) = self.zone(name) else { continue };
+            let Some(zone) = self.place(name) else { continue };
             let record = RecordSet::validation(name, value);
             let changes = self.replace(name, &[record]);
             batches.add(&zone.zone, changes);
@@ -234,10 +272,17 @@ impl<'a> Planning<'a> {
         let added: BTreeSet<DnsName> =
             self.wanted.names.iter().filter(|name| !own.aliases.contains(*name)).cloned().collect();
         let changes_certificate = self.certificate.as_ref() != Some(&own.certificate);
+        if changes_certificate && own.certificate.has_own_addresses() {
+            self.notes.push(
+                "the certificate has addresses of its own, for 600 dollars a month: from now on it is served by SNI, \
+                 which no browser of the last ten years lacks"
+                    .to_owned(),
+            );
+        }
         let mut claims = Batches::new(BatchPurpose::Claim);
         let claimed = self.wanted.names.iter().filter(|name| added.contains(*name) || self.wanted.take_over);
         for name in claimed {
-            if let Ok(zone) = self.facts.zone_of(name) {
+            if let Some(zone) = self.place(name) {
                 claims.add(&zone.zone, self.text.add(name, &[Made::Alias], &mut self.problems));
             }
         }
@@ -262,7 +307,7 @@ impl<'a> Planning<'a> {
         let mut addresses = Batches::new(BatchPurpose::Visitors);
         let mut https = Batches::new(BatchPurpose::HttpsRecords);
         for name in &self.wanted.names {
-            let Ok(zone) = self.facts.zone_of(name) else { continue };
+            let Some(zone) = self.place(name) else { continue };
             let cname =
                 self.facts.records_of(name).iter().find(|found| found.record_type == RecordType::Cname);
             if let Some(cname) = cname.filter(|cname| cname.leads_to(&own.domain_name)) {
@@ -277,14 +322,78 @@ impl<'a> Planning<'a> {
             let mut wanted = vec![alias(RecordType::A)];
             if own.has_ipv6 {
                 wanted.push(alias(RecordType::Aaaa));
+            } else {
+                addresses.add(&zone.zone, self.clear(name, &RecordType::Aaaa));
             }
             addresses.add(&zone.zone, self.replace(name, &wanted));
             if own.has_http2_or_3 && self.wanted.https_records {
                 https.add(&zone.zone, self.replace(name, &[alias(RecordType::Https)]));
+            } else {
+                https.add(&zone.zone, self.clear(name, &RecordType::Https));
             }
         }
         self.steps.extend(addresses.into_steps());
         self.steps.extend(https.into_steps());
+    }
+
+    /// Plans the records by which ACM renews the certificate, where somebody took them away: without them it ends in a year at
+    /// the latest, and nobody notices before.
+    ///
+    /// Source: "Managed certificate renewal in AWS Certificate Manager", ACM User Guide: every name is validated again.
+    fn renewal(&mut self) {
+        let renewed = self.issued.filter(|found| found.is_renewed_by_records());
+        let Some(certificate) = renewed.filter(|_| self.wanted.renewal_records) else { return };
+        let mut batches = Batches::new(BatchPurpose::Renewal);
+        let records: BTreeSet<_> =
+            certificate.validations.iter().filter_map(|validation| validation.record.as_ref()).collect();
+        for (name, value) in records {
+            let Some(zone) = self.place(name) else { continue };
+            let record = RecordSet::validation(name, value);
+            let there = self.facts.records_of(name);
+            if there
+                .iter()
+                .any(|found| found.record_type == RecordType::Cname && found.says_the_same(&record))
+            {
+                continue;
+            }
+            if let Some(foreign) = there.iter().find(|found| !self.may_go(name, found)) {
+                self.problems.insert(Problem::no_renewal(foreign, &certificate.arn));
+                continue;
+            }
+            let mut changes: Vec<RecordChange> = there.iter().cloned().map(RecordChange::Delete).collect();
+            changes.push(RecordChange::Create(record));
+            changes.extend(self.text.add(name, &[Made::Validation], &mut self.problems));
+            deletions_first(&mut changes);
+            batches.add(&zone.zone, changes);
+        }
+        self.steps.extend(batches.into_steps());
+    }
+
+    /// Whether a record set may be taken away: it is ours, or is to be taken over.
+    fn may_go(&self, name: &DnsName, found: &RecordSet) -> bool {
+        let own = &self.facts.distribution;
+        let owner = self.facts.ownership(name).filter(|owner| owner.distribution_id == own.id);
+        let is_ours =
+            Made::of(&found.record_type).zip(owner).is_some_and(|(made, owner)| owner.made.contains(&made));
+        found.is_simple && (is_ours || self.wanted.take_over)
+    }
+
+    /// The changes after which no record set of this type leads visitors elsewhere; one that leads here may stay.
+    fn clear(&mut self, name: &DnsName, record_type: &RecordType) -> Vec<RecordChange> {
+        let facts = self.facts;
+        let leads_away = |found: &&RecordSet| {
+            found.record_type == *record_type && found.leads_away(&facts.distribution.domain_name)
+        };
+        let mut changes = Vec::new();
+        for found in facts.records_of(name).iter().filter(leads_away) {
+            if self.may_go(name, found) {
+                self.gone.push(found.clone());
+                changes.push(RecordChange::Delete(found.clone()));
+            } else {
+                self.problems.insert(Problem::foreign_record(found));
+            }
+        }
+        changes
     }
 
     /// The changes that bring these record sets to a name, with the text record that says that they are ours. What is
@@ -323,9 +432,7 @@ impl<'a> Planning<'a> {
             }
             let mut is_free = true;
             for found in there {
-                let may_go =
-                    found.is_simple && (is_ours(Made::of(&found.record_type)) || self.wanted.take_over);
-                if may_go {
+                if self.may_go(name, found) {
                     self.gone.push(found.clone());
                     changes.push(RecordChange::Delete(found.clone()));
                 } else {
@@ -339,10 +446,14 @@ impl<'a> Planning<'a> {
             }
         }
         changes.extend(self.text.add(name, &made, &mut self.problems));
-        // What goes has to be gone before what comes in its place.
-        changes.sort_by_key(|change| matches!(change, RecordChange::Create(_)));
+        deletions_first(&mut changes);
         changes
     }
+}
+
+/// What goes has to be gone before what comes in its place.
+fn deletions_first(changes: &mut [RecordChange]) {
+    changes.sort_by_key(|change| matches!(change, RecordChange::Create(_)));
 }
 
 /// The names of a certificate: a short one first, because it becomes the subject, then in the user's order.
@@ -354,77 +465,4 @@ fn ordered(wanted: &[DnsName], needed: &BTreeSet<DnsName>) -> Vec<DnsName> {
         names.insert(0, subject);
     }
     names
-}
-
-/// The text records beside names, as they will be when what is planned so far is done.
-pub(super) struct TextRecords<'a> {
-    facts: &'a DomainFacts,
-    planned: BTreeMap<DnsName, Option<Ownership>>,
-}
-
-impl<'a> TextRecords<'a> {
-    pub(super) fn new(facts: &'a DomainFacts) -> Self {
-        Self { facts, planned: BTreeMap::new() }
-    }
-
-    /// What was made at a name for this distribution.
-    pub(super) fn made(&self, name: &DnsName) -> BTreeSet<Made> {
-        let planned = match self.planned.get(name) {
-            Some(planned) => planned.clone(),
-            None => self.facts.ownership(name),
-        };
-        let ours = planned.filter(|owner| owner.distribution_id == self.facts.distribution.id);
-        ours.map(|owner| owner.made).unwrap_or_default()
-    }
-
-    /// The changes that write down that this was made, too.
-    fn add(&mut self, name: &DnsName, made: &[Made], problems: &mut BTreeSet<Problem>) -> Vec<RecordChange> {
-        let before = self.made(name);
-        if made.iter().all(|made| before.contains(made)) {
-            return Vec::new();
-        }
-        if let Some(foreign) = self.facts.text_record(name).filter(|record| Ownership::read(record).is_none())
-        {
-            problems.insert(Problem::foreign_record(foreign));
-            return Vec::new();
-        }
-        self.set(name, before.into_iter().chain(made.iter().copied()).collect())
-    }
-
-    /// The changes after which exactly this is written down; the text record goes when nothing is.
-    pub(super) fn set(&mut self, name: &DnsName, made: BTreeSet<Made>) -> Vec<RecordChange> {
-        let before = match self.planned.get(name) {
-            Some(planned) => planned.as_ref().map(|owner| owner.record(name)),
-            None => self.facts.text_record(name).cloned(),
-        };
-        let distribution_id = self.facts.distribution.id.clone();
-        let after = (!made.is_empty()).then_some(Ownership { distribution_id, made });
-        let mut changes: Vec<RecordChange> = before.into_iter().map(RecordChange::Delete).collect();
-        changes.extend(after.iter().map(|owner| RecordChange::Create(owner.record(name))));
-        self.planned.insert(name.clone(), after);
-        changes
-    }
-}
-
-/// Changes by zone: one batch each.
-pub(super) struct Batches {
-    purpose: BatchPurpose,
-    by_zone: BTreeMap<HostedZone, Vec<RecordChange>>,
-}
-
-impl Batches {
-    pub(super) fn new(purpose: BatchPurpose) -> Self {
-        Self { purpose, by_zone: BTreeMap::new() }
-    }
-
-    pub(super) fn add(&mut self, zone: &HostedZone, changes: Vec<RecordChange>) {
-        if !changes.is_empty() {
-            self.by_zone.entry(zone.clone()).or_default().extend(changes);
-        }
-    }
-
-    pub(super) fn into_steps(self) -> impl Iterator<Item = Step> {
-        let purpose = self.purpose;
-        self.by_zone.into_iter().map(move |(zone, changes)| Step::ChangeRecords { zone, purpose, changes })
-    }
 }

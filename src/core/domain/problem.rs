@@ -67,8 +67,8 @@ impl Problem {
             NoZone::None => (
                 ProblemKind::NoZone,
                 "no hosted zone of this account, or of the zone profiles, holds it".to_owned(),
-                "create a public hosted zone in Route 53 and delegate the domain to it, or name the profile of the \
-                 account that has it with `--zone-profile`"
+                "name the profile of the account that has it with `--zone-profile`, create a public hosted zone in Route 53 \
+                 and delegate the domain to it, or pass `--external-dns` and write the records by hand"
                     .to_owned(),
             ),
             NoZone::PrivateOnly(zone) => (
@@ -87,6 +87,14 @@ impl Problem {
             }
         };
         Self::new(Severity::Blocking, kind, name, what, remedy)
+    }
+
+    /// A name of which nobody can say whether sitepush set it up: that is written down in the zone.
+    pub fn unknown_owner(name: &DnsName, why: &NoZone<'_>) -> Self {
+        let remedy = "name the profile of the account that has its zone with `--zone-profile`; if its DNS is elsewhere, take \
+                      the alias off the distribution in the console"
+            .to_owned();
+        Self { remedy, ..Self::no_zone(name, why) }
     }
 
     /// A zone that the world does not ask; none when it does.
@@ -120,14 +128,44 @@ impl Problem {
         Some(Self::new(Severity::Warning, ProblemKind::NotDelegated, zone, what, remedy))
     }
 
-    /// A name that its own zone hands to other servers.
+    /// A name that its own zone hands to other servers, or one above it: `record` is where it does so.
     pub fn delegated_away(name: &DnsName, record: &RecordSet) -> Self {
         let what = format!(
-            "its zone hands it to other name servers ({}), which know nothing of the zone's records",
+            "its zone hands {} to other name servers ({}), which know nothing of the zone's records",
+            if record.name == *name { "it".to_owned() } else { record.name.to_string() },
             record.summary()
         );
-        let remedy = "make a hosted zone for it there, or remove the NS record".to_owned();
+        let remedy = format!(
+            "name the profile of the account with the hosted zone of {0} with `--zone-profile`, make one, or remove the NS \
+             record of {0}",
+            record.name
+        );
         Self::new(Severity::Blocking, ProblemKind::DelegatedAway, name, what, remedy)
+    }
+
+    /// The same for a name of which nothing is wanted but that it is validated: somebody else can do that.
+    #[must_use]
+    pub fn of_validation_only(self) -> Self {
+        let remedy = "write its validation record, which `sitepush domain status` shows, where its DNS is, or name the profile \
+                      of the account that has its zone with `--zone-profile`"
+            .to_owned();
+        Self { severity: Severity::Warning, remedy, ..self }
+    }
+
+    /// Another record where ACM wants to find one when it renews a certificate.
+    pub fn no_renewal(record: &RecordSet, arn: &str) -> Self {
+        let RecordSet { name, record_type, is_simple, .. } = record;
+        let what = format!(
+            "ACM renews {arn} by a CNAME here, and there is another record: {record_type} {}",
+            record.summary()
+        );
+        let (kind, remedy) = if *is_simple {
+            (ProblemKind::ForeignRecord, "remove that record, or pass `--take-over` to replace it")
+        } else {
+            (ProblemKind::RoutedRecord, "remove that record in Route 53")
+        };
+        let remedy = format!("{remedy}; else the certificate ends and is not renewed");
+        Self::new(Severity::Warning, kind, name, what, remedy)
     }
 
     /// CAA records that keep Amazon from issuing.

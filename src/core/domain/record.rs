@@ -78,7 +78,7 @@ pub struct RecordSet {
     pub is_simple: bool,
 }
 
-/// The hosted zone of every CloudFront distribution.
+/// The hosted zone of every CloudFront distribution outside China.
 ///
 /// Source: `AliasTarget`, Amazon Route 53 API Reference.
 pub const CLOUDFRONT_ZONE_ID: &str = "Z2FDTNDATAQYW2";
@@ -115,6 +115,24 @@ impl RecordSet {
                 self.record_type == RecordType::Cname
                     && values.iter().all(|value| DnsName::from_service(value) == *distribution_domain)
             }
+        }
+    }
+
+    /// Whether visitors are led away from this distribution by it. An HTTPS record that names the name itself and no addresses
+    /// says only what may be spoken.
+    ///
+    /// Source: RFC 9460, section 2.5: the target `.` is the record's own name.
+    pub fn leads_away(&self, distribution_domain: &DnsName) -> bool {
+        let is_harmless = |value: &String| {
+            let target = value.split_whitespace().nth(1);
+            let is_here = |text: &str| text == "." || DnsName::from_service(text) == *distribution_domain;
+            target.is_some_and(is_here) && !value.contains("ipv4hint") && !value.contains("ipv6hint")
+        };
+        match &self.content {
+            RecordContent::Values { values, .. } if self.record_type == RecordType::Https => {
+                !values.iter().all(is_harmless)
+            }
+            _ => !self.leads_to(distribution_domain),
         }
     }
 

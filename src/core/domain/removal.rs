@@ -4,12 +4,13 @@
 
 use std::collections::BTreeSet;
 
+use super::batches::{Batches, TextRecords};
 use super::certificate::Certificate;
 use super::distribution::ViewerCertificate;
 use super::facts::DomainFacts;
 use super::name::DnsName;
 use super::plan::{BatchPurpose, DomainPlan, Purpose, Step};
-use super::planning::{Batches, TextRecords};
+use super::problem::Problem;
 use super::record::{Made, RecordChange, RecordSet};
 
 /// What becomes of the records by which ACM validates.
@@ -24,7 +25,12 @@ pub enum ValidationRecords {
 /// Plans how the names leave the distribution. Planning again after all steps gives an empty plan.
 pub fn plan(facts: &DomainFacts, names: &[DnsName], validation_records: ValidationRecords) -> DomainPlan {
     let mut removal = Removal { facts, steps: Vec::new(), notes: Vec::new(), text: TextRecords::new(facts) };
-    let ours: Vec<&DnsName> = names.iter().filter(|name| removal.is_ours(name)).collect();
+    // What sitepush made is written down in the zone: without it, nobody knows.
+    let unplaced =
+        names.iter().filter_map(|name| Some(Problem::unknown_owner(name, &facts.zone_of(name).err()?)));
+    let problems: BTreeSet<Problem> = unplaced.collect();
+    let placed = names.iter().filter(|name| facts.zone_of(name).is_ok());
+    let ours: Vec<&DnsName> = placed.filter(|name| removal.is_ours(name)).collect();
     removal.withdraw(&ours);
     removal.distribution(&ours);
     removal.release(&ours);
@@ -35,8 +41,9 @@ pub fn plan(facts: &DomainFacts, names: &[DnsName], validation_records: Validati
         distribution_domain: facts.distribution.domain_name.clone(),
         names: names.to_vec(),
         steps: removal.steps,
-        problems: Vec::new(),
+        problems: problems.into_iter().collect(),
         notes: removal.notes,
+        external_records: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::certificate::CertificateStatus;
 use super::dns::{Delegation, DnsAnswer};
 use super::facts::DomainFacts;
 use super::name::DnsName;
-use super::plan::DomainPlan;
+use super::plan::{DomainPlan, ExternalRecord};
 use super::problem::Problem;
 use super::record::{Made, RecordType};
 use super::waiting::WaitingRecord;
@@ -44,15 +44,23 @@ pub struct NameStatus {
     pub records: Vec<RecordStatus>,
     /// The addresses that a public resolver answers.
     pub resolver: DnsAnswer,
+    /// Whether those are the distribution's.
+    pub is_led_here: bool,
 }
 
 impl NameStatus {
-    /// Whether visitors get the distribution by this name.
+    /// Whether visitors get the distribution by this name, as far as is known. Where the name's records are not here, that is
+    /// what the resolver says.
     pub fn is_right(&self) -> bool {
-        self.is_alias
-            && self.is_certified
-            && self.records.iter().any(|record| record.leads == Leads::Here)
-            && self.records.iter().all(|record| record.leads == Leads::Here)
+        let is_led_here = match &self.delegation {
+            None => self.is_led_here,
+            Some(delegation) => {
+                delegation.is_effective()
+                    && self.records.iter().any(|record| record.leads == Leads::Here)
+                    && self.records.iter().all(|record| record.leads == Leads::Here)
+            }
+        };
+        self.is_alias && self.is_certified && is_led_here
     }
 }
 
@@ -67,6 +75,30 @@ pub struct CertificateReport {
     pub is_shown: bool,
     /// Of one that is waited for.
     pub records: Vec<WaitingRecord>,
+    /// Of one that is issued: what ACM renews it by.
+    pub renewal: Vec<RenewalRecord>,
+}
+
+/// A record that a certificate is renewed by, and whether the world sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RenewalRecord {
+    pub record: DnsName,
+    pub target: DnsName,
+    /// The id of the zone that it belongs into; none where there is no zone for it.
+    pub zone_id: Option<String>,
+    /// What the public resolver answers.
+    pub resolver: DnsAnswer,
+}
+
+impl RenewalRecord {
+    /// What keeps ACM from finding it; none where it is seen, or nobody could be asked.
+    pub fn fault(&self) -> Option<String> {
+        match &self.resolver {
+            answer if answer.is_cname(&self.target) => None,
+            DnsAnswer::NoAnswer(_) => None,
+            answer => Some(answer.summary()),
+        }
+    }
 }
 
 /// The report.
@@ -78,21 +110,36 @@ pub struct DomainStatus {
     pub certificates: Vec<CertificateReport>,
     pub names: Vec<NameStatus>,
     pub problems: Vec<Problem>,
+    /// What somebody else has to write, where the DNS of names is not here.
+    pub external_records: Vec<ExternalRecord>,
     /// Whether `apply` would change anything.
     pub has_changes: bool,
 }
 
-/// Puts the report together. `answers` are a resolver's for the addresses of the plan's names, in their order.
+/// A resolver's answers for addresses.
+pub struct Addresses {
+    /// Of the plan's names, in their order.
+    pub names: Vec<DnsAnswer>,
+    /// Of the distribution's own name.
+    pub distribution: DnsAnswer,
+}
+
+/// Puts the report together.
 pub fn report(
     facts: &DomainFacts,
     plan: &DomainPlan,
-    answers: Vec<DnsAnswer>,
+    addresses: Addresses,
     certificates: Vec<CertificateReport>,
 ) -> DomainStatus {
     let own = &facts.distribution;
+    let Addresses { names: answers, distribution } = addresses;
+    let is_led_here = |answer: &DnsAnswer| match (answer, &distribution) {
+        (DnsAnswer::Records(found), DnsAnswer::Records(own)) => found.iter().any(|one| own.contains(one)),
+        _ => false,
+    };
     let shown = facts.certificates.iter().find(|found| own.certificate.arn() == Some(found.arn.as_str()));
     let names = plan.names.iter().zip(answers).map(|(name, resolver)| {
-        let zone = facts.zone_of(name).ok();
+        let zone = facts.zone_of(name).ok().filter(|_| !facts.is_external(name));
         let made = facts.ownership(name).filter(|owner| owner.distribution_id == own.id);
         let made = made.map(|owner| owner.made).unwrap_or_default();
         let of_visitors = |record_type: &RecordType| {
@@ -115,6 +162,7 @@ pub fn report(
                     is_ours: Made::of(&record.record_type).is_some_and(|kind| made.contains(&kind)),
                 })
                 .collect(),
+            is_led_here: is_led_here(&resolver),
             resolver,
         }
     });
@@ -125,6 +173,7 @@ pub fn report(
         certificates,
         names: names.collect(),
         problems: plan.problems.clone(),
+        external_records: plan.external_records.clone(),
         has_changes: plan.has_changes(),
     }
 }

@@ -1,6 +1,8 @@
 //! Plans by table: what is there, what is wanted, and the steps in between. The steps are played on a small world of
 //! values, so that a plan that was carried out leaves nothing to do.
 
+mod faults;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::certificate::{Certificate, CertificateStatus, Issuance, KeyAlgorithm, Validation};
@@ -28,7 +30,14 @@ fn names(texts: &[&str]) -> Vec<DnsName> {
 
 fn wanted(texts: &[&str]) -> Wanted {
     let key_algorithm = KeyAlgorithm::Rsa2048;
-    Wanted { names: names(texts), key_algorithm, take_over: false, https_records: true }
+    Wanted {
+        names: names(texts),
+        key_algorithm,
+        take_over: false,
+        https_records: true,
+        renewal_records: true,
+        external_dns: false,
+    }
 }
 
 fn zone(id: &str, zone_name: &str) -> HostedZone {
@@ -56,6 +65,7 @@ fn bare() -> DomainFacts {
         zone_facts: BTreeMap::new(),
         records: BTreeMap::new(),
         caa: BTreeMap::new(),
+        unread_caa: BTreeMap::new(),
     };
     add_zone(&mut facts, zone("Z1", "example.com"), Delegation::Right);
     facts

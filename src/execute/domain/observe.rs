@@ -7,11 +7,12 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use crate::core::domain::certificate::{Certificate, CertificateStatus, choose_issued, choose_pending};
 use crate::core::domain::distribution::DistributionNames;
 use crate::core::domain::dns::{Delegation, DnsAnswer};
-use crate::core::domain::facts::{CaaFacts, DomainFacts, Elsewhere, ZoneFacts};
+use crate::core::domain::facts::{CaaFacts, DomainFacts, Elsewhere, UnreadCaa, ZoneFacts};
 use crate::core::domain::intent::Intent;
 use crate::core::domain::name::DnsName;
 use crate::core::domain::record::{Ownership, RecordSet};
-use crate::core::domain::waiting::{ServerAnswer, WaitingRecord};
+use crate::core::domain::status::RenewalRecord;
+use crate::core::domain::waiting::{PROPAGATION_SECONDS, ServerAnswer, WaitingRecord};
 use crate::core::domain::zone::{self, HostedZone, ZoneChoice};
 use crate::edges::acm::{CertificateManager, ListedCertificate};
 use crate::edges::call::{CallError, FailureKind};
@@ -103,14 +104,16 @@ pub async fn observe(
     let issued = choose_issued(&certificates, &needed, distribution.certificate.arn(), now);
     let wants_certificate = is_claim && issued.is_none();
     let elsewhere = if wants_certificate { find_elsewhere(edges, &needed).await } else { None };
-    let proofs = validation_names(&certificates, &needed, distribution_id);
+    let renewed = issued.filter(|_| is_claim);
+    let proofs = validation_names(&certificates, renewed, &needed, distribution_id);
     let placed: BTreeSet<DnsName> = if wants_certificate {
         needed.iter().chain(&proofs).cloned().collect()
     } else {
         names.iter().chain(&proofs).cloned().collect()
     };
     let zone_facts = read_zones(edges, &zones, &placed).await?;
-    let caa = if wants_certificate { read_caa(edges, &needed).await } else { BTreeMap::new() };
+    let (caa, unread_caa) =
+        if wants_certificate { read_caa(edges, &needed).await } else { Default::default() };
     let mut facts = DomainFacts {
         now,
         distribution,
@@ -121,6 +124,7 @@ pub async fn observe(
         zone_facts,
         records: BTreeMap::new(),
         caa,
+        unread_caa,
     };
     let of_interest: BTreeSet<DnsName> = names.iter().chain(&proofs).cloned().collect();
     facts.records = read_records(edges, &facts, &of_interest).await?;
@@ -200,12 +204,19 @@ async fn find_elsewhere(edges: &DomainEdges, needed: &BTreeSet<DnsName>) -> Opti
     None
 }
 
-/// The names of the validation records that a plan could be about.
-fn validation_names(certificates: &[Certificate], needed: &BTreeSet<DnsName>, id: &str) -> BTreeSet<DnsName> {
-    let pending = choose_pending(certificates, needed, id).map(|found| found.arn.as_str());
+/// The names of the validation records that a plan could be about: of ours, of the one that is `renewed` for the
+/// distribution, and of the one that is waited for.
+fn validation_names(
+    certificates: &[Certificate],
+    renewed: Option<&Certificate>,
+    needed: &BTreeSet<DnsName>,
+    id: &str,
+) -> BTreeSet<DnsName> {
+    let pending = choose_pending(certificates, needed, id);
+    let named: Vec<&str> = [pending, renewed].into_iter().flatten().map(|found| found.arn.as_str()).collect();
     let concerned = certificates
         .iter()
-        .filter(|found| found.requested_for.as_deref() == Some(id) || pending == Some(found.arn.as_str()));
+        .filter(|found| found.requested_for.as_deref() == Some(id) || named.contains(&found.arn.as_str()));
     let validations = concerned.flat_map(|found| &found.validations);
     validations.filter_map(|validation| validation.record.as_ref()).map(|(name, _)| name.clone()).collect()
 }
@@ -246,10 +257,14 @@ async fn read_zones(
     read.try_collect().await
 }
 
-/// The CAA records that hold for each name, looked for upward from it.
+/// The CAA records that hold for each name, looked for upward from it; and apart, the names for which the look ended at one
+/// that could not be asked for: what is above it does not count then.
 ///
 /// Source: RFC 8659, section 3: the nearest name that has some decides.
-async fn read_caa(edges: &DomainEdges, needed: &BTreeSet<DnsName>) -> BTreeMap<DnsName, CaaFacts> {
+async fn read_caa(
+    edges: &DomainEdges,
+    needed: &BTreeSet<DnsName>,
+) -> (BTreeMap<DnsName, CaaFacts>, BTreeMap<DnsName, UnreadCaa>) {
     let bases: BTreeSet<DnsName> = needed.iter().map(DnsName::base).collect();
     let asked: BTreeSet<DnsName> = bases.iter().flat_map(DnsName::ancestors).collect();
     let answers: BTreeMap<DnsName, DnsAnswer> = futures::stream::iter(asked)
@@ -260,26 +275,35 @@ async fn read_caa(edges: &DomainEdges, needed: &BTreeSet<DnsName>) -> BTreeMap<D
         .buffer_unordered(CONCURRENCY)
         .collect()
         .await;
-    let nearest = |base: &DnsName| {
-        base.ancestors().find_map(|at| match answers.get(&at) {
-            Some(DnsAnswer::Records(records)) => Some(CaaFacts { records: records.clone(), at }),
-            _ => None,
-        })
-    };
-    bases.iter().filter_map(|base| Some((base.clone(), nearest(base)?))).collect()
+    let (mut read, mut unread) = (BTreeMap::new(), BTreeMap::new());
+    for base in bases {
+        let nearest = base.ancestors().find_map(|at| match answers.get(&at)? {
+            DnsAnswer::Records(records) => Some(Ok(CaaFacts { records: records.clone(), at })),
+            DnsAnswer::NoRecords | DnsAnswer::NoSuchName | DnsAnswer::Referred { .. } => None,
+            DnsAnswer::Failed(why) | DnsAnswer::NoAnswer(why) => {
+                Some(Err(UnreadCaa { why: why.clone(), at }))
+            }
+        });
+        match nearest {
+            Some(Ok(found)) => drop(read.insert(base, found)),
+            Some(Err(why)) => drop(unread.insert(base, why)),
+            None => {}
+        }
+    }
+    (read, unread)
 }
 
-/// The record sets of the names and of their text records, each in its zone.
+/// The record sets of the names, of their text records, and of what is between a name and its zone's, each in its zone.
 async fn read_records(
     edges: &DomainEdges,
     facts: &DomainFacts,
     names: &BTreeSet<DnsName>,
 ) -> Result<BTreeMap<DnsName, Vec<RecordSet>>, Trouble> {
-    let mut wanted: Vec<(&HostedZone, DnsName)> = Vec::new();
+    let mut wanted: BTreeSet<(&HostedZone, DnsName)> = BTreeSet::new();
     for name in names {
-        if let Ok(zone) = facts.zone_of(name) {
-            wanted.push((&zone.zone, name.clone()));
-            wanted.push((&zone.zone, Ownership::record_name(name)));
+        if let Ok(ZoneFacts { zone, .. }) = facts.zone_of(name) {
+            wanted.extend(name.ancestors().take_while(|at| *at != zone.name).map(|at| (zone, at)));
+            wanted.extend([(zone, name.clone()), (zone, Ownership::record_name(name))]);
         }
     }
     let read = futures::stream::iter(wanted)
@@ -293,12 +317,33 @@ async fn read_records(
     read.try_collect().await
 }
 
-/// Who sees the records that a certificate waits for.
+/// Whether the world sees the records that ACM renews a certificate by.
+pub async fn look_for_renewal(
+    edges: &DomainEdges,
+    facts: &DomainFacts,
+    certificate: &Certificate,
+) -> Vec<RenewalRecord> {
+    let validations = certificate.validations.iter().filter(|_| certificate.is_renewed_by_records());
+    let records: BTreeSet<_> = validations.filter_map(|validation| validation.record.clone()).collect();
+    futures::stream::iter(records)
+        .map(|(record, target)| async move {
+            let resolver = edges.dns.ask_resolver(&record, Question::Cname).await;
+            let zone_id = facts.zone_of(&record).ok().map(|zone| zone.zone.id.clone());
+            RenewalRecord { record, target, zone_id, resolver }
+        })
+        .buffered(CONCURRENCY)
+        .collect()
+        .await
+}
+
+/// Who sees the records that a certificate waits for, so many seconds after the wait began.
 pub async fn watch_now(
     edges: &DomainEdges,
     facts: &DomainFacts,
     certificate: &Certificate,
+    elapsed_seconds: u64,
 ) -> Vec<WaitingRecord> {
+    let is_overdue = elapsed_seconds > PROPAGATION_SECONDS;
     let mut by_record: BTreeMap<(DnsName, DnsName), (BTreeSet<DnsName>, bool)> = BTreeMap::new();
     for validation in &certificate.validations {
         if let Some(record) = &validation.record {
@@ -329,7 +374,7 @@ pub async fn watch_now(
             };
             let zone_id = zone.map(|zone| zone.zone.id.clone());
             let names = names.into_iter().collect();
-            WaitingRecord { names, record, target, zone_id, servers, resolver, is_validated }
+            WaitingRecord { names, record, target, zone_id, servers, resolver, is_validated, is_overdue }
         })
         .buffered(CONCURRENCY)
         .collect()

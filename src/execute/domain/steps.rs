@@ -13,8 +13,8 @@ use crate::core::domain::facts::DomainFacts;
 use crate::core::domain::intent::Intent;
 use crate::core::domain::name::DnsName;
 use crate::core::domain::outcome::{DomainFailure, DomainOutcome};
-use crate::core::domain::plan::{DomainPlan, Step};
-use crate::core::domain::waiting::Waiting;
+use crate::core::domain::plan::{BatchPurpose, DomainPlan, Step};
+use crate::core::domain::waiting::{Awaited, Waiting};
 use crate::core::outcome::Ending;
 use crate::edges::acm::CertificateRequest;
 use crate::edges::call::{CallError, FailureKind};
@@ -140,7 +140,7 @@ fn hint_for(error: &CallError) -> String {
             "take the alias off the distribution that has it, or move it with `aws cloudfront associate-alias`; another account proves the domain by a TXT record `_NAME` first"
         }
         "LimitExceededException" => {
-            "the quota of ACM is used up: delete certificates that nothing uses, or ask for more in Service Quotas (names in a certificate: 10, certificates in a year: 2,500, unless raised)"
+            "a quota of ACM is used up, of names in a certificate or of certificates: see Service Quotas, delete certificates that nothing uses, or ask for more there"
         }
         "TooManyDistributionCNAMEs" => {
             "the quota of aliases is used up: take some off, ask for more in Service Quotas, or use a wildcard"
@@ -193,8 +193,8 @@ impl Run<'_> {
                 }
                 Err(Halt::Failed(failure)) if step.is_optional() && !failure.is_conflict => {
                     let causes = failure.causes.join(": ");
-                    self.warn(format!("{}, so they are left out: {causes}", failure.what));
-                    self.intent = self.intent.clone().without_https_records();
+                    self.warn(format!("{}, so they are left out: {causes}{}", failure.what, for_good(&step)));
+                    self.intent = self.intent.clone().without(&step);
                 }
                 Err(halt) => return Err(halt),
             }
@@ -223,24 +223,49 @@ impl Run<'_> {
 
     /// Looks at everything anew; what was changed may take a moment to be read back.
     async fn look_again(&mut self, done: &Step) -> Result<(), Halt> {
-        let until = Instant::now() + READ_BACK_LIMIT;
+        let started = Instant::now();
+        let until = self.deadline.min(started + READ_BACK_LIMIT);
         loop {
-            let edges = &self.tools.edges;
-            let id = self.facts.distribution.id.clone();
-            self.facts = observe(edges, &id, &self.intent, self.requested_arn.as_deref()).await?;
+            self.look().await?;
             let is_seen = !done.is_change() || self.intent.plan(&self.facts).steps.first() != Some(done);
             if is_seen || self.tools.stop.is_requested() {
                 return Ok(());
             }
-            if Instant::now() >= until {
+            let now = Instant::now();
+            if now >= self.deadline {
+                return Err(Halt::TimedOut(Waiting {
+                    awaited: Awaited::ReadBack,
+                    state: "accepted, and not there yet".into(),
+                    records: Vec::new(),
+                    elapsed_seconds: now.duration_since(started).as_secs(),
+                    left_seconds: 0,
+                }));
+            }
+            if now >= until {
                 return Err(Halt::failed(
                     "a change was accepted, and is still not there".to_owned(),
                     vec![format!("{done:?}")],
                     "run `sitepush domain plan` in a few minutes",
                 ));
             }
-            self.patience().is_stopped_within(READ_BACK_PAUSE).await;
+            self.patience().is_stopped_within(READ_BACK_PAUSE.min(until.duration_since(now))).await;
         }
+    }
+
+    async fn look(&mut self) -> Result<(), Halt> {
+        let id = self.facts.distribution.id.clone();
+        self.facts = observe(&self.tools.edges, &id, &self.intent, self.requested_arn.as_deref()).await?;
+        Ok(())
+    }
+
+    /// Whether a step that was refused is done all the same: its first answer was lost, and what was sent again met what
+    /// the first had made.
+    async fn is_done_before(&mut self, step: &Step, error: &CallError) -> Result<bool, Halt> {
+        if error.kind != FailureKind::PreconditionFailed || error.attempts < 2 {
+            return Ok(false);
+        }
+        self.look().await?;
+        Ok(step.is_done(&self.facts))
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), Halt> {
@@ -272,17 +297,26 @@ impl Run<'_> {
                         "name the profile of its account with `--zone-profile`",
                     ));
                 };
-                let id = route53.change_record_sets(&zone.id, changes).await.map_err(Trouble::new(what))?;
-                self.changes.push((route53.clone(), id));
+                match route53.change_record_sets(&zone.id, changes).await {
+                    Ok(id) => self.changes.push((route53.clone(), id)),
+                    Err(error) => {
+                        if !self.is_done_before(step, &error).await? {
+                            return Err(Trouble::new(what)(error).into());
+                        }
+                    }
+                }
                 Ok(())
             }
             Step::UpdateDistribution { added, aliases, certificate, .. } => {
                 let own = &self.facts.distribution;
+                let mut what = format!("cannot change the aliases of distribution `{}`", own.id);
                 let certificate = certificate.as_ref().unwrap_or(&own.certificate);
                 match self.update_distribution(aliases, certificate).await {
                     Ok(()) => Ok(()),
                     Err(error) => {
-                        let mut what = format!("cannot change the aliases of distribution `{}`", own.id);
+                        if self.is_done_before(step, &error).await? {
+                            return Ok(());
+                        }
                         if error.code == "CNAMEAlreadyExists" {
                             what.push_str(&self.who_has(added).await);
                         }
@@ -303,7 +337,7 @@ impl Run<'_> {
     ) -> Result<(), CallError> {
         let own = &self.facts.distribution;
         let is_new = self.done.iter().any(|step| matches!(step, Step::AwaitCertificate { .. }));
-        let until = Instant::now() + CERTIFICATE_LAG;
+        let until = self.deadline.min(Instant::now() + CERTIFICATE_LAG);
         loop {
             let updated =
                 self.tools.edges.cloudfront.update_distribution_names(own, aliases, certificate).await;
@@ -357,12 +391,22 @@ impl Run<'_> {
     }
 }
 
+/// How not to be told again about what could not be done and is not needed.
+fn for_good(step: &Step) -> &'static str {
+    match step {
+        Step::ChangeRecords { purpose: BatchPurpose::HttpsRecords, .. } => {
+            "; `https_records = false` of the target leaves them out for good"
+        }
+        _ => "",
+    }
+}
+
 /// Somebody else may have come in between.
 fn blocked(plan: &DomainPlan) -> Result<(), Halt> {
     match plan.blocking().next() {
         None => Ok(()),
         Some(problem) => {
-            let what = format!("`{}` cannot be set up: {}", problem.name, problem.what);
+            let what = format!("`{}` cannot be {}: {}", problem.name, plan.purpose.done(), problem.what);
             Err(Halt::failed(what, Vec::new(), &problem.remedy))
         }
     }

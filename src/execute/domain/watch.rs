@@ -51,7 +51,7 @@ pub struct Patience<'a> {
 impl Patience<'_> {
     /// Until ACM has made up the records of a certificate.
     pub async fn validation_records(&self, arn: &str) -> Result<(), Unfinished> {
-        self.until(Awaited::ValidationRecords, async || {
+        self.until(Awaited::ValidationRecords, async |_| {
             let certificate = match self.describe(arn).await {
                 // One that was requested a moment ago is not known everywhere in ACM.
                 Err(Unfinished::Trouble(trouble)) if trouble.source.kind == FailureKind::NotFound => {
@@ -70,7 +70,7 @@ impl Patience<'_> {
 
     /// Until a certificate is issued.
     pub async fn certificate(&self, arn: &str, facts: &DomainFacts) -> Result<(), Unfinished> {
-        self.until(Awaited::Certificate, async || {
+        self.until(Awaited::Certificate, async |elapsed_seconds| {
             let certificate = self.describe(arn).await?;
             let is_there = match certificate.status {
                 CertificateStatus::Issued => true,
@@ -80,8 +80,11 @@ impl Patience<'_> {
             let validated =
                 certificate.validations.iter().filter(|validation| validation.is_validated).count();
             let state = format!("{validated} of {} names validated", certificate.validations.len());
-            let records =
-                if is_there { Vec::new() } else { watch_now(self.edges, facts, &certificate).await };
+            let records = if is_there {
+                Vec::new()
+            } else {
+                watch_now(self.edges, facts, &certificate, elapsed_seconds).await
+            };
             Ok(Look { state, records, is_there })
         })
         .await
@@ -89,7 +92,7 @@ impl Patience<'_> {
 
     /// Until a distribution's last change is everywhere.
     pub async fn deployment(&self, id: &str) -> Result<(), Unfinished> {
-        self.until(Awaited::Deployment, async || {
+        self.until(Awaited::Deployment, async |_| {
             let found = self.edges.cloudfront.get_distribution_names(id).await;
             let what = format!("cannot read distribution `{id}`");
             let found = found.map_err(|error| Unfinished::Trouble(Trouble::new(what)(error)))?;
@@ -101,7 +104,7 @@ impl Patience<'_> {
 
     /// Until a certificate could be deleted: CloudFront lets go of it some minutes after its last use.
     pub async fn deletion(&self, arn: &str) -> Result<(), Unfinished> {
-        self.until(Awaited::CertificateUnused, async || {
+        self.until(Awaited::CertificateUnused, async |_| {
             let is_there = match self.edges.certificates.delete_certificate(arn).await {
                 Ok(()) => true,
                 Err(error) if error.code == "ResourceInUseException" => false,
@@ -118,7 +121,7 @@ impl Patience<'_> {
 
     /// Until Route 53 has told all name servers of these changes, each with the account that it was made in.
     pub async fn propagation(&self, changes: &[(Route53, String)]) -> Result<(), Unfinished> {
-        self.until(Awaited::Propagation, async || {
+        self.until(Awaited::Propagation, async |_| {
             let mut open = 0;
             for (route53, id) in changes {
                 // Whoever may not ask does not wait.
@@ -136,24 +139,32 @@ impl Patience<'_> {
         found.map_err(|error| Unfinished::Trouble(Trouble::new(what)(error)))
     }
 
+    /// Looks again and again until it is there. A look that is not over at the time limit is given up: `look` may be dropped
+    /// at any time. It is told how many seconds the wait has lasted.
     async fn until(
         &self,
         awaited: Awaited,
-        mut look: impl AsyncFnMut() -> Result<Look, Unfinished>,
+        mut look: impl AsyncFnMut(u64) -> Result<Look, Unfinished>,
     ) -> Result<(), Unfinished> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
+        let mut seen = (String::from("nobody has answered yet"), Vec::new());
         loop {
-            let Look { state, records, is_there } = look().await?;
-            if is_there {
-                return Ok(());
+            let looked = tokio::time::timeout_at(self.deadline, look(started.elapsed().as_secs())).await;
+            let is_over = looked.is_err();
+            if let Ok(found) = looked {
+                let Look { state, records, is_there } = found?;
+                if is_there {
+                    return Ok(());
+                }
+                seen = (state, records);
             }
-            let now = Instant::now();
-            let left = self.deadline.saturating_duration_since(now);
-            let elapsed_seconds = now.duration_since(started).as_secs();
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let (state, records) = seen.clone();
+            let elapsed_seconds = started.elapsed().as_secs();
             let waiting = Waiting { awaited, state, records, elapsed_seconds, left_seconds: left.as_secs() };
             (self.events)(DomainEvent::Waiting(waiting.clone()));
-            if left.is_zero() {
+            if is_over || left.is_zero() {
                 return Err(Unfinished::TimedOut(waiting));
             }
             if self.is_stopped_within(pause.min(left)).await {
@@ -174,5 +185,136 @@ impl Patience<'_> {
             tokio::time::sleep(left.min(STOP_GRAIN)).await;
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::{SocketAddr, TcpListener};
+    use std::sync::Arc;
+
+    use crate::core::domain::certificate::CLOUDFRONT_REGION;
+    use crate::core::domain::distribution::{DistributionNames, ViewerCertificate};
+    use crate::core::domain::name::DnsName;
+    use crate::edges::acm::CertificateManager;
+    use crate::edges::aws::{self, Connection};
+    use crate::edges::call::Retry;
+    use crate::edges::clock::Clock;
+    use crate::edges::cloudfront::CloudFront;
+    use crate::edges::dns::Dns;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    async fn edges_at(address: SocketAddr) -> (DomainEdges, Route53) {
+        let connection = Connection {
+            region: Some(CLOUDFRONT_REGION.to_owned()),
+            endpoint_url: Some(format!("http://{address}")),
+            static_keys: Some(("id".to_owned(), "secret".to_owned())),
+            ..Connection::default()
+        };
+        let config = aws::load(&connection).await;
+        let retry = Retry::new(Duration::ZERO);
+        let edges = DomainEdges {
+            cloudfront: CloudFront::new(&config, &retry),
+            certificates: CertificateManager::new(&config, CLOUDFRONT_REGION, &retry),
+            elsewhere: None,
+            zones: Vec::new(),
+            dns: Dns::new(address),
+            clock: Clock::system(),
+        };
+        (edges, Route53::new(&config, &retry))
+    }
+
+    /// Time stands still but for what is waited for, so that it passes at once.
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_at_its_time_limit_though_nobody_answers() {
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let (edges, route53) = edges_at(silent.local_addr().expect("an address")).await;
+        let events: DomainEvents = Arc::new(|_| {});
+        let stop = Stop::default();
+        for awaited in [Awaited::Deployment, Awaited::Propagation, Awaited::ValidationRecords] {
+            let started = Instant::now();
+            let patience =
+                Patience { edges: &edges, events: &events, stop: &stop, deadline: started + LIMIT };
+            let ended = match awaited {
+                Awaited::Deployment => patience.deployment("E1").await,
+                Awaited::Propagation => patience.propagation(&[(route53.clone(), "C1".into())]).await,
+                _ => patience.validation_records("arn:1").await,
+            };
+            let Err(Unfinished::TimedOut(waiting)) = ended else { panic!("{awaited:?} ended otherwise") };
+            assert_eq!((waiting.awaited, waiting.left_seconds), (awaited, 0));
+            assert_eq!(waiting.state, "nobody has answered yet");
+            // The clock ticks in milliseconds.
+            assert_eq!(started.elapsed().as_secs(), LIMIT.as_secs(), "{awaited:?}");
+        }
+    }
+
+    /// Answers every request with this document; its threads end with the test program.
+    fn answering(document: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mut reader = BufReader::new(stream);
+                loop {
+                    let mut head = String::new();
+                    while !head.ends_with("\r\n\r\n")
+                        && reader.read_line(&mut head).is_ok_and(|count| count > 0)
+                    {}
+                    if head.is_empty() {
+                        break;
+                    }
+                    let of_length = |line: &str| {
+                        line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<u64>().ok()
+                    };
+                    let length = head.lines().find_map(of_length).unwrap_or(0);
+                    let _ = reader.by_ref().take(length).read_to_end(&mut Vec::new());
+                    let answer =
+                        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{document}", document.len());
+                    let _ = reader.get_mut().write_all(answer.as_bytes());
+                }
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_fails_ends_the_wait_with_acms_reason() {
+        // The answers to DescribeCertificate and ListTagsForCertificate in one.
+        let address = answering(
+            r#"{"Certificate":{"CertificateArn":"arn:1","DomainName":"example.com","Status":"FAILED","FailureReason":"CAA_ERROR"},"Tags":[]}"#,
+        );
+        let (edges, _) = edges_at(address).await;
+        let events: DomainEvents = Arc::new(|_| {});
+        let stop = Stop::default();
+        let patience =
+            Patience { edges: &edges, events: &events, stop: &stop, deadline: Instant::now() + LIMIT };
+        let facts = DomainFacts {
+            now: edges.clock.local_now(),
+            distribution: DistributionNames {
+                id: "E1".into(),
+                domain_name: DnsName::from_service("d111.cloudfront.net"),
+                is_deployed: true,
+                aliases: BTreeSet::new(),
+                certificate: ViewerCertificate::CloudFronts,
+                has_ipv6: true,
+                has_http2_or_3: true,
+            },
+            aliases: None,
+            certificates: Vec::new(),
+            elsewhere: None,
+            zones: Vec::new(),
+            zone_facts: BTreeMap::new(),
+            records: BTreeMap::new(),
+            caa: BTreeMap::new(),
+            unread_caa: BTreeMap::new(),
+        };
+        let ended = patience.certificate("arn:1", &facts).await;
+        let Err(Unfinished::Failed { certificate }) = ended else { panic!("it goes on") };
+        assert_eq!(certificate.failure.as_deref(), Some("CAA_ERROR"));
     }
 }

@@ -1,0 +1,320 @@
+//! What has gone wrong around names that are set up, or was never right: lost records, cuts, missing zones, old manners.
+
+use super::super::certificate::Issuance;
+use super::super::dns::DnsAnswer;
+use super::super::facts::UnreadCaa;
+use super::super::plan::ExternalReason;
+use super::super::status::{self, Leads};
+use super::*;
+
+/// A world in which these names were set up.
+fn set_up(texts: &[&str]) -> DomainFacts {
+    let mut facts = bare();
+    play_all(&mut facts, &Intent::Apply(wanted(texts)));
+    assert!(plan(&facts, &wanted(texts)).is_empty());
+    facts
+}
+
+fn take_over(texts: &[&str]) -> Wanted {
+    Wanted { take_over: true, ..wanted(texts) }
+}
+
+#[test]
+fn a_validation_record_that_was_lost_is_put_back_long_before_the_renewal() {
+    let all = ["example.com", "www.example.com"];
+    let whole = set_up(&all);
+    let lost = name("_v.www.example.com");
+    let mut facts = whole.clone();
+    assert!(facts.records.remove(&lost).is_some());
+    let found = plan(&facts, &wanted(&all));
+    assert_eq!((kinds(&found), found.has_changes()), (Vec::new(), true));
+    assert_eq!(play_all(&mut facts, &Intent::Apply(wanted(&all))), ["Renewal in Z1"]);
+    assert_eq!(facts, whole);
+    // Where it may not be written, the site works all the same.
+    facts.records.remove(&lost);
+    let step = plan(&facts, &wanted(&all)).steps[0].clone();
+    assert!(step.is_optional());
+    assert!(Intent::Apply(wanted(&all)).without(&step).plan(&facts).is_empty());
+}
+
+#[test]
+fn a_certificate_is_kept_renewable_whoever_requested_it_and_one_that_is_not_renewed_so_is_left_alone() {
+    for (issuance, is_validated_by_dns, is_mended) in
+        [(Issuance::Amazon, true, true), (Issuance::Amazon, false, false), (Issuance::Imported, true, false)]
+    {
+        let mut facts = bare();
+        facts.certificates = vec![Certificate {
+            requested_for: None,
+            issuance,
+            is_validated_by_dns,
+            ..certificate("there", &["example.com", "elsewhere.example.org"], CertificateStatus::Issued)
+        }];
+        let done = play_all(&mut facts, &Intent::Apply(wanted(&["example.com"])));
+        assert_eq!(done.contains(&"Renewal in Z1".to_owned()), is_mended, "{issuance:?}: {done:?}");
+        assert_eq!(facts.records_of(&name("_v.example.com")).len(), usize::from(is_mended));
+        assert_eq!(facts.records_of(&name("_v.elsewhere.example.org")), [], "no zone of ours");
+    }
+}
+
+#[test]
+fn another_record_in_the_place_of_a_validation_record_is_a_warning_and_replaced_on_demand_only() {
+    let mut facts = set_up(&["example.com"]);
+    let proof = name("_v.example.com");
+    facts.records.remove(&proof);
+    facts.records.remove(&Ownership::record_name(&proof));
+    let odd = values("_v.example.com", RecordType::Cname, &["odd.example.net."]);
+    put(&mut facts, odd.clone());
+    let found = plan(&facts, &wanted(&["example.com"]));
+    assert_eq!(kinds(&found), [(ProblemKind::ForeignRecord, "_v.example.com")]);
+    assert_eq!((found.blocking().count(), found.is_empty()), (0, true));
+    let mut routed = facts.clone();
+    *routed.records.get_mut(&proof).expect("it is there") = vec![RecordSet { is_simple: false, ..odd }];
+    let found = plan(&routed, &take_over(&["example.com"]));
+    assert_eq!(kinds(&found), [(ProblemKind::RoutedRecord, "_v.example.com")]);
+    let done = play_all(&mut facts, &Intent::Apply(take_over(&["example.com"])));
+    assert!(done.contains(&"Renewal in Z1".to_owned()), "{done:?}");
+    assert_eq!(facts.records_of(&proof), [RecordSet::validation(&proof, &name("_w.acm-validations.aws"))]);
+}
+
+#[test]
+fn a_cut_between_a_name_and_its_zone_is_found() {
+    let mut facts = bare();
+    put(&mut facts, values("dev.example.com", RecordType::Other("NS".into()), &["ns.example.org."]));
+    put(&mut facts, values("example.com", RecordType::Other("NS".into()), &["ns-1.example.net."]));
+    for of in ["dev.example.com", "www.dev.example.com", "*.dev.example.com", "a.b.dev.example.com"] {
+        let found = plan(&facts, &wanted(&[of, "www.example.com"]));
+        assert_eq!(kinds(&found), [(ProblemKind::DelegatedAway, of)]);
+        assert_eq!(found.blocking().count(), 1);
+        assert!(found.problems[0].what.contains("ns.example.org"), "{}", found.problems[0].what);
+        assert!(found.problems[0].remedy.contains("dev.example.com"), "{}", found.problems[0].remedy);
+    }
+    // The zone below the cut is here, too.
+    add_zone(&mut facts, zone("Z2", "dev.example.com"), Delegation::Right);
+    assert_eq!(kinds(&plan(&facts, &wanted(&["www.dev.example.com"]))), []);
+}
+
+#[test]
+fn what_a_zone_hands_on_is_not_written_into_it() {
+    let mut facts = bare();
+    put(&mut facts, values("dev.example.com", RecordType::Other("NS".into()), &["ns.example.org."]));
+    facts.distribution.aliases = names(&["www.dev.example.com"]).into_iter().collect();
+    facts.certificates = vec![certificate(
+        "there",
+        &["example.com", "www.dev.example.com"],
+        CertificateStatus::PendingValidation,
+    )];
+    let found = plan(&facts, &wanted(&["example.com"]));
+    assert_eq!(kinds(&found), [(ProblemKind::DelegatedAway, "www.dev.example.com")]);
+    assert_eq!(found.blocking().count(), 0, "somebody can write it where it belongs");
+    let written = found.steps.iter().filter_map(|step| match step {
+        Step::ChangeRecords { changes, .. } => Some(changes),
+        _ => None,
+    });
+    let written: Vec<&str> = written.flatten().map(|change| change.record().name.as_str()).collect();
+    assert!(written.contains(&"_v.example.com"), "{written:?}");
+    assert!(written.iter().all(|name| !name.contains("dev.")), "{written:?}");
+}
+
+#[test]
+fn a_name_without_its_zone_is_not_removed_as_if_nobody_had_made_it() {
+    let mut facts = set_up(&["example.com"]);
+    facts.zones.clear();
+    let found = removal(&["example.com"], ValidationRecords::Kept).plan(&facts);
+    assert_eq!(kinds(&found), [(ProblemKind::NoZone, "example.com")]);
+    assert_eq!(found.blocking().count(), 1);
+    assert!(found.notes.iter().all(|note| !note.contains("not set up by sitepush")), "{:?}", found.notes);
+}
+
+#[test]
+fn addresses_of_its_own_are_given_up_for_sni_and_the_plan_says_so() {
+    let mut facts = set_up(&["example.com"]);
+    let ViewerCertificate::Acm { is_sni, floor, .. } = &mut facts.distribution.certificate else {
+        panic!("none")
+    };
+    (*is_sni, *floor) = (false, ProtocolFloor("TLSv1".into()));
+    let found = plan(&facts, &wanted(&["example.com"]));
+    let Step::UpdateDistribution { certificate: Some(after), .. } = &found.steps[0] else {
+        panic!("{found:?}")
+    };
+    let ViewerCertificate::Acm { is_sni, floor, .. } = after else { panic!("{after:?}") };
+    assert!(*is_sni && floor.is_enough(), "CloudFront takes the two together only");
+    assert!(found.notes.iter().any(|note| note.contains("600 dollars")), "{:?}", found.notes);
+    play_all(&mut facts, &Intent::Apply(wanted(&["example.com"])));
+    assert!(plan(&facts, &wanted(&["example.com"])).notes.is_empty());
+}
+
+#[test]
+fn no_record_leads_elsewhere_even_of_a_type_that_is_not_made() {
+    for (record_type, text) in [(RecordType::Aaaa, "2001:db8::1"), (RecordType::Https, "1 cdn.example.net.")]
+    {
+        let mut bare = bare();
+        bare.distribution.has_ipv6 = false;
+        bare.distribution.has_http2_or_3 = false;
+        let mut facts = bare.clone();
+        put(&mut facts, values("www.example.com", record_type.clone(), &[text]));
+        let found = plan(&facts, &wanted(&["www.example.com"]));
+        assert_eq!(kinds(&found), [(ProblemKind::ForeignRecord, "www.example.com")], "{record_type}");
+        assert_eq!(found.blocking().count(), 1);
+        play_all(&mut facts, &Intent::Apply(take_over(&["www.example.com"])));
+        let types = |facts: &DomainFacts| -> Vec<RecordType> {
+            let found = facts.records_of(&name("www.example.com"));
+            found.iter().map(|record| record.record_type.clone()).collect()
+        };
+        assert_eq!(types(&facts), [RecordType::A]);
+        let mut facts = bare;
+        put(&mut facts, RecordSet::alias(&name("www.example.com"), record_type.clone(), &name(DOMAIN)));
+        play_all(&mut facts, &Intent::Apply(wanted(&["www.example.com"])));
+        assert_eq!(types(&facts), [record_type, RecordType::A], "one that leads here harms nobody");
+    }
+    for (value, is_away) in [
+        ("1 . alpn=\"h3,h2\"", false),
+        ("0 D111.cloudfront.net.", false),
+        ("1 . ipv4hint=192.0.2.1", true),
+        ("1 cdn.example.net. alpn=h2", true),
+        ("", true),
+    ] {
+        let record = values("www.example.com", RecordType::Https, &[value]);
+        assert_eq!(record.leads_away(&name(DOMAIN)), is_away, "{value}");
+    }
+}
+
+#[test]
+fn a_change_is_done_when_exactly_what_it_makes_is_there() {
+    let mut facts = bare();
+    let intent = Intent::Apply(wanted(&["example.com"]));
+    let mut seen = 0;
+    while let Some(step) = intent.plan(&facts).steps.first().cloned() {
+        assert!(!step.is_done(&facts), "{step:?}");
+        if let Step::ChangeRecords { changes, .. } = &step {
+            let mut other = facts.clone();
+            for change in changes {
+                put(&mut other, RecordSet { is_simple: false, ..change.record().clone() });
+            }
+            assert!(!step.is_done(&other), "somebody else made something there: {step:?}");
+        }
+        play(&mut facts, &step);
+        let is_told = matches!(step, Step::ChangeRecords { .. } | Step::UpdateDistribution { .. });
+        assert_eq!(step.is_done(&facts), is_told, "{step:?}");
+        seen += usize::from(is_told);
+    }
+    assert_eq!(seen, 5);
+}
+
+#[test]
+fn an_alias_that_is_there_already_and_has_no_zone_here_is_a_warning_until_it_is_validated() {
+    let mut facts = bare();
+    facts.distribution.aliases = names(&["old.example.org"]).into_iter().collect();
+    let found = plan(&facts, &wanted(&["example.com"]));
+    assert_eq!(kinds(&found), [(ProblemKind::NoZone, "old.example.org")]);
+    assert_eq!(found.blocking().count(), 0);
+    assert!(found.problems[0].remedy.contains("validation record"), "{}", found.problems[0].remedy);
+    let mut pending =
+        certificate("there", &["example.com", "old.example.org"], CertificateStatus::PendingValidation);
+    pending
+        .validations
+        .iter_mut()
+        .for_each(|found| found.is_validated = found.name == name("old.example.org"));
+    facts.certificates = vec![pending];
+    assert_eq!(kinds(&plan(&facts, &wanted(&["example.com"]))), []);
+    assert_eq!(plan(&facts, &wanted(&["example.com", "old.example.org"])).blocking().count(), 1);
+}
+
+#[test]
+fn caa_records_that_could_not_be_read_are_not_taken_for_none() {
+    let mut facts = bare();
+    let unread = UnreadCaa { at: name("example.com"), why: "SERVFAIL".into() };
+    facts.unread_caa.insert(name("www.example.com"), unread);
+    let found = plan(&facts, &wanted(&["www.example.com", "*.www.example.com"]));
+    let [note] = found.notes.as_slice() else { panic!("{:?}", found.notes) };
+    assert!(note.contains("CAA records of example.com") && note.contains("SERVFAIL"), "{note}");
+}
+
+#[test]
+fn the_report_says_what_visitors_get() {
+    let all = ["example.com", "www.example.com", "new.example.com"];
+    let mut facts = set_up(&all[..2]);
+    let report = |facts: &DomainFacts| {
+        let names = vec![DnsAnswer::NoRecords; all.len()];
+        let addresses = status::Addresses { names, distribution: DnsAnswer::NoRecords };
+        status::report(facts, &plan(facts, &wanted(&all)), addresses, Vec::new())
+    };
+    let is_right = |facts: &DomainFacts| -> Vec<bool> {
+        report(facts).names.iter().map(status::NameStatus::is_right).collect()
+    };
+    assert_eq!(is_right(&facts), [true, true, false]);
+    let shown = report(&facts);
+    assert!(shown.has_changes && shown.is_deployed && shown.distribution_domain == name(DOMAIN));
+    let (first, last) = (&shown.names[0], &shown.names[2]);
+    assert_eq!((first.zone_id.as_deref(), first.is_alias, first.is_certified), (Some("Z1"), true, true));
+    assert_eq!((last.is_alias, last.is_certified, last.records.len()), (false, false, 0));
+    let told: Vec<_> = first
+        .records
+        .iter()
+        .map(|record| (record.record_type.as_str(), record.leads, record.is_ours))
+        .collect();
+    assert_eq!(told, ["A", "AAAA", "HTTPS"].map(|kind| (kind, Leads::Here, true)));
+    put(&mut facts, values("www.example.com", RecordType::A, &["192.0.2.1"]));
+    assert_eq!(is_right(&facts), [true, false, false]);
+    for delegation in [
+        Delegation::Missing,
+        Delegation::Broken { why: "SERVFAIL".into() },
+        Delegation::Elsewhere { servers: names(&["ns.example.org"]) },
+    ] {
+        facts.zone_facts.get_mut("Z1").expect("it is there").delegation = delegation;
+        assert_eq!(is_right(&facts), [false, false, false], "nobody asks the zone");
+    }
+}
+
+/// The records that somebody writes by hand, as a plan shows them.
+fn by_hand(plan: &DomainPlan) -> Vec<(ExternalReason, &str, &str)> {
+    let records = plan.external_records.iter();
+    records.map(|record| (record.reason, record.name.as_str(), record.target.as_str())).collect()
+}
+
+#[test]
+fn names_with_their_dns_elsewhere_are_set_up_with_records_by_hand_and_on_demand_only() {
+    let all = ["www.example.org", "example.com"];
+    let visitors = (ExternalReason::Visitors, "www.example.org", DOMAIN);
+    let proof = (ExternalReason::Validation, "_v.www.example.org", "_w.acm-validations.aws");
+    let mut facts = bare();
+    let refused = plan(&facts, &wanted(&all));
+    assert_eq!(kinds(&refused), [(ProblemKind::NoZone, "www.example.org")]);
+    assert_eq!(refused.blocking().count(), 1);
+    assert_eq!(by_hand(&refused), [visitors]);
+    let wanted = Wanted { external_dns: true, ..wanted(&all) };
+    let intent = Intent::Apply(wanted.clone());
+    let first = plan(&facts, &wanted);
+    assert_eq!(kinds(&first), []);
+    play(&mut facts, &first.steps[0]);
+    assert_eq!(by_hand(&plan(&facts, &wanted)), [proof, visitors]);
+    // Somebody writes it where we see nothing.
+    put(&mut facts, RecordSet::validation(&name("_v.www.example.org"), &name("_w.acm-validations.aws")));
+    let done = play_all(&mut facts, &intent);
+    assert!(done.iter().all(|step| !step.contains("Renewal")), "{done:?}");
+    assert_eq!(facts.distribution.aliases, names(&all).into_iter().collect());
+    assert_eq!(facts.records_of(&name("www.example.org")), []);
+    assert_eq!(by_hand(&plan(&facts, &wanted)), [proof, visitors], "what has to stay is told ever after");
+    let is_right = |found: &str, own: &str| {
+        let records = |text: &str| DnsAnswer::Records(vec![text.to_owned()]);
+        let addresses =
+            status::Addresses { names: vec![records(found), records(own)], distribution: records(own) };
+        status::report(&facts, &plan(&facts, &wanted), addresses, Vec::new()).names[0].is_right()
+    };
+    assert!(is_right("203.0.113.1", "203.0.113.1") && !is_right("192.0.2.1", "203.0.113.1"));
+}
+
+#[test]
+fn a_name_below_a_cut_is_set_up_by_hand_and_one_whose_zone_cannot_be_told_is_not() {
+    let mut facts = bare();
+    put(&mut facts, values("dev.example.com", RecordType::Other("NS".into()), &["ns.example.org."]));
+    let wanted = |of: &str| Wanted { external_dns: true, ..wanted(&[of]) };
+    let found = plan(&facts, &wanted("www.dev.example.com"));
+    assert_eq!((kinds(&found), titles(&found)[0].as_str()), (Vec::new(), "request"));
+    assert!(titles(&found).iter().all(|step| !step.contains("Z1")), "{found:?}");
+    assert_eq!(by_hand(&found), [(ExternalReason::Visitors, "www.dev.example.com", DOMAIN)]);
+    facts.zone_facts.get_mut("Z1").expect("it is there").delegation = Delegation::Missing;
+    add_zone(&mut facts, zone("Z2", "example.com"), Delegation::Missing);
+    let found = plan(&facts, &wanted("example.com"));
+    assert_eq!(kinds(&found), [(ProblemKind::AmbiguousZone, "example.com")]);
+    assert_eq!(by_hand(&found), []);
+}
