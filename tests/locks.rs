@@ -260,40 +260,109 @@ fn a_second_ctrl_c_ends_at_once() {
     assert_eq!(lock_state(&cloud), "free");
 }
 
-#[test]
-fn of_two_pushes_that_start_together_one_wins_and_the_other_changes_nothing() {
-    let cloud = Cloud::new();
-    let [one, other] = [Site::small(), Site::small()];
-    cloud.push(&one, &[]).success();
-    one.write("index.html", "one").write("style.css", "one");
-    other.write("index.html", "other").write("style.css", "other");
-    // Both have read the free lock before either writes it.
+/// Two runs at once, as they ended.
+struct Race {
+    /// Which of the two won.
+    winner: usize,
+    loser: Answer,
+}
+
+/// Two pushes that have both read the lock before either writes it. Just one must win.
+#[track_caller]
+fn race(cloud: &Cloud, sites: [&Site; 2]) -> Race {
     cloud.faults().add(slow(1_500).key(".sitepush/lock.json"));
-    let children = [start(&cloud, &one), start(&cloud, &other)];
-    let answers = children.map(end);
-    let codes = answers.each_ref().map(|answer| answer.code);
-    let winner = codes.iter().position(|code| *code == 0).unwrap_or_else(|| panic!("nobody won: {codes:?}"));
-    let [first, second] = answers;
-    let loser = if winner == 0 { second } else { first };
-    loser.explains(REFUSED_BY_LOCK, &["another run", "run the command again"]);
-    let content = if winner == 0 { "one" } else { "other" };
-    assert_eq!(cloud.body("index.html"), content);
-    assert_eq!(cloud.body("style.css"), content);
+    let [first, second] = sites.map(|site| start(cloud, site)).map(end);
+    cloud.faults().clear();
+    match [first.code, second.code] {
+        [0, REFUSED_BY_LOCK] => Race { winner: 0, loser: second },
+        [REFUSED_BY_LOCK, 0] => Race { winner: 1, loser: first },
+        codes => panic!("not one winner: {codes:?}\n{}\n{}", first.stderr, second.stderr),
+    }
+}
+
+/// What was asked of S3 and CloudFront since the record was cleared that changes something, sorted; releases without
+/// their ids. Those that were refused are told with their status.
+fn changes(cloud: &Cloud) -> Vec<String> {
+    let requests = cloud.store().requests().into_iter();
+    let mut changes: Vec<String> = requests
+        .filter(|request| request.method != Method::GET && request.method != Method::HEAD)
+        .map(|request| {
+            let what = request.key.unwrap_or_else(|| request.operation.to_owned());
+            let is_record = what.starts_with(".sitepush/releases/");
+            let what = if is_record { ".sitepush/releases/".to_owned() } else { what };
+            let status = request.status.filter(|status| *status >= 300);
+            let status = status.map(|status| format!(" {status}")).unwrap_or_default();
+            format!("{} {what}{status}", request.method)
+        })
+        .collect();
+    changes.sort();
+    changes
+}
+
+/// The changes of a race are those of one calm push, and of the loser there is the refused lock and nothing else.
+#[track_caller]
+fn assert_loser_changed_nothing(raced: &Cloud, calm: &Cloud, site_keys: &[&str]) {
+    const REFUSED_LOCK: &str = "PUT .sitepush/lock.json 412";
+    let mut raced = changes(raced);
+    for key in site_keys {
+        let writes = raced.iter().filter(|change| **change == format!("PUT {key}"));
+        assert_eq!(writes.count(), 1, "`{key}` is written once: {raced:#?}");
+    }
+    let refused = raced.iter().position(|change| change == REFUSED_LOCK);
+    raced.remove(refused.unwrap_or_else(|| panic!("the loser was not refused: {raced:#?}")));
+    assert_eq!(raced, changes(calm), "besides the refused lock, what a calm push asks for");
+}
+
+#[track_caller]
+fn assert_one_release_more(cloud: &Cloud, before: usize) {
     let releases = cloud.on_target("releases", &["--json"]).success().json();
-    assert_eq!(releases.as_array().expect("a list").len(), 2);
+    assert_eq!(releases.as_array().expect("a list").len(), before + 1, "{releases:#}");
+    assert_eq!(lock_state(cloud), "free");
 }
 
 #[test]
-fn of_two_first_pushes_one_wins() {
-    let cloud = Cloud::new();
-    let [one, other] = [Site::small(), Site::small()];
-    one.write("index.html", "one");
-    other.write("index.html", "other");
-    cloud.faults().add(slow(1_000).key(".sitepush/lock.json"));
-    let answers = [start(&cloud, &one), start(&cloud, &other)].map(end);
-    let mut codes = answers.map(|answer| answer.code);
-    codes.sort_unstable();
-    assert_eq!(codes, [0, REFUSED_BY_LOCK]);
+fn of_two_pushes_that_start_together_one_wins_and_the_other_changes_nothing() {
+    let [cloud, calm] = [Cloud::new(), Cloud::new()];
+    let sites = [Site::small(), Site::small()];
+    cloud.push(&sites[0], &[]).success();
+    calm.push(&sites[0], &[]).success();
+    let contents = ["one", "other"];
+    for (site, content) in sites.iter().zip(contents) {
+        site.write("index.html", content).write("style.css", content);
+    }
+    cloud.requests();
+    let race = race(&cloud, sites.each_ref());
+    race.loser.explains(REFUSED_BY_LOCK, &["another run", "run the command again"]);
+    calm.requests();
+    calm.push(&sites[race.winner], &[]).success();
+    assert_loser_changed_nothing(&cloud, &calm, &["index.html", "style.css"]);
+    assert_eq!(cloud.body("index.html"), contents[race.winner]);
+    assert_eq!(cloud.body("style.css"), contents[race.winner]);
+    assert_eq!(cloud.invalidated(), calm.invalidated());
+    assert_one_release_more(&cloud, 1);
+}
+
+#[test]
+fn of_two_first_pushes_one_wins_and_the_other_changes_nothing() {
+    let [cloud, calm] = [Cloud::new(), Cloud::new()];
+    let sites = [Site::small(), Site::small()];
+    let contents = ["one", "other"];
+    for (site, content) in sites.iter().zip(contents) {
+        site.write("index.html", content).write(&format!("{content}.css"), content);
+    }
+    cloud.requests();
+    let race = race(&cloud, sites.each_ref());
+    race.loser.explains(REFUSED_BY_LOCK, &["another run", "run the command again"]);
+    calm.requests();
+    calm.push(&sites[race.winner], &[]).success();
+    let keys = calm.site_keys();
+    assert_loser_changed_nothing(&cloud, &calm, &keys.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(cloud.store().snapshot(BUCKET).len(), calm.store().snapshot(BUCKET).len());
+    for key in &keys {
+        assert_eq!(cloud.body(key), calm.body(key), "`{key}`");
+    }
+    assert_eq!(cloud.site_keys(), keys);
+    assert_one_release_more(&cloud, 0);
 }
 
 #[test]

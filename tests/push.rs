@@ -163,6 +163,36 @@ fn other_bytes_under_an_immutable_name_take_its_immutability_for_good() {
 }
 
 #[test]
+fn a_hashed_name_that_a_rollback_brings_back_with_other_bytes_is_demoted() {
+    const KEY: &str = "assets/app-DRXg7gsA.js";
+    let cloud = Cloud::new();
+    let site = Site::small();
+    let folder = Site::new();
+    folder.write("sitepush.toml", "[retention]\nkeep_releases = 1\nkeep_days = 0\n");
+    let config = folder.path().join("sitepush.toml");
+    let config = ["--config", config.to_str().expect("a plain path")];
+    cloud.push(&site, &config).success();
+    // It goes, and the record forgets it: then it comes back with other bytes, and nobody knows.
+    site.remove(KEY).write("index.html", "without it");
+    cloud.push(&site, &config).success();
+    site.write("style.css", "new");
+    cloud.push(&site, &config).success();
+    site.write(KEY, "console.log('other')");
+    cloud.push(&site, &config).success();
+    assert!(cloud.cache_control(KEY).contains("immutable"));
+    let releases = cloud.on_target("releases", &["--json"]).success().json();
+    let first = releases[3]["id"].as_str().expect("an id");
+    let answer = cloud.on_target("rollback", &[first]).success();
+    assert!(answer.stderr.contains(&format!("`{KEY}` was published as immutable")), "{}", answer.stderr);
+    assert_eq!(cloud.body(KEY), "console.log(1)");
+    assert!(cloud.cache_control(KEY).contains("must-revalidate"), "{}", cloud.cache_control(KEY));
+    let dropped = cloud.invalidated().pop().expect("an invalidation");
+    assert!(dropped.contains(&format!("/{KEY}")), "{dropped:?}");
+    let status = cloud.on_target("status", &["--json"]).success().json();
+    assert_eq!(status["demoted"], serde_json::json!([KEY]));
+}
+
+#[test]
 fn a_bucket_that_something_else_filled_is_adopted() {
     let cloud = Cloud::new();
     let site = Site::small();

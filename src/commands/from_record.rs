@@ -1,9 +1,12 @@
 //! Plans that need no build: what is wanted stands in a release's record.
 
+use std::borrow::Cow;
+
 use crate::core::desired::Desired;
 use crate::core::edge_settings::{EdgeSettings, Routing};
 use crate::core::guard;
 use crate::core::inventory::RemoteState;
+use crate::core::key::ObjectKey;
 use crate::core::manifest::Manifest;
 use crate::core::outcome::Outcome;
 use crate::core::plan::Purpose;
@@ -29,19 +32,27 @@ pub struct Request<'a> {
     pub is_dry_run: bool,
 }
 
+/// The release that is to stand in the target.
+pub struct Wanted<'a> {
+    pub record: Cow<'a, Manifest>,
+    /// Names in it that are found only now to come with other bytes than promised.
+    pub newly_demoted: Vec<ObjectKey>,
+}
+
 /// A plan made from a record, with what carrying it out needs.
 pub struct Prepared<'a> {
     pub planned: Planned,
     live: &'a LiveManifest,
     world: &'a World,
     desired: Desired<'a>,
+    newly_demoted: &'a [ObjectKey],
     remote: RemoteState,
     took_over: Option<String>,
     distributions: Facts,
     edge_settings: Option<EdgeSettings>,
 }
 
-/// Plans to make `record` stand in the target.
+/// Plans to make the record of `wanted` stand in the target.
 ///
 /// # Errors
 /// When somebody is at work, or the target cannot be read.
@@ -50,17 +61,18 @@ pub async fn prepare<'a>(
     connected: &Connected,
     world: &'a World,
     live: &'a LiveManifest,
-    record: &'a Manifest,
+    wanted: &'a Wanted<'a>,
     purpose: Purpose,
     draft: ReleaseDraft,
 ) -> Result<Prepared<'a>, Error> {
     let took_over = world.recovery(connected.clock.service_now())?;
     let remote = world::remote_state(connected, world, None, took_over.is_some(), Scrutiny::Trust).await?;
     let mut distributions = distributions::known(request.target, connected, Some(&live.manifest)).await?;
+    let Wanted { record, newly_demoted } = wanted;
     let desired = record.desired();
-    let wanted =
+    let settings =
         |facts: &Facts| edge_settings::wanted(request.target, request.routing, facts, record.objects.keys());
-    let edge = wanted(&distributions);
+    let edge = settings(&distributions);
     let manifest = Some(&live.manifest);
     let mut edge = edge_settings::compared(edge, connected, manifest, took_over.is_some()).await?;
     let plan_by = |distributions: &Facts, edge: Option<WantedEdgeSettings>| {
@@ -77,14 +89,14 @@ pub async fn prepare<'a>(
             distributions,
             edge_settings: edge,
             url_style: request.routing.url_style,
-            newly_demoted: &[],
+            newly_demoted,
             warnings: Vec::new(),
         })
     };
     let mut planned = plan_by(&distributions, edge.clone());
     let renewed = distributions::renewed(&distributions, &planned.plan, request.target, connected).await?;
     if let Some(renewed) = renewed {
-        edge = edge.zip(wanted(&renewed)).map(|(edge, settings)| edge.with(settings));
+        edge = edge.zip(settings(&renewed)).map(|(edge, settings)| edge.with(settings));
         planned = plan_by(&renewed, edge.clone());
         distributions = renewed;
     }
@@ -92,7 +104,17 @@ pub async fn prepare<'a>(
         Purpose::Prune => live.manifest.edge_settings.clone(),
         Purpose::Push | Purpose::Rollback { .. } => edge.map(|edge| edge.settings),
     };
-    Ok(Prepared { planned, live, world, desired, remote, took_over, distributions, edge_settings })
+    Ok(Prepared {
+        planned,
+        live,
+        world,
+        desired,
+        newly_demoted,
+        remote,
+        took_over,
+        distributions,
+        edge_settings,
+    })
 }
 
 /// Shows the plan, reads the guards against it, carries it out and reports, unless it is a dry run.
@@ -141,7 +163,7 @@ pub async fn execute(
         found_lock: prepared.world.lock.as_ref(),
         took_over: prepared.took_over.clone(),
         local: None,
-        newly_demoted: &[],
+        newly_demoted: prepared.newly_demoted,
         distributions: prepared.distributions.clone(),
         edge_settings: prepared.edge_settings.clone(),
         versioning: Some(prepared.live.manifest.capabilities.versioning),

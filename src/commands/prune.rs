@@ -1,5 +1,7 @@
 //! `sitepush prune`: deletes what no kept release needs, and on demand what sitepush did not publish.
 
+use std::borrow::Cow;
+
 use crate::cli::PruneArgs;
 use crate::core::guard;
 use crate::core::inventory::unknown_keys;
@@ -14,7 +16,7 @@ use crate::settings::PruneSettings;
 use crate::ui::{human, terminal};
 
 use super::connect::{Connected, call_failed, connect};
-use super::from_record::{self, Request};
+use super::from_record::{self, Request, Wanted};
 use super::world::World;
 
 /// Prunes.
@@ -47,9 +49,9 @@ pub async fn run(args: &PruneArgs) -> Result<ExitCode, Error> {
         is_dry_run: args.dry_run,
     };
     let draft = ReleaseDraft { time: connected.clock.local_now(), commit: None, author: None, message: None };
+    let wanted = Wanted { record: Cow::Borrowed(&live.manifest), newly_demoted: Vec::new() };
     let prepared =
-        from_record::prepare(&request, &connected, &world, live, &live.manifest, Purpose::Prune, draft)
-            .await?;
+        from_record::prepare(&request, &connected, &world, live, &wanted, Purpose::Prune, draft).await?;
     from_record::carry_out(&request, connected, &prepared).await
 }
 

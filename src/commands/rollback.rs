@@ -1,13 +1,12 @@
 //! `sitepush rollback`: an earlier release live again, by copies on the server.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use crate::cli::RollbackArgs;
-use crate::core::cache_rules;
+use crate::core::demotion;
 use crate::core::diff::Action;
 use crate::core::key::ObjectKey;
 use crate::core::manifest::Manifest;
-use crate::core::object_class::ObjectClass;
 use crate::core::outcome::Outcome;
 use crate::core::plan::{Plan, Purpose};
 use crate::core::planning::ReleaseDraft;
@@ -19,7 +18,7 @@ use crate::exit_code::ExitCode;
 use crate::settings::RollbackSettings;
 
 use super::connect::{Connected, call_failed, connect};
-use super::from_record::{self, Prepared, Request};
+use super::from_record::{self, Prepared, Request, Wanted};
 use super::world::{LiveManifest, World};
 
 /// Makes a release live again.
@@ -35,10 +34,10 @@ pub async fn run(args: &RollbackArgs) -> Result<ExitCode, Error> {
             .with_hint("`sitepush push` publishes the first release"));
     };
     let to = choose(&live.manifest.history, args.release.as_deref())?;
-    let record = record_of(&connected, live, to).await?;
+    let wanted = record_of(&connected, live, to).await?;
     let request = request(&settings, args.dry_run);
     let wish = Wish { to, message: args.message.clone() };
-    let prepared = prepare(&request, &connected, (&world, live), &record, wish).await?;
+    let prepared = prepare(&request, &connected, (&world, live), &wanted, wish).await?;
     from_record::carry_out(&request, connected, &prepared).await
 }
 
@@ -61,10 +60,10 @@ pub async fn take_back(
         .with_hint("look at `sitepush releases`"));
     };
     let to = choose(&live.manifest.history, Some(to.as_str()))?;
-    let record = record_of(&connected, live, to).await?;
+    let wanted = record_of(&connected, live, to).await?;
     let request = request(settings, false);
     let wish = Wish { to, message: Some(message) };
-    let prepared = prepare(&request, &connected, (&world, live), &record, wish).await?;
+    let prepared = prepare(&request, &connected, (&world, live), &wanted, wish).await?;
     let outcome = from_record::execute(&request, connected, &prepared).await?;
     Ok((prepared.planned.plan, outcome))
 }
@@ -89,22 +88,22 @@ async fn record_of(
     connected: &Connected,
     live: &LiveManifest,
     to: &ReleaseSummary,
-) -> Result<Manifest, Error> {
+) -> Result<Wanted<'static>, Error> {
     let mut record = read_record(connected, &to.id).await?;
-    keep_demotions(&mut record, &live.manifest);
-    Ok(record)
+    let newly_demoted = demotion::demote(&mut record, &live.manifest);
+    Ok(Wanted { record: Cow::Owned(record), newly_demoted })
 }
 
 async fn prepare<'a>(
     request: &Request<'_>,
     connected: &Connected,
     (world, live): (&'a World, &'a LiveManifest),
-    record: &'a Manifest,
+    wanted: &'a Wanted<'a>,
     wish: Wish<'_>,
 ) -> Result<Prepared<'a>, Error> {
     let purpose = Purpose::Rollback { to: wish.to.id.clone() };
     let draft = draft(connected, wish.to, wish.message);
-    let mut prepared = from_record::prepare(request, connected, world, live, record, purpose, draft).await?;
+    let mut prepared = from_record::prepare(request, connected, world, live, wanted, purpose, draft).await?;
     let gone = missing_versions(connected, &prepared.planned.plan).await?;
     let unavailable = &mut prepared.planned.plan.unavailable;
     unavailable.extend(gone);
@@ -165,24 +164,6 @@ pub async fn read_record(connected: &Connected, id: &ReleaseId) -> Result<Manife
             .with_hint("roll back to another release, or push its build again")
             .caused_by(error)
     })
-}
-
-/// A key that was found not to be immutable after that release was made stays so.
-fn keep_demotions(record: &mut Manifest, live: &Manifest) {
-    for (key, object) in &mut record.objects {
-        if !live.demoted.contains_key(key) {
-            continue;
-        }
-        let object = Arc::make_mut(object);
-        if object.headers.is_immutable() {
-            let mut headers = (*object.headers).clone();
-            headers.cache_control = Some(cache_rules::REVALIDATE.to_owned());
-            object.headers = Arc::new(headers);
-        }
-        if object.class.outlives_the_build() {
-            object.class = ObjectClass::Other;
-        }
-    }
 }
 
 fn draft(connected: &Connected, to: &ReleaseSummary, message: Option<String>) -> ReleaseDraft {

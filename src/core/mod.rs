@@ -6,6 +6,7 @@ pub mod cache_tags;
 pub mod commit;
 pub mod compressed_form;
 pub mod content_type;
+pub mod demotion;
 pub mod desired;
 pub mod diff;
 pub mod digest;

@@ -112,6 +112,12 @@ impl Target {
         self.api_listener.endpoint_url()
     }
 
+    /// How many connections to S3 and CloudFront are open: none when a publisher is gone and all that it asked for was
+    /// dealt with.
+    pub fn open_connections(&self) -> usize {
+        self.api_listener.open_connections()
+    }
+
     /// The key pair that the API asks for.
     pub fn credentials(&self) -> &Credentials {
         &self.store.options().credentials

@@ -1,6 +1,6 @@
 //! The listener and the record of requests.
 
-use sitepush::local::s3::{RequestLogging, Store, StoreOptions, listen, service};
+use sitepush::local::s3::{RequestLogging, Store, StoreOptions, listen, serve, service};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -56,6 +56,20 @@ async fn another_api_can_share_the_port() {
     assert!(answer.starts_with("HTTP/1.1 403 "), "unsigned: {answer}");
 }
 
+#[tokio::test]
+async fn a_connection_is_open_until_its_client_is_gone() {
+    let server = serve(&Store::memory(StoreOptions::default()), 0).await.expect("a free port");
+    assert_eq!(server.open_connections(), 0);
+    let mut client = TcpStream::connect(server.address).await.expect("it listens");
+    client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("sent");
+    client.read_u8().await.expect("an answer");
+    assert_eq!(server.open_connections(), 1);
+    drop(client);
+    while server.open_connections() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// The raw answer to an unsigned GET.
 async fn get(address: std::net::SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
@@ -75,7 +89,7 @@ async fn a_stopped_server_leaves_its_port_and_a_new_one_goes_on() {
     let (client, address) = (site.client, site.server.address);
     site.server.stop().await;
     assert!(was_dropped(client.get_object().bucket(BUCKET).key("a").send().await));
-    let again = sitepush::local::s3::serve(&store, address.port()).await.expect("the port is free");
+    let again = serve(&store, address.port()).await.expect("the port is free");
     let get = client.get_object().bucket(BUCKET).key("a").send().await.expect("a get");
     assert_eq!(&get.body.collect().await.expect("a body").into_bytes()[..], b"hello");
     assert_eq!(again.address, address);

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sitepush::local::s3::ObjectHeaders;
+
 /// Hashes that bundles are named by.
 pub const HASHES: [&str; 4] = ["DRXg7gsA", "CzQAN4l5", "B7bbbQ2x", "D0KLVOtM"];
 
@@ -56,7 +58,10 @@ pub struct File {
     pub bytes: Vec<u8>,
     /// What the rules say, but for demotion.
     pub cache_control: &'static str,
+    pub content_type: &'static str,
     pub language: Option<&'static str>,
+    /// The cache tags of a page: what it refers to by a name that changes with the content. Known when it is published.
+    pub tags: Option<String>,
     /// Whether its name carries a hash of its content.
     pub is_hashed: bool,
     /// Whether its name only looks so: it is kept for open pages, and else like any other.
@@ -129,8 +134,16 @@ impl Build {
             _ if is_hashed => IMMUTABLE,
             _ => AT_THE_EDGE,
         };
-        let language = (self.headers == Headers::Language).then_some("en");
-        File { bytes: text.into_bytes(), cache_control, language, is_hashed, is_hash_like, is_demoted: false }
+        File {
+            bytes: text.into_bytes(),
+            cache_control,
+            content_type: content_type(key),
+            language: (self.headers == Headers::Language).then_some("en"),
+            tags: None,
+            is_hashed,
+            is_hash_like,
+            is_demoted: false,
+        }
     }
 
     fn page(&self, number: usize, text: u8, bundle: usize) -> String {
@@ -157,13 +170,33 @@ impl File {
         self.is_hash_like || (self.is_hashed && !self.is_demoted)
     }
 
-    /// Whether this header fits the file.
-    pub fn allows(&self, cache_control: &str) -> bool {
-        if self.is_hashed && self.is_demoted {
+    /// Whether these are all the headers that the file must be stored with, and no other.
+    pub fn allows(&self, headers: &ObjectHeaders) -> bool {
+        let cache_control = headers.cache_control.as_deref().unwrap_or_default();
+        let is_cached_rightly = if self.is_hashed && self.is_demoted {
             !cache_control.contains("immutable") && cache_control.contains("must-revalidate")
         } else {
             cache_control == self.cache_control
-        }
+        };
+        let tags = self.tags.iter().map(|tags| ("cache-tag".to_owned(), tags.clone()));
+        let others = ObjectHeaders {
+            cache_control: headers.cache_control.clone(),
+            content_type: Some(self.content_type.to_owned()),
+            content_language: self.language.map(str::to_owned),
+            user_metadata: tags.collect(),
+            ..ObjectHeaders::default()
+        };
+        is_cached_rightly && *headers == others
+    }
+}
+
+fn content_type(key: &str) -> &'static str {
+    match key.rsplit_once('.') {
+        Some((_, "html")) => "text/html; charset=utf-8",
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        Some((_, "css")) => "text/css; charset=utf-8",
+        Some((_, "png")) => "image/png",
+        _ => unreachable!("a build has no `{key}`"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
+use sitepush::core::digest::Sha256Digest;
 use sitepush::core::manifest::Manifest;
 use sitepush::local::s3::{ForeignObject, Snapshot};
 
@@ -293,7 +294,8 @@ impl Machine {
             return Err(format!("{first}\n{}", ran.stderr));
         }
         self.expect_code(order, &ran, &before)?;
-        let has_committed = self.note_commit(order)?;
+        let previous = before.get(MANIFEST).map(|bytes| Manifest::decode(bytes).expect("a record"));
+        let has_committed = self.note_commit(order, previous.as_ref())?;
         self.note_strangers();
         self.is_settled = ran.code == Some(0);
         if !self.is_settled {
@@ -312,7 +314,7 @@ impl Machine {
         let mut expected = vec![Some(0)];
         match order.trouble {
             Trouble::None | Trouble::Visitors | Trouble::LostAnswer(_) | Trouble::SlowDown(_) => {}
-            Trouble::Kill(at) => {
+            Trouble::Kill(at) | Trouble::KillAmongOthers(at) => {
                 let was_killed = ran.mutations >= at;
                 expected = vec![if was_killed { None } else { Some(0) }];
             }
@@ -380,8 +382,8 @@ impl Machine {
         })
     }
 
-    /// Learns from the record whether a release was made.
-    fn note_commit(&mut self, order: &Order<'_>) -> Result<bool, String> {
+    /// Learns from the record whether a release was made. `previous` is the record before.
+    fn note_commit(&mut self, order: &Order<'_>, previous: Option<&Manifest>) -> Result<bool, String> {
         let Some(file) = self.cloud.store().object(BUCKET, MANIFEST) else { return Ok(false) };
         let manifest = Manifest::decode(&file.bytes).map_err(|error| error.to_string())?;
         let id = manifest.release.id.to_string();
@@ -390,11 +392,15 @@ impl Machine {
         }
         let Some(wanted) = order.wanted else { return Err(format!("a prune made the release {id}")) };
         let demoted: BTreeSet<String> = manifest.demoted.keys().map(ToString::to_string).collect();
-        self.judge_demotions(wanted, &demoted)?;
+        self.judge_demotions(wanted, &demoted, previous)?;
         self.demoted = demoted;
         let mut files = wanted.clone();
         for (key, file) in &mut files {
             file.is_demoted = self.demoted.contains(key);
+        }
+        // A rollback brings back the tags of its release.
+        if order.arguments[0] == "push" {
+            self.tag_pages(&mut files);
         }
         if let Some(before) = self.releases.first() {
             for (key, file) in &before.files {
@@ -409,17 +415,53 @@ impl Machine {
         Ok(true)
     }
 
+    /// Pages carry the names of the bundles that they refer to and that change with their content. One that has not
+    /// changed keeps its tags, whatever became of the bundle.
+    fn tag_pages(&self, files: &mut Files) {
+        let promises = |key: &String| files.get(key).is_some_and(|file| file.is_hashed && !file.is_demoted);
+        let tags_of = |key: &String, page: &File| {
+            let live = self.live().and_then(|live| live.get(key)).filter(|live| live.bytes == page.bytes);
+            let found = || {
+                let bundles = build::references(&page.bytes).into_iter().filter(promises);
+                let tags: Vec<String> =
+                    bundles.map(|bundle| format!("uses:{}", bundle.to_ascii_lowercase())).collect();
+                (!tags.is_empty()).then(|| tags.join(","))
+            };
+            live.map_or_else(found, |live| live.tags.clone())
+        };
+        let pages = files.iter().filter(|(key, _)| key.ends_with(".html"));
+        let tagged: Vec<_> = pages.map(|(key, page)| (key.clone(), tags_of(key, page))).collect();
+        for (key, tags) in tagged {
+            files.get_mut(&key).expect("it was just seen").tags = tags;
+        }
+    }
+
     /// A hashed name that is there with other bytes is demoted, and nothing else but what was.
-    fn judge_demotions(&self, wanted: &Files, demoted: &BTreeSet<String>) -> Verdict {
+    fn judge_demotions(
+        &self,
+        wanted: &Files,
+        demoted: &BTreeSet<String>,
+        previous: Option<&Manifest>,
+    ) -> Verdict {
+        // What was deleted of late is remembered as long as the record names it.
+        let remembered = |key: &String| {
+            let stale = previous?.stale.iter().find(|(stale, _)| stale.as_str() == key)?;
+            Some(stale.1.object.sha256)
+        };
         let has_other_bytes = |key: &String, file: &File| {
             let live = self.live().and_then(|live| live.get(key)).map(|file| &file.bytes);
-            let kept = self.kept.get(key).map(|kept| &kept.bytes);
-            live.or(kept).is_some_and(|bytes| *bytes != file.bytes)
+            let known = live.or_else(|| self.kept.get(key).map(|kept| &kept.bytes));
+            let known = known.map(|bytes| Sha256Digest::of(bytes)).or_else(|| remembered(key));
+            known.is_some_and(|digest| digest != Sha256Digest::of(&file.bytes))
         };
-        let must = wanted.iter().filter(|(key, file)| file.is_hashed && has_other_bytes(key, file));
-        let must: BTreeSet<&String> = must.map(|(key, _)| key).chain(&self.demoted).collect();
-        let missing: Vec<_> = must.iter().filter(|key| !demoted.contains(**key)).collect();
-        if missing.is_empty() { Ok(()) } else { Err(format!("not demoted: {missing:?}")) }
+        let new = wanted.iter().filter(|(key, file)| file.is_hashed && has_other_bytes(key, file));
+        let expected: BTreeSet<String> = new.map(|(key, _)| key).chain(&self.demoted).cloned().collect();
+        if *demoted == expected {
+            return Ok(());
+        }
+        let missing: Vec<_> = expected.difference(demoted).collect();
+        let excess: Vec<_> = demoted.difference(&expected).collect();
+        Err(format!("not demoted: {missing:?}; demoted without cause: {excess:?}"))
     }
 
     /// What a build has taken over is not theirs any more.
@@ -455,10 +497,7 @@ impl Machine {
             if object.bytes != file.bytes {
                 return Err(format!("`{key}` has other bytes: {:?}", object.bytes));
             }
-            let cache_control = object.headers.cache_control.clone().unwrap_or_default();
-            let is_right =
-                file.allows(&cache_control) && object.headers.content_language.as_deref() == file.language;
-            if !is_right {
+            if !file.allows(&object.headers) {
                 return Err(format!("`{key}` has other headers: {:?}, not {file:?}", object.headers));
             }
         }

@@ -45,7 +45,7 @@ pub fn run(
         let problems = problems.map(|problem| format!("after mutation {number} (`{key}`): {problem}"));
         sink.lock().expect("not poisoned").extend(problems);
         match trouble {
-            Trouble::Kill(at) if at == number => signal(&victim, "-9"),
+            Trouble::Kill(at) | Trouble::KillAmongOthers(at) if at == number => signal(&victim, "-9"),
             Trouble::Interrupt(at) if at == number => signal(&victim, "-2"),
             _ => {}
         }
@@ -63,6 +63,7 @@ pub fn run(
         Trouble::Visitors => wait_among_visitors(child, visit),
         _ => child.wait_with_output().expect("it ends"),
     };
+    cloud.wait_until_hung_up();
     cloud.store().on_mutation(|_, _| {});
     cloud.faults().clear();
     let answer = Answer::from_output(&output);
@@ -74,7 +75,11 @@ pub fn run(
 fn make(cloud: &Cloud, trouble: Trouble) {
     let put = |rule: Rule| rule.method(Method::PUT);
     match trouble {
-        Trouble::None | Trouble::Visitors | Trouble::Kill(_) | Trouble::Interrupt(_) => {}
+        Trouble::None
+        | Trouble::Visitors
+        | Trouble::Kill(_)
+        | Trouble::KillAmongOthers(_)
+        | Trouble::Interrupt(_) => {}
         Trouble::RefusedPut(after) => {
             let refused = Rule::answer(StatusCode::BAD_REQUEST, "InvalidRequest");
             cloud.faults().add(put(refused).after(after).times(1));

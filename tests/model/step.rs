@@ -88,6 +88,8 @@ pub enum Trouble {
     Visitors,
     /// The process is killed at its mutation of this number, or not at all when there are fewer.
     Kill(u64),
+    /// The same while other requests are on their way.
+    KillAmongOthers(u64),
     /// It is interrupted there (Ctrl-C).
     Interrupt(u64),
     /// The PUT after so many is refused for good.
@@ -138,7 +140,13 @@ pub enum Mix {
 impl Mix {
     fn troubles(self) -> BoxedStrategy<Trouble> {
         // A push of an edit has some 8 mutations, one of a new bundle some 20.
-        let kill = || prop_oneof![3 => 1..10_u64, 1 => 10..30_u64].prop_map(Trouble::Kill);
+        let mutation = || prop_oneof![3 => 1..10_u64, 1 => 10..30_u64];
+        let kill = || {
+            prop_oneof![
+                1 => mutation().prop_map(Trouble::Kill),
+                1 => mutation().prop_map(Trouble::KillAmongOthers),
+            ]
+        };
         let fail = || {
             prop_oneof![
                 3 => (0..14_u64).prop_map(Trouble::RefusedPut),

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt as _;
 use serde_json::Value;
@@ -142,7 +143,7 @@ impl Cloud {
     }
 
     /// A target whose invalidations are said to be in progress for this long.
-    pub fn with_slow_invalidations(take: std::time::Duration) -> Self {
+    pub fn with_slow_invalidations(take: Duration) -> Self {
         let target = TargetOptions { invalidations_take: take, ..TargetOptions::new(BUCKET, DISTRIBUTION) };
         Self::start(store_options(), target)
     }
@@ -202,6 +203,16 @@ impl Cloud {
         let mut arguments = vec![site.path().to_str().expect("a plain path")];
         arguments.extend(more);
         self.on_target("push", &arguments)
+    }
+
+    /// Waits until the server has dealt with all that a publisher asked for before it died.
+    #[track_caller]
+    pub fn wait_until_hung_up(&self) {
+        let started = Instant::now();
+        while self.target.open_connections() > 0 {
+            assert!(started.elapsed() < Duration::from_secs(30), "a connection of a dead client stays open");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Keys of the bucket without sitepush's own state.

@@ -92,7 +92,9 @@ fn rust(run: &Run) -> Result<Option<Missing>> {
     let mut tests = run.project.command("cargo");
     match (has_nextest, run.thorough) {
         (true, false) => tests.args(["nextest", "run", "--workspace"]),
-        (true, true) => tests.args(["nextest", "run", "--workspace", "--run-ignored", "all"]),
+        (true, true) => {
+            tests.args(["nextest", "run", "--profile", "thorough", "--workspace", "--run-ignored", "all"])
+        }
         (false, false) => tests.args(["test", "--workspace", "--all-targets"]),
         (false, true) => tests.args(["test", "--workspace", "--all-targets", "--", "--include-ignored"]),
     };

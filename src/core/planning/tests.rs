@@ -8,6 +8,7 @@ use super::*;
 use crate::core::build::{UnclassifiedFile, classify};
 use crate::core::cache_rules::{CacheRules, EdgeCaching};
 use crate::core::commit::{CommitInput, next_manifest};
+use crate::core::demotion;
 use crate::core::digest::Sha256Digest;
 use crate::core::fingerprint;
 use crate::core::inventory::{LocalInventory, Packing};
@@ -234,6 +235,29 @@ proptest! {
         prop_assert!(phases.is_sorted());
         let keys: BTreeSet<_> = plan.changes.iter().map(|change| &change.key).collect();
         prop_assert_eq!(keys.len(), plan.changes.len(), "a key is changed once");
+    }
+
+    #[test]
+    fn what_goes_live_again_with_other_bytes_than_a_name_promised_is_not_immutable(
+        before in sites(), after in sites()
+    ) {
+        // Neither release knows of the other: what was between them is forgotten.
+        let release = |site: &Site| {
+            let (files, _) = inventory(site, None);
+            applied(&files, &[], None, &planned(&files, &[], None, false, 0))
+        };
+        let (earlier, live) = (release(&before), release(&after));
+        let mut record = earlier.clone();
+        let demoted = demotion::demote(&mut record, &live);
+        for (key, object) in &record.objects {
+            let promised = earlier.objects[key].headers.is_immutable();
+            let lies = live.objects.get(key).is_some_and(|there| {
+                there.sha256 != object.sha256 && (promised || there.headers.is_immutable())
+            });
+            prop_assert_eq!(demoted.contains(key), lies, "{}", key);
+            prop_assert!(!lies || !(object.headers.is_immutable() || object.class.outlives_the_build()));
+            prop_assert!(lies || *object == earlier.objects[key], "{}", key);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +26,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 pub struct Running {
     pub address: SocketAddr,
     task: JoinHandle<()>,
+    /// The task has one hold on it, and each open connection another.
+    connections: Weak<()>,
 }
 
 /// Serves `store` on `port` of 127.0.0.1, or on a free port for 0. Must be called in a Tokio runtime.
@@ -49,6 +52,8 @@ where
 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
+    let open = Arc::new(());
+    let counted = Arc::downgrade(&open);
     // Accepts until it is aborted; its connections end with it.
     let task = tokio::spawn(async move {
         let mut connections = JoinSet::new();
@@ -56,7 +61,11 @@ where
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(serve_connection(stream, service.clone()));
+                        let (service, open) = (service.clone(), Arc::clone(&open));
+                        connections.spawn(async move {
+                            serve_connection(stream, service).await;
+                            drop(open);
+                        });
                     }
                     Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
                 },
@@ -64,7 +73,7 @@ where
             }
         }
     });
-    Ok(Running { address, task })
+    Ok(Running { address, task, connections: counted })
 }
 
 async fn serve_connection<S, B>(stream: TcpStream, service: S)
@@ -86,6 +95,11 @@ impl Running {
     /// The endpoint to give to a client.
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How many connections are open. A client that died has none left when all that it asked for was dealt with.
+    pub fn open_connections(&self) -> usize {
+        self.connections.strong_count().saturating_sub(1)
     }
 
     /// Stops the server and waits until its port is free.
