@@ -48,7 +48,7 @@ impl Disturbed {
 
     /// Nothing went live, the error says why in these words, and the next push publishes what is there then.
     #[track_caller]
-    fn is_refused(self, words: &[&str]) {
+    fn must_be_refused(self, words: &[&str]) {
         let Self { cloud, site, before, size, answer } = self;
         answer.explains(PART_WAY, &[&["cannot upload `film.mp4`"], words].concat());
         assert_eq!(site_part(&cloud), before, "{size} bytes");
@@ -58,7 +58,7 @@ impl Disturbed {
 
     /// What was hashed went live, and the next push publishes what is there then.
     #[track_caller]
-    fn is_published_as_hashed(self) {
+    fn must_be_published_as_hashed(self) {
         let Self { cloud, site, size, answer, .. } = self;
         answer.success();
         let stored = cloud.store().object(BUCKET, FILM).expect("published").bytes;
@@ -93,7 +93,7 @@ fn a_file_that_changes_under_the_push_is_not_published_half() {
     for size in [SMALL, STREAMED, IN_PARTS] {
         let rewrite =
             move |path: &Path| std::fs::write(path, vec![b'b'; size]).expect("files can be written");
-        Disturbed::push(size, rewrite).is_refused(CHANGED);
+        Disturbed::push(size, rewrite).must_be_refused(CHANGED);
     }
 }
 
@@ -103,10 +103,10 @@ fn a_file_that_grows_under_the_push_is_published_as_it_was_hashed_or_not_at_all(
         let mut file = File::options().append(true).open(path).expect("the file is there");
         file.write_all(&vec![b'b'; 5 << 20]).expect("files can be written");
     };
-    Disturbed::push(SMALL, append).is_refused(CHANGED);
+    Disturbed::push(SMALL, append).must_be_refused(CHANGED);
     // Its beginning is what was hashed, and no more is sent.
-    Disturbed::push(STREAMED, append).is_published_as_hashed();
-    Disturbed::push(IN_PARTS, append).is_refused(CHANGED);
+    Disturbed::push(STREAMED, append).must_be_published_as_hashed();
+    Disturbed::push(IN_PARTS, append).must_be_refused(CHANGED);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_file_that_is_cut_short_under_the_push_is_not_published() {
             let file = File::options().write(true).open(path).expect("the file is there");
             file.set_len(size as u64 / 2).expect("files can be cut");
         };
-        Disturbed::push(size, truncate).is_refused(CHANGED);
+        Disturbed::push(size, truncate).must_be_refused(CHANGED);
     }
 }
 
