@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use http::{Method, StatusCode};
 use sitepush::local::control::faults::{Fault as CloudFrontFault, Operation};
 use sitepush::local::faults::Rule;
-use sitepush::local::s3::{Mutation, MutationKind, Snapshot};
+use sitepush::local::s3::Snapshot;
 use support::{Answer, BUCKET, Cloud, DISTRIBUTION, Site, program};
 
 const REFUSED: i32 = 3;
@@ -206,18 +206,41 @@ mod the_folder {
     }
 
     #[test]
-    fn a_file_that_may_not_be_read_is_named() {
+    fn a_file_or_folder_that_may_not_be_read_is_named() {
         use std::os::unix::fs::PermissionsExt as _;
-        let published = fresh(Site::small());
-        let file = published.site.path().join("style.css");
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000))
-            .expect("permissions can be set");
-        // Whoever may read everything (root, in most containers) is not stopped by permissions.
-        if std::fs::read(&file).is_ok() {
-            published.cloud.push(&published.site, &[]).success();
-        } else {
-            published.refuses(&[], USAGE, &["style.css`", "check the file's permissions"]);
+        for name in ["style.css", "about"] {
+            let published = Published::new();
+            published.site.write("index.html", "new");
+            let path = published.site.path().join(name);
+            let set_mode = |mode| {
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))
+                    .expect("they are ours");
+            };
+            set_mode(0o000);
+            let site = published.site.path().to_str().expect("a plain path");
+            let command = published.cloud.command(&["push", site, "--bucket", BUCKET]);
+            let is_above_permissions = std::fs::File::open(&path).is_ok();
+            let mut command = if is_above_permissions { bound_by_permissions(&command) } else { command };
+            let output = command.output().expect("the program starts");
+            // So that the folder can be removed.
+            set_mode(0o755);
+            let answer = Answer::from_output(&output);
+            answer.explains(USAGE, &[&format!("{name}`"), "ermission denied", "check its permissions"]);
+            published.is_untouched();
         }
+    }
+
+    /// The same program without the power to read what it may not, which root has (in most containers, say).
+    fn bound_by_permissions(command: &Command) -> Command {
+        const POWERS: &str = "-dac_override,-dac_read_search";
+        // Part of util-linux. Where it is missing the program does not start, and the test fails.
+        let mut bound = Command::new("setpriv");
+        bound.arg(format!("--bounding-set={POWERS}")).arg(format!("--inh-caps={POWERS}"));
+        bound.arg(command.get_program()).args(command.get_args());
+        bound.env_clear().stdin(std::process::Stdio::null());
+        bound.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        bound.current_dir(command.get_current_dir().expect("it has one"));
+        bound
     }
 
     /// Pushes with a configuration that ignores `pattern`.
@@ -406,53 +429,6 @@ mod the_content {
         assert_eq!(cloud.body("empty.html"), "");
     }
 
-    fn is_intent(mutation: &Mutation) -> bool {
-        mutation.kind == MutationKind::ObjectWritten
-            && mutation.key.as_deref() == Some(".sitepush/intent.json")
-    }
-
-    #[test]
-    fn a_file_that_changes_under_the_push_is_not_published_half() {
-        for size in [20, 3 << 20, 20 << 20] {
-            let cloud = Cloud::new();
-            let site = Site::small();
-            cloud.push(&site, &[]).success();
-            let before = site_part(&cloud);
-            site.write("index.html", "a page that needs the film").write("film.mp4", vec![b'a'; size]);
-            let path = site.path().join("film.mp4");
-            // The lock is taken after everything was hashed.
-            cloud.store().on_mutation(move |_, mutation| {
-                if is_intent(mutation) {
-                    std::fs::write(&path, vec![b'b'; size]).expect("files can be written");
-                }
-            });
-            let answer = cloud.push(&site, &["--retry-seconds", "5"]);
-            answer.explains(PART_WAY, &["cannot upload `film.mp4`", "was changed after it was hashed"]);
-            assert_eq!(site_part(&cloud), before, "{size} bytes");
-            assert_eq!(cloud.store().open_uploads(BUCKET), 0);
-            cloud.push(&site, &[]).success();
-            assert!(cloud.store().object(BUCKET, "film.mp4").expect("published").bytes == vec![b'b'; size]);
-            assert_eq!(cloud.body("index.html"), "a page that needs the film");
-        }
-    }
-
-    #[test]
-    fn a_file_that_vanishes_under_the_push_is_named() {
-        let cloud = Cloud::new();
-        let site = Site::small();
-        cloud.push(&site, &[]).success();
-        let before = site_part(&cloud);
-        site.write("new.css", "body {}").write("index.html", "<link href=new.css>");
-        let path = site.path().join("new.css");
-        cloud.store().on_mutation(move |_, mutation| {
-            if is_intent(mutation) {
-                let _ = std::fs::remove_file(&path);
-            }
-        });
-        cloud.push(&site, &[]).explains(PART_WAY, &["cannot upload `new.css`", "cannot be read"]);
-        assert_eq!(site_part(&cloud), before);
-    }
-
     #[test]
     fn secrets_stop_a_push_and_are_not_repeated() {
         // Put together here, so that this file is not itself a finding.
@@ -495,12 +471,6 @@ mod the_content {
         cloud.push(&site, &["--config", config]).success();
         assert_eq!(cloud.body("docs/keys.html"), access_key);
     }
-
-    /// What visitors can ask for.
-    fn site_part(cloud: &Cloud) -> Snapshot {
-        let snapshot = cloud.store().snapshot(BUCKET);
-        snapshot.into_iter().filter(|(key, _)| !key.starts_with(".sitepush/")).collect()
-    }
 }
 
 mod the_account {
@@ -523,15 +493,27 @@ mod the_account {
     }
 
     #[test]
-    fn a_wrong_region_is_told_with_the_right_flag() {
-        for (status, code) in [
-            (StatusCode::MOVED_PERMANENTLY, "PermanentRedirect"),
-            (StatusCode::BAD_REQUEST, "AuthorizationHeaderMalformed"),
-        ] {
-            let published = Published::new();
-            published.cloud.faults().add(Rule::answer(status, code));
-            published.refuses(&[], ENVIRONMENT, &["`--region`"]);
-        }
+    fn a_wrong_region_is_told_with_the_right_one_and_the_flag() {
+        let published = Published::new();
+        let site = published.site.path().to_str().expect("a plain path");
+        let mut command = published.cloud.command(&["push", site, "--bucket", BUCKET]);
+        let output = command.env("AWS_REGION", "eu-west-1").output().expect("the program starts");
+        let words =
+            ["AuthorizationHeaderMalformed", "eu-west-1", "the bucket is in us-east-1", "pass", "`--region`"];
+        Answer::from_output(&output).explains(ENVIRONMENT, &words);
+        published.is_untouched();
+        // And the flag wins over the environment.
+        let mut command =
+            published.cloud.command(&["push", site, "--bucket", BUCKET, "--region", "us-east-1"]);
+        let output = command.env("AWS_REGION", "eu-west-1").output().expect("the program starts");
+        Answer::from_output(&output).success();
+    }
+
+    #[test]
+    fn a_redirect_to_another_region_is_told_with_the_right_flag() {
+        let published = Published::new();
+        published.cloud.faults().add(Rule::answer(StatusCode::MOVED_PERMANENTLY, "PermanentRedirect"));
+        published.refuses(&[], ENVIRONMENT, &["PermanentRedirect", "`--region`"]);
     }
 
     #[test]
@@ -706,6 +688,33 @@ mod the_account {
         );
         assert!(started.elapsed() < Duration::from_secs(15));
         published.refuses(&["--endpoint-url", "not a url"], USAGE, &["`not a url`"]);
+    }
+
+    #[test]
+    fn an_endpoint_whose_name_nobody_knows_is_named() {
+        let published = Published::new();
+        // RFC 6761: no name under `invalid` ever resolves.
+        let words =
+            ["cannot read the state of bucket", "no connection to http://no.invalid", "`--endpoint-url`"];
+        published.refuses(&["--endpoint-url", "http://no.invalid"], ENVIRONMENT, &words);
+    }
+
+    /// That it ends is what is shown: the runner of the tests waits three minutes.
+    #[test]
+    fn an_endpoint_that_takes_connections_and_never_answers_is_given_up() {
+        let published = Published::new();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let endpoint_url = format!("http://{}", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || listener.incoming().flatten().collect::<Vec<_>>());
+        published.refuses(
+            &["--endpoint-url", &endpoint_url, "--retry-seconds", "1"],
+            ENVIRONMENT,
+            &[
+                "cannot read the state of bucket",
+                &format!("no connection to {endpoint_url}: no answer within 15 s"),
+                "check the network and `--endpoint-url`",
+            ],
+        );
     }
 }
 

@@ -228,34 +228,119 @@ fn every_exit_code_is_documented() {
     assert_eq!(table_cells(&read("docs/exit-codes.md"), "# Exit codes"), all.map(number));
 }
 
-#[test]
-fn every_test_that_the_promises_name_exists() {
-    let mut sources = String::new();
+/// The tests by the file that they stand in, relative to the root. What runs as a test by the macro of the emulators'
+/// tests counts as one of its module.
+fn tests_by_file() -> BTreeMap<PathBuf, BTreeSet<String>> {
+    let mut sources = BTreeMap::new();
     for folder in ["src", "tests", "xtask/src"] {
-        collect_sources(&root().join(folder), &mut sources);
+        collect_sources(Path::new(folder), &mut sources);
     }
-    let page = read("docs/promises.md") + &read("docs/emulators.md");
+    let mut tests: BTreeMap<PathBuf, BTreeSet<String>> =
+        sources.iter().map(|(file, source)| (file.clone(), tests_in(source))).collect();
+    let (_, list) =
+        sources[Path::new("tests/emulators/main.rs")].split_once("\npromises! {\n").expect("the list begins");
+    let (list, _) = list.split_once("\n}").expect("the list ends");
+    for group in list.split(';').filter(|group| !group.trim().is_empty()) {
+        let (module, names) = group.split_once(':').expect("a module and its promises");
+        let file = PathBuf::from(format!("tests/emulators/{}.rs", module.trim()));
+        for name in names.split_whitespace() {
+            assert!(sources[&file].contains(&format!("pub fn {name}(")), "{}: no `{name}`", file.display());
+            tests.entry(file.clone()).or_default().insert(name.to_owned());
+        }
+    }
+    tests
+}
+
+/// The functions of a file that are marked as tests.
+fn tests_in(source: &str) -> BTreeSet<String> {
+    let mut tests = BTreeSet::new();
+    let mut is_test = false;
+    for line in source.lines().map(str::trim_start) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if let Some((_, rest)) = line.split_once("fn ").filter(|_| is_test) {
+            tests.extend(rest.split_once('(').map(|(name, _)| name.to_owned()));
+            is_test = false;
+        } else if !line.starts_with('#') && !line.starts_with("//") {
+            is_test = false;
+        }
+    }
+    tests
+}
+
+fn collect_sources(folder: &Path, sources: &mut BTreeMap<PathBuf, String>) {
+    for entry in std::fs::read_dir(root().join(folder)).expect("the folder is there") {
+        let path = folder.join(entry.expect("readable").file_name());
+        if root().join(&path).is_dir() {
+            collect_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = read(&path);
+            sources.insert(path, source);
+        }
+    }
+}
+
+/// What stands in backquotes and is named like a test.
+fn test_names(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2).filter(|name| {
+        name.matches('_').count() >= 3
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    })
+}
+
+#[test]
+fn a_test_is_a_function_that_is_marked_as_one() {
+    let source = "#[test]\n/// Why.\n#[expect(dead_code)]\nfn one() {}\nfn two() {}\n\
+                  #[tokio::test(start_paused = true)]\nasync fn three() {}\n#[test]\nconst X: u8 = 1;\nfn four() {}\n";
+    assert_eq!(tests_in(source), ["one", "three"].map(str::to_owned).into());
+}
+
+#[test]
+fn every_test_that_the_promises_name_stands_where_they_say() {
+    let tests = tests_by_file();
     let mut named = 0;
-    for name in page.split('`').skip(1).step_by(2) {
-        let is_test = name.matches('_').count() >= 3
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        if is_test {
-            assert!(sources.contains(&format!("fn {name}(")), "the docs name no test: `{name}`");
+    for row in read("docs/promises.md").lines().filter(|line| line.starts_with("| `")) {
+        let (names, place) = row.trim_matches(['|', ' ']).split_once(" | ").expect("two cells");
+        // A file, or a folder in one of whose files it is.
+        let inside: Vec<_> = tests.iter().filter(|(file, _)| file.starts_with(place)).collect();
+        assert!(!inside.is_empty(), "there is no `{place}`: {row}");
+        for name in test_names(names) {
+            assert!(inside.iter().any(|(_, tests)| tests.contains(name)), "`{place}` has no test `{name}`");
             named += 1;
         }
     }
-    assert!(named >= 20, "{named} tests are named");
+    assert!(named >= 100, "{named} tests are named");
 }
 
-fn collect_sources(folder: &Path, sources: &mut String) {
-    for entry in std::fs::read_dir(folder).expect("the folder is there") {
-        let path = entry.expect("readable").path();
-        if path.is_dir() {
-            collect_sources(&path, sources);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            sources.push_str(&std::fs::read_to_string(&path).expect("source is text"));
+#[test]
+fn every_test_that_is_named_anywhere_in_the_docs_exists() {
+    let tests: BTreeSet<String> = tests_by_file().into_values().flatten().collect();
+    for page in ["docs/promises.md", "docs/emulators.md"] {
+        let text = read(page);
+        for name in test_names(&text) {
+            assert!(tests.contains(name), "{page} names no test: `{name}`");
         }
     }
+}
+
+#[test]
+fn where_an_emulator_is_wrong_the_test_links_what_aws_documents() {
+    let mut sources = BTreeMap::new();
+    collect_sources(Path::new("tests/emulators"), &mut sources);
+    let page = read("docs/emulators.md");
+    let (_, section) = page.split_once("## Where they are wrong").expect("the section begins");
+    let rows: Vec<&str> = section.lines().filter(|line| line.contains("](https://")).collect();
+    for row in &rows {
+        let (_, link) = row.split_once("](").expect("it has a link");
+        let (link, _) = link.split_once(')').expect("a link ends");
+        let name = test_names(row).next().unwrap_or_else(|| panic!("no test is named: {row}"));
+        let comment = |source: &String| {
+            let (before, _) = source.split_once(&format!("#[test]\nfn {name}()"))?;
+            Some(before.rsplit("\n\n").next().unwrap_or_default().contains(link))
+        };
+        assert!(sources.values().find_map(comment) == Some(true), "`{name}` does not link {link}");
+    }
+    assert!(rows.len() >= 10, "{} departures are named", rows.len());
 }
 
 #[test]

@@ -155,7 +155,7 @@ impl PreparedPush {
         Ok(())
     }
 
-    /// An older commit must not overwrite a newer one unasked: by ancestry where git knows both, else by time.
+    /// An older commit must not overwrite a newer one unasked: by ancestry where git can tell, else by time.
     fn check_commit(&self, settings: &PushSettings) -> Result<(), Error> {
         let live = self.world.manifest().map(|manifest| &manifest.release);
         let (Some(live), Some(ours)) = (live, &self.draft.commit) else { return Ok(()) };

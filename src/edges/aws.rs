@@ -16,7 +16,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
 use aws_types::service_config::ServiceConfigKey;
 
-use super::call::innermost;
+use super::call::{Contact, innermost};
 use super::clock::Clock;
 use super::connections::{CONNECT_LIMIT, Connections};
 use super::xml;
@@ -174,6 +174,26 @@ impl Intercept for LearnDate {
         if let Some(date) = context.response().headers().get("date") {
             self.0.learn(date);
         }
+        Ok(())
+    }
+}
+
+/// Notes that a service answers as soon as an answer begins: its body may be long.
+#[derive(Debug)]
+pub(super) struct Hear(pub Contact);
+
+impl Intercept for Hear {
+    fn name(&self) -> &'static str {
+        "Hear"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        _context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.0.make();
         Ok(())
     }
 }

@@ -151,6 +151,9 @@ where
                     FailureKind::Credentials
                 } else if failure.is_io() && text.contains("onnect") && !text.contains("reset") {
                     FailureKind::Unreachable
+                } else if failure.is_timeout() && text.contains("HTTP connect timeout") {
+                    // A firewall that swallows what is sent, or a host that is off.
+                    FailureKind::Unreachable
                 } else if failure.is_io() || failure.is_timeout() || failure.is_other() {
                     FailureKind::Transient
                 } else {
@@ -316,9 +319,23 @@ pub struct Retry {
 #[derive(Default)]
 struct Shared {
     requests: AtomicU64,
-    /// Whether the endpoint ever answered: until then, an unreachable one is given up quickly.
-    has_answered: AtomicBool,
+    contact: Contact,
     jitter: AtomicU64,
+}
+
+/// Whether the endpoint ever answered: until then, an unreachable one is given up quickly. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contact(Arc<AtomicBool>);
+
+impl Contact {
+    /// An answer has begun.
+    pub fn make(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_made(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The longest pause between two attempts.
@@ -329,6 +346,9 @@ const FIRST_DELAY: Duration = Duration::from_millis(100);
 const GIVE_UP_GRAIN: Duration = Duration::from_millis(200);
 /// Attempts at an endpoint that never answered.
 const FIRST_CONTACT_ATTEMPTS: u32 = 3;
+/// How long an endpoint that never answered is listened to, credentials and connecting included: something else listens
+/// there, or a firewall swallows what is sent.
+const FIRST_CONTACT_LIMIT: Duration = Duration::from_secs(15);
 
 impl Retry {
     pub fn new(time_limit: Duration) -> Self {
@@ -366,6 +386,11 @@ impl Retry {
         Self { operation: Some(operation), ..self.clone() }
     }
 
+    /// For whoever hears an answer begin before the call has ended.
+    pub(super) fn contact(&self) -> Contact {
+        self.shared.contact.clone()
+    }
+
     /// Requests sent so far, retries included.
     pub fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::Relaxed)
@@ -384,7 +409,7 @@ impl Retry {
         loop {
             self.shared.requests.fetch_add(1, Ordering::Relaxed);
             let sent = tokio::time::Instant::now();
-            let error = match call().await {
+            let error = match self.heard(call()).await {
                 Ok(value) => {
                     let elapsed = sent.elapsed();
                     self.note(AttemptReport {
@@ -399,7 +424,7 @@ impl Retry {
             };
             let delay = self.delay(attempt);
             let is_hopeless = error.kind == FailureKind::Unreachable
-                && !self.shared.has_answered.load(Ordering::Relaxed)
+                && !self.shared.contact.is_made()
                 && attempt >= FIRST_CONTACT_ATTEMPTS;
             let is_over = !error.is_retryable() || is_hopeless || started.elapsed() + delay > self.time_limit;
             let result = match error.kind {
@@ -416,6 +441,27 @@ impl Retry {
                 return Err(CallError { kind: FailureKind::GivenUp, ..with_attempts(error, attempt) });
             }
             attempt += 1;
+        }
+    }
+
+    /// One attempt, which ends where an endpoint that never answered keeps silent.
+    async fn heard<T>(&self, attempt: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
+        if self.shared.contact.is_made() {
+            return attempt.await;
+        }
+        let silence = async {
+            tokio::time::sleep(FIRST_CONTACT_LIMIT).await;
+            if self.shared.contact.is_made() {
+                // The answer has begun; how long it may take is the attempt's own matter.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            result = attempt => result,
+            () = silence => {
+                let text = format!("no answer within {} s", FIRST_CONTACT_LIMIT.as_secs());
+                Err(CallError::local(FailureKind::Unreachable, text))
+            }
         }
     }
 
@@ -442,7 +488,7 @@ impl Retry {
 
     fn note(&self, report: AttemptReport<'_>) {
         if report.attempt != Attempt::Lost {
-            self.shared.has_answered.store(true, Ordering::Relaxed);
+            self.shared.contact.make();
         }
         (self.observer)(report);
     }
@@ -533,5 +579,45 @@ mod tests {
         let result = retry.run("get", || async { Err::<(), _>(failing(FailureKind::Unreachable)) }).await;
         assert_eq!(result.expect_err("unreachable").kind, FailureKind::Unreachable);
         assert_eq!(retry.requests(), u64::from(FIRST_CONTACT_ATTEMPTS));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoint_that_takes_connections_and_never_answers_is_given_up() {
+        let retry = Retry::new(Duration::from_secs(600)).to_place("http://127.0.0.1:9");
+        let error = retry.run("get", std::future::pending::<Result<(), _>>).await.expect_err("silence");
+        assert_eq!(error.kind, FailureKind::Unreachable);
+        assert_eq!(error.message, "no connection to http://127.0.0.1:9: no answer within 15 s (3 attempts)");
+        assert_eq!(retry.requests(), u64::from(FIRST_CONTACT_ATTEMPTS));
+        // Whoever said that it shall not take long does not wait for three attempts.
+        let retry = Retry::new(Duration::from_secs(1));
+        let error = retry.run("get", std::future::pending::<Result<(), _>>).await.expect_err("silence");
+        assert_eq!((error.kind, retry.requests()), (FailureKind::Unreachable, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_has_begun_may_take_longer_than_a_first_contact() {
+        let retry = Retry::new(Duration::from_secs(600));
+        let contact = retry.contact();
+        let read = || async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            contact.make();
+            tokio::time::sleep(10 * FIRST_CONTACT_LIMIT).await;
+            Ok("a large manifest")
+        };
+        assert_eq!(retry.run("get", read).await.expect("read"), "a large manifest");
+        assert_eq!(retry.requests(), 1);
+    }
+
+    #[test]
+    fn a_connection_that_does_not_come_about_in_time_is_no_slow_answer() {
+        use aws_sdk_s3::operation::get_object::GetObjectError;
+        use aws_smithy_runtime_api::client::result::ConnectorError;
+
+        let kind = |text: &str| {
+            let error = ConnectorError::timeout(text.into());
+            CallError::from(SdkError::<GetObjectError, HttpResponse>::dispatch_failure(error)).kind
+        };
+        assert_eq!(kind("HTTP connect timeout occurred after 10s"), FailureKind::Unreachable);
+        assert_eq!(kind("HTTP read timeout occurred after 10s"), FailureKind::Transient);
     }
 }

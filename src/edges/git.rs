@@ -36,7 +36,8 @@ fn is_dirty(folder: &Path) -> bool {
     changes.is_some_and(|changes| !changes.trim().is_empty())
 }
 
-/// Whether `older` is an ancestor of `newer` (and not the same); none when git does not know one of them.
+/// Whether `older` is an ancestor of `newer` (and not the same); none when git does not know one of them, or when it finds
+/// no way between them and its history was cut short (`git clone --depth`), so that there may be one.
 pub fn is_ancestor(folder: &Path, older: &str, newer: &str) -> Option<bool> {
     if older == newer {
         return Some(false);
@@ -52,9 +53,13 @@ pub fn is_ancestor(folder: &Path, older: &str, newer: &str) -> Option<bool> {
         .ok()?;
     match status.code() {
         Some(0) => Some(true),
-        Some(1) => Some(false),
+        Some(1) => (!is_shallow(folder)).then_some(false),
         _ => None,
     }
+}
+
+fn is_shallow(folder: &Path) -> bool {
+    git(folder, &["rev-parse", "--is-shallow-repository"]).is_some_and(|answer| answer.trim() == "true")
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {

@@ -26,8 +26,8 @@ use crate::core::iam_policy::operation::Operation;
 use crate::core::key::{KeyPrefix, ObjectKey, STATE_PREFIX};
 use crate::core::outcome::Written;
 
-use super::aws::{LearnDate, WholeAnswers, place_of, wants_path_style};
-use super::call::{CallError, FailureKind, Retry};
+use super::aws::{Hear, LearnDate, WholeAnswers, place_of, wants_path_style};
+use super::call::{CallError, FailureKind, Retry, innermost};
 use super::clock::Clock;
 use super::connections::Connections;
 use super::put::{Put, Putter};
@@ -95,13 +95,20 @@ impl Body<'_> {
     async fn open(&self) -> Result<SdkBody, CallError> {
         match self {
             Self::Bytes(bytes) => Ok(SdkBody::from(bytes.clone())),
-            Self::File { path, size_bytes } => ByteStream::read_from()
-                .path(path)
-                .length(aws_sdk_s3::primitives::Length::Exact(*size_bytes))
-                .build()
-                .await
-                .map(ByteStream::into_inner)
-                .map_err(|error| CallError::local(FailureKind::Other, error.to_string())),
+            Self::File { path, size_bytes } => {
+                let unreadable = |error: &(dyn std::error::Error + 'static)| {
+                    let text = format!("the file cannot be read: {}", innermost(error));
+                    CallError::local(FailureKind::Other, text)
+                };
+                let metadata = tokio::fs::metadata(path).await.map_err(|error| unreadable(&error))?;
+                if metadata.len() < *size_bytes {
+                    // The service would wait for the rest of the body, and then call that a lost connection.
+                    return Err(CallError::local(FailureKind::DamagedBody, "the file has become shorter"));
+                }
+                let length = aws_sdk_s3::primitives::Length::Exact(*size_bytes);
+                let body = ByteStream::read_from().path(path).length(length).build().await;
+                body.map(ByteStream::into_inner).map_err(|error| unreadable(&error))
+            }
         }
     }
 }
@@ -125,6 +132,7 @@ impl Bucket {
             .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
             .interceptor(LearnDate(clock.clone()))
+            .interceptor(Hear(retry.contact()))
             .interceptor(WholeAnswers)
             .build();
         let putter = Putter::new(config, name, clock, &connections);
@@ -562,3 +570,6 @@ fn is_unknown_version(error: &CallError) -> bool {
 fn timestamp(time: &DateTime) -> Option<Timestamp> {
     Timestamp::from_second(time.secs()).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,7 +97,7 @@ impl ScanError {
         match self {
             Self::Missing(_) => "run the build first, or name the folder that holds it",
             Self::NotAFolder(_) => "name the folder that holds the build",
-            Self::Unreadable { .. } => "check the file's permissions",
+            Self::Unreadable { .. } => "check its permissions",
             Self::LinkOutOfFolder(_) => {
                 "copy the file into the build, or leave the link out with `site.ignore`"
             }
@@ -251,11 +251,13 @@ pub enum PartError {
     Changed,
 }
 
-/// A large file in parts, which must still have the digest that was promised.
+/// A large file in parts, which must still have the size and the digest that were promised.
 pub struct FileParts {
     file: File,
     hasher: Sha256,
     expected: Sha256Digest,
+    /// Of the promised size, what no part has given yet.
+    left_bytes: u64,
     part_size_bytes: usize,
     is_ended: bool,
 }
@@ -263,9 +265,20 @@ pub struct FileParts {
 impl FileParts {
     /// # Errors
     /// When the file cannot be opened.
-    pub fn open(path: &Path, expected: Sha256Digest, part_size_bytes: u64) -> std::io::Result<Self> {
-        let part_size_bytes = usize::try_from(part_size_bytes).expect("a part fits in memory");
-        Ok(Self { file: open(path)?, hasher: Sha256::new(), expected, part_size_bytes, is_ended: false })
+    pub fn open(
+        path: &Path,
+        size_bytes: u64,
+        expected: Sha256Digest,
+        part_size_bytes: u64,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            file: open(path)?,
+            hasher: Sha256::new(),
+            expected,
+            left_bytes: size_bytes,
+            part_size_bytes: usize::try_from(part_size_bytes).expect("a part fits in memory"),
+            is_ended: false,
+        })
     }
 
     /// The next part, or none after the last.
@@ -279,6 +292,8 @@ impl FileParts {
         let mut part = Vec::with_capacity(self.part_size_bytes);
         let mut limited = Read::take(&mut self.file, self.part_size_bytes as u64);
         limited.read_to_end(&mut part).map_err(PartError::Unreadable)?;
+        // A file that somebody goes on writing to is not sent for ever.
+        self.left_bytes = self.left_bytes.checked_sub(part.len() as u64).ok_or(PartError::Changed)?;
         self.hasher.update(&part);
         self.is_ended = part.len() < self.part_size_bytes;
         if self.is_ended && Sha256Digest(self.hasher.clone().finalize().into()) != self.expected {
@@ -460,3 +475,6 @@ impl Reading {
         Ok(Content { size_bytes, sha256, packing, first_bytes, secrets })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -233,7 +233,8 @@ async fn upload(bucket: &Bucket, job: &Job, events: &EventSink) -> Result<Writte
             other => other,
         };
     }
-    let parts = FileParts::open(path, job.sha256, PART_SIZE_BYTES).map_err(|error| unreadable(&error))?;
+    let parts = FileParts::open(path, job.size_bytes, job.sha256, PART_SIZE_BYTES);
+    let parts = parts.map_err(|error| unreadable(&error))?;
     let parts = ToldParts { parts, events, on_its_way: 0 };
     bucket.put_object_multipart(&job.key, parts, &job.headers).await
 }

@@ -419,6 +419,8 @@ fn takes_back_what_was(emulator: &Emulator) -> bool {
     replace("192.0.2.2", "192.0.2.1")
 }
 
+/// A batch may delete a record set and create another in its place:
+/// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html>
 #[test]
 fn moto_refuses_what_was_created_before() {
     assert!(!takes_back_what_was(&Emulator::moto()));
@@ -429,6 +431,8 @@ fn ministack_takes_back_what_was_created_before() {
     assert!(takes_back_what_was(&Emulator::ministack()));
 }
 
+/// `CREATE` is for a record set that does not exist:
+/// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_Change.html>
 #[test]
 fn moto_overwrites_what_is_created_twice() {
     assert!(takes_a_second_create(&Emulator::moto()));
@@ -439,6 +443,8 @@ fn ministack_refuses_what_is_created_twice() {
     assert!(!takes_a_second_create(&Emulator::ministack()));
 }
 
+/// A certificate is issued when its DNS record is found:
+/// <https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html>
 #[test]
 fn ministack_issues_what_nobody_has_validated() {
     let emulator = Emulator::ministack();

@@ -1,9 +1,10 @@
 //! Where an emulator departs from what AWS documents: each departure by name, so that its end is noticed.
 //!
-//! docs/emulators.md links the documented behavior of each.
+//! Each links what AWS documents, as docs/emulators.md does.
 
 use std::collections::BTreeMap;
 
+use aws_sdk_cloudfront::types::DistributionConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 
@@ -32,6 +33,8 @@ fn takes_credentials(emulator: &Emulator, id: &str, secret: &str) -> bool {
     false
 }
 
+/// S3 validates an upload before it stores it:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 #[test]
 fn moto_stores_what_a_checksum_contradicts() {
     assert!(takes_a_wrong_checksum(&Emulator::moto()));
@@ -42,6 +45,8 @@ fn ministack_refuses_what_a_checksum_contradicts() {
     assert!(!takes_a_wrong_checksum(&Emulator::ministack()));
 }
 
+/// S3 answers `InvalidAccessKeyId`:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 #[test]
 fn moto_knows_every_stranger() {
     assert!(takes_credentials(&Emulator::moto(), "AKIAIOSFODNN7EXAMPLE", "a-secret"));
@@ -52,6 +57,8 @@ fn ministack_refuses_strangers_and_the_program_says_what_to_do() {
     assert!(!takes_credentials(&Emulator::ministack(), "AKIAIOSFODNN7EXAMPLE", "a-secret"));
 }
 
+/// S3 answers `SignatureDoesNotMatch`:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 #[test]
 fn neither_verifies_a_signature() {
     for emulator in [Emulator::moto(), Emulator::ministack()] {
@@ -112,6 +119,8 @@ fn bytes_damaged_on_the_way_to_moto_go_live() {
     assert_eq!(status["drift"], serde_json::json!([]));
 }
 
+/// `x-amz-checksum-type` tells whether a checksum is one of parts:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
 #[test]
 fn moto_gives_a_copy_the_checksum_of_parts_that_it_does_not_have() {
     let (emulator, site) = (Emulator::moto(), Site::small());
@@ -131,6 +140,8 @@ fn moto_gives_a_copy_the_checksum_of_parts_that_it_does_not_have() {
     assert_eq!(checksum(), (of_parts.trim_end_matches("-2").to_owned(), None));
 }
 
+/// The status is `Completed`:
+/// <https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_Invalidation.html>
 #[test]
 fn moto_says_completed_in_capitals_and_the_program_does_not_wait_for_ever() {
     let emulator = Emulator::moto();
@@ -141,6 +152,8 @@ fn moto_says_completed_in_capitals_and_the_program_does_not_wait_for_ever() {
     assert_eq!(listed.expect("a list").items()[0].status(), "COMPLETED");
 }
 
+/// The document is a `VersioningConfiguration`:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html>
 #[test]
 fn moto_says_in_another_document_than_s3_whether_there_are_versions() {
     let emulator = Emulator::moto();
@@ -151,4 +164,42 @@ fn moto_says_in_another_document_than_s3_whether_there_are_versions() {
     let plan = emulator.on_target("plan", &[site.path().to_str().expect("a plain path")]).success();
     let told = format!("{}{}", plan.stdout, plan.stderr);
     assert!(told.contains("does not say whether the bucket keeps versions"), "{told}");
+}
+
+/// Whether a distribution is changed by somebody who read it before another did.
+fn takes_a_stale_change(emulator: &Emulator) -> bool {
+    let id = &emulator.distribution;
+    let read = || {
+        let request = emulator.cloudfront.get_distribution_config().id(id);
+        emulator.runtime.block_on(request.send()).expect("it is there")
+    };
+    let write = |config: &DistributionConfig, e_tag: &Option<String>, comment: &str| {
+        let mut config = config.clone();
+        config.comment = comment.to_owned();
+        let request = emulator.cloudfront.update_distribution().id(id).distribution_config(config);
+        let answer = emulator.runtime.block_on(request.set_if_match(e_tag.clone()).send());
+        answer.map_or_else(|error| error.raw_response().expect("an answer").status().as_u16(), |_| 200)
+    };
+    let before = read();
+    let config = before.distribution_config.expect("a configuration");
+    assert_eq!(write(&config, &before.e_tag, "the first"), 200);
+    let status = write(&config, &before.e_tag, "the late one");
+    let comment = read().distribution_config.expect("a configuration").comment;
+    match status {
+        200 => assert_eq!(comment, "the late one"),
+        _ => assert_eq!((status, comment.as_str()), (412, "the first")),
+    }
+    status == 200
+}
+
+/// An `If-Match` that is not the current ETag is answered with 412, `PreconditionFailed`:
+/// <https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_UpdateDistribution.html>
+#[test]
+fn moto_takes_a_stale_if_match_at_cloudfront() {
+    assert!(takes_a_stale_change(&Emulator::moto()));
+}
+
+#[test]
+fn ministack_refuses_a_stale_if_match_at_cloudfront() {
+    assert!(!takes_a_stale_change(&Emulator::ministack()));
 }

@@ -17,6 +17,8 @@ mod least;
 mod lies;
 mod meddler;
 mod observe;
+mod order;
+mod paging;
 mod permissions;
 mod publishing;
 mod races;
@@ -57,6 +59,9 @@ promises! {
         a_commit_over_a_manifest_that_moved_is_refused
         two_pushes_started_together_never_interleave
         a_lock_held_by_somebody_else_is_respected;
+    order:
+        pages_come_after_their_files_then_the_record_then_the_caches_then_the_deletions
+        a_push_killed_after_a_change_leaves_a_whole_site_and_the_next_one_finishes_it;
     repair:
         a_bucket_that_something_else_filled_is_adopted
         drift_is_repaired_and_headers_without_their_body;

@@ -12,11 +12,14 @@ use crate::support::{BUCKET, Site};
 impl Emulator {
     /// All keys, state included, with their sizes.
     pub fn all_keys(&self) -> BTreeMap<String, i64> {
-        let request = self.s3.list_objects_v2().bucket(BUCKET);
-        let listed = self.runtime.block_on(request.send()).expect("a listing");
-        assert_ne!(listed.is_truncated(), Some(true), "the tests stay below one page");
-        let objects = listed.contents().iter();
-        objects.map(|object| (object.key().expect("a key").to_owned(), object.size().unwrap_or(-1))).collect()
+        let mut pages = self.s3.list_objects_v2().bucket(BUCKET).into_paginator().send();
+        let mut keys = BTreeMap::new();
+        while let Some(page) = self.runtime.block_on(pages.next()) {
+            for object in page.expect("a listing").contents() {
+                keys.insert(object.key().expect("a key").to_owned(), object.size().unwrap_or(-1));
+            }
+        }
+        keys
     }
 
     /// Keys of the bucket without sitepush's own state.

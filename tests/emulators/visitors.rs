@@ -70,6 +70,8 @@ fn asked_by_a_stranger(emulator: &Emulator, path: &str) -> u16 {
     status.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
 }
 
+/// A listing needs `s3:ListBucket`:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>
 #[test]
 fn moto_lists_for_strangers_what_they_may_only_read() {
     for emulator in [Emulator::moto(), Emulator::ministack()] {
@@ -79,6 +81,8 @@ fn moto_lists_for_strangers_what_they_may_only_read() {
     }
 }
 
+/// Without `s3:ListBucket`, what is missing is answered with 403:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
 #[test]
 fn neither_hides_what_is_missing_from_those_who_may_not_list() {
     for emulator in [Emulator::moto(), Emulator::ministack()] {

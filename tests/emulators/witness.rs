@@ -17,6 +17,16 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// `PUT /bucket/key`: method and target.
+    pub fn call(&self) -> &str {
+        self.head.lines().next().and_then(|line| line.rsplit_once(' ')).map_or("", |(call, _)| call)
+    }
+
+    /// Whether the service did what it was asked.
+    pub fn is_done(&self) -> bool {
+        self.answer.split(' ').nth(1).is_some_and(|status| status.starts_with('2'))
+    }
+
     /// Whether the service said that it is not permitted. ACM says it with status 400.
     pub fn is_denied(&self) -> bool {
         let status = self.answer.split(' ').nth(1);
@@ -32,16 +42,22 @@ pub struct Witness {
 
 impl Witness {
     pub fn start(upstream: &str) -> Self {
+        Self::told(upstream, |_| {})
+    }
+
+    /// Tells each exchange to `tell` before the client has its answer.
+    pub fn told(upstream: &str, tell: impl Fn(&Exchange) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let upstream = upstream.trim_start_matches("http://").to_owned();
         let exchanges = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&exchanges);
+        let tell = Arc::new(tell);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (upstream, kept) = (upstream.clone(), Arc::clone(&kept));
+                let (upstream, kept, tell) = (upstream.clone(), Arc::clone(&kept), Arc::clone(&tell));
                 // A connection that breaks is the client's to notice.
-                thread::spawn(move || pass_on(client, &upstream, &kept));
+                thread::spawn(move || pass_on(client, &upstream, &kept, &*tell));
             }
         });
         Self { url, exchanges }
@@ -58,7 +74,12 @@ impl Witness {
 }
 
 /// One request to a connection, so that an answer ends with it.
-fn pass_on(mut client: TcpStream, upstream: &str, kept: &Mutex<Vec<Exchange>>) -> std::io::Result<()> {
+fn pass_on(
+    mut client: TcpStream,
+    upstream: &str,
+    kept: &Mutex<Vec<Exchange>>,
+    tell: &(dyn Fn(&Exchange) + Send + Sync),
+) -> std::io::Result<()> {
     let mut requests = BufReader::new(client.try_clone()?);
     let Some((head, body)) = read_request(&mut requests)? else { return Ok(()) };
     let mut server = TcpStream::connect(upstream)?;
@@ -68,7 +89,8 @@ fn pass_on(mut client: TcpStream, upstream: &str, kept: &Mutex<Vec<Exchange>>) -
     server.read_to_end(&mut answer)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let exchange = Exchange { head, body: text(&body), answer: text(&answer) };
-    // Kept before the client has the answer: whoever looks after a run sees all of it.
+    // Told and kept before the client has the answer: whoever looks after a run sees all of it.
+    tell(&exchange);
     kept.lock().expect("no panic while it is locked").push(exchange);
     let end = memchr::memchr(b'\n', &answer).map_or(answer.len(), |at| at + 1);
     client.write_all(&answer[..end])?;
