@@ -1,7 +1,6 @@
 //! The site's names: aliases, certificates, and where DNS leads.
 
 use std::collections::BTreeSet;
-use std::net::Ipv6Addr;
 
 use jiff::SignedDuration;
 
@@ -28,11 +27,11 @@ const LAST_CALL: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Of a life so short that its last part is no week, the last call is in the last quarter of that part.
 const LAST_CALL_PART: i32 = 4;
 
-/// Leading bits that addresses of one network have in common: CloudFront answers with some of many IPv6 addresses, which
+/// Leading groups of 16 bits that IPv6 addresses of one network have in common: CloudFront answers with some of many, which
 /// need not be the same ones at the next question, so that they are not compared one by one.
 ///
 /// Source: `ip-ranges.json` of AWS, where CloudFront's are under `2600:9000::/28`.
-const NETWORK_BITS: u32 = 32;
+const NETWORK_GROUPS: usize = 2;
 
 const LEAD_TO_DISTRIBUTION: &str =
     "run `sitepush domain apply`, or lead the name to the distribution by hand";
@@ -228,13 +227,10 @@ fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
 /// Where a name leads by IPv6 that leads to the distribution by IPv4. An old record for IPv6 is easily forgotten, and shows
 /// whoever has IPv6 another site.
 fn dns_v6(notes: &mut Notes, facts: &AliasFacts) {
-    let networks = |texts: &[String]| -> Vec<u128> {
-        let addresses = texts.iter().filter_map(|text| text.parse::<Ipv6Addr>().ok());
-        addresses.map(|address| address.to_bits() >> (128 - NETWORK_BITS)).collect()
-    };
+    let is_near = |one: &String, others: &[String]| others.iter().any(|other| network(other) == network(one));
     match (&facts.addresses.v6, &facts.distribution_addresses.v6) {
         (DnsAnswer::Records(found), DnsAnswer::Records(own))
-            if networks(found).iter().any(|network| networks(own).contains(network)) =>
+            if found.iter().any(|one| is_near(one, own)) =>
         {
             notes.ok("dns", "the name leads to the distribution, by IPv6 as well");
         }
@@ -259,4 +255,9 @@ fn dns_v6(notes: &mut Notes, facts: &AliasFacts) {
             "run `sitepush doctor` again",
         ),
     }
+}
+
+/// The leading groups of an IPv6 address as it is written (RFC 5952): `2600:9000` of `2600:9000:2134::1`.
+fn network(address: &str) -> Vec<&str> {
+    address.split(':').take(NETWORK_GROUPS).collect()
 }
