@@ -57,6 +57,8 @@ bucket = "my-site"
 # domains = ["example.com", "www.example.com"]
 # Profiles of other accounts that have hosted zones for these names.
 # zone_profiles = ["dns"]
+# Whether `sitepush domain` writes HTTPS records.
+# https_records = true
 
 # How files are cached. Names with a content hash are immutable and everything else is revalidated without a rule.
 # [[rules]]

@@ -136,8 +136,8 @@ impl Problem {
             record.summary()
         );
         let remedy = format!(
-            "name the profile of the account with the hosted zone of {0} with `--zone-profile`, make one, or remove the NS \
-             record of {0}",
+            "name the profile of the account with the hosted zone of {0} with `--zone-profile`, remove the NS record of \
+             {0}, or pass `--external-dns` and write the records by hand",
             record.name
         );
         Self::new(Severity::Blocking, ProblemKind::DelegatedAway, name, what, remedy)
