@@ -80,7 +80,7 @@ pub fn is_thorough() -> bool {
 /// the first and the last ones, where the run is what no other is, and at each `stride`-th between.
 #[track_caller]
 pub fn at_each_mutation(mutations: u64, stride: u64, mut play: impl FnMut(u64) -> Killed) {
-    let is_chosen = |k: &u64| is_thorough() || *k <= 2 || *k + 6 > mutations || k % stride == 0;
+    let is_chosen = |k: &u64| is_thorough() || *k <= 2 || *k + 6 > mutations || k.is_multiple_of(stride);
     let points: Vec<u64> = (1..=mutations).filter(is_chosen).collect();
     let killed = points.iter().filter(|k| play(**k).was_killed).count();
     // A run that was slow renews its lock, and so has a mutation that another has not.
