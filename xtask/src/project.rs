@@ -42,10 +42,18 @@ impl Project {
         self.target().join("xtask").join(name)
     }
 
-    /// A command that runs in the root.
+    /// A command that runs in the root. A `cargo` is not told of the package for which another one runs this program: some
+    /// build scripts (that of `ring`, below all that speaks TLS) ask to be run again when that changes.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
+        if program == "cargo" {
+            for (name, _) in std::env::vars_os() {
+                if name.to_str().is_some_and(is_of_a_package) {
+                    command.env_remove(name);
+                }
+            }
+        }
         command
     }
 
@@ -81,5 +89,39 @@ impl Project {
     pub fn commit(&self) -> Option<String> {
         let output = self.command("git").args(["rev-parse", "HEAD"]).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+}
+
+/// Whether a variable is one that Cargo sets for the package whose program it runs. Source: "Environment Variables", The Cargo
+/// Book, "Environment variables Cargo sets for crates".
+fn is_of_a_package(name: &str) -> bool {
+    const PREFIXES: [&str; 3] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_"];
+    const NAMES: [&str; 3] = ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR"];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cargo_is_told_of_no_package() {
+        // This test runs for one itself.
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some(), "Cargo says so");
+        let project = Project::find().expect("cargo runs the tests");
+        let removed: Vec<_> = project
+            .command("cargo")
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"] {
+            assert!(removed.iter().any(|found| found == name), "{name}: {removed:?}");
+        }
+        assert!(
+            !removed.iter().any(|name| name == "CARGO_TARGET_DIR" || name == "CARGO_HOME"),
+            "{removed:?}"
+        );
+        assert_eq!(project.command("git").get_envs().count(), 0);
     }
 }
