@@ -48,7 +48,7 @@ impl Project {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
         if program == "cargo" {
-            for (name, _) in std::env::vars_os() {
+            for (name, _) in env::vars_os() {
                 if name.to_str().is_some_and(is_of_a_package) {
                     command.env_remove(name);
                 }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_cargo_is_told_of_no_package() {
         // This test runs for one itself.
-        assert!(std::env::var_os("CARGO_PKG_NAME").is_some(), "Cargo says so");
+        assert!(env::var_os("CARGO_PKG_NAME").is_some(), "Cargo says so");
         let project = Project::find().expect("cargo runs the tests");
         let removed: Vec<_> = project
             .command("cargo")
