@@ -62,15 +62,9 @@ impl Account {
     pub fn untagged(&self) -> BTreeMap<&'static str, usize> {
         let cloudfront = CLOUDFRONT.iter().map(|(list, entry)| {
             let url = format!("{}/2020-05-31/{list}", self.cloudfront);
-            (
-                *list,
-                text(ureq::get(url).header("authorization", scope("cloudfront")).call())
-                    .matches(entry)
-                    .count(),
-            )
+            (*list, get(&url, "cloudfront").matches(entry).count())
         });
-        let zones = ureq::get(format!("{}/2013-04-01/hostedzone", self.moto));
-        let zones = text(zones.header("authorization", scope("route53")).call());
+        let zones = get(&format!("{}/2013-04-01/hostedzone", self.moto), "route53");
         let roles = self.ask_query("iam", "Action=ListRoles&Version=2010-05-08");
         let repositories = "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories";
         let repositories = self.ask_json("ecr", repositories, &json!({}));
@@ -84,7 +78,7 @@ impl Account {
 
     /// An object of S3.
     pub fn object(&self, bucket: &str, key: &str) -> String {
-        text(ureq::get(format!("{}/{bucket}/{key}", self.moto)).header("authorization", scope("s3")).call())
+        get(&format!("{}/{bucket}/{key}", self.moto), "s3")
     }
 
     fn ask_json(&self, service: &str, target: &str, body: &Value) -> Value {
@@ -107,6 +101,10 @@ impl Account {
 fn scope(service: &str) -> String {
     let credential = format!("emulated/20260101/eu-central-1/{service}/aws4_request");
     format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=none")
+}
+
+fn get(url: &str, service: &str) -> String {
+    text(ureq::get(url).header("authorization", scope(service)).call())
 }
 
 fn text(answer: Result<Response<Body>, Error>) -> String {

@@ -1,7 +1,7 @@
 //! The whole application, deployed by the real program with the real Terraform provider to what stands in for AWS: killed in
 //! between, finished, deployed again, replaced, looked at with a browser, taken back and taken away. One test, because a deploy
 //! takes minutes and each step stands on the ones before. With `SITEPUSH_THOROUGH=1` it is killed and stopped at more places, and
-//! a commit comes whose services never start.
+//! deployed part by part.
 
 mod account;
 mod clone;
