@@ -134,6 +134,25 @@ fn an_immutable_name_that_comes_back_with_other_bytes_is_dropped_from_the_caches
 }
 
 #[test]
+fn a_hashed_file_of_an_unfinished_push_is_dropped_from_the_caches_when_it_is_deleted() {
+    const KEY: &str = "assets/late-K2m8vT4c.js";
+    let cloud = Cloud::new();
+    let site = Site::small();
+    cloud.push(&site, &[]).success();
+    site.write(KEY, "of a release that never was").write("index.html", "which this was to be");
+    refuse(&cloud, "index.html");
+    cloud.push(&site, &[]).expect_code(PART_WAY);
+    cloud.faults().clear();
+    assert_eq!(cloud.visit(&format!("/{KEY}")).1, "of a release that never was");
+    site.remove(KEY);
+    cloud.push(&site, &[]).success();
+    // No record has ever named it.
+    site.write(KEY, "of one that is");
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.visit(&format!("/{KEY}")), (200, "of one that is".to_owned()));
+}
+
+#[test]
 fn what_a_rule_made_immutable_is_demoted_too_when_its_bytes_change() {
     let cloud = Cloud::new();
     let site = Site::small();

@@ -162,29 +162,79 @@ fn other_bytes_under_an_immutable_name_take_its_immutability_for_good() {
     assert!(cloud.cache_control("assets/app-DRXg7gsA.js").contains("must-revalidate"));
 }
 
+/// The options of a configuration file with this text. The folder must outlive its use.
+fn configured<'a>(path: &'a std::path::Path, text: &str) -> [&'a str; 2] {
+    std::fs::write(path, text).expect("a configuration file");
+    ["--config", path.to_str().expect("a plain path")]
+}
+
 #[test]
-fn a_hashed_name_that_a_rollback_brings_back_with_other_bytes_is_demoted() {
+fn a_hashed_name_that_comes_back_with_other_bytes_when_it_is_long_gone_is_demoted() {
     const KEY: &str = "assets/app-DRXg7gsA.js";
     let cloud = Cloud::new();
     let site = Site::small();
     let folder = Site::new();
-    folder.write("sitepush.toml", "[retention]\nkeep_releases = 1\nkeep_days = 0\n");
-    let config = folder.path().join("sitepush.toml");
-    let config = ["--config", config.to_str().expect("a plain path")];
+    let file = folder.path().join("sitepush.toml");
+    let config = configured(&file, "[retention]\nkeep_releases = 1\nkeep_days = 0\n");
     cloud.push(&site, &config).success();
-    // It goes, and the record forgets it: then it comes back with other bytes, and nobody knows.
-    site.remove(KEY).write("index.html", "without it");
-    cloud.push(&site, &config).success();
-    site.write("style.css", "new");
-    cloud.push(&site, &config).success();
+    // It goes, then its grace is over, and then no list of the record has it.
+    site.remove(KEY);
+    for text in ["without it", "still without it", "and still"] {
+        site.write("index.html", text);
+        cloud.push(&site, &config).success();
+    }
+    assert!(!cloud.site_keys().contains(&KEY.to_owned()));
     site.write(KEY, "console.log('other')");
+    let answer = cloud.push(&site, &config).success();
+    assert!(answer.stderr.contains(&format!("`{KEY}` was published as immutable")), "{}", answer.stderr);
+    assert!(cloud.cache_control(KEY).contains("must-revalidate"), "{}", cloud.cache_control(KEY));
+    let dropped = cloud.invalidated().pop().expect("an invalidation");
+    assert_eq!(dropped, [format!("/{KEY}")], "somebody may have asked for it before");
+}
+
+#[test]
+fn a_hashed_name_that_comes_back_as_it_was_when_it_is_long_gone_is_immutable_as_before() {
+    const KEY: &str = "assets/app-DRXg7gsA.js";
+    let cloud = Cloud::new();
+    let site = Site::small();
+    let folder = Site::new();
+    let file = folder.path().join("sitepush.toml");
+    let config = configured(&file, "[retention]\nkeep_releases = 1\nkeep_days = 0\n");
     cloud.push(&site, &config).success();
+    let script = cloud.body(KEY);
+    site.remove(KEY);
+    for text in ["without it", "still without it", "and still"] {
+        site.write("index.html", text);
+        cloud.push(&site, &config).success();
+    }
+    let invalidations = cloud.invalidated().len();
+    site.write(KEY, &script);
+    cloud.push(&site, &config).success();
+    assert!(cloud.cache_control(KEY).contains("immutable"), "{}", cloud.cache_control(KEY));
+    assert_eq!(cloud.invalidated().len(), invalidations, "what is cached of it is right");
+}
+
+#[test]
+fn a_lasting_name_that_a_rollback_brings_back_with_other_bytes_is_demoted() {
+    const KEY: &str = "vendor/player.js";
+    let cloud = Cloud::new();
+    let site = Site::small();
+    let folder = Site::new();
+    let file = folder.path().join("sitepush.toml");
+    site.write(KEY, "player of today");
+    cloud.push(&site, &[]).success();
+    site.write(KEY, "player of tomorrow");
+    cloud.push(&site, &[]).success();
+    // From now on it is said to stay as it is.
+    let rule =
+        format!("[[rules]]\nmatch = \"{KEY}\"\ncache_control = \"public, max-age=31536000, immutable\"\n");
+    cloud.push(&site, &configured(&file, &rule)).success();
     assert!(cloud.cache_control(KEY).contains("immutable"));
     let releases = cloud.on_target("releases", &["--json"]).success().json();
-    let first = releases[3]["id"].as_str().expect("an id");
+    let first = releases[2]["id"].as_str().expect("an id");
     let answer = cloud.on_target("rollback", &[first]).success();
     assert!(answer.stderr.contains(&format!("`{KEY}` was published as immutable")), "{}", answer.stderr);
-    assert_eq!(cloud.body(KEY), "console.log(1)");
+    assert_eq!(cloud.body(KEY), "player of today");
     assert!(cloud.cache_control(KEY).contains("must-revalidate"), "{}", cloud.cache_control(KEY));
     let dropped = cloud.invalidated().pop().expect("an invalidation");
     assert!(dropped.contains(&format!("/{KEY}")), "{dropped:?}");

@@ -17,7 +17,6 @@ use super::in_step::InStep;
 use super::inventory::{Explanation, LocalFile, LocalInventory, Packing};
 use super::key::ObjectKey;
 use super::manifest::{Manifest, StoredObject};
-use super::object_class::ObjectClass;
 
 /// A file of the build, hashed and not yet classified.
 #[derive(Clone, Debug)]
@@ -56,6 +55,7 @@ pub fn classify(
     let beside_plain = beside_plain_siblings(&files);
     let mut classified_files = Vec::with_capacity(files.len());
     let mut live = manifest.map(|manifest| InStep::with(&manifest.objects));
+    let retired = manifest.map(|manifest| manifest.retired.lookup());
     for file in files {
         let verdict = file.verdict;
         let is_known_demoted = manifest.is_some_and(|manifest| manifest.demoted.contains_key(&file.key));
@@ -63,7 +63,13 @@ pub fn classify(
             let live = live.as_mut().and_then(|live| live.get(&file.key));
             let kept =
                 || manifest.and_then(|manifest| manifest.stale.get(&file.key)).map(|stale| &stale.object);
-            !is_known_demoted && live.or_else(kept).is_some_and(|object| has_other_bytes(&file, object))
+            let has_other_bytes = || match live.or_else(kept) {
+                Some(object) => has_other_bytes(&file, object),
+                None => {
+                    retired.as_ref().is_some_and(|retired| retired.has_other_bytes(&file.key, file.sha256))
+                }
+            };
+            !is_known_demoted && has_other_bytes()
         };
         let has_plain_sibling = beside_plain.contains(&file.key);
         let seen = Seen { first_bytes: &file.first_bytes, has_plain_sibling };
@@ -107,9 +113,8 @@ fn beside_plain_siblings(files: &[UnclassifiedFile]) -> HashSet<ObjectKey> {
 /// Whether the object that was published under the file's key, live or kept for open pages, was not to change and has
 /// other bytes.
 fn has_other_bytes(file: &UnclassifiedFile, object: &StoredObject) -> bool {
-    let was_lasting = object.headers.is_immutable() || object.class == ObjectClass::Fingerprinted;
     // A name that would be immutable but for a rule lies all the same.
-    (was_lasting || file.verdict.is_fingerprinted()) && object.sha256 != file.sha256
+    (object.is_lasting() || file.verdict.is_fingerprinted()) && object.sha256 != file.sha256
 }
 
 /// Shares equal values: a site has thousands of files and a handful of header sets.

@@ -16,6 +16,7 @@ use super::manifest::{
 };
 use super::outcome::Written;
 use super::release::{ReleaseId, ReleaseSummary};
+use super::retired::RetiredNames;
 
 /// What a commit is made of.
 pub struct CommitInput<'a> {
@@ -82,6 +83,7 @@ pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
         objects,
         stale: input.stale.clone(),
         demoted: demoted(input.previous, input.newly_demoted, &input.release.id),
+        retired: retired(input.previous, input.desired, input.stale),
         history: history(input.previous, input.release),
         owed: input.owed,
         distributions: input.distributions,
@@ -107,6 +109,19 @@ fn demoted(
         demoted.entry(key.clone()).or_insert_with(|| release_id.clone());
     }
     demoted
+}
+
+/// The names that are remembered, with those that were deleted since `previous` was made.
+fn retired(
+    previous: Option<&Manifest>,
+    desired: Desired<'_>,
+    stale: &BTreeMap<ObjectKey, StaleObject>,
+) -> RetiredNames {
+    let Some(previous) = previous else { return RetiredNames::default() };
+    let gone = previous.stale.iter().filter(|(key, gone)| {
+        gone.object.is_lasting() && !stale.contains_key(*key) && !desired.contains_key(key)
+    });
+    previous.retired.with(gone.map(|(key, gone)| (key, gone.object.sha256)))
 }
 
 /// The summaries from the newest on, cut to [`HISTORY_LENGTH`].

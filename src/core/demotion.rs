@@ -9,14 +9,16 @@ use super::cache_rules;
 use super::key::ObjectKey;
 use super::manifest::{Manifest, StoredObject};
 use super::object_class::ObjectClass;
+use super::retired::Lookup;
 
 /// Takes the immutability of objects in `record` whose names were found to come with other bytes: before, by `live`, or
-/// only now, because what is live or kept under the name is another. Returns the latter, in key order.
+/// only now, because what is live or kept under the name, or was deleted, is another. Returns the latter, in key order.
 pub fn demote(record: &mut Manifest, live: &Manifest) -> Vec<ObjectKey> {
     let mut newly_demoted = Vec::new();
+    let retired = live.retired.lookup();
     for (key, object) in &mut record.objects {
         if !live.demoted.contains_key(key) {
-            if !has_other_bytes(key, object, live) {
+            if !has_other_bytes(key, object, live, &retired) {
                 continue;
             }
             newly_demoted.push(key.clone());
@@ -35,12 +37,10 @@ pub fn demote(record: &mut Manifest, live: &Manifest) -> Vec<ObjectKey> {
 }
 
 /// Whether the name was not to change with its content, in the one release or the other, and does.
-fn has_other_bytes(key: &ObjectKey, object: &StoredObject, live: &Manifest) -> bool {
+fn has_other_bytes(key: &ObjectKey, object: &StoredObject, live: &Manifest, retired: &Lookup) -> bool {
     let kept = || live.stale.get(key).map(|stale| &stale.object);
-    let is_lasting =
-        |object: &StoredObject| object.headers.is_immutable() || object.class == ObjectClass::Fingerprinted;
-    live.objects
-        .get(key)
-        .or_else(kept)
-        .is_some_and(|there| (is_lasting(there) || is_lasting(object)) && there.sha256 != object.sha256)
+    match live.objects.get(key).or_else(kept) {
+        Some(there) => (there.is_lasting() || object.is_lasting()) && there.sha256 != object.sha256,
+        None => retired.has_other_bytes(key, object.sha256),
+    }
 }

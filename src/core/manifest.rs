@@ -17,6 +17,7 @@ use super::headers::ObjectHeaders;
 use super::key::ObjectKey;
 use super::object_class::ObjectClass;
 use super::release::{ReleaseId, ReleaseSummary};
+use super::retired::RetiredNames;
 
 /// The version of the format that this program writes and the newest that it reads.
 pub const SCHEMA: u32 = 1;
@@ -39,6 +40,13 @@ pub struct StoredObject {
     pub version_id: Option<Box<str>>,
     pub headers: Arc<ObjectHeaders>,
     pub class: ObjectClass,
+}
+
+impl StoredObject {
+    /// Whether its name promises that its bytes stay as they are.
+    pub fn is_lasting(&self) -> bool {
+        self.headers.is_immutable() || self.class == ObjectClass::Fingerprinted
+    }
 }
 
 /// An object that left the build but is still in the bucket.
@@ -116,6 +124,8 @@ pub struct Manifest {
     /// Keys that look fingerprinted but were seen with other bytes: never immutable again. The value is the
     /// release that found it.
     pub demoted: BTreeMap<ObjectKey, ReleaseId>,
+    /// Names that promised to last and are deleted: caches may still have them.
+    pub retired: RetiredNames,
     /// Newest first; the first is the live one.
     pub history: Vec<ReleaseSummary>,
     pub owed: Vec<OwedInvalidation>,

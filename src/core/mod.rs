@@ -31,5 +31,6 @@ pub mod plan;
 pub mod planning;
 pub mod prices;
 pub mod release;
+pub mod retired;
 pub mod secrets;
 pub mod verify;

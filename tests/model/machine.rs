@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
-use sitepush::core::digest::Sha256Digest;
 use sitepush::core::manifest::Manifest;
 use sitepush::local::s3::{ForeignObject, Snapshot};
 
@@ -40,6 +39,8 @@ pub struct Machine {
     /// Newest first.
     releases: Vec<Release>,
     kept: BTreeMap<String, Kept>,
+    /// What was kept and is gone: somebody may still have it.
+    retired: BTreeMap<String, Vec<u8>>,
     /// Objects that somebody else put at free keys: theirs, as long as no build wants the key.
     strangers: BTreeMap<String, Vec<u8>>,
     /// Keys of ours that somebody changed, and that sitepush has not looked at since.
@@ -74,6 +75,7 @@ impl Machine {
             build: Build::new(),
             releases: Vec::new(),
             kept: BTreeMap::new(),
+            retired: BTreeMap::new(),
             strangers: BTreeMap::new(),
             doubtful: BTreeSet::new(),
             demoted: BTreeSet::new(),
@@ -294,13 +296,12 @@ impl Machine {
             return Err(format!("{first}\n{}", ran.stderr));
         }
         self.expect_code(order, &ran, &before)?;
-        let previous = before.get(MANIFEST).map(|bytes| Manifest::decode(bytes).expect("a record"));
-        let has_committed = self.note_commit(order, previous.as_ref())?;
+        let has_committed = self.note_commit(order)?;
         self.note_strangers();
         self.is_settled = ran.code == Some(0);
         if !self.is_settled {
             let there = self.cloud.store().snapshot(BUCKET);
-            self.kept.retain(|key, _| there.contains_key(key));
+            self.retire(|key| there.contains_key(key));
             return Ok(());
         }
         self.note_doubts(&ran, compares);
@@ -382,8 +383,8 @@ impl Machine {
         })
     }
 
-    /// Learns from the record whether a release was made. `previous` is the record before.
-    fn note_commit(&mut self, order: &Order<'_>, previous: Option<&Manifest>) -> Result<bool, String> {
+    /// Learns from the record whether a release was made.
+    fn note_commit(&mut self, order: &Order<'_>) -> Result<bool, String> {
         let Some(file) = self.cloud.store().object(BUCKET, MANIFEST) else { return Ok(false) };
         let manifest = Manifest::decode(&file.bytes).map_err(|error| error.to_string())?;
         let id = manifest.release.id.to_string();
@@ -392,7 +393,7 @@ impl Machine {
         }
         let Some(wanted) = order.wanted else { return Err(format!("a prune made the release {id}")) };
         let demoted: BTreeSet<String> = manifest.demoted.keys().map(ToString::to_string).collect();
-        self.judge_demotions(wanted, &demoted, previous)?;
+        self.judge_demotions(wanted, &demoted)?;
         self.demoted = demoted;
         let mut files = wanted.clone();
         for (key, file) in &mut files {
@@ -437,22 +438,12 @@ impl Machine {
     }
 
     /// A hashed name that is there with other bytes is demoted, and nothing else but what was.
-    fn judge_demotions(
-        &self,
-        wanted: &Files,
-        demoted: &BTreeSet<String>,
-        previous: Option<&Manifest>,
-    ) -> Verdict {
-        // What was deleted of late is remembered as long as the record names it.
-        let remembered = |key: &String| {
-            let stale = previous?.stale.iter().find(|(stale, _)| stale.as_str() == key)?;
-            Some(stale.1.object.sha256)
-        };
+    fn judge_demotions(&self, wanted: &Files, demoted: &BTreeSet<String>) -> Verdict {
         let has_other_bytes = |key: &String, file: &File| {
             let live = self.live().and_then(|live| live.get(key)).map(|file| &file.bytes);
-            let known = live.or_else(|| self.kept.get(key).map(|kept| &kept.bytes));
-            let known = known.map(|bytes| Sha256Digest::of(bytes)).or_else(|| remembered(key));
-            known.is_some_and(|digest| digest != Sha256Digest::of(&file.bytes))
+            let kept = || self.kept.get(key).map(|kept| &kept.bytes);
+            let known = live.or_else(kept).or_else(|| self.retired.get(key));
+            known.is_some_and(|bytes| *bytes != file.bytes)
         };
         let new = wanted.iter().filter(|(key, file)| file.is_hashed && has_other_bytes(key, file));
         let expected: BTreeSet<String> = new.map(|(key, _)| key).chain(&self.demoted).cloned().collect();
@@ -462,6 +453,12 @@ impl Machine {
         let missing: Vec<_> = expected.difference(demoted).collect();
         let excess: Vec<_> = demoted.difference(&expected).collect();
         Err(format!("not demoted: {missing:?}; demoted without cause: {excess:?}"))
+    }
+
+    /// What was kept is so no longer, but for the keys of which `stays` says so.
+    fn retire(&mut self, stays: impl Fn(&str) -> bool) {
+        let gone = self.kept.extract_if(.., |key, _| !stays(key));
+        self.retired.extend(gone.map(|(key, kept)| (key, kept.bytes)));
     }
 
     /// What a build has taken over is not theirs any more.
@@ -530,8 +527,8 @@ impl Machine {
                 return Err(format!("`{key}` of release {} was to go", kept.release));
             }
         }
-        let doubtful = &self.doubtful;
-        self.kept.retain(|key, _| there.contains_key(key.as_str()) || doubtful.contains(key));
+        let doubtful = self.doubtful.clone();
+        self.retire(|key| there.contains_key(key) || doubtful.contains(key));
         Ok(())
     }
 

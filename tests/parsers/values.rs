@@ -19,6 +19,7 @@ use sitepush::core::manifest::{
 use sitepush::core::object_class::ObjectClass;
 use sitepush::core::plan::{Base, Cost, Plan, PlannedEdgeSettings, PlannedInvalidation, Purpose};
 use sitepush::core::release::{Commit, Origin, ReleaseId, ReleaseSummary};
+use sitepush::core::retired::RetiredNames;
 use sitepush::execute::push::Intent;
 
 /// Any text that a name, a message or a header may be, and some that break quoting.
@@ -152,10 +153,16 @@ fn capabilities() -> impl Strategy<Value = Capabilities> {
         .prop_map(|(conditional_writes, versioning)| Capabilities { conditional_writes, versioning })
 }
 
+fn retired() -> impl Strategy<Value = RetiredNames> {
+    let gone = vec((keys(), any::<[u8; 32]>().prop_map(Sha256Digest)), 0..3);
+    gone.prop_map(|gone| RetiredNames::default().with(gone.iter().map(|(key, sha256)| (key, *sha256))))
+}
+
 pub fn manifests() -> impl Strategy<Value = Manifest> {
     let lists = (btree_map(keys(), stored(), 0..5), btree_map(keys(), stale(), 0..3));
     let rest = (
         btree_map(keys(), release_ids(), 0..3),
+        retired(),
         vec(releases(), 0..3),
         vec(owed(), 0..3),
         distributions(),
@@ -164,12 +171,14 @@ pub fn manifests() -> impl Strategy<Value = Manifest> {
         of(times()),
     );
     (releases(), lists, rest).prop_map(|(release, (objects, stale), rest)| {
-        let (demoted, history, owed, distributions, edge_settings, capabilities, unseen_since) = rest;
+        let (demoted, retired, history, owed, distributions, edge_settings, capabilities, unseen_since) =
+            rest;
         Manifest {
             release,
             objects,
             stale,
             demoted,
+            retired,
             history,
             owed,
             distributions,

@@ -22,6 +22,7 @@ use crate::core::headers::ObjectHeaders;
 use crate::core::key::ObjectKey;
 use crate::core::object_class::ObjectClass;
 use crate::core::release::{ReleaseId, ReleaseSummary};
+use crate::core::retired::RetiredNames;
 
 /// Unpacked at a time.
 const PIECE_BYTES: usize = 32 << 10;
@@ -37,6 +38,7 @@ struct Read {
     owed: Vec<OwedInvalidation>,
     history: Vec<ReleaseSummary>,
     demoted: BTreeMap<ObjectKey, ReleaseId>,
+    retired: RetiredNames,
     header_sets: Vec<Arc<ObjectHeaders>>,
     object_count: Option<usize>,
     stale_count: Option<usize>,
@@ -109,6 +111,7 @@ impl Read {
             objects,
             stale,
             demoted: self.demoted,
+            retired: self.retired,
             history: self.history,
             owed: self.owed,
             distributions: self.distributions,
@@ -130,6 +133,7 @@ enum Field {
     Owed,
     History,
     Demoted,
+    Retired,
     HeaderSets,
     ObjectCount,
     StaleCount,
@@ -161,6 +165,7 @@ impl<'de> Visitor<'de> for LineVisitor<'_> {
                 Field::Owed => read.owed = map.next_value()?,
                 Field::History => read.history = map.next_value()?,
                 Field::Demoted => read.demoted = map.next_value()?,
+                Field::Retired => read.retired = map.next_value()?,
                 Field::HeaderSets => {
                     let sets: Vec<ObjectHeaders> = map.next_value()?;
                     read.header_sets = sets.into_iter().map(Arc::new).collect();

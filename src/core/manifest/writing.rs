@@ -17,6 +17,7 @@ use crate::core::headers::ObjectHeaders;
 use crate::core::key::ObjectKey;
 use crate::core::object_class::ObjectClass;
 use crate::core::release::{ReleaseId, ReleaseSummary};
+use crate::core::retired::RetiredNames;
 
 /// Digests and ETags do not compress, and most of a record is made of them: 4 takes a third longer for two bytes in a
 /// hundred, and 1 leaves half as much again.
@@ -44,6 +45,7 @@ pub(super) fn encode<'a>(manifest: &'a Manifest) -> Vec<u8> {
         owed: &manifest.owed,
         history: &manifest.history,
         demoted: &manifest.demoted,
+        retired: &manifest.retired,
         header_sets: &header_sets.sets,
         object_count: manifest.objects.len(),
         stale_count: manifest.stale.len(),
@@ -104,6 +106,8 @@ struct FirstLine<'a> {
     owed: &'a [OwedInvalidation],
     history: &'a [ReleaseSummary],
     demoted: &'a BTreeMap<ObjectKey, ReleaseId>,
+    #[serde(skip_serializing_if = "RetiredNames::is_empty")]
+    retired: &'a RetiredNames,
     header_sets: &'a [Arc<ObjectHeaders>],
     object_count: usize,
     stale_count: usize,

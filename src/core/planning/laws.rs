@@ -325,11 +325,48 @@ fn drops_what_is_stale(history: &History) -> Result<(), String> {
             None => !cached.headers.is_immutable(),
         };
         for path in aliases(key).into_iter().filter(|_| is_stale) {
-            // The prefix's own name is the root of the other distribution.
-            let inside = path.strip_prefix("/site").filter(|path| !path.is_empty()).unwrap_or("/");
-            for (distribution, path) in [(WHOLE, path.as_str()), (INSIDE, inside)] {
+            for (distribution, path) in as_seen(&path) {
                 if !is_dropped(&planned, distribution, path, cached) {
                     return Err(format!("{path} stays at {distribution}: {:?}", planned.plan.invalidations));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What each distribution calls a path of the first.
+fn as_seen(path: &str) -> [(&'static str, &str); 2] {
+    // The prefix's own name is the root of the other distribution.
+    let inside = path.strip_prefix("/site").filter(|path| !path.is_empty()).unwrap_or("/");
+    [(WHOLE, path), (INSIDE, inside)]
+}
+
+/// Publishes one build after another, a month apart, while the caches keep all that they are not told to drop. Whatever
+/// they have for an object that is there must be that object.
+fn caches_are_right(builds: &[Site]) -> Result<(), String> {
+    let retention = RetentionRules { keep_releases: 1, keep_days: 7 };
+    let mut target = Target { retention, ..Target::default() };
+    let mut cached: BTreeMap<(&str, ObjectKey), Lying> = BTreeMap::new();
+    for (number, site) in (0..).zip(builds) {
+        let (local, demoted) = build(site, target.live.as_ref());
+        let planned = target.planned(&local, &demoted, number * MONTH);
+        target.apply(&planned, &local, &demoted, true);
+        let path = |key: &ObjectKey| format!("/{PREFIX}/{key}");
+        cached.retain(|(distribution, key), copy| {
+            let path = path(key);
+            let (_, path) =
+                as_seen(&path).into_iter().find(|(id, _)| id == distribution).expect("one of two");
+            !is_dropped(&planned, distribution, path, copy)
+        });
+        for (key, lying) in &target.bucket {
+            for distribution in [WHOLE, INSIDE] {
+                let copy = cached.entry((distribution, key.clone())).or_insert_with(|| lying.clone());
+                if copy != lying {
+                    return Err(format!(
+                        "build {number}: {distribution} has an old {key}: {:?}",
+                        planned.plan.invalidations
+                    ));
                 }
             }
         }
@@ -362,7 +399,23 @@ fn what_somebody_stored_over_a_file_that_was_kept_is_dropped_when_it_goes() {
     assert_eq!(drops_what_is_stale(&history), Ok(()));
 }
 
+#[test]
+fn a_hashed_name_that_comes_back_with_other_bytes_when_it_is_long_gone_is_dropped() {
+    let others = [("assets/more-e3x9OWoK.js", 0), ("assets/x-CzQAN4l5.js", 0)];
+    let site = |files: &[(&str, u8)]| -> Site {
+        files.iter().chain(&others).map(|(name, content)| ((*name).to_owned(), *content)).collect()
+    };
+    let (name, gone) = ("assets/app-DRXg7gsA.js", site(&[("index.html", 1)]));
+    let history = [site(&[(name, 0)]), gone.clone(), site(&[]), gone.clone(), site(&[(name, 1)])];
+    assert_eq!(caches_are_right(&history), Ok(()));
+}
+
 proptest! {
+    #[test]
+    fn no_cache_keeps_anything_but_what_is_there(builds in vec(sites(), 2..7)) {
+        prop_assert_eq!(caches_are_right(&builds), Ok(()));
+    }
+
     #[test]
     fn applying_a_plan_to_what_lies_there_makes_it_the_build_and_leaves_the_rest_alone(history in histories()) {
         let (mut target, local, demoted, planned) = third_push(&history);

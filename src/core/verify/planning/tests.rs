@@ -11,6 +11,7 @@ use crate::core::key::KeyPrefix;
 use crate::core::manifest::Capabilities;
 use crate::core::object_class::ObjectClass;
 use crate::core::release::{Origin, ReleaseId, ReleaseSummary};
+use crate::core::retired::RetiredNames;
 
 const CLEAN: Routing =
     Routing { url_style: UrlStyle::Clean, trailing_slash: TrailingSlash::Keep, is_single_page: false };
@@ -41,6 +42,7 @@ fn release(second: i64, files: &[(&str, u8)]) -> Manifest {
         objects: files.iter().map(|(name, content)| (key(name), Arc::new(object(*content)))).collect(),
         stale: BTreeMap::new(),
         demoted: BTreeMap::new(),
+        retired: RetiredNames::default(),
         history: Vec::new(),
         owed: Vec::new(),
         distributions: BTreeMap::new(),
