@@ -308,8 +308,8 @@ fn change_kind(
     match (&change.action, &change.reason) {
         // New to the bucket, not to the caches: it was there, immutable, with other bytes.
         (_, Reason::New) if newly_demoted.contains(&change.key) => Some(ChangeKind::Updated),
-        // Not what was published, or in no record that would know the name when it comes back with other bytes.
-        (Action::Delete, Reason::Drifted(_) | Reason::LeftByUnfinishedPush) => Some(ChangeKind::Deleted),
+        // Not what was published, and so not right wherever it is cached.
+        (Action::Delete, Reason::Drifted(_)) => Some(ChangeKind::Deleted),
         // Kept until somebody else removed it: caches may hold what it was.
         (_, Reason::New) if !is_fingerprinted && was_kept(&change.key, manifest) => Some(ChangeKind::Updated),
         // Nobody can have cached what was never there; an immutable object that goes is right
