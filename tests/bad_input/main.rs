@@ -1,0 +1,66 @@
+//! What people get wrong, and what goes wrong around them: each ends with the documented exit code, one message, one
+//! hint, and a bucket in which nothing has changed.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod names;
+mod the_account;
+mod the_configuration;
+mod the_content;
+mod the_folder;
+mod the_state;
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use http::{Method, StatusCode};
+use sitepush::local::control::faults::{Fault as CloudFrontFault, Operation};
+use sitepush::local::faults::Rule;
+use sitepush::local::s3::Snapshot;
+use support::{Answer, BUCKET, Cloud, DISTRIBUTION, Site, program};
+
+const REFUSED: i32 = 3;
+const PART_WAY: i32 = 1;
+const ENVIRONMENT: i32 = 5;
+const USAGE: i32 = 64;
+
+/// A published site, and what the bucket held then.
+struct Published {
+    cloud: Cloud,
+    site: Site,
+    before: Snapshot,
+}
+
+impl Published {
+    fn new() -> Self {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        cloud.push(&site, &[]).success();
+        Self::with(cloud, site)
+    }
+
+    fn with(cloud: Cloud, site: Site) -> Self {
+        let before = cloud.store().snapshot(BUCKET);
+        Self { cloud, site, before }
+    }
+
+    /// Pushes, which must be refused with this code and these words, and change nothing.
+    #[track_caller]
+    fn refuses(&self, arguments: &[&str], code: i32, words: &[&str]) -> Answer {
+        let answer = self.cloud.push(&self.site, arguments).explains(code, words);
+        self.is_untouched();
+        answer
+    }
+
+    #[track_caller]
+    fn is_untouched(&self) {
+        assert_eq!(self.cloud.store().snapshot(BUCKET), self.before);
+    }
+}
+
+fn fresh(site: Site) -> Published {
+    Published::with(Cloud::new(), site)
+}
