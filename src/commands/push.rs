@@ -13,7 +13,7 @@ use crate::ui::terminal;
 use super::connect::{Connected, connect};
 use super::plan_file::{self, SavedPlan};
 use super::prepare::{self, PreparedPush, Scanning};
-use super::{push_verified, run_plan};
+use super::{push_verified, run_plan, verify};
 
 /// Shows what a push would change, and saves it where asked to.
 ///
@@ -47,6 +47,10 @@ pub async fn push(args: &PushArgs) -> Result<ExitCode, Error> {
         None => PushSettings::from_push_args(args)?,
     };
     let settings = PushSettings { verification: VerificationSettings::from_push_args(args), ..settings };
+    let is_anywhere = settings.target.site_url.is_some() || !settings.target.distributions.is_empty();
+    if settings.verification.is_some() && !is_anywhere {
+        return Err(verify::nowhere());
+    }
     let scanning = Scanning::begin(&settings);
     let connected = connect(&settings.target, settings.run.retry_limit).await;
     let draft = saved.as_ref().map(SavedPlan::draft);

@@ -127,7 +127,10 @@ async fn ask(
 fn tell(verified: &Verified) {
     match verified {
         Verified::Outcome(found) => terminal::note(&verify_view::render(found)),
-        Verified::Failed(error) => terminal::note(&error.render()),
+        Verified::Failed(error) => {
+            terminal::note(&error.render());
+            terminal::note("the release stays live; `sitepush verify` asks again\n");
+        }
         Verified::Interrupted => {
             terminal::note("stopped while verifying: the release stays live; `sitepush verify` asks again\n");
         }
@@ -171,7 +174,10 @@ fn tell_taken_back(
     outcome: &Outcome,
 ) {
     match (taken_back, verified) {
-        (Some(Ok((plan, outcome))), _) => run_plan::tell(plan, outcome),
+        (Some(Ok((plan, back))), _) => {
+            run_plan::tell(plan, back);
+            terminal::note(&taken_back_error(outcome, back).render());
+        }
         (Some(Err(error)), _) => terminal::note(&error.render()),
         (None, Verified::Outcome(found)) if !found.is_right && outcome.is_committed => {
             terminal::note(if found.problems_of_release().next().is_some() {
@@ -182,6 +188,18 @@ fn tell_taken_back(
         }
         (None, _) => {}
     }
+}
+
+/// The end of a push whose release was taken back, or was to be.
+fn taken_back_error(pushed: &Outcome, back: &Outcome) -> Error {
+    let id = pushed.release_id.as_ref().map(ToString::to_string).unwrap_or_default();
+    let what = if back.is_committed {
+        "was wrong and was taken back"
+    } else {
+        "is wrong and could not be taken back"
+    };
+    Error::new(Class::Service, format!("{id} {what}"))
+        .with_hint("whoever pushes the same build again publishes it again: find out first what is wrong")
 }
 
 fn document<'a>(

@@ -114,13 +114,12 @@ impl Asked<'_> {
                 mapping: &mapping,
                 routing: self.routing,
                 coverage: self.coverage,
+                live_instead: (manifest.release.id != live.release.id).then(|| live.release.id.clone()),
             })
         };
         let found = self.addresses(live);
         if found.is_empty() {
-            return Err(Error::usage("nothing says where the site is").with_hint(
-                "name its address, or set `url` of the target in sitepush.toml; a target's distribution tells its own after the first push",
-            ));
+            return Err(nowhere());
         }
         Ok(found.into_iter().map(plan_at).collect())
     }
@@ -184,6 +183,13 @@ impl Asked<'_> {
         }
         Ok(VerifyOutcome::together(outcomes).expect("a plan was made, or nothing said where the site is"))
     }
+}
+
+/// What is said to whoever wants to verify a site that is nowhere.
+pub fn nowhere() -> Error {
+    Error::usage("nothing says where the site is").with_hint(
+        "name its address, or set `url` of the target in sitepush.toml; a target's distribution tells its own after the first push",
+    )
 }
 
 /// The record of the release before `id`; none where there is none any more. It only tells old from wrong, so that it

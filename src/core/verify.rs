@@ -4,6 +4,7 @@
 //! by one. Never asks anybody anything.
 
 mod addresses;
+mod elsewhere;
 mod judging;
 mod planning;
 mod sample;
@@ -32,6 +33,8 @@ pub use transport::{OldTls, SECURITY_HEADERS, TlsFacts, TlsFailure, judge_securi
 pub struct VerifyPlan {
     pub site: SiteUrl,
     pub release_id: ReleaseId,
+    /// The live release, where another one is asked for.
+    pub live_instead: Option<ReleaseId>,
     pub checks: Vec<Check>,
     /// Pages and files of the release that are asked for.
     pub asked_count: u64,
@@ -50,6 +53,9 @@ pub struct Check {
     pub key: Option<ObjectKey>,
     pub manner: Manner,
     pub expected: Expected,
+    /// Whether the release changed what the answer depends on: the object, or where addresses lead. Else the release before
+    /// would be answered in the same way.
+    pub is_changed: bool,
 }
 
 /// How a request is made.
@@ -229,6 +235,8 @@ pub enum Fault {
     Tls,
     /// Versions of TLS are accepted that browsers have given up.
     OldTls,
+    /// Nothing of the release is at this address.
+    Elsewhere,
 }
 
 impl Fault {
@@ -258,7 +266,8 @@ impl Fault {
             | Self::NotFoundStatus
             | Self::ErrorKept
             | Self::NotCompressed
-            | Self::NoRedirect => false,
+            | Self::NoRedirect
+            | Self::Elsewhere => false,
             Self::Truncated
             | Self::NotThere
             | Self::Status
@@ -346,7 +355,14 @@ impl CacheSummary {
 
 impl VerifyOutcome {
     /// The outcome of `plan`, with everything that was found, in any order.
-    pub fn new(plan: &VerifyPlan, mut findings: Vec<Finding>) -> Self {
+    pub fn new(plan: &VerifyPlan, findings: Vec<Finding>) -> Self {
+        let mut findings = elsewhere::gathered(plan, findings);
+        if let Some(live) = &plan.live_instead {
+            for finding in findings.iter_mut().filter(|finding| finding.key.is_some()) {
+                finding.remedy =
+                    format!("{live} is live; `sitepush rollback {}` makes this one so", plan.release_id);
+            }
+        }
         findings.sort_by(|a, b| (a.severity, &a.path, a.fault).cmp(&(b.severity, &b.path, b.fault)));
         let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count() as u64;
         let (problem_count, warning_count) = (count(Severity::Problem), count(Severity::Warning));

@@ -382,3 +382,51 @@ fn a_site_that_is_not_there_is_not_called_wrong() {
     let silent = RunningSite::start(&cloud.target.edge, Wrong::changing(|_, _| Reply::Silence));
     published::verify(&cloud, &silent.url(), &["--timeout", "1"]).explains(5, &["no answer in 1 s"]);
 }
+
+#[test]
+fn an_address_with_nothing_of_the_release_is_told_once() {
+    let (cloud, _site) = published(&[]);
+    let elsewhere = |wrong: Wrong, words: &[&str]| {
+        let site = RunningSite::start(&cloud.target.edge, wrong);
+        let answer = published::verify(&cloud, &site.url(), &[]);
+        let document = answer.expect_code(1).json();
+        assert_eq!(found(&document), ["problem elsewhere /"], "{document:#}");
+        for word in words {
+            assert!(document.to_string().contains(word), "no `{word}` in {document:#}");
+        }
+    };
+    elsewhere(
+        Wrong::changing(|_, _| Reply::Answer(plain(404, "text/html", "nothing"))),
+        &["status 404, and the like for all", "is the site's address; if it is, `sitepush doctor`"],
+    );
+    elsewhere(
+        Wrong::changing(|_, _| Reply::Answer(redirect("https://www.example.com/"))),
+        &["status 301 to `https://www.example.com/`", "verify the address that it redirects to"],
+    );
+    // As soon as one page is right, the site is this one, and each of the others has its own fault.
+    let site = RunningSite::start(
+        &cloud.target.edge,
+        Wrong::changing(|seen, answer| {
+            let is_right = seen.path == "/style.css" || seen.is_made_up();
+            Reply::Answer(if is_right { answer } else { plain(404, "text/html", "nothing") })
+        }),
+    );
+    let document = published::verify(&cloud, &site.url(), &[]).expect_code(1).json();
+    assert!(found(&document).len() > 5, "{document:#}");
+}
+
+#[test]
+fn a_release_that_is_not_live_is_told_from_a_broken_one() {
+    let (cloud, _site) = published(&[]);
+    let releases = cloud.on_target("releases", &["--json"]).success().json();
+    let (live, old) = (&releases[0]["id"], releases[1]["id"].as_str().expect("an id"));
+    let site = RunningSite::start(&cloud.target.edge, Wrong::default());
+    let document = published::verify(&cloud, &site.url(), &["--release", old]).expect_code(1).json();
+    let findings = document["findings"].as_array().expect("a list");
+    assert!(!findings.is_empty());
+    let remedy =
+        format!("{} is live; `sitepush rollback {old}` makes this one so", live.as_str().expect("an id"));
+    for finding in findings.iter().filter(|finding| !finding["key"].is_null()) {
+        assert_eq!(finding["remedy"], remedy.as_str());
+    }
+}

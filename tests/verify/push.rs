@@ -118,6 +118,7 @@ fn a_wrong_release_is_taken_back() {
     project.build.write("style.css", "third");
     let answer = project.push(&["--verify=1", "--rollback-on-failure"]).expect_code(1);
     assert!(answer.stderr.contains(": 1 of its answers are wrong"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("was wrong and was taken back"), "{}", answer.stderr);
     assert_eq!(project.cloud.body("style.css"), crate::published::OLD_STYLE);
 }
 
@@ -202,6 +203,41 @@ fn a_distribution_without_the_edge_function_takes_no_release_back() {
         }
     });
     is_kept(no_redirects, "[site]\ntrailing_slash = \"auto\"\n", &["problem no-redirect /about"]);
+}
+
+#[test]
+fn what_the_release_did_not_change_takes_none_back() {
+    let project = Project::new(wrong_style());
+    project.push(&[]).success();
+    project.build.write("about/index.html", "<h1>About us, anew</h1>");
+    let document = project.push(&["--verify=1", "--rollback-on-failure", "--json"]).expect_code(1).json();
+    assert_eq!(found(&document["verification"]), ["problem bytes /style.css"]);
+    assert_eq!(document["verification"]["findings"][0]["is_of_release"], false);
+    assert!(document.get("rollback").is_none(), "{document:#}");
+    assert_eq!(project.cloud.body("about/index.html"), "<h1>About us, anew</h1>");
+}
+
+#[test]
+fn an_address_of_another_site_takes_no_release_back() {
+    let redirecting = Wrong::changing(|seen, _| {
+        let to = format!("https://www.example.com{}", seen.path);
+        Reply::Answer(with(plain(301, "text/plain", ""), "location", &to))
+    });
+    is_kept(redirecting, "", &["problem elsewhere /"]);
+    let empty = Wrong::changing(|_, _| Reply::Answer(plain(404, "text/html", "nothing")));
+    is_kept(empty, "", &["problem elsewhere /"]);
+    let other = Wrong::changing(|_, _| Reply::Answer(plain(200, "text/html", "another site")));
+    is_kept(other, "", &["problem elsewhere /"]);
+}
+
+#[test]
+fn who_cannot_say_where_the_site_is_publishes_nothing_that_is_to_be_verified() {
+    let cloud = Cloud::new();
+    let build = whole_site();
+    let folder = build.path().to_str().expect("a plain path");
+    let answer = cloud.run(&["push", folder, "--bucket", BUCKET, "--verify"]);
+    answer.explains(64, &["nothing says where the site is", "set `url` of the target"]);
+    assert!(cloud.site_keys().is_empty());
 }
 
 #[test]

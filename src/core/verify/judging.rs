@@ -71,10 +71,16 @@ impl Judge<'_> {
             }
         }
         let mut findings = Vec::new();
-        findings.extend(self.bytes(expected, answer));
         findings.extend(self.content_type(expected, answer));
         findings.extend(self.cache_control(expected, answer));
         findings.extend(self.other_headers(expected, answer));
+        if let Some(bytes) = self.bytes(expected, answer) {
+            // Other headers came with the other bytes, and go with them.
+            for finding in &mut findings {
+                finding.remedy.clone_from(&bytes.remedy);
+            }
+            findings.push(bytes);
+        }
         findings.extend(self.compression(expected, answer));
         findings
     }
@@ -277,10 +283,21 @@ impl Judge<'_> {
         let found = format!("status {} to `{location}`", answer.status);
         let remedy = "look at the redirects of the edge function and at `site.trailing_slash`";
         if is_loop {
-            self.problem(Fault::RedirectLoop, "redirects in a circle", &wanted, found, answer, remedy)
-        } else {
-            self.problem(Fault::UnexpectedRedirect, "redirects elsewhere", &wanted, found, answer, remedy)
+            return self.problem(
+                Fault::RedirectLoop,
+                "redirects in a circle",
+                &wanted,
+                found,
+                answer,
+                remedy,
+            );
         }
+        let is_here = self.site.path_of_location(location).is_some();
+        let remedy = if is_here { remedy } else { "look what sends visitors to another site" };
+        let finding =
+            self.problem(Fault::UnexpectedRedirect, "redirects elsewhere", &wanted, found, answer, remedy);
+        // The edge function knows the paths of this site alone.
+        Finding { is_of_release: finding.is_of_release && is_here, ..finding }
     }
 
     fn not_there(&self, answer: &Answer) -> Finding {
@@ -299,7 +316,7 @@ impl Judge<'_> {
         let finding = self.problem(Fault::NotThere, "is not there", "status 200", found, answer, remedy);
         // Under any other address it is the distribution that leads nowhere, with any release. A file that is really
         // missing is missing under its own path, too, which is asked for as well.
-        Finding { is_of_release: is_own_path, ..finding }
+        Finding { is_of_release: finding.is_of_release && is_own_path, ..finding }
     }
 
     fn missing(&self, missing: &Missing, answer: &Answer) -> Vec<Finding> {
@@ -485,7 +502,7 @@ impl Judge<'_> {
         Finding {
             severity: Severity::Problem,
             fault,
-            is_of_release: fault.may_be_of_release(),
+            is_of_release: fault.may_be_of_release() && self.check.is_changed,
             path: self.check.path.clone(),
             key: self.check.key.clone(),
             what: what.to_owned(),

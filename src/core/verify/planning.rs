@@ -6,6 +6,7 @@ use crate::core::edge_settings::{self, Routing, TrailingSlash};
 use crate::core::invalidation::{UrlStyle, encode, viewer_paths};
 use crate::core::key::{ObjectKey, STATE_PREFIX, ViewerMapping};
 use crate::core::manifest::{Manifest, StoredObject};
+use crate::core::release::ReleaseId;
 
 use super::sample::{self, Coverage};
 use super::{Check, Expected, ExpectedObject, Manner, Missing, SiteUrl, VerifyPlan};
@@ -21,6 +22,8 @@ pub struct VerifyInput<'a> {
     pub mapping: &'a ViewerMapping,
     pub routing: Routing,
     pub coverage: Coverage,
+    /// The live release, where `manifest` is another one.
+    pub live_instead: Option<ReleaseId>,
 }
 
 /// Plans the requests. Equal inputs give equal plans.
@@ -47,11 +50,13 @@ pub fn plan(input: &VerifyInput<'_>) -> VerifyPlan {
             key: None,
             manner: Manner::PlainHttp,
             expected: Expected::Https,
+            is_changed: true,
         });
     }
     VerifyPlan {
         site: input.site.clone(),
         release_id: input.manifest.release.id.clone(),
+        live_instead: input.live_instead.clone(),
         checks,
         asked_count: chosen.objects.len() as u64,
         object_count: input.manifest.objects.len() as u64,
@@ -77,6 +82,8 @@ struct Addresses<'a> {
     owners: BTreeMap<String, usize>,
     /// Whether `/about` is `/about/index.html` for a name that no page has.
     has_directory_pages: bool,
+    /// Whether the release changed where the addresses of pages lead.
+    has_moved: bool,
 }
 
 impl<'a> Addresses<'a> {
@@ -87,7 +94,9 @@ impl<'a> Addresses<'a> {
         }
         let settings = edge_settings::derive(input.manifest.objects.keys(), input.mapping, input.routing);
         let has_directory_pages = settings.starts_with(r#"{"pages":"directory""#);
-        Self { input, owners, has_directory_pages }
+        let has_moved =
+            input.before.is_none_or(|before| before.edge_settings != input.manifest.edge_settings);
+        Self { input, owners, has_directory_pages, has_moved }
     }
 
     /// Where a key lies and every other address of a page.
@@ -95,11 +104,14 @@ impl<'a> Addresses<'a> {
         let manner = if key.is_page() { Manner::Navigation } else { Manner::Load };
         let paths = paths_of(self.input, key);
         let Some((own, others)) = paths.split_first() else { return Vec::new() };
+        let is_changed = self.is_changed(key);
         let check = |path: &str, expected: Expected| Check {
             path: encode(path),
             key: Some(key.clone()),
             manner,
             expected,
+            // Where a key itself leads is no setting.
+            is_changed: is_changed || (path != own && self.has_moved),
         };
         let mut checks = Vec::new();
         // The address that visitors use is the first to be asked for.
@@ -111,6 +123,13 @@ impl<'a> Addresses<'a> {
         }
         checks.push(check(own, Expected::Object(expected.clone())));
         checks
+    }
+
+    /// Whether the release has another object under `key` than the one before.
+    fn is_changed(&self, key: &ObjectKey) -> bool {
+        let found =
+            |manifest: &'a Manifest| manifest.objects.get(key).map(|object| (object.sha256, &object.headers));
+        self.input.before.and_then(found) != found(self.input.manifest)
     }
 
     /// Whether a page's other address is one that answers, and for this page alone.
@@ -155,6 +174,7 @@ impl<'a> Addresses<'a> {
                 key: Some(key.clone()),
                 manner: Manner::Load,
                 expected: Expected::Missing(Missing::Left { before: before.sha256 }),
+                is_changed: true,
             })
             .collect()
     }
@@ -177,11 +197,19 @@ impl<'a> Addresses<'a> {
             Some(root) => Expected::Object(expected_object(&ObjectKey::root_page(), root, self.input.before)),
             None => missing.clone(),
         };
+        let is_changed = match &page {
+            Expected::Object(_) => self.is_changed(&ObjectKey::root_page()),
+            _ => true,
+        };
+        let check = |path: &str, manner, expected| Check {
+            path: encode(path),
+            key: None,
+            manner,
+            expected,
+            is_changed,
+        };
         let page_path = if slash && is_clean { format!("{path}/") } else { path.clone() };
-        vec![
-            Check { path: encode(&page_path), key: None, manner: Manner::Navigation, expected: page },
-            Check { path: encode(&format!("{path}.js")), key: None, manner: Manner::Load, expected: missing },
-        ]
+        vec![check(&page_path, Manner::Navigation, page), check(&format!("{path}.js"), Manner::Load, missing)]
     }
 
     /// The release's error page, if it lies where distributions look for one.
@@ -201,12 +229,14 @@ impl<'a> Addresses<'a> {
         });
         let (key, path) = spelled.next()?;
         let expected = Expected::Missing(Missing::OtherCase);
-        Some(Check { path: encode(&path), key: Some(key.clone()), manner: Manner::Load, expected })
+        let (path, key) = (encode(&path), Some(key.clone()));
+        Some(Check { path, key, manner: Manner::Load, expected, is_changed: true })
     }
 
     fn state_check(&self) -> Option<Check> {
         let path = self.path_of(&format!("{STATE_PREFIX}manifest.json.gz"))?;
-        Some(Check { path: encode(&path), key: None, manner: Manner::Load, expected: Expected::Denied })
+        let (path, expected) = (encode(&path), Expected::Denied);
+        Some(Check { path, key: None, manner: Manner::Load, expected, is_changed: true })
     }
 
     fn path_of(&self, key: &str) -> Option<String> {

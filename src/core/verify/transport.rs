@@ -40,6 +40,8 @@ pub enum TlsFailure {
     Connect(String),
     /// The server is there and speaks no TLS that browsers do.
     Handshake(String),
+    /// The server answered, and not in TLS.
+    NotTls,
 }
 
 /// Judges a handshake with `site` at `now`.
@@ -47,6 +49,15 @@ pub fn judge_tls(site: &SiteUrl, answer: &Result<TlsFacts, TlsFailure>, now: Tim
     let facts = match answer {
         Ok(facts) => facts,
         Err(TlsFailure::Connect(_)) => return Vec::new(),
+        Err(TlsFailure::NotTls) => {
+            return vec![finding(
+                (Severity::Problem, Fault::Tls),
+                "speaks no TLS at this port",
+                "TLS 1.2 or newer",
+                "an answer in something else, such as plain HTTP".to_owned(),
+                "ask at the port that speaks TLS, or with `http://` if none is meant to",
+            )];
+        }
         Err(TlsFailure::Handshake(cause)) => {
             return vec![finding(
                 (Severity::Problem, Fault::Tls),
@@ -206,6 +217,7 @@ mod tests {
                 Some((Severity::Problem, Fault::Certificate)),
             ),
             (Err(TlsFailure::Handshake("protocol_version".into())), Some((Severity::Problem, Fault::Tls))),
+            (Err(TlsFailure::NotTls), Some((Severity::Problem, Fault::Tls))),
             (Err(TlsFailure::Connect("refused".into())), None),
         ] {
             assert_eq!(faults(&judge_tls(&site, &answer, now)), Vec::from_iter(expected), "{answer:?}");

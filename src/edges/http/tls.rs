@@ -8,7 +8,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, InvalidMessage, RootCertStore, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -69,7 +69,7 @@ impl Visitor {
             .map_err(|_| TlsFailure::Handshake(format!("`{host}` is no name that a certificate can have")))?;
         let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
         let stream = tokio::time::timeout(self.timeout, handshake).await.map_err(|_| within(self.timeout))?;
-        let stream = stream.map_err(|error| TlsFailure::Handshake(error.to_string()))?;
+        let stream = stream.map_err(|error| handshake_failure(&error))?;
         let version = stream.get_ref().1.protocol_version();
         let version = version.and_then(|version| version.as_str()).unwrap_or("TLS of an unknown version");
         let seen = witness.seen.lock().expect("nobody panics holding it").take().unwrap_or_default();
@@ -80,6 +80,14 @@ impl Visitor {
             distrust: seen.distrust,
             old_versions: OldTls::Unknown,
         })
+    }
+}
+
+fn handshake_failure(error: &std::io::Error) -> TlsFailure {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => TlsFailure::NotTls,
+        _ => TlsFailure::Handshake(error.to_string()),
     }
 }
 

@@ -61,6 +61,7 @@ fn planned(files: &[(&str, u8)], routing: Routing) -> VerifyPlan {
         mapping: &ViewerMapping::default(),
         routing,
         coverage: Coverage::All,
+        live_instead: None,
     })
 }
 
@@ -172,6 +173,7 @@ fn paths_are_those_of_viewers_and_https_is_asked_without_tls_too() {
         mapping: &mapping,
         routing: CLEAN,
         coverage: Coverage::All,
+        live_instead: None,
     });
     assert_eq!(of_objects(&plan), ["/docs/", "/docs", "/docs/index.html", "/docs/404.html"]);
     assert!(plan.checks.iter().any(|check| check.path == "/docs/.sitepush/manifest.json.gz"));
@@ -196,6 +198,7 @@ fn what_left_is_asked_for_unless_another_page_answers_there() {
         mapping: &ViewerMapping::default(),
         routing: CLEAN,
         coverage: Coverage::All,
+        live_instead: None,
     });
     let left =
         plan.checks.iter().filter(|check| matches!(&check.expected, Expected::Missing(Missing::Left { .. })));
