@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use aws_sdk_ecr::operation::list_images::ListImagesError;
 use aws_sdk_s3::types as s3;
 
+use super::ending::Ending;
 use super::failure::Failure;
 use super::plan::Presence;
 use super::session::Session;
@@ -62,6 +63,8 @@ async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
     let saved = terraform.plan("destroy", Purpose::Destroy, &BTreeMap::new(), stop).await?;
     ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
     ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
+    // Terraform would learn of it when half of the environment is gone.
+    Ending::parse(&saved.document).guard()?;
     process::unless_stopped(stop)?;
     // What goes with the buckets and repositories that the plan deletes.
     for bucket in buckets(session).await? {

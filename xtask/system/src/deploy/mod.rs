@@ -8,6 +8,9 @@
 mod arguments;
 pub mod changes;
 mod destroy;
+#[cfg(test)]
+mod destroy_tests;
+mod ending;
 pub mod failure;
 mod forward;
 mod held;

@@ -1,0 +1,100 @@
+//! What the plan of an end says of what it deletes, beyond that it deletes it, read out of `terraform show -json`. Pure.
+
+use serde_json::Value;
+
+use super::failure::Failure;
+
+/// What has to be known before anything is taken away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// Addresses of what AWS refuses to delete as it is now; sorted.
+    pub protected: Vec<String>,
+}
+
+/// Arguments that have AWS refuse. Source: the provider's `aws_db_instance` and `aws_lb`, and for what others add,
+/// `aws_dynamodb_table`.
+const PROTECTIONS: &[&str] =
+    &["deletion_protection", "enable_deletion_protection", "deletion_protection_enabled"];
+
+impl Ending {
+    /// Reads the document of a plan. What is only replaced or changed is no part of an end.
+    pub fn parse(document: &Value) -> Self {
+        let list = document["resource_changes"].as_array().map_or(&[][..], Vec::as_slice);
+        let mut ending = Self::default();
+        for resource in list.iter().filter(|resource| is_deleted(resource)) {
+            let before = &resource["change"]["before"];
+            if PROTECTIONS.iter().any(|name| before[*name] == true) {
+                ending.protected.extend(resource["address"].as_str().map(str::to_owned));
+            }
+        }
+        ending.protected.sort();
+        ending
+    }
+
+    /// Refuses an end that AWS would refuse part way, when all that nobody protects is gone.
+    ///
+    /// # Errors
+    /// When something is protected.
+    pub fn guard(&self) -> Result<(), Failure> {
+        if self.protected.is_empty() {
+            return Ok(());
+        }
+        let failure =
+            Failure::refused(format!("these are protected from deletion: {}", self.protected.join(", ")));
+        Err(failure.hint(
+            "nothing was changed; set `deletion_protection = false` in terraform.tfvars and `deploy --only infra` first",
+        ))
+    }
+}
+
+fn is_deleted(resource: &Value) -> bool {
+    resource["mode"] == "managed" && resource["change"]["actions"] == serde_json::json!(["delete"])
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::class::Class;
+
+    /// A plan that deletes resources, each with what it is.
+    pub(crate) fn document(resources: &[(&str, Value)]) -> Value {
+        let resource = |(address, before): &(&str, Value)| {
+            let kind = address.split('.').find(|part| part.starts_with("aws_"));
+            json!({"mode": "managed", "address": address, "type": kind,
+                "change": {"actions": ["delete"], "before": before, "after": null}})
+        };
+        let list: Vec<Value> = resources.iter().map(resource).collect();
+        json!({"format_version": "1.2", "resource_changes": list})
+    }
+
+    #[test]
+    fn what_aws_protects_is_named_before_anything_is_deleted() {
+        let plan = document(&[
+            ("module.services.aws_lb.this", json!({"enable_deletion_protection": true})),
+            ("module.database.aws_db_instance.this", json!({"deletion_protection": true})),
+            ("module.site.aws_s3_bucket.this", json!({"bucket": "site"})),
+        ]);
+        let ending = Ending::parse(&plan);
+        assert_eq!(ending.protected, ["module.database.aws_db_instance.this", "module.services.aws_lb.this"]);
+        let refused = ending.guard().expect_err("it is protected");
+        assert_eq!(refused.class, Class::Refused);
+        assert!(refused.message.contains("module.database.aws_db_instance.this"), "{refused}");
+        assert!(refused.hint.is_some_and(|hint| hint.contains("deletion_protection = false")));
+    }
+
+    #[test]
+    fn what_nobody_protects_may_go() {
+        let mut plan = document(&[
+            ("aws_lb.this", json!({"enable_deletion_protection": false})),
+            ("aws_db_instance.this", json!({"deletion_protection": null})),
+            ("aws_db_instance.other", json!({"deletion_protection": true})),
+        ]);
+        // Terraform lets go of it, and AWS is not asked.
+        plan["resource_changes"][2]["change"]["actions"] = json!(["forget"]);
+        let ending = Ending::parse(&plan);
+        assert_eq!(ending.protected, [""; 0]);
+        ending.guard().expect("nothing is in the way");
+    }
+}
