@@ -20,6 +20,9 @@ pub struct Record {
     pub environment: String,
     /// 40 hexadecimal digits.
     pub commit: String,
+    /// When it was committed; none in records of before this was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_time: Option<Timestamp>,
     pub time: Timestamp,
     /// The release that was gone back to; none for a deploy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,6 +128,7 @@ pub(crate) mod tests {
             id: id(time, &commit),
             environment: "staging".to_owned(),
             commit,
+            commit_time: Some(time),
             time,
             back_to: None,
             images: [("guestbook".to_owned(), format!("host/guestbook@sha256:{letter}"))].into(),

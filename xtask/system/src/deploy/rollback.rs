@@ -165,6 +165,7 @@ async fn write_down(
         id: record::id(now, &to.commit),
         environment: session.settings.environment.clone(),
         commit: to.commit.clone(),
+        commit_time: to.commit_time,
         time: now,
         back_to: Some(to.id.clone()),
         images: images.into_iter().filter_map(|(name, running)| Some((name, running.image?))).collect(),
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
 
     fn live(id: &str, back_to: Option<&str>) -> Live {
-        Live { id: id.to_owned(), commit: None, back_to: back_to.map(str::to_owned) }
+        Live { id: id.to_owned(), commit: None, commit_time: None, back_to: back_to.map(str::to_owned) }
     }
 
     #[test]

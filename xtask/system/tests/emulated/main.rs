@@ -62,6 +62,7 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     assert!(program.page(&url).contains(clone::EDIT), "the second commit is not live");
     expect_healthy(&program, &clone);
 
+    a_stale_checkout_is_refused(&program, &clone, record["commit"].as_str().expect("a commit"));
     a_commit_whose_services_do_not_start_leaves_what_ran(&program, &clone, &url);
     if std::env::var_os("SITEPUSH_THOROUGH").is_some() {
         thorough::run(&program, &clone);
@@ -129,6 +130,18 @@ fn a_commit_whose_services_do_not_start_leaves_what_ran(program: &Program<'_>, c
     assert_eq!(what_runs(program), before);
     assert!(program.page(url).contains(clone::EDIT), "the site was touched");
     clone.revert_the_last_commit();
+}
+
+/// Whatever part of it is to be deployed.
+fn a_stale_checkout_is_refused(program: &Program<'_>, clone: &Clone, older: &str) {
+    let before = what_runs(program);
+    let words = format!("{} is older than {}, which runs", &older[..7], &clone.head()[..7]);
+    for only in [&[][..], &["--only", "services"]] {
+        let stale = clone.at(older, || program.run(&[&["deploy", "--yes"], only].concat()));
+        let stale = stale.expect_code(3);
+        assert!(stale.stderr.contains(&words), "{}", stale.stderr);
+    }
+    assert_eq!(what_runs(program), before);
 }
 
 /// The current record, and by service what it runs, how many of it, and how many of those are healthy.
