@@ -12,7 +12,7 @@ use super::failure::{self, Failure};
 use super::guard::{self, Permissions};
 use super::held::Held;
 use super::lineage::{self, Age};
-use super::live::{self, Expected};
+use super::live::{self, Expected, ServicePaths};
 use super::outcome::Outcome;
 use super::plan::{self, DeployPlan, Found, Presence, Scope, Step, Wanted};
 use super::process;
@@ -306,8 +306,12 @@ async fn execute(session: &Session, prepared: &Prepared, permissions: Permission
     } else {
         site.live(stop).await?.map(|live| live.id)
     };
+    // Services that this deploy is not about are of the version that the record has.
+    let recorded = prepared.current.as_ref().and_then(|current| current.value.service_paths.as_ref());
+    let recorded = recorded.filter(|_| !prepared.wanted.scope.has_services());
+    let paths = live::paths_of(&session.project, recorded, &outputs)?;
     if has(|step| matches!(step, Step::CheckLive)) {
-        check_live(session, &outputs, site.live(stop).await?.and_then(|live| live.commit)).await?;
+        check_live(session, &paths, site.live(stop).await?.and_then(|live| live.commit)).await?;
     }
     session.ui.step("record: writing down what runs");
     let running = session.running(&outputs).await?;
@@ -322,6 +326,7 @@ async fn execute(session: &Session, prepared: &Prepared, permissions: Permission
         back_to: None,
         images: images_of(&session::running_images(&running)),
         task_definitions: roll_out::task_definitions(&running),
+        service_paths: if prepared.wanted.scope.has_services() { Some(paths) } else { recorded.cloned() },
         site_release,
         terraform_serial: terraform.serial(stop).await?,
     };
@@ -348,17 +353,19 @@ async fn push_images(session: &Session, prepared: &Prepared) -> Result<()> {
     Ok(())
 }
 
-/// Looks at everything as a visitor does. `commit` is that of the live site.
+/// Looks at everything as a visitor does: at the live site, which is of `commit`, and at an answer of each service.
 ///
 /// # Errors
 /// When it is not what is live.
-pub async fn check_live(session: &Session, outputs: &Outputs, commit: Option<String>) -> Result<()> {
+pub async fn check_live(
+    session: &Session,
+    service_paths: &ServicePaths,
+    commit: Option<String>,
+) -> Result<()> {
     let Some(commit) = commit else { return Ok(()) };
-    let services: Vec<String> = outputs.task_definition_arns.keys().cloned().collect();
-    let service_paths = live::service_paths(&session.project, &services)?;
     let site_url = session.settings.site_url();
     session.ui.step(&format!("check: looking at {site_url} and {} services", service_paths.len()));
-    let expected = Expected { commit, service_paths };
+    let expected = Expected { commit, service_paths: service_paths.clone() };
     tokio::task::spawn_blocking(move || live::check(&site_url, &expected)).await?
 }
 

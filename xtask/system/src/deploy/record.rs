@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::live::ServicePaths;
+
 /// The version of the documents that this program writes.
 pub const SCHEMA: u32 = 1;
 
@@ -31,6 +33,10 @@ pub struct Record {
     pub images: BTreeMap<String, String>,
     /// By service: the ARN of the revision that runs.
     pub task_definitions: BTreeMap<String, String>,
+    /// By service: what it was asked for once it was live; none in records of before this was written down. The version that
+    /// the record is of answers it, and what is checked out may ask for more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_paths: Option<ServicePaths>,
     /// The id that `sitepush` gave the site's release; none where no site was published yet.
     pub site_release: Option<String>,
     /// The serial of Terraform's state after the deploy.
@@ -133,6 +139,7 @@ pub(crate) mod tests {
             back_to: None,
             images: [("guestbook".to_owned(), format!("host/guestbook@sha256:{letter}"))].into(),
             task_definitions: [("guestbook".to_owned(), format!("arn:task/{letter}"))].into(),
+            service_paths: Some([("guestbook".to_owned(), format!("/api/guestbook/{letter}"))].into()),
             site_release: Some(format!("site-{letter}")),
             terraform_serial: 7,
         }
@@ -143,6 +150,17 @@ pub(crate) mod tests {
         let record = record(0, "a");
         let bytes = serde_json::to_vec(&record).expect("it can be written");
         assert_eq!(decode::<Record>(&bytes).expect("it can be read"), record);
+    }
+
+    #[test]
+    fn a_record_of_before_times_of_commits_and_paths_is_read() {
+        let mut document = serde_json::to_value(record(0, "a")).expect("it can be written");
+        let members = document.as_object_mut().expect("it has members");
+        for member in ["commit_time", "service_paths"] {
+            members.remove(member).expect(member);
+        }
+        let read: Record = decode(document.to_string().as_bytes()).expect("it can be read");
+        assert_eq!(read, Record { commit_time: None, service_paths: None, ..record(0, "a") });
     }
 
     #[test]
