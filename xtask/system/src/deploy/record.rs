@@ -83,13 +83,26 @@ pub fn id(time: Timestamp, commit: &str) -> String {
 /// Finds the record to go back to among `records` (any order).
 ///
 /// `wanted` is a commit or the beginning of one, or of an id; none means the newest deploy before the current one that
-/// has another commit. Of several releases of a commit the newest is taken.
+/// has another commit, and after a rollback before the one that was gone back to: what was left is not gone forward to.
+/// Of several releases of a commit the newest is taken.
 pub fn find<'a>(records: &'a [Record], current: &Record, wanted: Option<&str>) -> Option<&'a Record> {
+    let runs = deployed(records, current);
     let fits = |record: &&Record| match wanted {
         Some(text) => record.commit.starts_with(text) || record.id.starts_with(text),
-        None => record.back_to.is_none() && record.commit != current.commit && record.id < current.id,
+        None => record.back_to.is_none() && record.commit != current.commit && record.id.as_str() < runs,
     };
     records.iter().filter(fits).max_by(|one, other| one.id.cmp(&other.id))
+}
+
+/// The id of the deploy that a record is of: a rollback may have gone back to a rollback.
+fn deployed<'a>(records: &'a [Record], record: &'a Record) -> &'a str {
+    match &record.back_to {
+        None => &record.id,
+        Some(id) => {
+            let to = records.iter().find(|other| &other.id == id && other.id < record.id);
+            to.map_or(id, |to| deployed(records, to))
+        }
+    }
 }
 
 /// What to forget when `records` (any order) are more than [`KEPT`]: ids of records, and by service the digests that
@@ -179,6 +192,28 @@ pub(crate) mod tests {
         assert_eq!(found(Some("ccc")), Some(records[4].id.clone()), "the newest of a commit");
         assert_eq!(found(Some("dddd")), None);
         assert_eq!(find(&records[..1], &records[0], None), None);
+    }
+
+    #[test]
+    fn going_back_once_more_goes_further_back() {
+        let back = |minute, to: &Record| Record {
+            id: record(minute, to.commit.get(..1).expect("a letter")).id,
+            back_to: Some(to.id.clone()),
+            ..to.clone()
+        };
+        let (first, second, bad) = (record(0, "a"), record(1, "b"), record(2, "c"));
+        let back_once = back(3, &second);
+        let records = [first.clone(), second, bad.clone(), back_once.clone()];
+        assert_eq!(find(&records, &back_once, None), Some(&first));
+        let back_twice = back(4, &first);
+        assert_eq!(find(&records, &back_twice, None), None, "there is nothing before the first");
+        // By name, to the record of a rollback.
+        let records = [records.as_slice(), &[record(5, "d")]].concat();
+        let back_again = back(6, &back_once);
+        assert_eq!(find(&records, &back_again, None), Some(&first));
+        assert_eq!(find(&records, &back_again, Some("ccc")), Some(&bad), "by name one goes anywhere");
+        // What was gone back to is forgotten.
+        assert_eq!(find(&records[2..], &back_once, None), None);
     }
 
     #[test]
