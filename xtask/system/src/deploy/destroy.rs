@@ -58,21 +58,15 @@ async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
     let Session { terraform, stop, ui, settings, state, .. } = session;
     terraform.init(stop).await?;
     session.clear_left_lock(held).await?;
-    let outputs = terraform.outputs(stop).await?;
     ui.step("infrastructure: planning the end");
     let saved = terraform.plan("destroy", Purpose::Destroy, &BTreeMap::new(), stop).await?;
     ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
     ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
     // Terraform would learn of it when half of the environment is gone.
-    Ending::parse(&saved.document).guard()?;
+    let ending = Ending::parse(&saved.document);
+    ending.guard()?;
     process::unless_stopped(stop)?;
-    // What goes with the buckets and repositories that the plan deletes.
-    for bucket in buckets(session).await? {
-        empty_bucket(session, &bucket).await?;
-    }
-    for repository in outputs.iter().flat_map(|outputs| outputs.repository_urls.values()) {
-        empty_repository(session, repository).await?;
-    }
+    empty(session, &ending).await?;
     process::unless_stopped(stop)?;
     if !saved.changes.is_empty() {
         let total = saved.changes.resources.len();
@@ -97,26 +91,15 @@ async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
     Ok(())
 }
 
-/// The environment's buckets, by name; the state's is not among them.
-async fn buckets(session: &Session) -> Result<Vec<String>> {
-    let (name, account) = (&session.settings.name, &session.settings.account_id);
-    let client = aws_sdk_s3::Client::new(&session.config);
-    let answer = client
-        .list_buckets()
-        .send()
-        .await
-        .map_err(|error| Failure::aws("cannot list the buckets", &error))?;
-    let names = answer.buckets().iter().filter_map(|bucket| bucket.name());
-    let own =
-        names.filter(|bucket| is_own(bucket, name, account) && *bucket != session.settings.state_bucket);
-    Ok(own.map(str::to_owned).collect())
-}
-
-/// Whether Terraform has named the bucket for this environment: `NAME-WHAT-ACCOUNT`.
-fn is_own(bucket: &str, name: &str, account: &str) -> bool {
-    let what = bucket.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
-    let what = what.and_then(|rest| rest.strip_suffix(account)).and_then(|rest| rest.strip_suffix('-'));
-    matches!(what, Some("site" | "site-logs" | "logs"))
+/// Empties the buckets and repositories that Terraform is about to delete. The bucket of the state is never one of them.
+async fn empty(session: &Session, ending: &Ending) -> Result<()> {
+    for bucket in ending.buckets.iter().filter(|bucket| **bucket != session.settings.state_bucket) {
+        empty_bucket(session, bucket).await?;
+    }
+    for repository in &ending.repositories {
+        empty_repository(session, repository).await?;
+    }
+    Ok(())
 }
 
 /// Deletes all versions of all objects.
@@ -152,8 +135,7 @@ async fn empty_bucket(session: &Session, bucket: &str) -> Result<()> {
     Ok(())
 }
 
-async fn empty_repository(session: &Session, repository_url: &str) -> Result<()> {
-    let Some((_, repository)) = repository_url.split_once('/') else { return Ok(()) };
+async fn empty_repository(session: &Session, repository: &str) -> Result<()> {
     let ecr = aws_sdk_ecr::Client::new(&session.config);
     let doing = || format!("cannot empty the repository `{repository}`");
     let mut pages = ecr.list_images().repository_name(repository).into_paginator().send();
@@ -178,25 +160,4 @@ async fn empty_repository(session: &Session, repository_url: &str) -> Result<()>
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_buckets_of_the_environment_are_emptied() {
-        for (bucket, expected) in [
-            ("sitepush-staging-site-1", true),
-            ("sitepush-staging-site-logs-1", true),
-            ("sitepush-staging-logs-1", true),
-            ("sitepush-staging-2-site-1", false),
-            ("sitepush-staging-backups-1", false),
-            ("sitepush-staging-site-2", false),
-            ("sitepush-stagingsite-1", false),
-            ("sitepush-state-1-eu-central-1", false),
-        ] {
-            assert_eq!(is_own(bucket, "sitepush-staging", "1"), expected, "{bucket}");
-        }
-    }
 }

@@ -100,9 +100,22 @@ fn bucket() -> (&'static str, Value) {
 #[tokio::test]
 async fn what_terraform_deletes_is_emptied_first() {
     let stage = Stage::new(&document(&[bucket()])).await;
+    stage.target.store.create_bucket("sitepush-staging-site-2");
+    stage.target.store.put_foreign("sitepush-staging-site-2", "of-others", ForeignObject::new("x"));
     destroy(&stage.session, Some("staging")).await.expect("nothing is in the way");
     assert_eq!(stage.versions(), 0);
     assert_eq!(stage.asked(), ["plan", "apply"]);
+    assert_eq!(stage.target.store.keys("sitepush-staging-site-2"), ["of-others"]);
+}
+
+#[tokio::test]
+async fn the_state_is_never_emptied() {
+    let state = ("aws_s3_bucket.state", json!({"bucket": STATE}));
+    let stage = Stage::new(&document(&[bucket(), state])).await;
+    let key = "sitepush-staging/terraform.tfstate";
+    stage.target.store.put_foreign(STATE, key, ForeignObject::new("{}"));
+    destroy(&stage.session, Some("staging")).await.expect("nothing is in the way");
+    assert_eq!(stage.target.store.keys(STATE), [key]);
 }
 
 #[tokio::test]

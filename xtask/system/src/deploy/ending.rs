@@ -9,6 +9,10 @@ use super::failure::Failure;
 pub struct Ending {
     /// Addresses of what AWS refuses to delete as it is now; sorted.
     pub protected: Vec<String>,
+    /// Names of buckets, which S3 does not delete while they hold anything.
+    pub buckets: Vec<String>,
+    /// Names of repositories, which ECR does not delete while they hold anything.
+    pub repositories: Vec<String>,
 }
 
 /// Arguments that have AWS refuse. Source: the provider's `aws_db_instance` and `aws_lb`, and for what others add,
@@ -23,6 +27,12 @@ impl Ending {
         let mut ending = Self::default();
         for resource in list.iter().filter(|resource| is_deleted(resource)) {
             let before = &resource["change"]["before"];
+            let text = |name: &str| before[name].as_str().map(str::to_owned);
+            match resource["type"].as_str() {
+                Some("aws_s3_bucket") => ending.buckets.extend(text("bucket")),
+                Some("aws_ecr_repository") => ending.repositories.extend(text("name")),
+                _ => {}
+            }
             if PROTECTIONS.iter().any(|name| before[*name] == true) {
                 ending.protected.extend(resource["address"].as_str().map(str::to_owned));
             }
@@ -82,6 +92,22 @@ pub(crate) mod tests {
         assert_eq!(refused.class, Class::Refused);
         assert!(refused.message.contains("module.database.aws_db_instance.this"), "{refused}");
         assert!(refused.hint.is_some_and(|hint| hint.contains("deletion_protection = false")));
+    }
+
+    #[test]
+    fn only_what_goes_is_emptied() {
+        let mut plan = document(&[
+            ("module.site.aws_s3_bucket.this", json!({"bucket": "site", "id": "site"})),
+            ("module.site.aws_s3_bucket_policy.this", json!({"bucket": "site"})),
+            ("aws_s3_bucket.kept", json!({"bucket": "kept"})),
+            ("module.registry.aws_ecr_repository.this[\"counter\"]", json!({"name": "staging/counter"})),
+        ]);
+        plan["resource_changes"][2]["change"]["actions"] = json!(["no-op"]);
+        let ending = Ending::parse(&plan);
+        assert_eq!(
+            (ending.buckets, ending.repositories),
+            (vec!["site".to_owned()], vec!["staging/counter".to_owned()])
+        );
     }
 
     #[test]
