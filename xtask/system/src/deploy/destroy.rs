@@ -12,7 +12,7 @@ use super::ending::Ending;
 use super::failure::Failure;
 use super::plan::Presence;
 use super::session::Session;
-use super::terraform::Purpose;
+use super::terraform::{Purpose, SavedPlan};
 use super::{process, view};
 
 /// S3 DeleteObjects takes at most 1000 keys per request.
@@ -55,29 +55,13 @@ fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
 }
 
 async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
-    let Session { terraform, stop, ui, settings, state, .. } = session;
+    let Session { terraform, stop, ui, state, settings, .. } = session;
     terraform.init(stop).await?;
     session.clear_left_lock(held).await?;
-    ui.step("infrastructure: planning the end");
-    let saved = terraform.plan("destroy", Purpose::Destroy, &BTreeMap::new(), stop).await?;
-    ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
-    ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
-    // Terraform would learn of it when half of the environment is gone.
-    let ending = Ending::parse(&saved.document);
-    ending.guard()?;
-    process::unless_stopped(stop)?;
-    empty(session, &ending).await?;
-    process::unless_stopped(stop)?;
-    if !saved.changes.is_empty() {
-        let total = saved.changes.resources.len();
-        ui.step(&format!("infrastructure: deleting {total} resources"));
-        let progress = *ui;
-        let mut on_progress = move |done: usize, address: &str| {
-            if done.is_multiple_of(20) || done == total {
-                progress.step(&format!("infrastructure: {done} of {total} ({address})"));
-            }
-        };
-        terraform.apply(&saved, stop, &mut on_progress).await?;
+    let first = plan_end(session).await?;
+    empty(session, &first.ending).await?;
+    if let Err(error) = delete(session, &first.saved).await {
+        again(session, error).await?;
     }
     ui.step("record: forgetting the releases");
     for record in state.records().await? {
@@ -91,19 +75,74 @@ async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
     Ok(())
 }
 
-/// Empties the buckets and repositories that Terraform is about to delete. The bucket of the state is never one of them.
-async fn empty(session: &Session, ending: &Ending) -> Result<()> {
+/// A plan of the end that nothing is in the way of.
+struct End {
+    saved: SavedPlan,
+    ending: Ending,
+}
+
+async fn plan_end(session: &Session) -> Result<End> {
+    let Session { terraform, stop, ui, settings, .. } = session;
+    ui.step("infrastructure: planning the end");
+    let saved = terraform.plan("destroy", Purpose::Destroy, &BTreeMap::new(), stop).await?;
+    ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
+    ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
+    let ending = Ending::parse(&saved.document);
+    // Terraform would learn of it when half of the environment is gone.
+    ending.guard()?;
+    process::unless_stopped(stop)?;
+    Ok(End { saved, ending })
+}
+
+async fn delete(session: &Session, saved: &SavedPlan) -> Result<()> {
+    let Session { terraform, stop, ui, .. } = session;
+    process::unless_stopped(stop)?;
+    if saved.changes.is_empty() {
+        return Ok(());
+    }
+    let total = saved.changes.resources.len();
+    ui.step(&format!("infrastructure: deleting {total} resources"));
+    let progress = *ui;
+    let mut on_progress = move |done: usize, address: &str| {
+        if done.is_multiple_of(20) || done == total {
+            progress.step(&format!("infrastructure: {done} of {total} ({address})"));
+        }
+    };
+    terraform.apply(saved, stop, &mut on_progress).await
+}
+
+/// Goes on once after `error`, if something had been written to what was emptied: the load balancer and the distribution
+/// deliver their logs until they are deleted, and S3 then does not delete the bucket. What writes is gone by now.
+///
+/// # Errors
+/// With `error` when nothing was written, or the person stops.
+async fn again(session: &Session, error: anyhow::Error) -> Result<()> {
+    if session.stop.is_cancelled() {
+        return Err(error);
+    }
+    session.ui.warn(&format!("{error:#}"));
+    let rest = plan_end(session).await?;
+    if empty(session, &rest.ending).await? == 0 {
+        return Err(error);
+    }
+    delete(session, &rest.saved).await
+}
+
+/// Empties the buckets and repositories that Terraform is about to delete. The bucket of the state is never one of them. Gives how
+/// much there was.
+async fn empty(session: &Session, ending: &Ending) -> Result<usize> {
+    let mut count = 0;
     for bucket in ending.buckets.iter().filter(|bucket| **bucket != session.settings.state_bucket) {
-        empty_bucket(session, bucket).await?;
+        count += empty_bucket(session, bucket).await?;
     }
     for repository in &ending.repositories {
-        empty_repository(session, repository).await?;
+        count += empty_repository(session, repository).await?;
     }
-    Ok(())
+    Ok(count)
 }
 
 /// Deletes all versions of all objects.
-async fn empty_bucket(session: &Session, bucket: &str) -> Result<()> {
+async fn empty_bucket(session: &Session, bucket: &str) -> Result<usize> {
     let client = aws_sdk_s3::Client::new(&session.config);
     let doing = || format!("cannot empty the bucket `{bucket}`");
     let mut count = 0;
@@ -132,12 +171,14 @@ async fn empty_bucket(session: &Session, bucket: &str) -> Result<()> {
         }
     }
     session.ui.step(&format!("{bucket}: emptied of {count} versions"));
-    Ok(())
+    Ok(count)
 }
 
-async fn empty_repository(session: &Session, repository: &str) -> Result<()> {
+/// Deletes all images.
+async fn empty_repository(session: &Session, repository: &str) -> Result<usize> {
     let ecr = aws_sdk_ecr::Client::new(&session.config);
     let doing = || format!("cannot empty the repository `{repository}`");
+    let mut count = 0;
     let mut pages = ecr.list_images().repository_name(repository).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = match page {
@@ -148,7 +189,7 @@ async fn empty_repository(session: &Session, repository: &str) -> Result<()> {
                     .as_service_error()
                     .is_some_and(ListImagesError::is_repository_not_found_exception) =>
             {
-                return Ok(());
+                return Ok(count);
             }
             Err(error) => return Err(Failure::aws(doing(), &error)),
         };
@@ -157,7 +198,8 @@ async fn empty_repository(session: &Session, repository: &str) -> Result<()> {
             let request =
                 ecr.batch_delete_image().repository_name(repository).set_image_ids(Some(ids.to_vec()));
             request.send().await.map_err(|error| Failure::aws(doing(), &error))?;
+            count += ids.len();
         }
     }
-    Ok(())
+    Ok(count)
 }

@@ -108,6 +108,39 @@ async fn what_terraform_deletes_is_emptied_first() {
     assert_eq!(stage.target.store.keys("sitepush-staging-site-2"), ["of-others"]);
 }
 
+/// Until Terraform has begun to apply, and is to fail at that.
+async fn until_it_applies(folder: &Path) {
+    while !folder.join("applying").exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_comes_late_is_deleted_too() {
+    let stage = Stage::new(&document(&[bucket()])).await;
+    fs::write(stage.folder.path().join("fail"), "").expect("it is written");
+    let deliver = async {
+        until_it_applies(stage.folder.path()).await;
+        stage.put("late.log");
+        fs::write(stage.folder.path().join("go-on"), "").expect("it is written");
+    };
+    let (destroyed, ()) = tokio::join!(destroy(&stage.session, Some("staging")), deliver);
+    destroyed.expect("the second time nothing is in the way");
+    assert_eq!(stage.versions(), 0);
+    assert_eq!(stage.asked(), ["plan", "apply", "plan", "apply"]);
+}
+
+#[tokio::test]
+async fn what_nothing_was_written_to_is_not_tried_again() {
+    let stage = Stage::new(&document(&[bucket()])).await;
+    for file in ["fail", "go-on"] {
+        fs::write(stage.folder.path().join(file), "").expect("it is written");
+    }
+    let error = destroy(&stage.session, Some("staging")).await.expect_err("Terraform fails");
+    assert!(format!("{error:#}").ends_with("BucketNotEmpty"), "{error:#}");
+    assert_eq!(stage.asked(), ["plan", "apply", "plan"]);
+}
+
 #[tokio::test]
 async fn the_state_is_never_emptied() {
     let state = ("aws_s3_bucket.state", json!({"bucket": STATE}));
