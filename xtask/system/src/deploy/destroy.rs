@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use aws_sdk_ecr::operation::list_images::ListImagesError;
 use aws_sdk_s3::types as s3;
 
-use super::ending::Ending;
+use super::ending::{self, Ending, Left};
 use super::failure::Failure;
 use super::plan::Presence;
 use super::session::Session;
@@ -18,21 +18,23 @@ use super::{process, view};
 /// S3 DeleteObjects takes at most 1000 keys per request.
 const KEYS_A_CALL: i32 = 1000;
 
-/// Takes the environment away.
+/// Takes the environment away, and gives what is left of it on purpose.
 ///
 /// # Errors
 /// When the name was not given, somebody else is at it, or AWS keeps something: the same command goes on from there.
-pub async fn destroy(session: &Session, confirmed: Option<&str>) -> Result<()> {
+pub async fn destroy(session: &Session, confirmed: Option<&str>) -> Result<Vec<Left>> {
     let Session { settings, state, ui, .. } = session;
     if state.presence().await? == Presence::Missing {
         ui.text(&format!("nothing to do: `{}` was never deployed", settings.environment));
-        return Ok(());
+        return Ok(Vec::new());
     }
     agree(session, confirmed)?;
     let held = session.lock("destroy", "").await?;
     let done = under_lock(session, &held).await;
     let given_back = held.give_back().await;
-    done.and(given_back)
+    let left = done?;
+    given_back?;
+    Ok(left)
 }
 
 fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
@@ -46,7 +48,7 @@ fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
         }
         None => {
             session.ui.text(&format!(
-                "This deletes `{name}` in the account {}: site, services, database, cache. Backups stay.",
+                "This deletes `{name}` in the account {}: site, services, database, cache. Backups stay, and are named.",
                 session.settings.account_id
             ));
             session.ui.ask("Type the environment's name:", name, &format!("--confirm {name}"))
@@ -54,11 +56,13 @@ fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
     }
 }
 
-async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
+async fn under_lock(session: &Session, held: &super::held::Held) -> Result<Vec<Left>> {
     let Session { terraform, stop, ui, state, settings, .. } = session;
     terraform.init(stop).await?;
     session.clear_left_lock(held).await?;
     let first = plan_end(session).await?;
+    let stays = ending::render(&first.ending.left, &format!("{}/{}", settings.state_bucket, settings.name));
+    ui.text(&stays);
     empty(session, &first.ending).await?;
     if let Err(error) = delete(session, &first.saved).await {
         again(session, error).await?;
@@ -68,11 +72,8 @@ async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
         state.forget(&record.id).await?;
     }
     state.forget_pointer().await?;
-    ui.text(&format!(
-        "{} is gone. Left on purpose: the last snapshots of database and cache, and the state in {}",
-        settings.environment, settings.state_bucket
-    ));
-    Ok(())
+    ui.text(&format!("\n{} is gone\n{stays}", settings.environment));
+    Ok(first.ending.left)
 }
 
 /// A plan of the end that nothing is in the way of.

@@ -1,5 +1,8 @@
 //! What the plan of an end says of what it deletes, beyond that it deletes it, read out of `terraform show -json`. Pure.
 
+use std::fmt::Write as _;
+
+use serde::Serialize;
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -13,6 +16,17 @@ pub struct Ending {
     pub buckets: Vec<String>,
     /// Names of repositories, which ECR does not delete while they hold anything.
     pub repositories: Vec<String>,
+    /// Backups that outlive it.
+    pub left: Vec<Left>,
+}
+
+/// A backup that is left on purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// Such as "the last snapshot of the database".
+    pub what: String,
+    /// The command that deletes it, for good.
+    pub remove: String,
 }
 
 /// Arguments that have AWS refuse. Source: the provider's `aws_db_instance` and `aws_lb`, and for what others add,
@@ -33,6 +47,7 @@ impl Ending {
                 Some("aws_ecr_repository") => ending.repositories.extend(text("name")),
                 _ => {}
             }
+            ending.left.extend(backups(resource["type"].as_str().unwrap_or_default(), before));
             if PROTECTIONS.iter().any(|name| before[*name] == true) {
                 ending.protected.extend(resource["address"].as_str().map(str::to_owned));
             }
@@ -55,6 +70,42 @@ impl Ending {
             "nothing was changed; set `deletion_protection = false` in terraform.tfvars and `deploy --only infra` first",
         ))
     }
+}
+
+/// What AWS keeps of a resource of the type `kind` that was as `before` says. Source: DeleteDBInstance of the RDS API,
+/// DeleteReplicationGroup of the ElastiCache API; its automatic snapshots go with the replication group.
+fn backups(kind: &str, before: &Value) -> Vec<Left> {
+    let text = |name: &str| before[name].as_str().filter(|text| !text.is_empty());
+    let snapshot = text("final_snapshot_identifier").filter(|_| before["skip_final_snapshot"] != true);
+    let left = |what: &str, command: &str, id: &str| Left {
+        what: what.to_owned(),
+        remove: format!("aws {command} {id}"),
+    };
+    let of_database =
+        |id| left("the last snapshot of the database", "rds delete-db-snapshot --db-snapshot-identifier", id);
+    let of_cache =
+        |id| left("the last snapshot of the cache", "elasticache delete-snapshot --snapshot-name", id);
+    match kind {
+        "aws_db_instance" => {
+            let id = text("resource_id").filter(|_| before["delete_automated_backups"] == false);
+            let automated = id.map(|id| {
+                let command = "rds delete-db-instance-automated-backup --dbi-resource-id";
+                left("automated backups of the database, for as many days as they were kept", command, id)
+            });
+            snapshot.map(of_database).into_iter().chain(automated).collect()
+        }
+        "aws_elasticache_replication_group" => snapshot.map(of_cache).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What is told about `left`, in an environment whose state is in the folder `state`, such as `bucket/sitepush-staging`.
+pub fn render(left: &[Left], state: &str) -> String {
+    let mut text = format!("stays: the state in s3://{state}/, with its earlier versions\n");
+    for Left { what, remove } in left {
+        let _ = writeln!(text, "stays: {what}; to delete it for good:\n  {remove}");
+    }
+    text
 }
 
 fn is_deleted(resource: &Value) -> bool {
@@ -108,6 +159,30 @@ pub(crate) mod tests {
             (ending.buckets, ending.repositories),
             (vec!["site".to_owned()], vec!["staging/counter".to_owned()])
         );
+    }
+
+    #[test]
+    fn what_stays_is_told_with_the_way_to_delete_it() {
+        let database = |skip: bool, delete_automated: bool| {
+            json!({"final_snapshot_identifier": "staging-db-made-1", "skip_final_snapshot": skip,
+                "resource_id": "db-ABC", "delete_automated_backups": delete_automated})
+        };
+        let left = |before: Value| {
+            let cache =
+                ("aws_elasticache_replication_group.this", json!({"final_snapshot_identifier": "cache-1"}));
+            let left = Ending::parse(&document(&[("aws_db_instance.this", before), cache])).left;
+            left.into_iter().map(|left| left.remove).collect::<Vec<_>>()
+        };
+        let cache = "aws elasticache delete-snapshot --snapshot-name cache-1";
+        let snapshot = "aws rds delete-db-snapshot --db-snapshot-identifier staging-db-made-1";
+        let automated = "aws rds delete-db-instance-automated-backup --dbi-resource-id db-ABC";
+        assert_eq!(left(database(false, false)), [snapshot, automated, cache]);
+        assert_eq!(left(database(true, true)), [cache]);
+        let one = Left { what: "the last snapshot of the cache".to_owned(), remove: cache.to_owned() };
+        let expected = "stays: the state in s3://bucket/staging/, with its earlier versions\n\
+            stays: the last snapshot of the cache; to delete it for good:\n  \
+            aws elasticache delete-snapshot --snapshot-name cache-1\n";
+        assert_eq!(render(&[one], "bucket/staging"), expected);
     }
 
     #[test]

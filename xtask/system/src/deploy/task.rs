@@ -123,8 +123,9 @@ async fn enter(project: &Project, task: &Task) -> Result<ExitCode> {
             document(task, &status)
         }
         Task::Destroy(arguments) => {
-            destroy::destroy(&session, arguments.confirm.as_deref()).await?;
-            document(task, &json!({"environment": session.settings.environment, "is_destroyed": true}))
+            let left = destroy::destroy(&session, arguments.confirm.as_deref()).await?;
+            let environment = &session.settings.environment;
+            document(task, &json!({"environment": environment, "is_destroyed": true, "left": left}))
         }
     }
 }
