@@ -16,9 +16,10 @@ use super::ending::tests::document;
 use super::failure;
 use super::session::Session;
 use super::settings::Settings;
+use super::settings::tests::settings;
 use super::state::State;
 use super::terraform::Terraform;
-use super::ui::Ui;
+use super::ui::{Answer, Ui};
 use crate::class::Class;
 
 const STATE: &str = "sitepush-state-1-eu-central-1";
@@ -71,15 +72,12 @@ async fn session(target: &Target, folder: &Path) -> Session {
         .await;
     let settings = Settings {
         environment: "staging".to_owned(),
-        name: "sitepush-staging".to_owned(),
         folder: folder.to_owned(),
-        var_file: None,
         scratch: folder.to_owned(),
         account_id: "1".to_owned(),
         region: target.region().to_owned(),
         state_bucket: STATE.to_owned(),
-        domain_name: "staging.example.com".to_owned(),
-        standing_in: None,
+        ..settings()
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/deploy/terraform_played.sh");
     Session {
@@ -149,6 +147,28 @@ async fn the_state_is_never_emptied() {
     stage.target.store.put_foreign(STATE, key, ForeignObject::new("{}"));
     destroy(&stage.session, Some("staging")).await.expect("nothing is in the way");
     assert_eq!(stage.target.store.keys(STATE), [key]);
+}
+
+#[tokio::test]
+async fn only_the_name_of_the_environment_is_a_yes() {
+    let mut stage = Stage::new(&document(&[bucket()])).await;
+    let others: [(Answer, _); 3] = [
+        (|_| Ok(Some("yes\n".to_owned())), None),
+        (|_| Ok(Some("production\n".to_owned())), None),
+        (|_| Ok(None), Some("say `--confirm staging`")),
+    ];
+    for (answer, hint) in others {
+        stage.session.ui = Ui::answered_by(answer);
+        let error = destroy(&stage.session, None).await.expect_err("that is not its name");
+        assert_eq!(failure::class(&error), Class::Refused);
+        assert_eq!(failure::hint(&error).as_deref(), hint);
+    }
+    let error = destroy(&stage.session, Some("production")).await.expect_err("that is not its name");
+    assert_eq!(failure::class(&error), Class::Refused);
+    assert_eq!((stage.versions(), stage.asked()), (1, Vec::new()), "something was done");
+    stage.session.ui = Ui::answered_by(|_| Ok(Some("staging\n".to_owned())));
+    destroy(&stage.session, None).await.expect("that is its name");
+    assert_eq!(stage.versions(), 0);
 }
 
 #[tokio::test]

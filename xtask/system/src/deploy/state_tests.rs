@@ -14,6 +14,7 @@ use super::held;
 use super::lock::{self, Lock};
 use super::record::tests::record;
 use super::settings::Settings;
+use super::settings::tests::settings;
 use super::state::{Condition, State, Written};
 use crate::class::Class;
 
@@ -36,18 +37,7 @@ async fn state_at(endpoint_url: &str, region: &str, keys: Credentials) -> State 
         .credentials_provider(keys)
         .load()
         .await;
-    let settings = Settings {
-        environment: "staging".to_owned(),
-        name: "sitepush-staging".to_owned(),
-        folder: "".into(),
-        var_file: None,
-        scratch: "".into(),
-        account_id: "111122223333".to_owned(),
-        region: region.to_owned(),
-        state_bucket: BUCKET.to_owned(),
-        domain_name: "staging.example.com".to_owned(),
-        standing_in: None,
-    };
+    let settings = Settings { region: region.to_owned(), state_bucket: BUCKET.to_owned(), ..settings() };
     State::new(&config, &settings)
 }
 

@@ -199,6 +199,13 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_says_what_failed_why_and_what_to_do() {
+        let expected = "### deploy failed\n\n```text\ncannot plan: locked\n```\n\nwait\n";
+        assert_eq!(markdown_failure("deploy", "cannot plan: locked", Some("wait")), expected);
+        assert_eq!(markdown_failure("plan", "why", None), "### plan failed\n\n```text\nwhy\n```\n");
+    }
+
+    #[test]
     fn a_summary_says_what_runs() {
         let expected = "staging runs bbbbbbb (2 min 7 s)\n  url       https://staging.example.com\n  \
             release   20260921T141320Z-bbbbbbb\n  site      site-b\n  guestbook sha256:b\n";
