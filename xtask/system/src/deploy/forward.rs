@@ -162,6 +162,7 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
     ui.step("infrastructure: planning everything but containers");
     let saved = terraform.plan("bootstrap", Purpose::Apply, &images, stop).await?;
     ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
+    ui.text(&view::named(&saved.changes));
     ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
     guard::data_is_safe(&saved.changes, permissions)?;
     if !permissions.is_agreed {
