@@ -40,7 +40,7 @@ enum Task {
     Rollback(RollbackArguments),
     /// Show what runs where, and whether it is healthy
     Status(StatusArguments),
-    /// Take an environment away
+    /// Take an environment away. Its backups stay: it names them, and the commands that delete them
     Destroy(DestroyArguments),
     /// Holds the emulated environment
     #[command(hide = true)]

@@ -37,6 +37,9 @@ pub struct DeployArguments {
     /// Accept a plan that deletes or replaces what holds data
     #[arg(long)]
     pub allow_data_loss: bool,
+    /// Accept a commit older than the one that runs
+    #[arg(long)]
+    pub allow_older_commit: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -8,30 +8,33 @@ use anyhow::{Context, Result};
 use aws_sdk_ecr::operation::list_images::ListImagesError;
 use aws_sdk_s3::types as s3;
 
+use super::ending::{self, Ending, Left};
 use super::failure::Failure;
 use super::plan::Presence;
 use super::session::Session;
-use super::terraform::Purpose;
+use super::terraform::{Purpose, SavedPlan};
 use super::{process, view};
 
 /// S3 DeleteObjects takes at most 1000 keys per request.
 const KEYS_A_CALL: i32 = 1000;
 
-/// Takes the environment away.
+/// Takes the environment away, and gives what is left of it on purpose.
 ///
 /// # Errors
 /// When the name was not given, somebody else is at it, or AWS keeps something: the same command goes on from there.
-pub async fn destroy(session: &Session, confirmed: Option<&str>) -> Result<()> {
+pub async fn destroy(session: &Session, confirmed: Option<&str>) -> Result<Vec<Left>> {
     let Session { settings, state, ui, .. } = session;
     if state.presence().await? == Presence::Missing {
         ui.text(&format!("nothing to do: `{}` was never deployed", settings.environment));
-        return Ok(());
+        return Ok(Vec::new());
     }
     agree(session, confirmed)?;
     let held = session.lock("destroy", "").await?;
     let done = under_lock(session, &held).await;
     let given_back = held.give_back().await;
-    done.and(given_back)
+    let left = done?;
+    given_back?;
+    Ok(left)
 }
 
 fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
@@ -45,7 +48,7 @@ fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
         }
         None => {
             session.ui.text(&format!(
-                "This deletes `{name}` in the account {}: site, services, database, cache. Backups stay.",
+                "This deletes `{name}` in the account {}: site, services, database, cache. Backups stay, and are named.",
                 session.settings.account_id
             ));
             session.ui.ask("Type the environment's name:", name, &format!("--confirm {name}"))
@@ -53,71 +56,94 @@ fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
     }
 }
 
-async fn under_lock(session: &Session, held: &super::held::Held) -> Result<()> {
-    let Session { terraform, stop, ui, settings, state, .. } = session;
+async fn under_lock(session: &Session, held: &super::held::Held) -> Result<Vec<Left>> {
+    let Session { terraform, stop, ui, state, settings, .. } = session;
     terraform.init(stop).await?;
     session.clear_left_lock(held).await?;
-    let outputs = terraform.outputs(stop).await?;
-    ui.step("infrastructure: planning the end");
-    let saved = terraform.plan("destroy", Purpose::Destroy, &BTreeMap::new(), stop).await?;
-    ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
-    ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
-    process::unless_stopped(stop)?;
-    // What goes with the buckets and repositories that the plan deletes.
-    for bucket in buckets(session).await? {
-        empty_bucket(session, &bucket).await?;
-    }
-    for repository in outputs.iter().flat_map(|outputs| outputs.repository_urls.values()) {
-        empty_repository(session, repository).await?;
-    }
-    process::unless_stopped(stop)?;
-    if !saved.changes.is_empty() {
-        let total = saved.changes.resources.len();
-        ui.step(&format!("infrastructure: deleting {total} resources"));
-        let progress = *ui;
-        let mut on_progress = move |done: usize, address: &str| {
-            if done.is_multiple_of(20) || done == total {
-                progress.step(&format!("infrastructure: {done} of {total} ({address})"));
-            }
-        };
-        terraform.apply(&saved, stop, &mut on_progress).await?;
+    let first = plan_end(session).await?;
+    let stays = ending::render(&first.ending.left, &format!("{}/{}", settings.state_bucket, settings.name));
+    ui.text(&stays);
+    empty(session, &first.ending).await?;
+    if let Err(error) = delete(session, &first.saved).await {
+        again(session, error).await?;
     }
     ui.step("record: forgetting the releases");
     for record in state.records().await? {
         state.forget(&record.id).await?;
     }
     state.forget_pointer().await?;
-    ui.text(&format!(
-        "{} is gone. Left on purpose: the last snapshots of database and cache, and the state in {}",
-        settings.environment, settings.state_bucket
-    ));
-    Ok(())
+    ui.text(&format!("\n{} is gone\n{stays}", settings.environment));
+    Ok(first.ending.left)
 }
 
-/// The environment's buckets, by name; the state's is not among them.
-async fn buckets(session: &Session) -> Result<Vec<String>> {
-    let (name, account) = (&session.settings.name, &session.settings.account_id);
-    let client = aws_sdk_s3::Client::new(&session.config);
-    let answer = client
-        .list_buckets()
-        .send()
-        .await
-        .map_err(|error| Failure::aws("cannot list the buckets", &error))?;
-    let names = answer.buckets().iter().filter_map(|bucket| bucket.name());
-    let own =
-        names.filter(|bucket| is_own(bucket, name, account) && *bucket != session.settings.state_bucket);
-    Ok(own.map(str::to_owned).collect())
+/// A plan of the end that nothing is in the way of.
+struct End {
+    saved: SavedPlan,
+    ending: Ending,
 }
 
-/// Whether Terraform has named the bucket for this environment: `NAME-WHAT-ACCOUNT`.
-fn is_own(bucket: &str, name: &str, account: &str) -> bool {
-    let what = bucket.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
-    let what = what.and_then(|rest| rest.strip_suffix(account)).and_then(|rest| rest.strip_suffix('-'));
-    matches!(what, Some("site" | "site-logs" | "logs"))
+async fn plan_end(session: &Session) -> Result<End> {
+    let Session { terraform, stop, ui, settings, .. } = session;
+    ui.step("infrastructure: planning the end");
+    let saved = terraform.plan("destroy", Purpose::Destroy, &BTreeMap::new(), stop).await?;
+    ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
+    ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
+    let ending = Ending::parse(&saved.document);
+    // Terraform would learn of it when half of the environment is gone.
+    ending.guard()?;
+    process::unless_stopped(stop)?;
+    Ok(End { saved, ending })
+}
+
+async fn delete(session: &Session, saved: &SavedPlan) -> Result<()> {
+    let Session { terraform, stop, ui, .. } = session;
+    process::unless_stopped(stop)?;
+    if saved.changes.is_empty() {
+        return Ok(());
+    }
+    let total = saved.changes.resources.len();
+    ui.step(&format!("infrastructure: deleting {total} resources"));
+    let progress = *ui;
+    let mut on_progress = move |done: usize, address: &str| {
+        if done.is_multiple_of(20) || done == total {
+            progress.step(&format!("infrastructure: {done} of {total} ({address})"));
+        }
+    };
+    terraform.apply(saved, stop, &mut on_progress).await
+}
+
+/// Goes on once after `error`, if something had been written to what was emptied: the load balancer and the distribution
+/// deliver their logs until they are deleted, and S3 then does not delete the bucket. What writes is gone by now.
+///
+/// # Errors
+/// With `error` when nothing was written, or the person stops.
+async fn again(session: &Session, error: anyhow::Error) -> Result<()> {
+    if session.stop.is_cancelled() {
+        return Err(error);
+    }
+    session.ui.warn(&format!("{error:#}"));
+    let rest = plan_end(session).await?;
+    if empty(session, &rest.ending).await? == 0 {
+        return Err(error);
+    }
+    delete(session, &rest.saved).await
+}
+
+/// Empties the buckets and repositories that Terraform is about to delete. The bucket of the state is never one of them. Gives how
+/// much there was.
+async fn empty(session: &Session, ending: &Ending) -> Result<usize> {
+    let mut count = 0;
+    for bucket in ending.buckets.iter().filter(|bucket| **bucket != session.settings.state_bucket) {
+        count += empty_bucket(session, bucket).await?;
+    }
+    for repository in &ending.repositories {
+        count += empty_repository(session, repository).await?;
+    }
+    Ok(count)
 }
 
 /// Deletes all versions of all objects.
-async fn empty_bucket(session: &Session, bucket: &str) -> Result<()> {
+async fn empty_bucket(session: &Session, bucket: &str) -> Result<usize> {
     let client = aws_sdk_s3::Client::new(&session.config);
     let doing = || format!("cannot empty the bucket `{bucket}`");
     let mut count = 0;
@@ -146,13 +172,14 @@ async fn empty_bucket(session: &Session, bucket: &str) -> Result<()> {
         }
     }
     session.ui.step(&format!("{bucket}: emptied of {count} versions"));
-    Ok(())
+    Ok(count)
 }
 
-async fn empty_repository(session: &Session, repository_url: &str) -> Result<()> {
-    let Some((_, repository)) = repository_url.split_once('/') else { return Ok(()) };
+/// Deletes all images.
+async fn empty_repository(session: &Session, repository: &str) -> Result<usize> {
     let ecr = aws_sdk_ecr::Client::new(&session.config);
     let doing = || format!("cannot empty the repository `{repository}`");
+    let mut count = 0;
     let mut pages = ecr.list_images().repository_name(repository).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = match page {
@@ -163,7 +190,7 @@ async fn empty_repository(session: &Session, repository_url: &str) -> Result<()>
                     .as_service_error()
                     .is_some_and(ListImagesError::is_repository_not_found_exception) =>
             {
-                return Ok(());
+                return Ok(count);
             }
             Err(error) => return Err(Failure::aws(doing(), &error)),
         };
@@ -172,28 +199,8 @@ async fn empty_repository(session: &Session, repository_url: &str) -> Result<()>
             let request =
                 ecr.batch_delete_image().repository_name(repository).set_image_ids(Some(ids.to_vec()));
             request.send().await.map_err(|error| Failure::aws(doing(), &error))?;
+            count += ids.len();
         }
     }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_buckets_of_the_environment_are_emptied() {
-        for (bucket, expected) in [
-            ("sitepush-staging-site-1", true),
-            ("sitepush-staging-site-logs-1", true),
-            ("sitepush-staging-logs-1", true),
-            ("sitepush-staging-2-site-1", false),
-            ("sitepush-staging-backups-1", false),
-            ("sitepush-staging-site-2", false),
-            ("sitepush-stagingsite-1", false),
-            ("sitepush-state-1-eu-central-1", false),
-        ] {
-            assert_eq!(is_own(bucket, "sitepush-staging", "1"), expected, "{bucket}");
-        }
-    }
+    Ok(count)
 }

@@ -7,27 +7,22 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 
-use super::changes::{Changes, Gap};
-use super::failure::Failure;
+use super::changes::Gap;
+use super::failure::{self, Failure};
+use super::guard::{self, Permissions};
 use super::held::Held;
-use super::live::{self, Expected};
+use super::lineage::{self, Age};
+use super::live::{self, Expected, ServicePaths};
 use super::outcome::Outcome;
 use super::plan::{self, DeployPlan, Found, Presence, Scope, Step, Wanted};
 use super::process;
 use super::record::{self, Record, SCHEMA};
 use super::session::{self, Session};
+use super::site::OlderCommit;
 use super::state::Tagged;
 use super::terraform::{Outputs, Purpose, SavedPlan};
 use super::{roll_out, view};
 use crate::image::{self, BuiltImage, Registry, Source};
-
-/// What a deploy may do.
-#[derive(Clone, Copy, Debug)]
-pub struct Permissions {
-    pub scope: Scope,
-    pub is_agreed: bool,
-    pub may_lose_data: bool,
-}
 
 /// All that was found out and prepared.
 struct Prepared {
@@ -41,10 +36,10 @@ struct Prepared {
     plan: DeployPlan,
 }
 
-/// Plans and shows; changes nothing outside of this machine.
+/// Plans and shows, with what `deploy` would refuse; changes nothing outside of this machine.
 ///
 /// # Errors
-/// When something cannot be found out, or would be refused by `deploy`.
+/// When something cannot be found out.
 pub async fn plan(session: &Session, scope: Scope) -> Result<DeployPlan> {
     let source = session.clean_source()?;
     if session.state.presence().await? == Presence::Present {
@@ -52,6 +47,12 @@ pub async fn plan(session: &Session, scope: Scope) -> Result<DeployPlan> {
     }
     let prepared = prepare(session, source, scope).await?;
     show(session, &prepared);
+    let nothing_allowed =
+        Permissions { scope, is_agreed: false, may_lose_data: false, older_commit: OlderCommit::Refuse };
+    if let Err(refusal) = guard::check(&prepared.plan, nothing_allowed) {
+        let hint = failure::hint(&refusal).map_or_else(String::new, |hint| format!(" ({hint})"));
+        session.ui.warn(&format!("`deploy` would refuse this: {refusal}{hint}"));
+    }
     Ok(prepared.plan)
 }
 
@@ -114,12 +115,20 @@ async fn under_lock(
     ui.step("infrastructure: preparing Terraform");
     terraform.init(stop).await?;
     session.clear_left_lock(held).await?;
+    // Before the first effect: what comes later knows of the live site too, and asks again.
+    let current = session.state.current().await?;
+    let record = current.as_ref().map(|current| &current.value);
+    if let Age::Older(newer) =
+        lineage::age(&session.project.path(""), &source, &lineage::released(record, None))
+    {
+        guard::commit_is_not_older(&source.commit, Some(&newer), permissions)?;
+    }
     if permissions.scope.has_services() {
         bootstrap(session, permissions).await?;
     }
     let prepared = prepare(session, source, permissions.scope).await?;
     show(session, &prepared);
-    guard(&prepared, permissions)?;
+    guard::check(&prepared.plan, permissions)?;
     if prepared.plan.is_empty() {
         return Ok((None, prepared.gaps));
     }
@@ -127,7 +136,7 @@ async fn under_lock(
         ui.ask("Do this? (yes)", "yes", "--yes")?;
     }
     process::unless_stopped(stop)?;
-    let record = execute(session, &prepared).await?;
+    let record = execute(session, &prepared, permissions).await?;
     Ok((Some(record), prepared.gaps))
 }
 
@@ -153,8 +162,9 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
     ui.step("infrastructure: planning everything but containers");
     let saved = terraform.plan("bootstrap", Purpose::Apply, &images, stop).await?;
     ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
+    ui.text(&view::named(&saved.changes));
     ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
-    data_is_safe(&saved.changes, permissions)?;
+    guard::data_is_safe(&saved.changes, permissions)?;
     if !permissions.is_agreed {
         ui.ask(
             "Apply this? Then images are pushed, and containers, site and record follow. (yes)",
@@ -179,7 +189,7 @@ async fn prepare(session: &Session, source: Source, scope: Scope) -> Result<Prep
     let mut found = Found { state_bucket: state.presence().await?, ..Found::default() };
     let mut prepared_saved = None;
     let (mut gaps, mut outputs, mut current) = (Vec::new(), None, None);
-    let mut built = Vec::new();
+    let (mut built, mut live) = (Vec::new(), None);
     let mut wanted = Wanted {
         environment: settings.environment.clone(),
         commit: source.commit.clone(),
@@ -201,8 +211,17 @@ async fn prepare(session: &Session, source: Source, scope: Scope) -> Result<Prep
         } else {
             wanted.images = images_of(&found.running);
         }
-        let site = session.site(outputs).await?;
-        found.site_commit = site.live(stop).await?.and_then(|live| live.commit);
+        live = session.site(outputs).await?.live(stop).await?;
+        found.site_commit = live.as_ref().and_then(|live| live.commit.clone());
+    }
+    let released = lineage::released(found.current.as_ref(), live.as_ref());
+    match lineage::age(&session.project.path(""), &source, &released) {
+        Age::Current => {}
+        Age::Older(newer) => found.newer_commit = Some(newer),
+        Age::Unknown(commit) => ui.warn(&format!(
+            "git does not know {}, which runs: it cannot tell whether this commit is older",
+            view::short(&commit)
+        )),
     }
     process::unless_stopped(stop)?;
     if scope.has_infrastructure() && found.state_bucket == Presence::Present {
@@ -243,32 +262,6 @@ fn show(session: &Session, prepared: &Prepared) {
     session.ui.text("");
 }
 
-fn guard(prepared: &Prepared, permissions: Permissions) -> Result<()> {
-    for step in &prepared.plan.steps {
-        let Step::Infrastructure { changes } = step else { continue };
-        data_is_safe(changes, permissions)?;
-        let beyond = changes.beyond_services();
-        if permissions.scope == Scope::Services && !beyond.is_empty() {
-            let failure =
-                Failure::refused(format!("the infrastructure would change too: {}", beyond.join(", ")));
-            return Err(failure
-                .hint("deploy without `--only services`, or look at `--only infra` first")
-                .into());
-        }
-    }
-    Ok(())
-}
-
-fn data_is_safe(changes: &Changes, permissions: Permissions) -> Result<()> {
-    let lost = changes.losing_data();
-    if lost.is_empty() || permissions.may_lose_data {
-        return Ok(());
-    }
-    let failure =
-        Failure::refused(format!("this plan deletes or replaces what holds data: {}", lost.join(", ")));
-    Err(failure.hint("if that is meant, say `--allow-data-loss`").into())
-}
-
 async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
     let total = saved.changes.resources.len();
     let ui = session.ui;
@@ -284,7 +277,7 @@ async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
     session.terraform.apply(saved, &session.stop, &mut on_progress).await
 }
 
-async fn execute(session: &Session, prepared: &Prepared) -> Result<Record> {
+async fn execute(session: &Session, prepared: &Prepared, permissions: Permissions) -> Result<Record> {
     let Session { terraform, stop, settings, state, .. } = session;
     let has = |wanted: fn(&Step) -> bool| prepared.plan.steps.iter().any(wanted);
     let before = match &prepared.outputs {
@@ -310,12 +303,16 @@ async fn execute(session: &Session, prepared: &Prepared) -> Result<Record> {
         session.ui.step("site: building the frontend");
         let build = site.build(&prepared.source.commit, stop).await?;
         session.ui.step("site: publishing");
-        Some(site.push(&build, stop).await?)
+        Some(site.push(&build, permissions.older_commit, stop).await?)
     } else {
         site.live(stop).await?.map(|live| live.id)
     };
+    // Services that this deploy is not about are of the version that the record has.
+    let recorded = prepared.current.as_ref().and_then(|current| current.value.service_paths.as_ref());
+    let recorded = recorded.filter(|_| !prepared.wanted.scope.has_services());
+    let paths = live::paths_of(&session.project, recorded, &outputs)?;
     if has(|step| matches!(step, Step::CheckLive)) {
-        check_live(session, &outputs, site.live(stop).await?.and_then(|live| live.commit)).await?;
+        check_live(session, &paths, site.live(stop).await?.and_then(|live| live.commit)).await?;
     }
     session.ui.step("record: writing down what runs");
     let running = session.running(&outputs).await?;
@@ -325,10 +322,12 @@ async fn execute(session: &Session, prepared: &Prepared) -> Result<Record> {
         id: record::id(now, &prepared.source.commit),
         environment: settings.environment.clone(),
         commit: prepared.source.commit.clone(),
+        commit_time: Some(prepared.source.time),
         time: now,
         back_to: None,
         images: images_of(&session::running_images(&running)),
         task_definitions: roll_out::task_definitions(&running),
+        service_paths: if prepared.wanted.scope.has_services() { Some(paths) } else { recorded.cloned() },
         site_release,
         terraform_serial: terraform.serial(stop).await?,
     };
@@ -355,17 +354,19 @@ async fn push_images(session: &Session, prepared: &Prepared) -> Result<()> {
     Ok(())
 }
 
-/// Looks at everything as a visitor does. `commit` is that of the live site.
+/// Looks at everything as a visitor does: at the live site, which is of `commit`, and at an answer of each service.
 ///
 /// # Errors
 /// When it is not what is live.
-pub async fn check_live(session: &Session, outputs: &Outputs, commit: Option<String>) -> Result<()> {
+pub async fn check_live(
+    session: &Session,
+    service_paths: &ServicePaths,
+    commit: Option<String>,
+) -> Result<()> {
     let Some(commit) = commit else { return Ok(()) };
-    let services: Vec<String> = outputs.task_definition_arns.keys().cloned().collect();
-    let service_paths = live::service_paths(&session.project, &services)?;
     let site_url = session.settings.site_url();
     session.ui.step(&format!("check: looking at {site_url} and {} services", service_paths.len()));
-    let expected = Expected { commit, service_paths };
+    let expected = Expected { commit, service_paths: service_paths.clone() };
     tokio::task::spawn_blocking(move || live::check(&site_url, &expected)).await?
 }
 

@@ -1,5 +1,6 @@
 //! Looks at the site and the services as a visitor does: through the address that people type.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use serde_json::Value;
 use xtask::project::Project;
 
 use super::failure::Failure;
+use super::terraform::Outputs;
 
 /// A name, a certificate or a cache may take a while to be everywhere.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -19,23 +21,52 @@ const ONE_REQUEST: Duration = Duration::from_secs(15);
 pub struct Expected {
     /// What `/version.json` names.
     pub commit: String,
-    /// A path of each service that is asked, such as `/api/counter/summary`.
-    pub service_paths: Vec<String>,
+    /// By service, what it is asked for.
+    pub service_paths: ServicePaths,
 }
 
-/// A path for each service that documents one: the first that can be asked without knowing anything, out of its
-/// `openapi.json`.
+/// By service, a path that the version of it that is to answer has, such as `/api/counter/summary`.
+pub type ServicePaths = BTreeMap<String, String>;
+
+/// What to ask `services` for: what a record of the version that is to answer has, and where it was made before that was
+/// written down, what the checkout documents. A service that the record does not know is of another version, and is not asked.
+fn paths_to_ask(
+    recorded: Option<&ServicePaths>,
+    services: &[String],
+    documented: impl FnOnce() -> Result<ServicePaths>,
+) -> Result<ServicePaths> {
+    let Some(recorded) = recorded else { return documented() };
+    let mut paths = recorded.clone();
+    paths.retain(|service, _| services.contains(service));
+    Ok(paths)
+}
+
+/// The same for all services that Terraform has made.
+///
+/// # Errors
+/// When what the checkout documents cannot be read.
+pub fn paths_of(
+    project: &Project,
+    recorded: Option<&ServicePaths>,
+    outputs: &Outputs,
+) -> Result<ServicePaths> {
+    let services: Vec<String> = outputs.task_definition_arns.keys().cloned().collect();
+    paths_to_ask(recorded, &services, || service_paths(project, &services))
+}
+
+/// A path for each service whose checked-out version documents one: the first that can be asked without knowing anything,
+/// out of its `openapi.json`.
 ///
 /// # Errors
 /// When such a file cannot be read.
-pub fn service_paths(project: &Project, services: &[String]) -> Result<Vec<String>> {
-    let mut paths = Vec::new();
+fn service_paths(project: &Project, services: &[String]) -> Result<ServicePaths> {
+    let mut paths = ServicePaths::new();
     for service in services {
         let file = project.path(&format!("services/{service}/openapi.json"));
         let Ok(text) = fs::read(&file) else { continue };
         let document =
             serde_json::from_slice(&text).with_context(|| format!("cannot use {}", file.display()))?;
-        paths.extend(path_of(&document));
+        paths.extend(path_of(&document).map(|path| (service.clone(), path)));
     }
     Ok(paths)
 }
@@ -88,7 +119,7 @@ fn look(site_url: &str, expected: &Expected) -> Result<()> {
     );
     let (status, page) = get(site_url, "/")?;
     ensure!(status == 200 && page.contains("<html"), "/ is answered with {status}, and is no page");
-    for path in &expected.service_paths {
+    for path in expected.service_paths.values() {
         let (status, body) = get(site_url, path)?;
         ensure!(
             status == 200,
@@ -119,7 +150,24 @@ mod tests {
         let services = ["counter".to_owned(), "guestbook".to_owned()];
         assert_eq!(
             service_paths(&project, &services).expect("they are read"),
-            ["/api/counter/summary", "/api/guestbook/entries"]
+            paths(&[("counter", "/api/counter/summary"), ("guestbook", "/api/guestbook/entries")])
         );
+    }
+
+    fn paths(list: &[(&str, &str)]) -> ServicePaths {
+        list.iter().map(|(service, path)| ((*service).to_owned(), (*path).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_version_that_was_released_is_asked_for_what_it_had() {
+        let services = ["counter".to_owned(), "new".to_owned()];
+        let recorded = paths(&[("counter", "/api/counter/summary"), ("gone", "/api/gone")]);
+        // The checkout has an endpoint more, which comes first.
+        let documented = paths(&[("counter", "/api/counter/all"), ("new", "/api/new")]);
+        let asked = |recorded| {
+            paths_to_ask(recorded, &services, || Ok(documented.clone())).expect("nothing has to be read")
+        };
+        assert_eq!(asked(Some(&recorded)), paths(&[("counter", "/api/counter/summary")]));
+        assert_eq!(asked(None), documented, "a record of before paths were written down");
     }
 }

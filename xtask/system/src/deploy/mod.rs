@@ -8,10 +8,15 @@
 mod arguments;
 pub mod changes;
 mod destroy;
+#[cfg(test)]
+mod destroy_tests;
+mod ending;
 pub mod failure;
 mod forward;
+mod guard;
 mod held;
 mod left;
+mod lineage;
 mod live;
 pub mod lock;
 mod outcome;

@@ -58,6 +58,8 @@ pub struct Found {
     pub running: BTreeMap<String, Running>,
     /// The commit of the site's live release.
     pub site_commit: Option<String>,
+    /// A commit that runs, and that the wanted one comes before.
+    pub newer_commit: Option<String>,
 }
 
 /// Whether something is there.
@@ -109,6 +111,9 @@ pub struct DeployPlan {
     pub scope: Scope,
     /// The commit of the current record.
     pub from_commit: Option<String>,
+    /// A commit that runs and is newer: `deploy` refuses to take it back unasked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newer_commit: Option<String>,
     /// Empty when what is wanted is what there is.
     pub steps: Vec<Step>,
 }
@@ -159,7 +164,8 @@ pub fn build(wanted: &Wanted, found: &Found) -> DeployPlan {
     }
     let from_commit = found.current.as_ref().map(|record| record.commit.clone());
     let Wanted { environment, commit, scope, .. } = wanted.clone();
-    DeployPlan { environment, commit, scope, from_commit, steps }
+    let newer_commit = found.newer_commit.clone();
+    DeployPlan { environment, commit, scope, from_commit, newer_commit, steps }
 }
 
 fn rollouts(wanted: &Wanted, found: &Found) -> Vec<Step> {
@@ -214,6 +220,7 @@ pub(crate) mod tests {
             changes: Some(Changes::default()),
             running: running.collect(),
             site_commit: Some(record.commit.clone()),
+            newer_commit: None,
             current: Some(record),
         }
     }

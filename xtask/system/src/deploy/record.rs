@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::live::ServicePaths;
+
 /// The version of the documents that this program writes.
 pub const SCHEMA: u32 = 1;
 
@@ -20,6 +22,9 @@ pub struct Record {
     pub environment: String,
     /// 40 hexadecimal digits.
     pub commit: String,
+    /// When it was committed; none in records of before this was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_time: Option<Timestamp>,
     pub time: Timestamp,
     /// The release that was gone back to; none for a deploy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,6 +33,10 @@ pub struct Record {
     pub images: BTreeMap<String, String>,
     /// By service: the ARN of the revision that runs.
     pub task_definitions: BTreeMap<String, String>,
+    /// By service: what it was asked for once it was live; none in records of before this was written down. The version that
+    /// the record is of answers it, and what is checked out may ask for more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_paths: Option<ServicePaths>,
     /// The id that `sitepush` gave the site's release; none where no site was published yet.
     pub site_release: Option<String>,
     /// The serial of Terraform's state after the deploy.
@@ -74,13 +83,26 @@ pub fn id(time: Timestamp, commit: &str) -> String {
 /// Finds the record to go back to among `records` (any order).
 ///
 /// `wanted` is a commit or the beginning of one, or of an id; none means the newest deploy before the current one that
-/// has another commit. Of several releases of a commit the newest is taken.
+/// has another commit, and after a rollback before the one that was gone back to: what was left is not gone forward to.
+/// Of several releases of a commit the newest is taken.
 pub fn find<'a>(records: &'a [Record], current: &Record, wanted: Option<&str>) -> Option<&'a Record> {
+    let runs = deployed(records, current);
     let fits = |record: &&Record| match wanted {
         Some(text) => record.commit.starts_with(text) || record.id.starts_with(text),
-        None => record.back_to.is_none() && record.commit != current.commit && record.id < current.id,
+        None => record.back_to.is_none() && record.commit != current.commit && record.id.as_str() < runs,
     };
     records.iter().filter(fits).max_by(|one, other| one.id.cmp(&other.id))
+}
+
+/// The id of the deploy that a record is of: a rollback may have gone back to a rollback.
+fn deployed<'a>(records: &'a [Record], record: &'a Record) -> &'a str {
+    match &record.back_to {
+        None => &record.id,
+        Some(id) => {
+            let to = records.iter().find(|other| &other.id == id && other.id < record.id);
+            to.map_or(id, |to| deployed(records, to))
+        }
+    }
 }
 
 /// What to forget when `records` (any order) are more than [`KEPT`]: ids of records, and by service the digests that
@@ -125,10 +147,12 @@ pub(crate) mod tests {
             id: id(time, &commit),
             environment: "staging".to_owned(),
             commit,
+            commit_time: Some(time),
             time,
             back_to: None,
             images: [("guestbook".to_owned(), format!("host/guestbook@sha256:{letter}"))].into(),
             task_definitions: [("guestbook".to_owned(), format!("arn:task/{letter}"))].into(),
+            service_paths: Some([("guestbook".to_owned(), format!("/api/guestbook/{letter}"))].into()),
             site_release: Some(format!("site-{letter}")),
             terraform_serial: 7,
         }
@@ -139,6 +163,17 @@ pub(crate) mod tests {
         let record = record(0, "a");
         let bytes = serde_json::to_vec(&record).expect("it can be written");
         assert_eq!(decode::<Record>(&bytes).expect("it can be read"), record);
+    }
+
+    #[test]
+    fn a_record_of_before_times_of_commits_and_paths_is_read() {
+        let mut document = serde_json::to_value(record(0, "a")).expect("it can be written");
+        let members = document.as_object_mut().expect("it has members");
+        for member in ["commit_time", "service_paths"] {
+            members.remove(member).expect(member);
+        }
+        let read: Record = decode(document.to_string().as_bytes()).expect("it can be read");
+        assert_eq!(read, Record { commit_time: None, service_paths: None, ..record(0, "a") });
     }
 
     #[test]
@@ -157,6 +192,28 @@ pub(crate) mod tests {
         assert_eq!(found(Some("ccc")), Some(records[4].id.clone()), "the newest of a commit");
         assert_eq!(found(Some("dddd")), None);
         assert_eq!(find(&records[..1], &records[0], None), None);
+    }
+
+    #[test]
+    fn going_back_once_more_goes_further_back() {
+        let back = |minute, to: &Record| Record {
+            id: record(minute, to.commit.get(..1).expect("a letter")).id,
+            back_to: Some(to.id.clone()),
+            ..to.clone()
+        };
+        let (first, second, bad) = (record(0, "a"), record(1, "b"), record(2, "c"));
+        let back_once = back(3, &second);
+        let records = [first.clone(), second, bad.clone(), back_once.clone()];
+        assert_eq!(find(&records, &back_once, None), Some(&first));
+        let back_twice = back(4, &first);
+        assert_eq!(find(&records, &back_twice, None), None, "there is nothing before the first");
+        // By name, to the record of a rollback.
+        let records = [records.as_slice(), &[record(5, "d")]].concat();
+        let back_again = back(6, &back_once);
+        assert_eq!(find(&records, &back_again, None), Some(&first));
+        assert_eq!(find(&records, &back_again, Some("ccc")), Some(&bad), "by name one goes anywhere");
+        // What was gone back to is forgotten.
+        assert_eq!(find(&records[2..], &back_once, None), None);
     }
 
     #[test]

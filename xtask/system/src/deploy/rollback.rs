@@ -16,7 +16,7 @@ use super::session::Session;
 use super::site::Live;
 use super::state::Tagged;
 use super::terraform::Outputs;
-use super::{forward, process, roll_out, view};
+use super::{forward, live, process, roll_out, view};
 
 /// What a rollback is going to do. Empty when that is what runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -155,7 +155,8 @@ async fn write_down(
     to: &Record,
     live: Option<Live>,
 ) -> Result<Record> {
-    forward::check_live(session, outputs, live.as_ref().and_then(|live| live.commit.clone())).await?;
+    let paths = live::paths_of(&session.project, to.service_paths.as_ref(), outputs)?;
+    forward::check_live(session, &paths, live.as_ref().and_then(|live| live.commit.clone())).await?;
     session.ui.step("record: writing down what runs");
     let running = session.running(outputs).await?;
     let now = Timestamp::now();
@@ -165,10 +166,12 @@ async fn write_down(
         id: record::id(now, &to.commit),
         environment: session.settings.environment.clone(),
         commit: to.commit.clone(),
+        commit_time: to.commit_time,
         time: now,
         back_to: Some(to.id.clone()),
         images: images.into_iter().filter_map(|(name, running)| Some((name, running.image?))).collect(),
         task_definitions: roll_out::task_definitions(&running),
+        service_paths: to.service_paths.clone(),
         site_release: live.map(|live| live.id),
         terraform_serial: session.terraform.serial(&session.stop).await?,
     };
@@ -182,7 +185,7 @@ mod tests {
     use super::*;
 
     fn live(id: &str, back_to: Option<&str>) -> Live {
-        Live { id: id.to_owned(), commit: None, back_to: back_to.map(str::to_owned) }
+        Live { id: id.to_owned(), commit: None, commit_time: None, back_to: back_to.map(str::to_owned) }
     }
 
     #[test]

@@ -43,14 +43,7 @@ impl Session {
         needed(tools::need_terraform())?;
         let region = Region::new(settings.region.clone());
         let config = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
-        let account = account(&config).await?;
-        if account != settings.account_id {
-            let Settings { account_id, environment, .. } = &settings;
-            let failure = Failure::refused(format!(
-                "these credentials are for the account {account}, and `{environment}` is in {account_id}"
-            ));
-            return Err(failure.hint("choose the other account's profile (AWS_PROFILE)").into());
-        }
+        expect_account(&settings, &account(&config).await?)?;
         Ok(Self {
             state: State::new(&config, &settings),
             terraform: Terraform::new(&settings),
@@ -68,14 +61,8 @@ impl Session {
     /// When files differ from the commit.
     pub fn clean_source(&self) -> Result<Source> {
         let source = Source::find(&self.project)?;
-        if source.changed.is_empty() {
-            return Ok(source);
-        }
-        let shown = source.changed.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-        let more = source.changed.len().saturating_sub(5);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let failure = Failure::refused(format!("files differ from the commit: {shown}{more}"));
-        Err(failure.hint("commit or stash them: a release is of a commit").into())
+        expect_clean(&source)?;
+        Ok(source)
     }
 
     /// Takes the deploy lock, and waits for what a run that died has left running on this machine.
@@ -137,6 +124,31 @@ pub fn running_images(statuses: &[rollout::ServiceStatus]) -> BTreeMap<String, R
     statuses.iter().map(|status| (status.service.clone(), running(status))).collect()
 }
 
+/// Refuses credentials of another account than the environment's.
+fn expect_account(settings: &Settings, account: &str) -> Result<(), Failure> {
+    let Settings { account_id, environment, .. } = settings;
+    if account == account_id {
+        return Ok(());
+    }
+    let failure = Failure::refused(format!(
+        "these credentials are for the account {account}, and `{environment}` is in {account_id}"
+    ));
+    Err(failure.hint("choose the other account's profile (AWS_PROFILE)"))
+}
+
+/// Refuses a tree that is not its commit's: a few of the files that differ are named.
+fn expect_clean(source: &Source) -> Result<(), Failure> {
+    const NAMED: usize = 5;
+    if source.changed.is_empty() {
+        return Ok(());
+    }
+    let shown = source.changed.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = source.changed.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let failure = Failure::refused(format!("files differ from the commit: {shown}{more}"));
+    Err(failure.hint("commit or stash them: a release is of a commit"))
+}
+
 /// Whether Terraform's lock is of the run whose deploy lock was taken over: made on the same machine, while it held that.
 fn left_behind(found: &lock::Lock, who: &str, created: &str) -> bool {
     let host = who.rsplit_once('@').map_or(who, |(_, host)| host);
@@ -191,7 +203,38 @@ fn stop_on_signals(ui: Ui) -> CancellationToken {
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::tests::settings;
     use super::*;
+    use crate::class::Class;
+
+    #[test]
+    fn credentials_of_another_account_are_refused() {
+        let settings = Settings { account_id: "111122223333".to_owned(), ..settings() };
+        expect_account(&settings, "111122223333").expect("it is the one");
+        let refused = expect_account(&settings, "444455556666").expect_err("it is another");
+        assert_eq!(refused.class, Class::Refused);
+        assert_eq!(
+            refused.message,
+            "these credentials are for the account 444455556666, and `emulated` is in 111122223333"
+        );
+        assert!(refused.hint.is_some_and(|hint| hint.contains("AWS_PROFILE")));
+    }
+
+    #[test]
+    fn a_tree_that_is_not_the_commits_is_refused() {
+        let source = |count: usize| Source {
+            commit: "a".repeat(40),
+            changed: (0..count).map(|index| format!("f{index}")).collect(),
+            time: jiff::Timestamp::UNIX_EPOCH,
+            url: None,
+        };
+        expect_clean(&source(0)).expect("nothing differs");
+        for (count, named) in [(1, "f0"), (5, "f0, f1, f2, f3, f4"), (7, "f0, f1, f2, f3, f4 and 2 more")] {
+            let refused = expect_clean(&source(count)).expect_err("it differs");
+            assert_eq!(refused.class, Class::Refused);
+            assert_eq!(refused.message, format!("files differ from the commit: {named}"));
+        }
+    }
 
     #[test]
     fn terraforms_lock_is_taken_away_only_from_the_run_that_died() {

@@ -192,8 +192,24 @@ fn state_folder(terraform: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Settings without anything in them.
+    pub(crate) fn settings() -> Settings {
+        Settings {
+            environment: "emulated".to_owned(),
+            name: "sitepush-staging".to_owned(),
+            folder: PathBuf::new(),
+            var_file: None,
+            scratch: PathBuf::new(),
+            account_id: String::new(),
+            region: String::new(),
+            state_bucket: String::new(),
+            domain_name: "example.com".to_owned(),
+            standing_in: None,
+        }
+    }
 
     #[test]
     fn the_examples_can_be_used_once_the_names_are_ones_own() {
@@ -219,18 +235,7 @@ mod tests {
 
     #[test]
     fn an_image_goes_to_the_registry_that_stands_in() {
-        let mut settings = Settings {
-            environment: "emulated".to_owned(),
-            name: "sitepush-staging".to_owned(),
-            folder: PathBuf::new(),
-            var_file: None,
-            scratch: PathBuf::new(),
-            account_id: String::new(),
-            region: String::new(),
-            state_bucket: String::new(),
-            domain_name: "example.com".to_owned(),
-            standing_in: None,
-        };
+        let mut settings = settings();
         let repository = "1.dkr.ecr.eu-central-1.amazonaws.com/sitepush-staging/counter";
         assert_eq!(settings.registry_url(repository), repository);
         assert_eq!(settings.site_url(), "https://example.com");

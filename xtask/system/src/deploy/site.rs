@@ -1,9 +1,10 @@
 //! The site: builds the frontend with the environment's addresses, and has the built `sitepush` program publish it, go back,
 //! and say what is live. The contract is its command line and its JSON.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
@@ -32,8 +33,17 @@ pub struct Site {
 pub struct Live {
     pub id: String,
     pub commit: Option<String>,
+    /// When that was committed.
+    pub commit_time: Option<Timestamp>,
     /// The release that this one went back to.
     pub back_to: Option<String>,
+}
+
+/// What to do with a commit older than the one that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OlderCommit {
+    Refuse,
+    Accept,
 }
 
 impl Site {
@@ -102,10 +112,19 @@ impl Site {
     ///
     /// # Errors
     /// When `sitepush push` does, in its words.
-    pub async fn push(&self, build: &std::path::Path, stop: &CancellationToken) -> Result<String> {
+    pub async fn push(
+        &self,
+        build: &Path,
+        older_commit: OlderCommit,
+        stop: &CancellationToken,
+    ) -> Result<String> {
         let folder = build.to_str().context("the path of the build is not UTF-8")?;
         // The check afterwards looks at what visitors get, so the caches have to be through with it.
-        self.run(&["push", folder, "--wait"], stop).await?;
+        let mut arguments = vec!["push", folder, "--wait"];
+        if older_commit == OlderCommit::Accept {
+            arguments.push("--allow-older-commit");
+        }
+        self.run(&arguments, stop).await?;
         let live = self.live(stop).await?;
         Ok(live.context("`sitepush push` ended well, and nothing is live")?.id)
     }
@@ -132,6 +151,7 @@ impl Site {
             Live {
                 id: text(&release["id"]).unwrap_or_default(),
                 commit: text(&release["commit"]["hash"]),
+                commit_time: release["commit"]["time"].as_str().and_then(|time| time.parse().ok()),
                 back_to: text(&release["kind"]["to"]).or_else(|| text(&release["to"])),
             }
         }))

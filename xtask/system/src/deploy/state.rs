@@ -109,10 +109,6 @@ impl State {
         let request =
             self.client.put_public_access_block().bucket(bucket).public_access_block_configuration(block);
         request.send().await.map_err(|error| Failure::aws(doing("close"), &error))?;
-        let versioning =
-            s3::VersioningConfiguration::builder().status(s3::BucketVersioningStatus::Enabled).build();
-        let request = self.client.put_bucket_versioning().bucket(bucket).versioning_configuration(versioning);
-        request.send().await.map_err(|error| Failure::aws(doing("version"), &error))?;
         let by_default = s3::ServerSideEncryptionByDefault::builder()
             .sse_algorithm(s3::ServerSideEncryption::Aes256)
             .build()
@@ -128,8 +124,13 @@ impl State {
             .bucket(bucket)
             .server_side_encryption_configuration(encryption);
         request.send().await.map_err(|error| Failure::aws(doing("encrypt"), &error))?;
-        let request = self.client.put_bucket_policy().bucket(bucket).policy(tls_only(bucket));
+        let request = self.client.put_bucket_policy().bucket(bucket).policy(tls_only(bucket, &self.region));
         request.send().await.map_err(|error| Failure::aws(doing("protect"), &error))?;
+        // Last: a bucket with versions is taken for a finished one.
+        let versioning =
+            s3::VersioningConfiguration::builder().status(s3::BucketVersioningStatus::Enabled).build();
+        let request = self.client.put_bucket_versioning().bucket(bucket).versioning_configuration(versioning);
+        request.send().await.map_err(|error| Failure::aws(doing("version"), &error))?;
         Ok(())
     }
 
@@ -329,8 +330,17 @@ impl State {
     }
 }
 
-fn tls_only(bucket: &str) -> String {
-    let arn = format!("arn:aws:s3:::{bucket}");
+/// The partition of AWS that a region is in. Source: "Amazon Resource Names (ARNs)" of the IAM User Guide.
+fn partition(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+fn tls_only(bucket: &str, region: &str) -> String {
+    let arn = format!("arn:{}:s3:::{bucket}", partition(region));
     serde_json::json!({
         "Version": "2012-10-17",
         "Statement": [{
@@ -343,4 +353,21 @@ fn tls_only(bucket: &str) -> String {
         }],
     })
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_names_the_bucket_in_the_partition_of_its_region() {
+        for (region, arn) in [
+            ("eu-central-1", "arn:aws:s3:::state"),
+            ("us-gov-west-1", "arn:aws-us-gov:s3:::state"),
+            ("cn-north-1", "arn:aws-cn:s3:::state"),
+        ] {
+            let policy: serde_json::Value = serde_json::from_str(&tls_only("state", region)).expect("JSON");
+            assert_eq!(policy["Statement"][0]["Resource"], serde_json::json!([arn, format!("{arn}/*")]));
+        }
+    }
 }

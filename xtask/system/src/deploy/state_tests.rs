@@ -1,5 +1,7 @@
 //! Records, pointer and lock against an S3 that honors conditions: the one that `sitepush preview` has.
 
+use std::sync::{Arc, Mutex};
+
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +14,7 @@ use super::held;
 use super::lock::{self, Lock};
 use super::record::tests::record;
 use super::settings::Settings;
+use super::settings::tests::settings;
 use super::state::{Condition, State, Written};
 use crate::class::Class;
 
@@ -23,26 +26,48 @@ async fn state() -> (Target, State) {
     let target = Target::start(&store, TargetOptions::new(BUCKET, "E1")).await.expect("it starts");
     let keys = target.credentials();
     let keys = Credentials::new(&keys.access_key_id, &keys.secret_access_key, None, None, "tests");
+    let state = state_at(&target.endpoint_url(), target.region(), keys).await;
+    (target, state)
+}
+
+async fn state_at(endpoint_url: &str, region: &str, keys: Credentials) -> State {
     let config: SdkConfig = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(target.region().to_owned()))
-        .endpoint_url(target.endpoint_url())
+        .region(Region::new(region.to_owned()))
+        .endpoint_url(endpoint_url)
         .credentials_provider(keys)
         .load()
         .await;
-    let settings = Settings {
-        environment: "staging".to_owned(),
-        name: "sitepush-staging".to_owned(),
-        folder: "".into(),
-        var_file: None,
-        scratch: "".into(),
-        account_id: "111122223333".to_owned(),
-        region: target.region().to_owned(),
-        state_bucket: BUCKET.to_owned(),
-        domain_name: "staging.example.com".to_owned(),
-        standing_in: None,
+    let settings = Settings { region: region.to_owned(), state_bucket: BUCKET.to_owned(), ..settings() };
+    State::new(&config, &settings)
+}
+
+/// An S3 that takes every setting of a bucket but its policy, and what it was asked for.
+async fn refusing_policies() -> (String, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = asked.clone();
+    let answer = move |request: axum::extract::Request| async move {
+        let setting = request.uri().query().unwrap_or_default().to_owned();
+        let is_policy = setting.starts_with("policy");
+        log.lock().expect("nobody panicked").push(format!("{} {setting}", request.method()));
+        if is_policy { http::StatusCode::FORBIDDEN } else { http::StatusCode::OK }
     };
-    let state = State::new(&config, &settings);
-    (target, state)
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn a_bucket_that_was_left_half_way_has_no_versions() {
+    let (url, asked) = refusing_policies().await;
+    let keys = Credentials::new("id", "secret", None, None, "tests");
+    let state = state_at(&url, "eu-central-1", keys).await;
+    let error = state.make_bucket().await.expect_err("the policy is refused");
+    assert!(error.to_string().contains("cannot protect"), "{error}");
+    let asked = asked.lock().expect("nobody panicked");
+    let has = |setting: &str| asked.iter().any(|one| one.starts_with(&format!("PUT {setting}")));
+    assert!(has("encryption") && has("policy"), "{asked:?}");
+    assert!(!has("versioning"), "it is taken for a finished one: {asked:?}");
 }
 
 /// A lock of a process that has ended, on this machine or elsewhere.

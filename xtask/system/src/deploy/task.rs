@@ -10,11 +10,13 @@ use xtask::project::Project;
 use super::arguments::{
     Common, DeployArguments, DestroyArguments, PlanArguments, RollbackArguments, StatusArguments,
 };
-use super::forward::{self, Permissions};
+use super::forward;
+use super::guard::Permissions;
 use super::outcome::Outcome;
 use super::plan::Scope;
 use super::session::Session;
 use super::settings::{EMULATED, STANDING_IN};
+use super::site::OlderCommit;
 use super::ui::Ui;
 use super::{destroy, failure, rollback, status, view};
 use crate::emulated::{self, Need};
@@ -102,6 +104,11 @@ async fn enter(project: &Project, task: &Task) -> Result<ExitCode> {
                 scope: arguments.only.unwrap_or(Scope::All),
                 is_agreed: arguments.yes,
                 may_lose_data: arguments.allow_data_loss,
+                older_commit: if arguments.allow_older_commit {
+                    OlderCommit::Accept
+                } else {
+                    OlderCommit::Refuse
+                },
             };
             report(task, ui, &forward::deploy(&session, permissions).await?)
         }
@@ -116,8 +123,9 @@ async fn enter(project: &Project, task: &Task) -> Result<ExitCode> {
             document(task, &status)
         }
         Task::Destroy(arguments) => {
-            destroy::destroy(&session, arguments.confirm.as_deref()).await?;
-            document(task, &json!({"environment": session.settings.environment, "is_destroyed": true}))
+            let left = destroy::destroy(&session, arguments.confirm.as_deref()).await?;
+            let environment = &session.settings.environment;
+            document(task, &json!({"environment": environment, "is_destroyed": true, "left": left}))
         }
     }
 }

@@ -26,6 +26,7 @@ const LOCK_TIMEOUT: &str = "-lock-timeout=20s";
 /// Terraform in the root module of an environment.
 #[derive(Debug)]
 pub struct Terraform {
+    program: PathBuf,
     folder: PathBuf,
     /// Where plans and what Terraform said are kept.
     scratch: PathBuf,
@@ -58,6 +59,8 @@ pub struct SavedPlan {
     /// As Terraform prints it.
     pub text_file: PathBuf,
     pub changes: Changes,
+    /// What `terraform show -json` prints of it.
+    pub document: Value,
 }
 
 /// What a plan is made for.
@@ -73,6 +76,7 @@ impl Terraform {
         variables.extend(settings.standing_in.iter().flat_map(|own| own.terraform_variables.clone()));
         let backend = [("bucket", &settings.state_bucket), ("region", &settings.region)];
         Self {
+            program: PathBuf::from("terraform"),
             folder: settings.folder.clone(),
             scratch: settings.scratch.clone(),
             var_file: settings.var_file.clone(),
@@ -81,8 +85,14 @@ impl Terraform {
         }
     }
 
+    /// Has another program answer in Terraform's place.
+    #[cfg(test)]
+    pub(super) fn played_by(self, program: PathBuf) -> Self {
+        Self { program, ..self }
+    }
+
     fn command(&self, task: &str) -> Command {
-        let mut command = Command::new("terraform");
+        let mut command = Command::new(&self.program);
         command.current_dir(&self.folder).arg(task).args(["-no-color"]).envs([
             ("CHECKPOINT_DISABLE", "1"),
             ("TF_IN_AUTOMATION", "1"),
@@ -141,7 +151,7 @@ impl Terraform {
         let json = self.run(show, stop).await?;
         self.expect(name, &json, "cannot read the plan", stop)?;
         let document: Value = serde_json::from_str(&json.stdout).context("Terraform's plan is not JSON")?;
-        Ok(SavedPlan { file, text_file, changes: Changes::parse(&document)? })
+        Ok(SavedPlan { file, text_file, changes: Changes::parse(&document)?, document })
     }
 
     /// Applies a saved plan, exactly. `on_progress` is told how many of its resources are done.
@@ -202,7 +212,7 @@ impl Terraform {
     /// # Errors
     /// When the state cannot be read.
     pub async fn serial(&self, stop: &CancellationToken) -> Result<u64> {
-        let mut command = Command::new("terraform");
+        let mut command = Command::new(&self.program);
         command
             .current_dir(&self.folder)
             .args(["state", "pull"])

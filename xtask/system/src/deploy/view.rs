@@ -1,8 +1,9 @@
 //! Plans and outcomes as people read them: in the terminal, and as Markdown in a job's summary. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::changes::{Action, Changes};
+use super::changes::{Action, Change, Changes};
 use super::outcome::Outcome;
 use super::plan::{DeployPlan, Step};
 use super::ui;
@@ -31,7 +32,9 @@ pub fn plan(plan: &DeployPlan) -> String {
 
 fn line(step: &Step) -> String {
     match step {
-        Step::MakeStateBucket => "state: make the bucket".to_owned(),
+        Step::MakeStateBucket => {
+            "state: make the bucket; then Terraform can plan, and its plan is shown before it is applied".to_owned()
+        }
         Step::Bootstrap => {
             "infrastructure: all but containers, so that the images have somewhere to go; then the images and their containers"
                 .to_owned()
@@ -63,9 +66,17 @@ pub fn counted(changes: &Changes) -> String {
     parts.map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
 }
 
-fn named(changes: &Changes) -> String {
+/// The changes by name; those of a first deploy, which are too many to be read, by module.
+pub fn named(changes: &Changes) -> String {
     let mut text = String::new();
     if changes.resources.len() > NAMED && changes.count(Action::Create) == changes.resources.len() {
+        let mut modules: BTreeMap<String, usize> = BTreeMap::new();
+        for change in &changes.resources {
+            *modules.entry(module(change)).or_default() += 1;
+        }
+        for (module, count) in modules {
+            let _ = writeln!(text, "    + {module}: {count}");
+        }
         return text;
     }
     // What is replaced or deleted is named whatever else there is.
@@ -83,6 +94,13 @@ fn named(changes: &Changes) -> String {
         let _ = writeln!(text, "    ... and {} more", resources.len() - NAMED);
     }
     text
+}
+
+/// `application.network` of `module.application.module.network.aws_vpc.this`.
+fn module(change: &Change) -> String {
+    let resource = change.address.find(&format!("{}.", change.kind)).unwrap_or_default();
+    let module = change.address[..resource].trim_end_matches('.').replace("module.", "");
+    if module.is_empty() { "the root module".to_owned() } else { module }
 }
 
 /// What a person reads in ten seconds.
@@ -182,6 +200,25 @@ mod tests {
     }
 
     #[test]
+    fn a_first_plan_is_told_by_module() {
+        let network: Vec<String> = (0..30)
+            .map(|index| format!("module.application.module.network.aws_subnet.this[\"{index}\"]"))
+            .collect();
+        let names = network
+            .iter()
+            .map(String::as_str)
+            .chain(["aws_iam_role.this", "module.dns.aws_route53_zone.this"]);
+        let list: Vec<(&str, &[&str])> = names.map(|name| (name, &["create"][..])).collect();
+        let expected = "    + application.network: 30\n    + dns: 1\n    + the root module: 1\n";
+        assert_eq!(named(&Changes::of(&list)), expected);
+        // A few are told by name.
+        assert_eq!(
+            named(&Changes::of(&list[30..])),
+            "    + aws_iam_role.this\n    + module.dns.aws_route53_zone.this\n"
+        );
+    }
+
+    #[test]
     fn a_plan_reads_in_the_order_of_its_steps() {
         let plan = plan::build(
             &plan::Wanted {
@@ -196,6 +233,13 @@ mod tests {
             service: start guestbook sha256:b\n  site: build and publish, for the first time\n  \
             check: ask the site and the services as a visitor does\n  record: write down what runs\n";
         assert_eq!(super::plan(&plan), expected);
+    }
+
+    #[test]
+    fn a_failure_says_what_failed_why_and_what_to_do() {
+        let expected = "### deploy failed\n\n```text\ncannot plan: locked\n```\n\nwait\n";
+        assert_eq!(markdown_failure("deploy", "cannot plan: locked", Some("wait")), expected);
+        assert_eq!(markdown_failure("plan", "why", None), "### plan failed\n\n```text\nwhy\n```\n");
     }
 
     #[test]

@@ -57,6 +57,14 @@ impl Clone {
         git(&self.root, arguments).trim().to_owned()
     }
 
+    /// Does something with `commit` checked out.
+    pub fn at<T>(&self, commit: &str, act: impl FnOnce() -> T) -> T {
+        self.git(&["checkout", "--quiet", commit]);
+        let done = act();
+        self.git(&["checkout", "--quiet", "-"]);
+        done
+    }
+
     pub fn head(&self) -> String {
         self.git(&["rev-parse", "HEAD"])
     }

@@ -45,6 +45,7 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
 
     // A second commit: nothing of the infrastructure changes but which images run.
     clone.edit_the_page_and_commit();
+    a_plan_tells_and_changes_nothing(&program, &clone);
     let answer = program.run(&["deploy", "--yes", "--json"]).expect_code(0);
     let second = answer.json();
     assert_eq!(second["record"]["commit"], clone.head());
@@ -62,6 +63,7 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     assert!(program.page(&url).contains(clone::EDIT), "the second commit is not live");
     expect_healthy(&program, &clone);
 
+    a_stale_checkout_is_refused(&program, &clone, record["commit"].as_str().expect("a commit"));
     a_commit_whose_services_do_not_start_leaves_what_ran(&program, &clone, &url);
     if std::env::var_os("SITEPUSH_THOROUGH").is_some() {
         thorough::run(&program, &clone);
@@ -129,6 +131,40 @@ fn a_commit_whose_services_do_not_start_leaves_what_ran(program: &Program<'_>, c
     assert_eq!(what_runs(program), before);
     assert!(program.page(url).contains(clone::EDIT), "the site was touched");
     clone.revert_the_last_commit();
+}
+
+/// What a deploy of what is checked out would do.
+fn a_plan_tells_and_changes_nothing(program: &Program<'_>, clone: &Clone) {
+    let (before, serial) = (what_runs(program), program.terraform_serial());
+    let plan = program.run(&["plan", "--json"]).expect_code(0).json();
+    assert_eq!(plan["commit"], clone.head());
+    assert_eq!(plan["from_commit"], before["record"]["commit"]);
+    let steps = plan["steps"].as_array().expect("a list").iter();
+    let steps: Vec<&str> = steps.map(|step| step["step"].as_str().expect("a name")).collect();
+    let expected = [
+        "push_image",
+        "push_image",
+        "infrastructure",
+        "roll_out",
+        "roll_out",
+        "publish_site",
+        "check_live",
+        "write_record",
+    ];
+    assert_eq!(steps, expected, "{plan}");
+    assert_eq!((what_runs(program), program.terraform_serial()), (before, serial));
+}
+
+/// Whatever part of it is to be deployed.
+fn a_stale_checkout_is_refused(program: &Program<'_>, clone: &Clone, older: &str) {
+    let before = what_runs(program);
+    let words = format!("{} is older than {}, which runs", &older[..7], &clone.head()[..7]);
+    for only in [&[][..], &["--only", "services"]] {
+        let stale = clone.at(older, || program.run(&[&["deploy", "--yes"], only].concat()));
+        let stale = stale.expect_code(3);
+        assert!(stale.stderr.contains(&words), "{}", stale.stderr);
+    }
+    assert_eq!(what_runs(program), before);
 }
 
 /// The current record, and by service what it runs, how many of it, and how many of those are healthy.

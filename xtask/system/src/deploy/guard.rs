@@ -1,0 +1,133 @@
+//! What a deploy refuses unless it was agreed to, read out of its plan before the first effect. Pure.
+
+use anyhow::Result;
+
+use super::changes::Changes;
+use super::failure::Failure;
+use super::plan::{DeployPlan, Scope, Step};
+use super::site::OlderCommit;
+use super::view;
+
+/// What a deploy may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Permissions {
+    pub scope: Scope,
+    pub is_agreed: bool,
+    pub may_lose_data: bool,
+    pub older_commit: OlderCommit,
+}
+
+/// Reads a plan for what was not agreed to.
+///
+/// # Errors
+/// The first that refuses.
+pub fn check(plan: &DeployPlan, permissions: Permissions) -> Result<()> {
+    commit_is_not_older(&plan.commit, plan.newer_commit.as_deref(), permissions)?;
+    for step in &plan.steps {
+        let Step::Infrastructure { changes } = step else { continue };
+        data_is_safe(changes, permissions)?;
+        let beyond = changes.beyond_services();
+        if permissions.scope == Scope::Services && !beyond.is_empty() {
+            let failure =
+                Failure::refused(format!("the infrastructure would change too: {}", beyond.join(", ")));
+            return Err(failure
+                .hint("deploy without `--only services`, or look at `--only infra` first")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to deploy `commit` where it comes before `newer`, which runs.
+///
+/// # Errors
+/// When it does, and that was not agreed to.
+pub fn commit_is_not_older(commit: &str, newer: Option<&str>, permissions: Permissions) -> Result<()> {
+    let Some(newer) = newer.filter(|_| permissions.older_commit == OlderCommit::Refuse) else {
+        return Ok(());
+    };
+    let (commit, newer) = (view::short(commit), view::short(newer));
+    let failure = Failure::refused(format!("{commit} is older than {newer}, which runs"));
+    Err(failure
+        .hint("pull first; `cargo xtask rollback` goes back without building, `--allow-older-commit` deploys it anyway")
+        .into())
+}
+
+/// Refuses changes that lose data.
+///
+/// # Errors
+/// When they do, and that was not agreed to.
+pub fn data_is_safe(changes: &Changes, permissions: Permissions) -> Result<()> {
+    let lost = changes.losing_data();
+    if lost.is_empty() || permissions.may_lose_data {
+        return Ok(());
+    }
+    let failure =
+        Failure::refused(format!("this plan deletes or replaces what holds data: {}", lost.join(", ")));
+    Err(failure.hint("if that is meant, say `--allow-data-loss`").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::failure::{class, hint};
+    use super::*;
+    use crate::class::Class;
+
+    const NOTHING: Permissions = Permissions {
+        scope: Scope::All,
+        is_agreed: true,
+        may_lose_data: false,
+        older_commit: OlderCommit::Refuse,
+    };
+
+    /// A plan of commit `b` that has Terraform make `changes`.
+    fn plan(changes: &[(&str, &[&str])]) -> DeployPlan {
+        DeployPlan {
+            environment: "staging".to_owned(),
+            commit: "b".repeat(40),
+            scope: Scope::All,
+            from_commit: None,
+            newer_commit: None,
+            steps: vec![Step::CheckLive, Step::Infrastructure { changes: Changes::of(changes) }],
+        }
+    }
+
+    #[track_caller]
+    fn refused(plan: &DeployPlan, permissions: Permissions) -> (String, String) {
+        let error = check(plan, permissions).expect_err("it is refused");
+        assert_eq!(class(&error), Class::Refused);
+        (error.to_string(), hint(&error).expect("there is a way"))
+    }
+
+    #[test]
+    fn data_is_not_lost_unless_that_is_agreed_to() {
+        let losing = plan(&[("module.d.aws_db_instance.this", &["delete", "create"])]);
+        let (message, hint) = refused(&losing, NOTHING);
+        assert!(message.ends_with("holds data: module.d.aws_db_instance.this"), "{message}");
+        assert!(hint.contains("--allow-data-loss"), "{hint}");
+        check(&losing, Permissions { may_lose_data: true, ..NOTHING }).expect("it was agreed to");
+        check(&plan(&[("aws_db_instance.this", &["update"])]), NOTHING).expect("nothing is lost");
+    }
+
+    #[test]
+    fn services_alone_are_containers_alone() {
+        let services = Permissions { scope: Scope::Services, ..NOTHING };
+        let both = plan(&[("aws_vpc.this", &["update"]), ("aws_ecs_service.this", &["update"])]);
+        let (message, _) = refused(&both, services);
+        assert_eq!(message, "the infrastructure would change too: aws_vpc.this");
+        check(&both, NOTHING).expect("everything was asked for");
+        check(&plan(&[("aws_ecs_service.this", &["update"])]), services).expect("they are containers");
+    }
+
+    #[test]
+    fn an_older_commit_is_deployed_only_on_purpose() {
+        let older = DeployPlan { newer_commit: Some("c".repeat(40)), ..plan(&[]) };
+        for scope in [Scope::All, Scope::Services, Scope::Infra, Scope::Site] {
+            let (message, hint) = refused(&older, Permissions { scope, ..NOTHING });
+            assert_eq!(message, "bbbbbbb is older than ccccccc, which runs");
+            assert!(hint.contains("--allow-older-commit"), "{hint}");
+        }
+        check(&older, Permissions { older_commit: OlderCommit::Accept, ..NOTHING })
+            .expect("it is on purpose");
+    }
+}

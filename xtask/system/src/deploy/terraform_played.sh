@@ -1,0 +1,18 @@
+#!/bin/sh
+# Plays Terraform in tests. It works in the folder of the root module, where the test has put plan.json, and writes down what
+# it was asked for. With a file `fail` the next apply fails, once there is a file `go-on`.
+set -eu
+echo "$1" >>asked
+case "$*" in
+output*) echo '{}' ;;
+show*-json*) cat plan.json ;;
+apply*)
+	if [ -e fail ]; then
+		rm fail
+		touch applying
+		until [ -e go-on ]; do sleep 0.02; done
+		echo BucketNotEmpty >&2
+		exit 1
+	fi
+	;;
+esac
