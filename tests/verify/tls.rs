@@ -234,3 +234,15 @@ fn a_server_that_speaks_only_old_tls_is_a_problem() {
     let cause = document["findings"][0]["found"].as_str().expect("text");
     assert!(cause.contains("ProtocolVersion"), "{cause}");
 }
+
+#[test]
+fn a_port_without_tls_is_told_from_one_that_speaks_it_badly() {
+    let (cloud, _site) = published(&[]);
+    let authority = Authority::new("friend");
+    let site = RunningSite::start(&cloud.target.edge, Wrong::default());
+    let document = authority.verify(&cloud, &https(&site)).expect_code(1).json();
+    assert_eq!(found(&document), ["problem tls /"]);
+    let finding = &document["findings"][0];
+    assert_eq!(finding["what"], "speaks no TLS at this port");
+    assert!(finding["remedy"].as_str().is_some_and(|remedy| remedy.contains("`http://`")), "{finding}");
+}
