@@ -181,11 +181,14 @@ fn change_for(
         headers: Some(Arc::clone(wanted.headers)),
     };
     if let Some(there) = there.filter(|there| there.sha256 == wanted.sha256) {
-        if *there.headers == **wanted.headers {
-            return Ok(None);
-        }
+        let has_headers = *there.headers == **wanted.headers;
         let reason = match remote.drift.get(key) {
+            // Others than were published. Where they are those that are wanted now, caches may have the ones before.
             Some(Drift::Headers) => Reason::Drifted("its headers were changed".into()),
+            _ if remote.orphans.overwritten.contains(key) => {
+                Reason::Drifted("a push that did not finish wrote over it".into())
+            }
+            _ if has_headers => return Ok(None),
             _ => Reason::HeadersChanged(header_differences(&there.headers, wanted.headers)),
         };
         let is_copyable = wanted.size_bytes <= MAX_COPY_BYTES || wanted.source != Source::File;
@@ -332,6 +335,7 @@ fn seen(key: &ObjectKey, mut stale: StaleObject, remote: &RemoteState) -> StaleO
             Arc::make_mut(&mut stale.object).headers = Arc::clone(&there.headers);
         }
         (Some(Drift::Missing | Drift::Bytes), _) => stale.has_drifted = true,
+        _ if remote.orphans.overwritten.contains(key) => stale.has_drifted = true,
         _ => {}
     }
     stale

@@ -110,10 +110,12 @@ pub fn unknown_keys(listing: Listing, is_known: impl Fn(&ObjectKey) -> bool) -> 
     listing.into_keys().filter(|key| !is_known(key) && !is_others(key)).collect()
 }
 
-/// Objects that an unfinished push made and no manifest names.
+/// What an unfinished push left behind: objects that it made and no manifest names, and others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Orphans {
     pub keys: BTreeSet<ObjectKey>,
+    /// Objects with hashed names that it wrote over: whatever lies there now, caches may have what lay there before.
+    pub overwritten: BTreeSet<ObjectKey>,
     /// When the oldest intent that names them was written: what is older is not of that push.
     pub since: Option<jiff::Timestamp>,
     /// Whose intent was read.

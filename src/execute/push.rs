@@ -21,6 +21,7 @@ use crate::core::lock::{FoundLock, LockState, ProcessIdentity, Settlement};
 use crate::core::manifest::{
     Capabilities, DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject,
 };
+use crate::core::object_class::ObjectClass;
 use crate::core::outcome::{Ending, Outcome, Written};
 use crate::core::plan::{DELETE_BATCH_KEYS, Phase, Plan};
 use crate::core::release::ReleaseId;
@@ -46,11 +47,14 @@ pub fn release_file(id: &ReleaseId) -> String {
     format!("releases/{id}.json.gz")
 }
 
-/// The keys that a push creates.
+/// The keys that a push creates, and those of which nothing else will tell that it wrote over them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
     pub release_id: ReleaseId,
     pub creates: BTreeSet<ObjectKey>,
+    /// Hashed names under which other bytes or headers lie, and that this push or an unfinished one before it writes over.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub overwrites: BTreeSet<ObjectKey>,
     /// What an unfinished push before this one created.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub inherited: BTreeSet<ObjectKey>,
@@ -80,8 +84,10 @@ impl Intent {
         };
         let created = self.creates.into_iter().filter(|key| is_made_since(key, written_at));
         let inherited = self.inherited.into_iter().filter(|key| is_made_since(key, since));
+        let overwritten = self.overwrites.into_iter().filter(|key| listing.contains_key(key));
         Orphans {
             keys: created.chain(inherited).collect(),
+            overwritten: overwritten.collect(),
             since: Some(since),
             release_id: Some(self.release_id),
         }
@@ -278,12 +284,20 @@ impl<'a> Run<'a> {
         let written = self.work.plan.changes.iter().filter(|change| change.action != Action::Delete);
         let creates: BTreeSet<ObjectKey> =
             written.filter(|change| !is_there(&change.key)).map(|change| change.key.clone()).collect();
-        if creates.is_empty() && remote.orphans.keys.is_empty() {
+        // Once written, an object with a hashed name looks as if it had always been there.
+        let is_overwritten =
+            |change: &&Change| change.class == ObjectClass::Fingerprinted && change.reason != Reason::New;
+        let overwritten = self.work.plan.changes.iter().filter(|change| change.action != Action::Delete);
+        let overwritten = overwritten.filter(is_overwritten).map(|change| &change.key);
+        let overwrites: BTreeSet<ObjectKey> =
+            overwritten.chain(&remote.orphans.overwritten).cloned().collect();
+        if creates.is_empty() && overwrites.is_empty() && remote.orphans.keys.is_empty() {
             return Ok(());
         }
         let intent = Intent {
             release_id: self.work.plan.release.id.clone(),
             creates,
+            overwrites,
             inherited: remote.orphans.keys.clone(),
             inherited_since: remote.orphans.since,
         };

@@ -74,3 +74,24 @@ fn a_repair_and_a_push_within_one_second_are_two_invalidations() {
         push(Trouble::None),
     ]);
 }
+
+#[test]
+fn what_one_rule_has_made_due_goes_although_the_next_run_would_keep_it() {
+    holds(&[
+        push(Trouble::None),
+        Step::Edit(Edit::Bundles { bundle: 0 }),
+        Step::Push { verify: false, keep: Keep::Releases(1), trouble: Trouble::RefusedInvalidation },
+        push(Trouble::None),
+    ]);
+}
+
+#[test]
+fn a_hashed_file_of_a_killed_push_is_dropped_from_the_caches_however_many_runs_it_takes_to_replace_it() {
+    holds(&[
+        push(Trouble::Kill(3)),
+        Step::Edit(Edit::Theme(0)),
+        Step::Edit(Edit::Alter { bundle: 1 }),
+        Step::Visit,
+        push(Trouble::RefusedPut(8)),
+    ]);
+}

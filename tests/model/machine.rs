@@ -30,6 +30,8 @@ struct Kept {
     /// The last release that had it.
     release: String,
     bytes: Vec<u8>,
+    /// Whether a release was made by whose rule it goes, even if a run after it would keep more.
+    is_due: bool,
 }
 
 /// The program's world, and what the model expects of it.
@@ -348,7 +350,8 @@ impl Machine {
         };
         let newest: BTreeSet<&str> =
             self.releases.iter().take(places).map(|release| release.id.as_str()).collect();
-        let kept = self.kept.iter().filter(|(_, kept)| newest.contains(kept.release.as_str()));
+        let kept =
+            self.kept.iter().filter(|(_, kept)| !kept.is_due && newest.contains(kept.release.as_str()));
         let live = self.releases.iter().take(places.min(1)).flat_map(|release| &release.files);
         let live = live.filter(|(_, file)| file.outlives_the_build());
         let all = kept.map(|(key, _)| key).chain(live.map(|(key, _)| key));
@@ -406,13 +409,19 @@ impl Machine {
         if let Some(before) = self.releases.first() {
             for (key, file) in &before.files {
                 if file.outlives_the_build() {
-                    let kept = Kept { release: before.id.clone(), bytes: file.bytes.clone() };
+                    let kept = Kept { release: before.id.clone(), bytes: file.bytes.clone(), is_due: false };
                     self.kept.insert(key.clone(), kept);
                 }
             }
         }
         self.kept.retain(|key, _| !files.contains_key(key));
         self.releases.insert(0, Release { id, files });
+        if let Keep::Releases(places) = order.keep {
+            let newest: BTreeSet<&str> =
+                self.releases.iter().take(places).map(|release| release.id.as_str()).collect();
+            let due = self.kept.values_mut().filter(|kept| !newest.contains(kept.release.as_str()));
+            due.for_each(|kept| kept.is_due = true);
+        }
         Ok(true)
     }
 
@@ -518,7 +527,7 @@ impl Machine {
         let newest: BTreeSet<&str> =
             self.releases.iter().take(places).map(|release| release.id.as_str()).collect();
         for (key, kept) in &self.kept {
-            let must_stay = newest.contains(kept.release.as_str());
+            let must_stay = !kept.is_due && newest.contains(kept.release.as_str());
             let is_there = there.contains_key(key.as_str());
             if must_stay && !is_there && !self.doubtful.contains(key) {
                 return Err(format!("`{key}` of release {} was to be kept", kept.release));
