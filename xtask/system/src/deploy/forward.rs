@@ -17,6 +17,7 @@ use super::outcome::Outcome;
 use super::plan::{self, DeployPlan, Found, Presence, Scope, Step, Wanted};
 use super::process;
 use super::record::{self, Record, SCHEMA};
+use super::roll_out::{Before, Stopped};
 use super::session::{self, Session};
 use super::site::OlderCommit;
 use super::state::Tagged;
@@ -280,23 +281,18 @@ async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
 async fn execute(session: &Session, prepared: &Prepared, permissions: Permissions) -> Result<Record> {
     let Session { terraform, stop, settings, state, .. } = session;
     let has = |wanted: fn(&Step) -> bool| prepared.plan.steps.iter().any(wanted);
-    let before = match &prepared.outputs {
-        Some(outputs) => session.running(outputs).await?,
-        None => Vec::new(),
-    };
     if has(|step| matches!(step, Step::PushImage { .. })) {
         push_images(session, prepared).await?;
     }
     process::unless_stopped(stop)?;
-    let is_applied = has(|step| matches!(step, Step::Infrastructure { .. }));
-    if is_applied && let Some(saved) = &prepared.saved {
-        apply(session, saved).await?;
-    }
-    let outputs = terraform.outputs(stop).await?.context("Terraform was applied, and has no outputs")?;
-    // A task definition holds more than an image: Terraform may have had a service begin anew without any.
-    if is_applied || prepared.wanted.scope.has_services() {
-        roll_out::forward(session, &outputs, &before).await?;
-    }
+    let outputs = match &prepared.outputs {
+        Some(earlier) => {
+            let before = Before::of(&session.running(earlier).await?, &prepared.wanted.images);
+            let step = move_services(session, prepared);
+            session.rollouts(&earlier.cluster_name).or_back(&before, step).await?
+        }
+        None => move_services(session, prepared).await.map_err(|stopped| stopped.error)?,
+    };
     process::unless_stopped(stop)?;
     let site = session.site(&outputs).await?;
     let site_release = if has(|step| matches!(step, Step::PublishSite { .. })) {
@@ -334,6 +330,21 @@ async fn execute(session: &Session, prepared: &Prepared, permissions: Permission
     state.commit(&record, prepared.current.as_ref().map(|current| current.e_tag.as_str())).await?;
     forget(session, &record).await;
     Ok(record)
+}
+
+/// Applies the plan, if it changes anything, and watches the services get to what it says.
+async fn move_services(session: &Session, prepared: &Prepared) -> Result<Outputs, Stopped> {
+    let Session { terraform, stop, .. } = session;
+    let is_applied = prepared.plan.steps.iter().any(|step| matches!(step, Step::Infrastructure { .. }));
+    if is_applied && let Some(saved) = &prepared.saved {
+        apply(session, saved).await?;
+    }
+    let outputs = terraform.outputs(stop).await?.context("Terraform was applied, and has no outputs")?;
+    // A task definition holds more than an image: Terraform may have had a service begin anew without any.
+    if is_applied || prepared.wanted.scope.has_services() {
+        session.rollouts(&outputs.cluster_name).forward(&outputs.task_definition_arns, stop).await?;
+    }
+    Ok(outputs)
 }
 
 async fn push_images(session: &Session, prepared: &Prepared) -> Result<()> {

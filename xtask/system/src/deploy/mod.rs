@@ -23,7 +23,7 @@ mod outcome;
 mod plan;
 mod process;
 pub mod record;
-mod roll_out;
+pub mod roll_out;
 mod rollback;
 mod session;
 pub mod settings;

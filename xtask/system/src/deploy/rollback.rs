@@ -143,7 +143,7 @@ async fn under_lock(
         site.go_back(release, stop).await?;
     }
     process::unless_stopped(stop)?;
-    roll_out::back(session, &outputs.cluster_name, &plan.services, stop).await?;
+    session.rollouts(&outputs.cluster_name).back(&plan.services, stop).await?;
     let record = write_down(session, &outputs, current, to, site.live(stop).await?).await?;
     Ok((to.commit.clone(), Some(record)))
 }

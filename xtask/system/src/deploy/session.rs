@@ -13,6 +13,7 @@ use super::held::{self, Held};
 use super::left;
 use super::lock;
 use super::plan::Running;
+use super::roll_out::Rollouts;
 use super::settings::Settings;
 use super::site::Site;
 use super::state::State;
@@ -104,6 +105,17 @@ impl Session {
 
     pub fn rollout(&self) -> rollout::Aws {
         rollout::Aws::new(&self.config)
+    }
+
+    /// The services of `cluster`, to be moved.
+    pub fn rollouts<'a>(&self, cluster: &'a str) -> Rollouts<'a> {
+        let (aws, ui) = (self.rollout(), self.ui);
+        Rollouts {
+            aws,
+            cluster,
+            options: rollout::Options::default(),
+            show: Box::new(move |text| ui.step(text)),
+        }
     }
 
     /// The site of the environment.
