@@ -287,7 +287,10 @@ async fn execute(session: &Session, prepared: &Prepared, permissions: Permission
     process::unless_stopped(stop)?;
     let outputs = match &prepared.outputs {
         Some(earlier) => {
-            let before = Before::of(&session.running(earlier).await?, &prepared.wanted.images);
+            let running = session.running(earlier).await?;
+            let recorded = prepared.current.as_ref().map(|current| &current.value.task_definitions);
+            let recorded = recorded.cloned().unwrap_or_default();
+            let before = Before::of(&running, &recorded, &prepared.wanted.images);
             let step = move_services(session, prepared);
             session.rollouts(&earlier.cluster_name).or_back(&before, step).await?
         }

@@ -28,6 +28,8 @@ pub struct Rollouts<'a> {
 pub struct Before {
     /// By service, the revision to go back to.
     earlier: BTreeMap<String, String>,
+    /// By service, the revision that was found: of the last release, or of a run that was cut off.
+    found: BTreeMap<String, String>,
     /// By service, the image that it is to get.
     wanted_images: BTreeMap<String, String>,
 }
@@ -53,6 +55,8 @@ struct WayBack {
     back: BTreeMap<String, String>,
     /// They are somebody else's.
     left_alone: BTreeSet<String>,
+    /// Whether it leads to the last release, and that is not what was found.
+    is_past_found: bool,
 }
 
 /// By service, the revision that it is to run.
@@ -69,20 +73,42 @@ fn expected(definitions: &BTreeMap<String, String>) -> Vec<Expected> {
 }
 
 impl Before {
-    /// `found` is what ECS says before anything is done, `wanted_images` what is to be deployed.
-    pub fn of(found: &[ServiceStatus], wanted_images: &BTreeMap<String, String>) -> Self {
-        Self { earlier: task_definitions(found), wanted_images: wanted_images.clone() }
+    /// `found` is what ECS says before anything is done, `recorded` the revisions of the last release, `wanted_images` what
+    /// is to be deployed. By service.
+    ///
+    /// The way back is to the last release: what is found may be of a run that was killed while it rolled out what does not
+    /// work. A service that no release has goes back to what was found.
+    pub fn of(
+        found: &[ServiceStatus],
+        recorded: &BTreeMap<String, String>,
+        wanted_images: &BTreeMap<String, String>,
+    ) -> Self {
+        let found = task_definitions(found);
+        let revision = |(service, found): (&String, &String)| {
+            (service.clone(), recorded.get(service).unwrap_or(found).clone())
+        };
+        Self { earlier: found.iter().map(revision).collect(), found, wanted_images: wanted_images.clone() }
     }
 
-    /// How to get back from `now`. Pure. A service that stands where it did needs nothing.
+    /// How to get back from `now`. Pure. Where all services stand as they were found, and well, nothing is to be done: a step
+    /// that moved none of them takes none of them anywhere.
     fn way_back(&self, now: &[ServiceStatus], left_alone: &BTreeSet<String>) -> WayBack {
+        let ours: Vec<_> = now.iter().filter(|status| self.found.contains_key(&status.service)).collect();
+        let is_as_found = |status: &&ServiceStatus| {
+            status.is_stable && self.found.get(&status.service) == Some(&status.task_definition_arn)
+        };
+        if ours.iter().all(is_as_found) && left_alone.is_empty() {
+            return WayBack::default();
+        }
         let images = session::running_images(now);
-        let mut way = WayBack::default();
-        for status in now {
+        let mut way = WayBack { is_past_found: self.earlier != self.found, ..WayBack::default() };
+        for status in ours {
             let (service, running) = (&status.service, &status.task_definition_arn);
             let Some(earlier) = self.earlier.get(service) else { continue };
             let image = images.get(service).and_then(|running| running.image.as_ref());
-            let is_known = running == earlier || image.is_some() && image == self.wanted_images.get(service);
+            let is_known = running == earlier
+                || self.found.get(service) == Some(running)
+                || image.is_some() && image == self.wanted_images.get(service);
             if left_alone.contains(service) || !is_known {
                 way.left_alone.insert(service.clone());
             } else if running != earlier || !status.is_stable {
@@ -218,11 +244,12 @@ fn concluded(outcomes: &[ServiceOutcome]) -> Result<(), Stopped> {
 /// Where the services are once the `way` was gone, as one part of a sentence. Pure.
 fn where_they_are(before: &Before, way: &WayBack) -> String {
     let left = way.left_alone.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let earlier = if way.is_past_found { "what it ran in the last release" } else { "what it ran before" };
     match (before.earlier.is_empty(), left.is_empty()) {
         (true, _) => "there is nothing to go back to".to_owned(),
-        (false, true) => "every service runs what it ran before".to_owned(),
+        (false, true) => format!("every service runs {earlier}"),
         (false, false) => format!(
-            "somebody else deployed {left} meanwhile, which stays as it is; every other service runs what it ran before"
+            "somebody else deployed {left} meanwhile, which stays as it is; every other service runs {earlier}"
         ),
     }
 }
@@ -264,7 +291,8 @@ mod tests {
     #[test]
     fn only_what_this_deploy_has_moved_is_taken_back() {
         let found = [status("a", "a:1", "old"), status("b", "b:1", "old"), status("c", "c:1", "old")];
-        let before = Before::of(&found, &map(&[("a", "new"), ("b", "new"), ("c", "new")]));
+        let wanted = map(&[("a", "new"), ("b", "new"), ("c", "new")]);
+        let before = Before::of(&found, &map(&[]), &wanted);
         let way = |now: &[ServiceStatus], left: &[&str]| {
             let left = left.iter().map(|name| (*name).to_owned()).collect();
             let way = before.way_back(now, &left);
@@ -283,6 +311,22 @@ mod tests {
         let others = [status("a", "a:9", "theirs"), status("b", "b:2", "new"), status("c", "c:2", "new")];
         let wanted = (map(&[("c", "c:1")]), vec!["a".to_owned(), "b".to_owned()]);
         assert_eq!(way(&others, &["b"]), wanted, "by its image, and by what was seen");
+    }
+
+    #[test]
+    fn the_way_back_is_to_the_last_release_where_there_is_one() {
+        // A run was killed while it rolled out what does not work; `b` is of no release yet.
+        let found = [status("a", "a:2", "bad"), status("b", "b:2", "bad"), status("c", "c:2", "bad")];
+        let recorded = map(&[("a", "a:1"), ("c", "c:1"), ("gone", "gone:1")]);
+        let before = Before::of(&found, &recorded, &map(&[("a", "newer")]));
+        let nobody = BTreeSet::new();
+        let way = before.way_back(&found, &nobody);
+        assert_eq!(way, WayBack::default(), "they are well, and nothing was done to them");
+        assert_eq!(where_they_are(&before, &way), "every service runs what it ran before");
+        let [a, b, c] = found;
+        let way = before.way_back(&[ServiceStatus { is_stable: false, ..a }, b, c], &nobody);
+        assert_eq!((way.back.clone(), way.left_alone.len()), (map(&[("a", "a:1"), ("c", "c:1")]), 0));
+        assert_eq!(where_they_are(&before, &way), "every service runs what it ran in the last release");
     }
 
     #[test]

@@ -27,7 +27,11 @@ fn definitions(expected: &Expected) -> BTreeMap<String, String> {
 }
 
 async fn before(stage: &Stage) -> Before {
-    Before::of(&[stage.status().await], &[(SERVICE.to_owned(), IMAGE.to_owned())].into())
+    Before::of(&[stage.status().await], &BTreeMap::new(), &wanted_images())
+}
+
+fn wanted_images() -> BTreeMap<String, String> {
+    [(SERVICE.to_owned(), IMAGE.to_owned())].into()
 }
 
 #[tokio::test]
@@ -104,6 +108,21 @@ async fn a_watch_that_cannot_ask_takes_the_services_back() {
     let never = CancellationToken::new();
     let error = rollouts.or_back(&before, rollouts.forward(&wanted, &never)).await.expect_err("it cannot");
     assert!(format!("{error:#}").contains("has no service `unknown`"), "{error:#}");
+    stage.assert_runs(&one, "one").await;
+    stage.cluster.stop().await;
+}
+
+#[tokio::test]
+async fn the_run_after_one_that_was_killed_goes_back_to_the_last_release() {
+    let (stage, one) = Stage::with_version_one().await;
+    let bad = stage.register(&Version { behavior: "crash", ..Version::healthy("two") }).await;
+    // A run told ECS to run it, and was killed: that is what the next one finds.
+    stage.update(&bad).await;
+    let before = Before::of(&[stage.status().await], &definitions(&one), &wanted_images());
+    let (rollouts, wanted) = (rollouts(&stage, &Shown::default()), definitions(&bad));
+    let never = CancellationToken::new();
+    let error = rollouts.or_back(&before, rollouts.forward(&wanted, &never)).await.expect_err("it crashes");
+    assert_eq!(error.to_string(), "the services do not run this commit");
     stage.assert_runs(&one, "one").await;
     stage.cluster.stop().await;
 }
