@@ -264,6 +264,7 @@ fn show(session: &Session, prepared: &Prepared) {
 }
 
 async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
+    process::unless_stopped(&session.stop)?;
     let total = saved.changes.resources.len();
     let ui = session.ui;
     let mut shown = Instant::now();
@@ -313,6 +314,7 @@ async fn execute(session: &Session, prepared: &Prepared, permissions: Permission
     if has(|step| matches!(step, Step::CheckLive)) {
         check_live(session, &paths, site.live(stop).await?.and_then(|live| live.commit)).await?;
     }
+    session.unless_lost()?;
     session.ui.step("record: writing down what runs");
     let running = session.running(&outputs).await?;
     let now = Timestamp::now();

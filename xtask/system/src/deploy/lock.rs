@@ -21,6 +21,13 @@ pub struct Lock {
     pub renewed: Timestamp,
 }
 
+impl Lock {
+    /// Whether both are of the same run, whenever they were renewed.
+    pub fn is_of(&self, other: &Self) -> bool {
+        *self == Self { renewed: self.renewed, ..other.clone() }
+    }
+}
+
 /// What to do about a lock that is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -68,6 +75,16 @@ mod tests {
             started: renewed,
             renewed,
         }
+    }
+
+    #[test]
+    fn a_lock_is_of_the_same_run_whenever_it_was_renewed() {
+        let now = Timestamp::from_second(1_790_000_000).expect("in range");
+        let own = lock("here", now);
+        let renewed = Lock { renewed: now + SignedDuration::from_mins(1), ..own.clone() };
+        assert!(renewed.is_of(&own));
+        assert!(!Lock { process_id: 8, ..own.clone() }.is_of(&own));
+        assert!(!Lock { started: now + SignedDuration::from_mins(1), ..own.clone() }.is_of(&own));
     }
 
     #[test]

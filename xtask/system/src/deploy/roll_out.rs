@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use tokio_util::sync::CancellationToken;
 
 use super::failure::{self, Failure};
-use super::session;
+use super::{process, session};
 use crate::class::Class;
 use crate::rollout::{
     self, Advice, Event, Expected, Options, Outcome, ServiceOutcome, ServiceStatus, render_event,
@@ -19,6 +19,8 @@ pub struct Rollouts<'a> {
     pub aws: rollout::Aws,
     pub cluster: &'a str,
     pub options: Options,
+    /// Canceled when the deploy lock is lost: the services are somebody else's then, and are not taken back.
+    pub lost: CancellationToken,
     /// Is told what happens, a line at a time.
     pub show: Box<dyn Fn(&str) + Send + Sync>,
 }
@@ -159,6 +161,9 @@ impl Rollouts<'_> {
             Ok(done) => return Ok(done),
             Err(stopped) => stopped,
         };
+        if self.lost.is_cancelled() {
+            return Err(error);
+        }
         let hint = match self.take_back(before, &left_alone).await {
             Ok(way) => {
                 let next = failure::hint(&error).unwrap_or_else(|| "run the same command again".to_owned());
@@ -176,7 +181,7 @@ impl Rollouts<'_> {
         let now = rollout::status(&self.aws, self.cluster).await?;
         let way = before.way_back(&now, left_alone);
         // The person may have stopped what failed; the way back is not to be stopped as well.
-        self.back(&way.back, &CancellationToken::new()).await?;
+        self.back(&way.back, &self.lost).await?;
         Ok(way)
     }
 
@@ -188,15 +193,13 @@ impl Rollouts<'_> {
     pub async fn back(&self, earlier: &BTreeMap<String, String>, stop: &CancellationToken) -> Result<()> {
         let mut first = Ok(());
         for one in expected(earlier) {
-            if stop.is_cancelled() && first.is_err() {
-                break;
-            }
             first = first.and(self.one_back(&one, stop).await);
         }
         first
     }
 
     async fn one_back(&self, one: &Expected, stop: &CancellationToken) -> Result<()> {
+        process::unless_stopped(stop)?;
         let mut events = self.events();
         let outcome = rollout::back(&self.aws, self.cluster, one, &self.options, stop, &mut events)
             .await

@@ -157,6 +157,7 @@ async fn write_down(
 ) -> Result<Record> {
     let paths = live::paths_of(&session.project, to.service_paths.as_ref(), outputs)?;
     forward::check_live(session, &paths, live.as_ref().and_then(|live| live.commit.clone())).await?;
+    session.unless_lost()?;
     session.ui.step("record: writing down what runs");
     let running = session.running(outputs).await?;
     let now = Timestamp::now();

@@ -19,7 +19,8 @@ type Shown = Arc<Mutex<Vec<String>>>;
 fn rollouts(stage: &Stage, shown: &Shown) -> Rollouts<'static> {
     let shown = Arc::clone(shown);
     let show = Box::new(move |text: &str| shown.lock().expect("nobody panics").push(text.to_owned()));
-    Rollouts { aws: stage.aws.clone(), cluster: CLUSTER, options: options(), show }
+    let lost = CancellationToken::new();
+    Rollouts { aws: stage.aws.clone(), cluster: CLUSTER, options: options(), lost, show }
 }
 
 fn definitions(expected: &Expected) -> BTreeMap<String, String> {
@@ -53,7 +54,7 @@ async fn a_service_that_somebody_else_deployed_is_not_taken_back() {
             begins.cancel();
         }
     });
-    let rollouts = Rollouts { aws: stage.aws.clone(), cluster: CLUSTER, options: options(), show };
+    let rollouts = Rollouts { show, ..rollouts(&stage, &Shown::default()) };
     let (wanted, never) = (definitions(&two), CancellationToken::new());
     let others = async {
         begun.cancelled().await;
@@ -124,5 +125,26 @@ async fn the_run_after_one_that_was_killed_goes_back_to_the_last_release() {
     let error = rollouts.or_back(&before, rollouts.forward(&wanted, &never)).await.expect_err("it crashes");
     assert_eq!(error.to_string(), "the services do not run this commit");
     stage.assert_runs(&one, "one").await;
+    stage.cluster.stop().await;
+}
+
+#[tokio::test]
+async fn without_the_lock_nothing_is_taken_back() {
+    let (stage, _) = Stage::with_version_one().await;
+    let before = before(&stage).await;
+    let two = stage.register(&Version::healthy("two")).await;
+    stage.update(&two).await;
+    let shown = Shown::default();
+    let rollouts = rollouts(&stage, &shown);
+    rollouts.lost.cancel();
+    let step = async { Err::<(), Stopped>(anyhow::anyhow!("stopped").into()) };
+    let error = rollouts.or_back(&before, step).await.expect_err("it was stopped");
+    assert_eq!(failure::hint(&error), None, "where the services are is for somebody else to say");
+    let definitions = definitions(&two);
+    rollouts.back(&definitions, &rollouts.lost).await.expect_err("nor are they told anything else");
+    assert_eq!(*shown.lock().expect("nobody panics"), [""; 0]);
+    let (outcome, _) = stage.watch(&two, &options()).await;
+    assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+    stage.assert_runs(&two, "two").await;
     stage.cluster.stop().await;
 }
