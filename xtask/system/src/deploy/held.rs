@@ -72,7 +72,7 @@ pub async fn take(
     let mut taken_over = None;
     let written = match &found {
         None => state.put_lock(&own, Condition::Absent).await?,
-        Some(found) => match lock::judge(&found.value, &own.host, now, crate::process::start_of) {
+        Some(found) => match lock::judge(&found.value, &own, now, crate::process::start_of) {
             Verdict::Respect => return Err(held_by(&found.value).into()),
             Verdict::TakeOver(reason) => {
                 taken_over = Some((found.value.clone(), reason));
