@@ -173,13 +173,20 @@ fn what_runs(program: &Program<'_>) -> Value {
     let services = status["services"].as_array().expect("a list").iter();
     let names = ["service", "task_definition_arn", "desired_count", "healthy_count"];
     let services = services.map(|service| names.map(|name| service[name].clone()));
-    serde_json::json!({"record": status["record"], "site": status["site"], "services": services.collect::<Vec<_>>()})
+    serde_json::json!({
+        "record": status["record"],
+        "site": status["site"],
+        "services": services.collect::<Vec<_>>(),
+        "service_commits": status["service_commits"],
+    })
 }
 
 /// What runs is what is checked out, and says so.
 fn expect_healthy(program: &Program<'_>, clone: &Clone) {
     let status = program.run(&["status", "--json"]).expect_code(0).json();
-    assert_eq!(status["record"]["commit"], clone.head());
+    let head = clone.head();
+    assert_eq!(status["record"]["commit"], head);
+    assert_eq!(status["service_commits"], serde_json::json!({"counter": head, "guestbook": head}));
     assert_eq!(
         (&status["is_healthy"], &status["differences"], &status["lock"]),
         (&true.into(), &Value::Array(Vec::new()), &Value::Null),

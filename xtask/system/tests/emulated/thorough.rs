@@ -53,7 +53,9 @@ fn a_commit_is_deployed_part_by_part(program: &Program<'_>, clone: &Clone) {
     let before = what_runs(program);
     program.run(&["deploy", "--yes", "--only", "site"]).expect_code(0);
     let between = what_runs(program);
-    assert_eq!(between["services"], before["services"]);
+    for of_services in ["services", "service_commits"] {
+        assert_eq!(between[of_services], before[of_services]);
+    }
     assert_eq!(between["site"]["commit"], clone.head());
     program.run(&["deploy", "--yes", "--only", "services"]).expect_code(0);
     assert_eq!(what_runs(program)["site"], between["site"]);
