@@ -22,7 +22,7 @@ use super::session::{self, Session};
 use super::site::OlderCommit;
 use super::state::Tagged;
 use super::terraform::{Outputs, Purpose, SavedPlan};
-use super::{roll_out, view};
+use super::{forget, roll_out, view};
 use crate::image::{self, BuiltImage, Registry, Source};
 
 /// All that was found out and prepared.
@@ -333,7 +333,7 @@ async fn execute(session: &Session, prepared: &Prepared, permissions: Permission
         terraform_serial: terraform.serial(stop).await?,
     };
     state.commit(&record, prepared.current.as_ref().map(|current| current.e_tag.as_str())).await?;
-    forget(session, &record).await;
+    forget_old_releases(session, &outputs, &record).await;
     Ok(record)
 }
 
@@ -386,32 +386,14 @@ pub async fn check_live(
     tokio::task::spawn_blocking(move || live::check(&site_url, &expected)).await?
 }
 
-/// Forgets the oldest releases: their records, and the images that no kept one needs. What fails is tried again by the next
-/// deploy; the release itself is done.
-async fn forget(session: &Session, current: &Record) {
-    if let Err(error) = try_to_forget(session, current).await {
+/// Forgets the oldest releases. What fails is tried again by the next deploy; the release itself is done.
+async fn forget_old_releases(session: &Session, outputs: &Outputs, current: &Record) {
+    if session.unless_lost().is_err() {
+        return;
+    }
+    let ecr = aws_sdk_ecr::Client::new(&session.config);
+    let done = forget::old_releases(&session.state, &ecr, &current.id, &outputs.repository_urls).await;
+    if let Err(error) = done {
         session.ui.warn(&format!("cannot forget old releases: {error:#}"));
     }
-}
-
-async fn try_to_forget(session: &Session, current: &Record) -> Result<()> {
-    let forgotten = record::forget(&session.state.records().await?, &current.id);
-    let ecr = aws_sdk_ecr::Client::new(&session.config);
-    for image in forgotten.images.values().flatten() {
-        let Some((repository, digest)) = image.split_once('/').and_then(|(_, rest)| rest.split_once('@'))
-        else {
-            continue;
-        };
-        let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_digest(digest).build();
-        let request = ecr.batch_delete_image().repository_name(repository).image_ids(id);
-        request
-            .send()
-            .await
-            .map_err(|error| Failure::aws(format!("cannot delete the image `{image}`"), &error))?;
-    }
-    // Last: a record is what says which images to delete.
-    for id in &forgotten.record_ids {
-        session.state.forget(id).await?;
-    }
-    Ok(())
 }

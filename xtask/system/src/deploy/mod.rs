@@ -12,6 +12,7 @@ mod destroy;
 mod destroy_tests;
 mod ending;
 pub mod failure;
+mod forget;
 mod forward;
 mod guard;
 mod held;

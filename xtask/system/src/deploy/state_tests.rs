@@ -22,7 +22,7 @@ use crate::class::Class;
 const BUCKET: &str = "example-state";
 
 /// A bucket, and the state of an environment in it.
-async fn state() -> (Target, State) {
+pub(super) async fn state() -> (Target, State) {
     let store = Store::memory(store_options());
     let target = Target::start(&store, TargetOptions::new(BUCKET, "E1")).await.expect("it starts");
     let keys = target.credentials();
