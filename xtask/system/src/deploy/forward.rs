@@ -173,7 +173,9 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
             "--yes",
         )?;
     }
-    apply(session, &saved).await
+    // Images stay, but a task definition holds more than these.
+    let (current, step) = (session.state.current().await?, async { Ok(apply(session, &saved).await?) });
+    or_back(session, outputs.as_ref(), current.as_ref(), &images, step).await
 }
 
 fn images_of(running: &BTreeMap<String, plan::Running>) -> BTreeMap<String, String> {
@@ -286,17 +288,9 @@ async fn execute(session: &Session, prepared: &Prepared, permissions: Permission
         push_images(session, prepared).await?;
     }
     process::unless_stopped(stop)?;
-    let outputs = match &prepared.outputs {
-        Some(earlier) => {
-            let running = session.running(earlier).await?;
-            let recorded = prepared.current.as_ref().map(|current| &current.value.task_definitions);
-            let recorded = recorded.cloned().unwrap_or_default();
-            let before = Before::of(&running, &recorded, &prepared.wanted.images);
-            let step = move_services(session, prepared);
-            session.rollouts(&earlier.cluster_name).or_back(&before, step).await?
-        }
-        None => move_services(session, prepared).await.map_err(|stopped| stopped.error)?,
-    };
+    let (current, step) = (prepared.current.as_ref(), move_services(session, prepared));
+    let images = &prepared.wanted.images;
+    let outputs = or_back(session, prepared.outputs.as_ref(), current, images, step).await?;
     process::unless_stopped(stop)?;
     let site = session.site(&outputs).await?;
     let site_release = if has(|step| matches!(step, Step::PublishSite { .. })) {
@@ -335,6 +329,21 @@ async fn execute(session: &Session, prepared: &Prepared, permissions: Permission
     state.commit(&record, prepared.current.as_ref().map(|current| current.e_tag.as_str())).await?;
     forget_old_releases(session, &outputs, &record).await;
     Ok(record)
+}
+
+/// Does a `step` that may move services to other `images`; when it fails, has them run the `current` release again. `outputs` are
+/// those of before: without any there is nothing to go back to.
+async fn or_back<T>(
+    session: &Session,
+    outputs: Option<&Outputs>,
+    current: Option<&Tagged<Record>>,
+    images: &BTreeMap<String, String>,
+    step: impl Future<Output = Result<T, Stopped>>,
+) -> Result<T> {
+    let Some(outputs) = outputs else { return step.await.map_err(|stopped| stopped.error) };
+    let recorded = current.map(|current| current.value.task_definitions.clone()).unwrap_or_default();
+    let before = Before::of(&session.running(outputs).await?, &recorded, images);
+    session.rollouts(&outputs.cluster_name).or_back(&before, step).await
 }
 
 /// Applies the plan, if it changes anything, and watches the services get to what it says.
