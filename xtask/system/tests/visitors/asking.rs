@@ -16,6 +16,9 @@ const ASKS: [(&str, &str); 4] = [
     ("POST", "/api/counter/views"),
 ];
 
+/// Gets each page.
+type Look = Arc<Mutex<dyn FnMut(&str) + Send>>;
+
 /// One visitor for each thing that is asked. Every answer has to be a good one.
 pub struct Visitors {
     stop: Arc<AtomicBool>,
@@ -36,7 +39,7 @@ impl Visitors {
     /// Asks `site` with an agent that takes no status for an error, with a `pause` after each answer. `look` gets each page.
     pub fn of(site: &str, agent: &Agent, pause: Duration, look: impl FnMut(&str) + Send + 'static) -> Self {
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let look: Arc<Mutex<dyn FnMut(&str) + Send>> = Arc::new(Mutex::new(look));
+        let look: Look = Arc::new(Mutex::new(look));
         let visitor = |(method, path): (&'static str, &'static str)| {
             let (stop, answered, look) = (Arc::clone(&stop), Arc::clone(&answered), Arc::clone(&look));
             let (agent, url) = (agent.clone(), format!("{site}{path}"));
