@@ -21,11 +21,17 @@ pub struct Pace {
     pub look: Duration,
     /// By the clock on the wall.
     pub renewal: SignedDuration,
+    /// How long one may take. A connection whose other side is gone says nothing for much longer.
+    pub limit: Duration,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { look: Duration::from_secs(2), renewal: SignedDuration::from_secs(60) }
+        Self {
+            look: Duration::from_secs(2),
+            renewal: SignedDuration::from_secs(60),
+            limit: Duration::from_secs(30),
+        }
     }
 }
 
@@ -116,7 +122,7 @@ pub(super) struct Renewing {
 
 impl Renewing {
     /// Renews until told to end, or until the lock is lost: two deploys never run at once.
-    async fn run(mut self, ended: CancellationToken, lost: CancellationToken) {
+    pub async fn run(mut self, ended: CancellationToken, lost: CancellationToken) {
         loop {
             tokio::select! {
                 () = ended.cancelled() => return,
@@ -127,13 +133,13 @@ impl Renewing {
             if age < self.pace.renewal {
                 continue;
             }
-            match self.renew(now).await {
-                Ok(true) => {}
-                Ok(false) => return lost.cancel(),
-                // Not reached for so long that others take it for dead.
-                Err(_) if age > lock::LIFE => return lost.cancel(),
+            match tokio::time::timeout(self.pace.limit, self.renew(now)).await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => return lost.cancel(),
+                // Not reached, for so long that others take it for dead.
+                Ok(Err(_)) | Err(_) if age > lock::LIFE => return lost.cancel(),
                 // Not reached: there is time left to try again in.
-                Err(_) => {}
+                Ok(Err(_)) | Err(_) => {}
             }
         }
     }

@@ -199,7 +199,7 @@ async fn a_lock_that_somebody_else_has_taken_is_theirs() {
 async fn a_lock_that_is_lost_is_noticed_while_it_is_renewed() {
     let (_target, state) = state().await;
     let lost = CancellationToken::new();
-    let pace = Pace { look: Duration::from_millis(1), renewal: SignedDuration::ZERO };
+    let pace = Pace { look: Duration::from_millis(1), renewal: SignedDuration::ZERO, ..Pace::default() };
     let held = held::take(&state, "deploy", "c", pace, &lost).await.expect("it is free");
     let first = state.lock().await.expect("it can be read").expect("it is held").value;
     let renewed = loop {
@@ -214,6 +214,20 @@ async fn a_lock_that_is_lost_is_noticed_while_it_is_renewed() {
     lost.cancelled().await;
     held.give_back().await.expect_err("it is somebody else's");
     assert_eq!(state.lock().await.expect("it can be read").map(|there| there.value), Some(theirs));
+}
+
+#[tokio::test]
+async fn a_lock_that_cannot_be_renewed_for_too_long_is_lost() {
+    // Takes connections and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("it has one"));
+    let state = state_at(&url, "eu-central-1", Credentials::new("id", "key", None, None, "tests")).await;
+    let old = Timestamp::now() - SignedDuration::from_mins(6);
+    let own = Lock { renewed: old, ..dead("here") };
+    let pace = Pace { look: Duration::from_millis(1), limit: Duration::from_millis(50), ..Pace::default() };
+    let (lost, ended) = (CancellationToken::new(), CancellationToken::new());
+    Renewing { state, own, e_tag: String::new(), pace }.run(ended, lost.clone()).await;
+    assert!(lost.is_cancelled());
 }
 
 #[tokio::test]
