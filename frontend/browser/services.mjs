@@ -1,8 +1,9 @@
 /**
  * Uses the guestbook page of an application whose services run, as readers do: one signs and sees the entry and the count of
- * views, and another one finds the entry and one view more.
+ * views, and another one finds the entry and one view more. With `--shows TEXT` or `--hides TEXT`, one looks at the first page,
+ * too: whether that text can be read there tells which commit is live.
  *
- *     node browser/services.mjs --site http://127.0.0.1:4173 --screenshots DIR
+ *     node browser/services.mjs --site http://127.0.0.1:4173 --screenshots DIR [--shows TEXT] [--hides TEXT]
  *
  * Nothing is made up: requests go to the services. Who starts them is not decided here.
  */
@@ -15,9 +16,16 @@ import { check, is, report } from './check.mjs';
 import { launch } from './chromium.mjs';
 import { openPage } from './page.mjs';
 
-const { values } = parseArgs({ options: { site: { type: 'string' }, screenshots: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    site: { type: 'string' },
+    screenshots: { type: 'string' },
+    shows: { type: 'string' },
+    hides: { type: 'string' },
+  },
+});
 if (!values.site || !values.screenshots) {
-  console.error('usage: node browser/services.mjs --site URL --screenshots DIR');
+  console.error('usage: node browser/services.mjs --site URL --screenshots DIR [--shows TEXT] [--hides TEXT]');
   process.exit(64);
 }
 const site = values.site.replace(/\/$/, '');
@@ -51,6 +59,8 @@ try {
       if (second <= first) throw new Error(`after one more reader the page shows ${second}, after ${first}`);
     });
   });
+  if (values.shows !== undefined) await firstPage(values.shows, true);
+  if (values.hides !== undefined) await firstPage(values.hides, false);
 } finally {
   await browser.close();
 }
@@ -70,6 +80,22 @@ async function reader(screenshot, look) {
   await check('the page makes no console error and no failed or foreign request', async () => {
     is(complaints.join('\n'), '');
   });
+  await close();
+}
+
+/**
+ * Requires that a text can be read on the first page, or cannot.
+ *
+ * @param {string} text
+ * @param {boolean} shown
+ */
+async function firstPage(text, shown) {
+  const { page, close } = await openPage(browser, site, {}, {});
+  await check(`the first page ${shown ? 'shows' : 'does not show'} "${text}"`, async () => {
+    await page.goto(`${site}/`);
+    is(await page.locator('body').getByText(text).first().isVisible(), shown);
+  });
+  await page.screenshot({ path: join(screenshots, 'first-page.png'), fullPage: true });
   await close();
 }
 

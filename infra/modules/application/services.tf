@@ -11,16 +11,17 @@ locals {
 
   services = {
     for name, description in local.descriptions : name => {
-      port        = description.port
-      priority    = description.priority
-      paths       = try(description.paths, [])
-      hosts       = try(description.hosts, [])
-      health_path = try(description.health_path, "/healthz")
-      cpu         = description.cpu
-      memory_mib  = description.memory_mib
-      stores      = try(description.stores, [])
-      min_count   = var.containers.min
-      max_count   = var.containers.max
+      port                 = description.port
+      priority             = description.priority
+      paths                = try(description.paths, [])
+      hosts                = try(description.hosts, [])
+      health_path          = try(description.health_path, "/healthz")
+      health_grace_seconds = try(description.health_grace_seconds, 30)
+      cpu                  = description.cpu
+      memory_mib           = description.memory_mib
+      stores               = try(description.stores, [])
+      min_count            = var.containers.min
+      max_count            = var.containers.max
     }
   }
 

@@ -90,7 +90,7 @@ resource "aws_ecs_service" "this" {
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
   availability_zone_rebalancing      = "ENABLED"
-  health_check_grace_period_seconds  = 60
+  health_check_grace_period_seconds  = each.value.health_grace_seconds
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
 

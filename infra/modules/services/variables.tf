@@ -44,7 +44,7 @@ variable "services" {
     `image` by digest, or null until there is one; `repository_arn` it is fetched from; `log_group` it writes to;
     `port` it listens on; `priority` of its rule, unlike any other's;
     `paths` and `hosts` that lead to it (both, where both are given), with `*` and `?`;
-    `health_path` that answers 200 while it is alive;
+    `health_path` that answers 200 while it is alive, and `health_grace_seconds` that a new container has until it does;
     `cpu` (1024 is one) and `memory_mib` of a container; `min_count` and `max_count` of containers;
     `target_cpu_percent` and `target_requests_per_minute` of one container, above which there are more;
     `environment` variables, and `secrets`: variables whose values are an ARN in Secrets Manager, with `:key::` after it for a key of a JSON secret;
@@ -62,6 +62,7 @@ variable "services" {
     paths                      = optional(list(string), [])
     hosts                      = optional(list(string), [])
     health_path                = optional(string, "/healthz")
+    health_grace_seconds       = optional(number, 30)
     cpu                        = optional(number, 256)
     memory_mib                 = optional(number, 512)
     min_count                  = number
@@ -96,6 +97,12 @@ variable "services" {
   validation {
     condition     = alltrue([for service in values(var.services) : service.min_count >= 1 && service.min_count <= service.max_count])
     error_message = "Each service needs a min_count of at least 1, and a max_count that is not below it."
+  }
+
+  # Three checks, ten seconds apart, are what the load balancer needs to find a container unhealthy.
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.health_grace_seconds >= 30 && service.health_grace_seconds <= 900])
+    error_message = "health_grace_seconds must be 30 to 900: less is over before the load balancer has asked three times, and a rollout is given up after 15 minutes."
   }
 }
 

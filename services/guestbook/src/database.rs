@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use service_common::{StoreError, TlsError, client_config};
+use tokio::sync::watch;
 use tokio_postgres::config::{ChannelBinding, SslMode, TargetSessionAttrs};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row};
@@ -16,7 +17,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::settings::DatabaseSettings;
 
-/// How long a request waits for a connection that another one has, or for a new one.
+/// How long a request waits for a connection that another one has, or for a new one; and in a process that has only just
+/// started, until it has looked whether the schema is up to date. A load balancer sends requests before that.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(2);
 
 /// After how long without an acknowledgement a connection is given up: a host that fails over sends no goodbye.
@@ -30,7 +32,7 @@ struct Inner {
     pool: Pool,
     statement_limit: Duration,
     credentials_refused: AtomicBool,
-    migrated: AtomicBool,
+    migrated: watch::Sender<bool>,
 }
 
 impl Database {
@@ -59,20 +61,20 @@ impl Database {
             pool,
             statement_limit: settings.statement_limit,
             credentials_refused: AtomicBool::new(false),
-            migrated: AtomicBool::new(false),
+            migrated: watch::Sender::new(false),
         })))
     }
 
     /// Runs one statement on the migrated schema.
     ///
     /// # Errors
-    /// When the store cannot be used, is not migrated yet, or refuses the statement.
+    /// When the store cannot be used, is not migrated in time, or refuses the statement.
     pub async fn query(
         &self,
         statement: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        if !self.0.migrated.load(Ordering::Acquire) {
+        if !self.is_migrated().await {
             return Err(StoreError::Unavailable("the migrations have not been applied yet".into()));
         }
         let connection = self.connect().await?;
@@ -113,9 +115,16 @@ impl Database {
         self.0.credentials_refused.load(Ordering::Relaxed)
     }
 
+    /// Whether the schema is up to date, or is so before it has been waited for long enough.
+    async fn is_migrated(&self) -> bool {
+        let mut migrated = self.0.migrated.subscribe();
+        let waited = tokio::time::timeout(CONNECTION_LIMIT, migrated.wait_for(|is| *is)).await;
+        waited.is_ok_and(|ended| ended.is_ok())
+    }
+
     /// From now on statements are run.
     pub fn mark_migrated(&self) {
-        self.0.migrated.store(true, Ordering::Release);
+        self.0.migrated.send_replace(true);
     }
 
     /// How many connections are at work now.

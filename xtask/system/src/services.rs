@@ -37,6 +37,9 @@ pub struct Description {
     /// Answers 200 while it is alive.
     #[serde(default = "healthz")]
     pub health_path: String,
+    /// How long ECS lets a new container be unhealthy.
+    #[serde(default = "thirty")]
+    pub health_grace_seconds: u32,
     /// 1024 is one processor.
     pub cpu: u32,
     pub memory_mib: u32,
@@ -59,6 +62,10 @@ pub enum Store {
 
 fn healthz() -> String {
     "/healthz".to_owned()
+}
+
+fn thirty() -> u32 {
+    30
 }
 
 /// Every service of the project, by name.

@@ -85,7 +85,7 @@ run "what_a_service_says_of_itself_is_understood" {
   command = plan
 
   assert {
-    condition     = alltrue([for description in values(local.descriptions) : length(setsubtract(keys(description), ["port", "priority", "paths", "hosts", "health_path", "cpu", "memory_mib", "stores", "generated_secrets"])) == 0])
+    condition     = alltrue([for description in values(local.descriptions) : length(setsubtract(keys(description), ["port", "priority", "paths", "hosts", "health_path", "health_grace_seconds", "cpu", "memory_mib", "stores", "generated_secrets"])) == 0])
     error_message = "A member of a service.json is not known."
   }
 }

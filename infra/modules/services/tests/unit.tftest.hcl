@@ -149,6 +149,26 @@ run "a_rollout_that_fails_goes_back_by_itself" {
     condition     = aws_ecs_service.this["guestbook"].deployment_minimum_healthy_percent == 100 && aws_ecs_task_definition.this["guestbook"].skip_destroy
     error_message = "Old containers stay until new ones are healthy, and earlier revisions stay to go back to."
   }
+
+  assert {
+    condition     = aws_ecs_service.this["guestbook"].health_check_grace_period_seconds == 30
+    error_message = "A container that is not healthy after half a minute is no accident."
+  }
+}
+
+run "a_service_that_starts_slowly_gets_the_time_that_it_asks_for" {
+  command = plan
+
+  variables {
+    services = {
+      one = { image = "host/one@sha256:0000000000000000000000000000000000000000000000000000000000000001", repository_arn = "arn", log_group = { name = "/g", arn = "arn" }, port = 8080, priority = 10, paths = ["/1"], min_count = 1, max_count = 1, health_grace_seconds = 120 }
+    }
+  }
+
+  assert {
+    condition     = aws_ecs_service.this["one"].health_check_grace_period_seconds == 120
+    error_message = "The grace period is the service's own."
+  }
 }
 
 run "only_cloudfront_reaches_the_load_balancer" {
@@ -400,6 +420,18 @@ run "more_containers_at_least_than_at_most_are_refused" {
   variables {
     services = {
       one = { image = null, repository_arn = "arn", log_group = { name = "/g", arn = "arn" }, port = 8080, priority = 10, paths = ["/1"], min_count = 3, max_count = 2 }
+    }
+  }
+
+  expect_failures = [var.services]
+}
+
+run "a_grace_that_no_health_check_fits_into_is_refused" {
+  command = plan
+
+  variables {
+    services = {
+      one = { image = null, repository_arn = "arn", log_group = { name = "/g", arn = "arn" }, port = 8080, priority = 10, paths = ["/1"], min_count = 1, max_count = 1, health_grace_seconds = 20 }
     }
   }
 

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use service_testkit::{Postgres, Service};
+use service_testkit::{Http, Postgres, Service};
 
 use crate::support::{ENTRIES, Sql, messages, service, sign, start};
 
@@ -49,6 +49,24 @@ fn an_instance_waits_for_the_one_that_migrates() {
     sql.run("SELECT pg_advisory_unlock_all()");
     service.wait_until_ready();
     assert!(service.log().iter().all(|line| line["message"] != "cannot migrate yet"), "it was no failure");
+}
+
+/// A load balancer sends requests to a new process as soon as that is alive.
+#[test]
+fn a_request_that_comes_before_the_schema_was_looked_at_waits_for_that() {
+    let (postgres, _) = Postgres::start(false);
+    let sql = Sql::connect(&postgres);
+    sql.run("SELECT pg_advisory_lock(7454976304729976683)");
+    let service = service(&postgres, &[]);
+    service_testkit::wait_until("it waits for the lock", || {
+        (sql.number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == 1)
+            .then_some(())
+    });
+    let request = format!("GET {ENTRIES} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let waiting = service.http.open(request.as_bytes());
+    sql.run("SELECT pg_advisory_unlock_all()");
+    let answer = Http::rest(waiting);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 #[test]

@@ -67,6 +67,7 @@ async fn under_lock(session: &Session, held: &super::held::Held) -> Result<Vec<L
     if let Err(error) = delete(session, &first.saved).await {
         again(session, error).await?;
     }
+    session.unless_lost()?;
     ui.step("record: forgetting the releases");
     for record in state.records().await? {
         state.forget(&record.id).await?;

@@ -88,6 +88,7 @@ async fn session(target: &Target, folder: &Path) -> Session {
         config,
         ui: Ui::default(),
         stop: CancellationToken::new(),
+        lost: CancellationToken::new(),
     }
 }
 

@@ -17,11 +17,12 @@ use super::outcome::Outcome;
 use super::plan::{self, DeployPlan, Found, Presence, Scope, Step, Wanted};
 use super::process;
 use super::record::{self, Record, SCHEMA};
+use super::roll_out::{Before, Stopped};
 use super::session::{self, Session};
 use super::site::OlderCommit;
 use super::state::Tagged;
 use super::terraform::{Outputs, Purpose, SavedPlan};
-use super::{roll_out, view};
+use super::{forget, roll_out, view};
 use crate::image::{self, BuiltImage, Registry, Source};
 
 /// All that was found out and prepared.
@@ -172,7 +173,9 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
             "--yes",
         )?;
     }
-    apply(session, &saved).await
+    // Images stay, but a task definition holds more than these.
+    let (current, step) = (session.state.current().await?, async { Ok(apply(session, &saved).await?) });
+    or_back(session, outputs.as_ref(), current.as_ref(), &images, step).await
 }
 
 fn images_of(running: &BTreeMap<String, plan::Running>) -> BTreeMap<String, String> {
@@ -263,6 +266,7 @@ fn show(session: &Session, prepared: &Prepared) {
 }
 
 async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
+    process::unless_stopped(&session.stop)?;
     let total = saved.changes.resources.len();
     let ui = session.ui;
     let mut shown = Instant::now();
@@ -280,23 +284,13 @@ async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
 async fn execute(session: &Session, prepared: &Prepared, permissions: Permissions) -> Result<Record> {
     let Session { terraform, stop, settings, state, .. } = session;
     let has = |wanted: fn(&Step) -> bool| prepared.plan.steps.iter().any(wanted);
-    let before = match &prepared.outputs {
-        Some(outputs) => session.running(outputs).await?,
-        None => Vec::new(),
-    };
     if has(|step| matches!(step, Step::PushImage { .. })) {
         push_images(session, prepared).await?;
     }
     process::unless_stopped(stop)?;
-    let is_applied = has(|step| matches!(step, Step::Infrastructure { .. }));
-    if is_applied && let Some(saved) = &prepared.saved {
-        apply(session, saved).await?;
-    }
-    let outputs = terraform.outputs(stop).await?.context("Terraform was applied, and has no outputs")?;
-    // A task definition holds more than an image: Terraform may have had a service begin anew without any.
-    if is_applied || prepared.wanted.scope.has_services() {
-        roll_out::forward(session, &outputs, &before).await?;
-    }
+    let (current, step) = (prepared.current.as_ref(), move_services(session, prepared));
+    let images = &prepared.wanted.images;
+    let outputs = or_back(session, prepared.outputs.as_ref(), current, images, step).await?;
     process::unless_stopped(stop)?;
     let site = session.site(&outputs).await?;
     let site_release = if has(|step| matches!(step, Step::PublishSite { .. })) {
@@ -314,6 +308,7 @@ async fn execute(session: &Session, prepared: &Prepared, permissions: Permission
     if has(|step| matches!(step, Step::CheckLive)) {
         check_live(session, &paths, site.live(stop).await?.and_then(|live| live.commit)).await?;
     }
+    session.unless_lost()?;
     session.ui.step("record: writing down what runs");
     let running = session.running(&outputs).await?;
     let now = Timestamp::now();
@@ -332,8 +327,38 @@ async fn execute(session: &Session, prepared: &Prepared, permissions: Permission
         terraform_serial: terraform.serial(stop).await?,
     };
     state.commit(&record, prepared.current.as_ref().map(|current| current.e_tag.as_str())).await?;
-    forget(session, &record).await;
+    forget_old_releases(session, &outputs, &record).await;
     Ok(record)
+}
+
+/// Does a `step` that may move services to other `images`; when it fails, has them run the `current` release again. `outputs` are
+/// those of before: without any there is nothing to go back to.
+async fn or_back<T>(
+    session: &Session,
+    outputs: Option<&Outputs>,
+    current: Option<&Tagged<Record>>,
+    images: &BTreeMap<String, String>,
+    step: impl Future<Output = Result<T, Stopped>>,
+) -> Result<T> {
+    let Some(outputs) = outputs else { return step.await.map_err(|stopped| stopped.error) };
+    let recorded = current.map(|current| current.value.task_definitions.clone()).unwrap_or_default();
+    let before = Before::of(&session.running(outputs).await?, &recorded, images);
+    session.rollouts(&outputs.cluster_name).or_back(&before, step).await
+}
+
+/// Applies the plan, if it changes anything, and watches the services get to what it says.
+async fn move_services(session: &Session, prepared: &Prepared) -> Result<Outputs, Stopped> {
+    let Session { terraform, stop, .. } = session;
+    let is_applied = prepared.plan.steps.iter().any(|step| matches!(step, Step::Infrastructure { .. }));
+    if is_applied && let Some(saved) = &prepared.saved {
+        apply(session, saved).await?;
+    }
+    let outputs = terraform.outputs(stop).await?.context("Terraform was applied, and has no outputs")?;
+    // A task definition holds more than an image: Terraform may have had a service begin anew without any.
+    if is_applied || prepared.wanted.scope.has_services() {
+        session.rollouts(&outputs.cluster_name).forward(&outputs.task_definition_arns, stop).await?;
+    }
+    Ok(outputs)
 }
 
 async fn push_images(session: &Session, prepared: &Prepared) -> Result<()> {
@@ -370,32 +395,14 @@ pub async fn check_live(
     tokio::task::spawn_blocking(move || live::check(&site_url, &expected)).await?
 }
 
-/// Forgets the oldest releases: their records, and the images that no kept one needs. What fails is tried again by the next
-/// deploy; the release itself is done.
-async fn forget(session: &Session, current: &Record) {
-    if let Err(error) = try_to_forget(session, current).await {
+/// Forgets the oldest releases. What fails is tried again by the next deploy; the release itself is done.
+async fn forget_old_releases(session: &Session, outputs: &Outputs, current: &Record) {
+    if session.unless_lost().is_err() {
+        return;
+    }
+    let ecr = aws_sdk_ecr::Client::new(&session.config);
+    let done = forget::old_releases(&session.state, &ecr, &current.id, &outputs.repository_urls).await;
+    if let Err(error) = done {
         session.ui.warn(&format!("cannot forget old releases: {error:#}"));
     }
-}
-
-async fn try_to_forget(session: &Session, current: &Record) -> Result<()> {
-    let forgotten = record::forget(&session.state.records().await?, &current.id);
-    let ecr = aws_sdk_ecr::Client::new(&session.config);
-    for image in forgotten.images.values().flatten() {
-        let Some((repository, digest)) = image.split_once('/').and_then(|(_, rest)| rest.split_once('@'))
-        else {
-            continue;
-        };
-        let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_digest(digest).build();
-        let request = ecr.batch_delete_image().repository_name(repository).image_ids(id);
-        request
-            .send()
-            .await
-            .map_err(|error| Failure::aws(format!("cannot delete the image `{image}`"), &error))?;
-    }
-    // Last: a record is what says which images to delete.
-    for id in &forgotten.record_ids {
-        session.state.forget(id).await?;
-    }
-    Ok(())
 }

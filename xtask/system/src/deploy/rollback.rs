@@ -143,7 +143,7 @@ async fn under_lock(
         site.go_back(release, stop).await?;
     }
     process::unless_stopped(stop)?;
-    roll_out::back(session, &outputs.cluster_name, &plan.services, stop).await?;
+    session.rollouts(&outputs.cluster_name).back(&plan.services, stop).await?;
     let record = write_down(session, &outputs, current, to, site.live(stop).await?).await?;
     Ok((to.commit.clone(), Some(record)))
 }
@@ -157,6 +157,7 @@ async fn write_down(
 ) -> Result<Record> {
     let paths = live::paths_of(&session.project, to.service_paths.as_ref(), outputs)?;
     forward::check_live(session, &paths, live.as_ref().and_then(|live| live.commit.clone())).await?;
+    session.unless_lost()?;
     session.ui.step("record: writing down what runs");
     let running = session.running(outputs).await?;
     let now = Timestamp::now();

@@ -9,10 +9,11 @@ use xtask::project::Project;
 use xtask::tools::{self, Missing};
 
 use super::failure::Failure;
-use super::held::{self, Held};
+use super::held::{self, Held, Pace};
 use super::left;
 use super::lock;
 use super::plan::Running;
+use super::roll_out::Rollouts;
 use super::settings::Settings;
 use super::site::Site;
 use super::state::State;
@@ -31,6 +32,8 @@ pub struct Session {
     pub ui: Ui,
     /// Canceled by Ctrl-C, and when the lock is lost.
     pub stop: CancellationToken,
+    /// Canceled when the lock is lost: then nothing is changed any more, not even back.
+    pub lost: CancellationToken,
 }
 
 impl Session {
@@ -44,6 +47,9 @@ impl Session {
         let region = Region::new(settings.region.clone());
         let config = aws_config::defaults(BehaviorVersion::latest()).region(region).load().await;
         expect_account(&settings, &account(&config).await?)?;
+        let lost = CancellationToken::new();
+        let stop = lost.child_token();
+        stop_on_signals(ui, stop.clone());
         Ok(Self {
             state: State::new(&config, &settings),
             terraform: Terraform::new(&settings),
@@ -51,7 +57,8 @@ impl Session {
             settings,
             config,
             ui,
-            stop: stop_on_signals(ui),
+            stop,
+            lost,
         })
     }
 
@@ -70,12 +77,32 @@ impl Session {
     /// # Errors
     /// When somebody else holds it, or the person stops.
     pub async fn lock(&self, task: &str, commit: &str) -> Result<Held> {
-        let held = held::take(&self.state, task, commit, &self.stop).await?;
+        let held = held::take(&self.state, task, commit, Pace::default(), &self.lost).await?;
         if let Some((found, reason)) = &held.taken_over {
             self.ui.warn(&format!("took over the lock of {} on {}: {reason}", found.owner, found.host));
             left::wait(&self.settings.deployment(), &self.stop, self.ui).await?;
         }
         Ok(held)
+    }
+
+    /// Fails when the lock is lost.
+    ///
+    /// # Errors
+    /// When somebody else may be at it.
+    pub fn unless_lost(&self) -> Result<()> {
+        if self.lost.is_cancelled() { Err(held::lost().into()) } else { Ok(()) }
+    }
+
+    /// What a task came to. Whatever stopped it, a lost lock is what it is told as.
+    ///
+    /// # Errors
+    /// Those of the task.
+    pub fn explained<T>(&self, done: Result<T>) -> Result<T> {
+        let lost = held::lost();
+        done.map_err(|error| {
+            let is_said = error.to_string() == lost.message;
+            if self.lost.is_cancelled() && !is_said { error.context(lost) } else { error }
+        })
     }
 
     /// Takes Terraform's own lock away where the run whose deploy lock was taken over has left it: its Terraform has ended, and
@@ -104,6 +131,18 @@ impl Session {
 
     pub fn rollout(&self) -> rollout::Aws {
         rollout::Aws::new(&self.config)
+    }
+
+    /// The services of `cluster`, to be moved.
+    pub fn rollouts<'a>(&self, cluster: &'a str) -> Rollouts<'a> {
+        let (aws, ui, lost) = (self.rollout(), self.ui, self.lost.clone());
+        Rollouts {
+            aws,
+            cluster,
+            lost,
+            options: rollout::Options::default(),
+            show: Box::new(move |text| ui.step(text)),
+        }
     }
 
     /// The site of the environment.
@@ -173,11 +212,9 @@ async fn account(config: &SdkConfig) -> Result<String> {
     Ok(answer.account().context("STS names no account")?.to_owned())
 }
 
-/// Canceled by the first Ctrl-C or SIGTERM; the second ends the process.
-fn stop_on_signals(ui: Ui) -> CancellationToken {
+/// The first Ctrl-C or SIGTERM cancels `stop`; the second ends the process.
+fn stop_on_signals(ui: Ui, stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let stop = CancellationToken::new();
-    let canceled = stop.clone();
     tokio::spawn(async move {
         let (Ok(mut interrupt), Ok(mut terminate)) =
             (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -195,10 +232,9 @@ fn stop_on_signals(ui: Ui) -> CancellationToken {
             }
             is_first = false;
             ui.step("stopping; once more to stop at once");
-            canceled.cancel();
+            stop.cancel();
         }
     });
-    stop
 }
 
 #[cfg(test)]

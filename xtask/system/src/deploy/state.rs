@@ -178,15 +178,7 @@ impl State {
         };
         match request.send().await {
             Ok(answer) => Ok(Written::Done { e_tag: answer.e_tag().unwrap_or_default().to_owned() }),
-            // 412 when the object is another; 404 when it is gone; 409 when two writes met.
-            Err(error)
-                if matches!(
-                    error.code(),
-                    Some("PreconditionFailed" | "NoSuchKey" | "ConditionalRequestConflict")
-                ) =>
-            {
-                Ok(Written::Lost)
-            }
+            Err(error) if is_lost(error.code()) => Ok(Written::Lost),
             Err(error) => Err(Failure::aws(format!("cannot write `{key}` in `{}`", self.bucket), &error)),
         }
     }
@@ -210,12 +202,20 @@ impl State {
         self.put(LOCK, lock, condition).await
     }
 
-    /// Deletes the lock.
+    /// Deletes the lock, unless it is another by now than the one that was read with `e_tag`. Whether it was deleted.
     ///
     /// # Errors
-    /// When S3 refuses.
-    pub async fn delete_lock(&self) -> Result<()> {
-        self.delete(LOCK).await
+    /// When S3 refuses for another reason.
+    pub async fn delete_lock(&self, e_tag: &str) -> Result<bool> {
+        let key = self.key(LOCK);
+        let request = self.client.delete_object().bucket(&self.bucket).key(&key).if_match(e_tag);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            // By the same call, whose answer did not come and which was made again.
+            Err(error) if error.code() == Some("NoSuchKey") => Ok(true),
+            Err(error) if is_lost(error.code()) => Ok(false),
+            Err(error) => Err(Failure::aws(format!("cannot delete `{key}`"), &error)),
+        }
     }
 
     async fn delete(&self, name: &str) -> Result<()> {
@@ -328,6 +328,12 @@ impl State {
         let Some(found) = self.get("terraform.tfstate.tflock").await? else { return Ok(None) };
         Ok(Some(serde_json::from_slice(&found.value).context("Terraform's lock is not JSON")?))
     }
+}
+
+/// Whether a conditional call was not done because of its condition: 412 when the object is another, 404 when it is gone, 409
+/// when two writes met. Source: S3 User Guide, "Conditional requests".
+fn is_lost(code: Option<&str>) -> bool {
+    matches!(code, Some("PreconditionFailed" | "NoSuchKey" | "ConditionalRequestConflict"))
 }
 
 /// The partition of AWS that a region is in. Source: "Amazon Resource Names (ARNs)" of the IAM User Guide.

@@ -1,6 +1,7 @@
 //! Records, pointer and lock against an S3 that honors conditions: the one that `sitepush preview` has.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -10,7 +11,7 @@ use sitepush::local::target::{Target, TargetOptions, store_options};
 use tokio_util::sync::CancellationToken;
 
 use super::failure;
-use super::held;
+use super::held::{self, Held, Pace, Renewing};
 use super::lock::{self, Lock};
 use super::record::tests::record;
 use super::settings::Settings;
@@ -21,7 +22,7 @@ use crate::class::Class;
 const BUCKET: &str = "example-state";
 
 /// A bucket, and the state of an environment in it.
-async fn state() -> (Target, State) {
+pub(super) async fn state() -> (Target, State) {
     let store = Store::memory(store_options());
     let target = Target::start(&store, TargetOptions::new(BUCKET, "E1")).await.expect("it starts");
     let keys = target.credentials();
@@ -68,6 +69,22 @@ async fn a_bucket_that_was_left_half_way_has_no_versions() {
     let has = |setting: &str| asked.iter().any(|one| one.starts_with(&format!("PUT {setting}")));
     assert!(has("encryption") && has("policy"), "{asked:?}");
     assert!(!has("versioning"), "it is taken for a finished one: {asked:?}");
+}
+
+async fn take(state: &State, lost: &CancellationToken) -> anyhow::Result<Held> {
+    held::take(state, "deploy", "c", Pace::default(), lost).await
+}
+
+/// Writes somebody else's lock over the one that is there, as who finds it dead does it.
+async fn take_over(state: &State) -> Lock {
+    let theirs = dead("elsewhere");
+    loop {
+        let found = state.lock().await.expect("it can be read").expect("it is held");
+        let written = state.put_lock(&theirs, Condition::Unchanged(&found.e_tag)).await;
+        if matches!(written.expect("it can be written"), Written::Done { .. }) {
+            return theirs;
+        }
+    }
 }
 
 /// A lock of a process that has ended, on this machine or elsewhere.
@@ -133,13 +150,13 @@ async fn a_run_that_was_killed_before_the_pointer_is_finished_by_the_same_releas
 async fn the_lock_keeps_the_second_out_until_it_is_given_back() {
     let (_target, state) = state().await;
     let lost = CancellationToken::new();
-    let held = held::take(&state, "deploy", "c", &lost).await.expect("it is free");
+    let held = take(&state, &lost).await.expect("it is free");
     assert_eq!(held.taken_over, None);
-    let error = held::take(&state, "deploy", "c", &lost).await.expect_err("it is held");
+    let error = take(&state, &lost).await.expect_err("it is held");
     assert_eq!(failure::class(&error), Class::Conflict);
     assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
     held.give_back().await.expect("it can be deleted");
-    let again = held::take(&state, "deploy", "c", &lost).await.expect("it is free again");
+    let again = take(&state, &lost).await.expect("it is free again");
     again.give_back().await.expect("it can be deleted");
 }
 
@@ -148,13 +165,13 @@ async fn the_lock_of_a_dead_process_is_taken_over_and_told() {
     let (_target, state) = state().await;
     let lost = CancellationToken::new();
     state.put_lock(&dead(&lock::host()), Condition::Absent).await.expect("nothing was there");
-    let held = held::take(&state, "deploy", "c", &lost).await.expect("its process has ended");
+    let held = take(&state, &lost).await.expect("its process has ended");
     let (found, reason) = held.taken_over.clone().expect("one was there");
     assert_eq!(found.owner, "ada");
     assert!(reason.contains("has ended"), "{reason}");
     held.give_back().await.expect("it can be deleted");
     state.put_lock(&dead("elsewhere"), Condition::Absent).await.expect("nothing was there");
-    let error = held::take(&state, "deploy", "c", &lost).await.expect_err("who knows whether it lives");
+    let error = take(&state, &lost).await.expect_err("who knows whether it lives");
     assert_eq!(failure::class(&error), Class::Conflict);
     let found = state.lock().await.expect("it can be read").expect("it is there");
     let old = Timestamp::now() - SignedDuration::from_mins(6);
@@ -162,7 +179,75 @@ async fn the_lock_of_a_dead_process_is_taken_over_and_told() {
     let written =
         state.put_lock(&silent, Condition::Unchanged(&found.e_tag)).await.expect("it can be written");
     assert!(matches!(written, Written::Done { .. }));
-    held::take(&state, "deploy", "c", &lost).await.expect("it was silent for too long");
+    take(&state, &lost).await.expect("it was silent for too long");
+}
+
+#[tokio::test]
+async fn a_lock_that_somebody_else_has_taken_is_theirs() {
+    let (_target, state) = state().await;
+    let lost = CancellationToken::new();
+    let held = take(&state, &lost).await.expect("it is free");
+    let theirs = take_over(&state).await;
+    let error = held.give_back().await.expect_err("it is somebody else's");
+    assert_eq!(failure::class(&error), Class::Conflict);
+    assert!(lost.is_cancelled());
+    let there = state.lock().await.expect("it can be read").map(|there| there.value);
+    assert_eq!(there, Some(theirs), "it was deleted");
+}
+
+#[tokio::test]
+async fn a_lock_that_is_lost_is_noticed_while_it_is_renewed() {
+    let (_target, state) = state().await;
+    let lost = CancellationToken::new();
+    let pace = Pace { look: Duration::from_millis(1), renewal: SignedDuration::ZERO, ..Pace::default() };
+    let held = held::take(&state, "deploy", "c", pace, &lost).await.expect("it is free");
+    let first = state.lock().await.expect("it can be read").expect("it is held").value;
+    let renewed = loop {
+        let now = state.lock().await.expect("it can be read").expect("it is held").value;
+        if now != first {
+            break now;
+        }
+    };
+    assert!(renewed.is_of(&first) && renewed.renewed > first.renewed, "{renewed:?}");
+    assert!(!lost.is_cancelled());
+    let theirs = take_over(&state).await;
+    lost.cancelled().await;
+    held.give_back().await.expect_err("it is somebody else's");
+    assert_eq!(state.lock().await.expect("it can be read").map(|there| there.value), Some(theirs));
+}
+
+#[tokio::test]
+async fn a_lock_that_cannot_be_renewed_for_too_long_is_lost() {
+    // Takes connections and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("it has one"));
+    let state = state_at(&url, "eu-central-1", Credentials::new("id", "key", None, None, "tests")).await;
+    let old = Timestamp::now() - SignedDuration::from_mins(6);
+    let own = Lock { renewed: old, ..dead("here") };
+    let pace = Pace { look: Duration::from_millis(1), limit: Duration::from_millis(50), ..Pace::default() };
+    let (lost, ended) = (CancellationToken::new(), CancellationToken::new());
+    Renewing { state, own, e_tag: String::new(), pace }.run(ended, lost.clone()).await;
+    assert!(lost.is_cancelled());
+}
+
+#[tokio::test]
+async fn a_renewal_whose_answer_was_lost_does_not_lose_the_lock() {
+    let (_target, state) = state().await;
+    let own = dead("here");
+    let Written::Done { e_tag } = state.put_lock(&own, Condition::Absent).await.expect("nothing was there")
+    else {
+        panic!("nothing was there")
+    };
+    let later = own.renewed + SignedDuration::from_mins(1);
+    let unheard = Lock { renewed: later, ..own.clone() };
+    state.put_lock(&unheard, Condition::Unchanged(&e_tag)).await.expect("it is the last one");
+    let mut renewing = Renewing { state: state.clone(), own, e_tag, pace: Pace::default() };
+    let now = later + SignedDuration::from_mins(1);
+    assert!(renewing.renew(now).await.expect("S3 is reached"), "what is there is its own");
+    assert!(renewing.renew(now).await.expect("S3 is reached"));
+    assert_eq!(state.lock().await.expect("it can be read").map(|there| there.value.renewed), Some(now));
+    take_over(&state).await;
+    assert!(!renewing.renew(now).await.expect("S3 is reached"));
 }
 
 #[tokio::test]

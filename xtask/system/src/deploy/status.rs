@@ -1,15 +1,18 @@
 //! `status`: what runs where, from which commit, healthy or not. Reads only, and takes no lock.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use futures::future::join_all;
 use serde::Serialize;
 
 use super::lock::Lock;
 use super::plan::Presence;
 use super::record::Record;
-use super::session::Session;
+use super::session::{self, Session};
 use super::view;
+use crate::image;
 use crate::rollout::{self, ServiceStatus};
 
 /// An environment as it is now.
@@ -21,6 +24,8 @@ pub struct Status {
     pub record: Option<Record>,
     pub site: Option<SiteStatus>,
     pub services: Vec<ServiceStatus>,
+    /// By service, the commit that the image which it is to run is of, as far as the registry says it.
+    pub service_commits: BTreeMap<String, String>,
     pub lock: Option<Lock>,
     /// What is not as the record has it.
     pub differences: Vec<String>,
@@ -46,6 +51,7 @@ pub async fn status(session: &Session) -> Result<Status> {
         record: None,
         site: None,
         services: Vec::new(),
+        service_commits: BTreeMap::new(),
         lock: None,
         differences: Vec::new(),
         is_healthy: false,
@@ -58,6 +64,7 @@ pub async fn status(session: &Session) -> Result<Status> {
     terraform.init(stop).await?;
     if let Some(outputs) = terraform.outputs(stop).await? {
         status.services = session.running(&outputs).await?;
+        status.service_commits = commits(session, &status.services).await;
         let live = session.site(&outputs).await?.live(stop).await?;
         status.site = live.map(|live| SiteStatus { release: live.id, commit: live.commit });
     }
@@ -66,6 +73,27 @@ pub async fn status(session: &Session) -> Result<Status> {
         && status.differences.is_empty()
         && status.services.iter().all(|service| service.is_stable);
     Ok(status)
+}
+
+/// Asks the registry for the commit of each service's image. What it does not know stays unknown, with a warning.
+async fn commits(session: &Session, services: &[ServiceStatus]) -> BTreeMap<String, String> {
+    let ask = async |(service, running): (String, super::plan::Running)| {
+        let image = session.settings.registry_url(&running.image?);
+        match image::revision(&image).await {
+            Ok(commit) => Some((service, commit?)),
+            Err(error) => {
+                session.ui.warn(&format!("cannot find out of which commit `{service}` is: {error:#}"));
+                None
+            }
+        }
+    };
+    join_all(session::running_images(services).into_iter().map(ask)).await.into_iter().flatten().collect()
+}
+
+/// Whether a part is of another commit than the record's, as after a deploy of one part alone. Pure.
+fn is_mixed(status: &Status, record: &Record) -> bool {
+    let site = status.site.iter().filter_map(|site| site.commit.as_ref());
+    site.chain(status.service_commits.values()).any(|commit| *commit != record.commit)
 }
 
 /// What the record has otherwise. Pure.
@@ -104,22 +132,25 @@ fn differences(status: &Status) -> Vec<String> {
 /// The status as a person reads it. Pure.
 pub fn render(status: &Status) -> String {
     let mut text = String::new();
+    let short = |(service, commit): (&String, &String)| (service.clone(), view::short(commit).to_owned());
+    let commits = status.service_commits.iter().map(short).collect();
     let Some(record) = &status.record else {
         let _ = writeln!(text, "{}: nothing was released yet", status.environment);
-        text.push_str(&rollout::render_status(&status.services));
+        text.push_str(&rollout::render_status(&status.services, &commits));
         return text;
     };
     let health = if status.is_healthy { "healthy" } else { "not healthy" };
     let since = record.time.strftime("%Y-%m-%d %H:%M UTC");
-    let _ =
-        writeln!(text, "{} runs {} since {since}, {health}", status.environment, view::short(&record.commit));
+    let part = if is_mixed(status, record) { " in part, beside other commits," } else { "" };
+    let commit = view::short(&record.commit);
+    let _ = writeln!(text, "{} runs {commit}{part} since {since}, {health}", status.environment);
     let _ = writeln!(text, "  url       {}", status.url);
     let _ = writeln!(text, "  release   {}", record.id);
     if let Some(site) = &status.site {
         let commit = site.commit.as_deref().map_or("no commit", view::short);
         let _ = writeln!(text, "  site      {} ({commit})", site.release);
     }
-    for line in rollout::render_status(&status.services).lines() {
+    for line in rollout::render_status(&status.services, &commits).lines() {
         let _ = writeln!(text, "  {line}");
     }
     if let Some(lock) = &status.lock {
@@ -160,6 +191,7 @@ mod tests {
             record: Some(record(0, "a")),
             site: Some(SiteStatus { release: release.to_owned(), commit: Some("a".repeat(40)) }),
             services: vec![service(arn)],
+            service_commits: [("guestbook".to_owned(), "a".repeat(40))].into(),
             lock: None,
             differences: Vec::new(),
             is_healthy: true,
@@ -181,6 +213,23 @@ mod tests {
     fn it_begins_with_what_runs_and_whether_it_is_healthy() {
         let text = render(&status("arn:task/a", "site-a"));
         assert!(text.starts_with("staging runs aaaaaaa since 2026-09-21 14:13 UTC, healthy\n"), "{text}");
-        assert!(text.contains("guestbook"), "{text}");
+        assert!(text.contains("\n  site      site-a (aaaaaaa)\n"), "{text}");
+        assert!(text.contains("\n  guestbook  ok, 1 of 1 healthy  a (aaaaaaa)\n"), "{text}");
+    }
+
+    #[test]
+    fn parts_of_other_commits_are_told_apart() {
+        let mut status = status("arn:task/a", "site-a");
+        status.service_commits.insert("guestbook".to_owned(), "b".repeat(40));
+        let text = render(&status);
+        assert!(
+            text.starts_with("staging runs aaaaaaa in part, beside other commits, since 2026-"),
+            "{text}"
+        );
+        assert!(text.contains("1 of 1 healthy  a (bbbbbbb)\n"), "{text}");
+        status.service_commits.clear();
+        let text = render(&status);
+        assert!(text.starts_with("staging runs aaaaaaa since"), "{text}");
+        assert!(text.contains("1 of 1 healthy  a (commit unknown)\n"), "{text}");
     }
 }

@@ -94,9 +94,14 @@ async fn enter(project: &Project, task: &Task) -> Result<ExitCode> {
     }
     let ui = Ui::default();
     let session = Session::open(project, &task.common().env, ui).await?;
+    session.explained(perform(&session, task).await)
+}
+
+async fn perform(session: &Session, task: &Task) -> Result<ExitCode> {
+    let ui = session.ui;
     match task {
         Task::Plan(arguments) => {
-            let plan = forward::plan(&session, arguments.only.unwrap_or(Scope::All)).await?;
+            let plan = forward::plan(session, arguments.only.unwrap_or(Scope::All)).await?;
             document(task, &plan)
         }
         Task::Deploy(arguments) => {
@@ -110,20 +115,20 @@ async fn enter(project: &Project, task: &Task) -> Result<ExitCode> {
                     OlderCommit::Refuse
                 },
             };
-            report(task, ui, &forward::deploy(&session, permissions).await?)
+            report(task, ui, &forward::deploy(session, permissions).await?)
         }
         Task::Rollback(arguments) => {
-            report(task, ui, &rollback::rollback(&session, arguments.to.as_deref(), arguments.yes).await?)
+            report(task, ui, &rollback::rollback(session, arguments.to.as_deref(), arguments.yes).await?)
         }
         Task::Status(_) => {
-            let status = status::status(&session).await?;
+            let status = status::status(session).await?;
             if !task.common().json {
                 print!("{}", status::render(&status));
             }
             document(task, &status)
         }
         Task::Destroy(arguments) => {
-            let left = destroy::destroy(&session, arguments.confirm.as_deref()).await?;
+            let left = destroy::destroy(session, arguments.confirm.as_deref()).await?;
             let environment = &session.settings.environment;
             document(task, &json!({"environment": environment, "is_destroyed": true, "left": left}))
         }

@@ -66,6 +66,7 @@ mod tests {
             paths: Vec::new(),
             hosts: Vec::new(),
             health_path: "/healthz".to_owned(),
+            health_grace_seconds: 30,
             cpu: 256,
             memory_mib: 512,
             stores: stores.to_vec(),

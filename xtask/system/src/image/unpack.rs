@@ -22,13 +22,13 @@ const WHITEOUT: &str = ".wh.";
 const OPAQUE: &str = ".wh..wh..opq";
 
 /// Where an image is read from.
-enum From {
+pub(super) enum From {
     Layout(Layout),
     Registry(Connection),
 }
 
 impl From {
-    async fn blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
+    pub async fn blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
         match self {
             Self::Layout(layout) => layout.blob(descriptor),
             Self::Registry(connection) => connection.blob(&descriptor.digest).await,
@@ -67,7 +67,8 @@ pub async fn unpack(image: &str, folder: &Path) -> Result<ImageConfig> {
     Ok(config.config)
 }
 
-async fn open(image: &str) -> Result<(From, Manifest)> {
+/// Where `image` is, and its manifest.
+pub(super) async fn open(image: &str) -> Result<(From, Manifest)> {
     if Layout::is_at(Path::new(image)) {
         let layout = Layout::read(Path::new(image))?;
         let manifest = layout.manifest.clone();

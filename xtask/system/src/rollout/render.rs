@@ -1,5 +1,6 @@
 //! How a rollout reads. Pure: text in and out, without color and without a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::judge::{Advice, Failure, seconds, short};
@@ -38,8 +39,9 @@ pub fn render_failure(service: &str, failure: &Failure) -> String {
     text
 }
 
-/// A table for people: a line for each service, and below it what is not as it should be.
-pub fn render_status(statuses: &[ServiceStatus]) -> String {
+/// A table for people: a line for each service, and below it what is not as it should be. `commits` has those of the services
+/// that are known, as they are to be shown.
+pub fn render_status(statuses: &[ServiceStatus], commits: &BTreeMap<String, String>) -> String {
     let width = statuses.iter().map(|status| status.service.len()).max().unwrap_or_default();
     let mut text = String::new();
     for status in statuses {
@@ -49,7 +51,8 @@ pub fn render_status(statuses: &[ServiceStatus]) -> String {
         };
         let state = if status.is_stable { "ok" } else { "not stable" };
         let definition = short(&status.task_definition_arn);
-        let _ = writeln!(text, "{:width$}  {state}, {health}  {definition}", status.service);
+        let commit = commits.get(&status.service).map_or("commit unknown", String::as_str);
+        let _ = writeln!(text, "{:width$}  {state}, {health}  {definition} ({commit})", status.service);
         for (container, image) in &status.images {
             let _ = writeln!(text, "{:width$}    {container}: {image}", "");
         }

@@ -6,3 +6,5 @@ mod failing;
 mod looking;
 mod replacing;
 mod support;
+#[path = "../visitors/asking.rs"]
+mod visitors;

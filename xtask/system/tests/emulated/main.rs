@@ -7,12 +7,20 @@ mod account;
 mod clone;
 mod program;
 mod thorough;
+#[path = "../visitors/asking.rs"]
+mod visitors;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clone::Clone;
+use program::Page;
 use program::{Ended, Program};
 use serde_json::Value;
+use service_testkit::wait_until;
+use visitors::Visitors;
 
 /// What stays in the account on purpose, by the part of the ARN after the account.
 const LEFT_ON_PURPOSE: &[&str] = &["snapshot:", "cluster-snapshot:"];
@@ -30,7 +38,7 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     assert_eq!(services.into_iter().collect::<Vec<_>>(), ["counter", "guestbook"]);
     assert!(record["terraform_serial"].as_u64() > Some(0), "{record}");
     let url = first["url"].as_str().expect("an address").to_owned();
-    program.look(&url);
+    program.look(&url, Page::Hides(clone::EDIT));
     assert_eq!(program.doctor(), ["unknown dns"], "what the modules make is what publishing needs");
 
     // The same again: nothing, but for what the emulators do not keep.
@@ -46,7 +54,8 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     // A second commit: nothing of the infrastructure changes but which images run.
     clone.edit_the_page_and_commit();
     a_plan_tells_and_changes_nothing(&program, &clone);
-    let answer = program.run(&["deploy", "--yes", "--json"]).expect_code(0);
+    let deploy = || program.run(&["deploy", "--yes", "--json"]).expect_code(0);
+    let answer = while_visitors_ask(&url, Page::Shows(clone::EDIT), deploy);
     let second = answer.json();
     assert_eq!(second["record"]["commit"], clone.head());
     assert_eq!(
@@ -61,6 +70,7 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
         answer.stderr
     );
     assert!(program.page(&url).contains(clone::EDIT), "the second commit is not live");
+    program.look(&url, Page::Shows(clone::EDIT));
     expect_healthy(&program, &clone);
 
     a_stale_checkout_is_refused(&program, &clone, record["commit"].as_str().expect("a commit"));
@@ -71,12 +81,13 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
 
     // Back, without building; and back again is nothing.
     let commit = record["commit"].as_str().expect("a commit");
-    let back = program.run(&["rollback", commit, "--yes", "--json"]).expect_code(0).json();
+    let roll_back = || program.run(&["rollback", commit, "--yes", "--json"]).expect_code(0).json();
+    let back = while_visitors_ask(&url, Page::Hides(clone::EDIT), roll_back);
     assert_eq!(back["record"]["commit"], record["commit"]);
     assert_eq!(back["record"]["back_to"], record["id"]);
     assert_eq!(back["record"]["task_definitions"], record["task_definitions"]);
     assert!(!program.page(&url).contains(clone::EDIT), "the first commit is not live again");
-    program.look(&url);
+    program.look(&url, Page::Hides(clone::EDIT));
     let nothing = program.run(&["rollback", commit, "--yes", "--json"]).expect_code(0).json();
     assert_eq!(nothing["record"], Value::Null, "{nothing}");
     program.run(&["rollback", "0000000", "--yes"]).expect_code(64);
@@ -95,6 +106,33 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     program.run(&["destroy", "--confirm", "emulated"]).expect_code(0);
     assert!(marks.iter().all(|mark| !mark.is_alive()), "a process of the environment is still there");
     assert!(!program.folder().exists());
+}
+
+/// Does something while visitors ask for the page and for both services through the edge: all of them are answered well, all
+/// the time, and in the end they get another `page` than at first.
+fn while_visitors_ask<T>(url: &str, page: Page, done: impl FnOnce() -> T) -> T {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    // CloudFront, too, gives an origin 30 seconds. Source: its Developer Guide, "Response timeout".
+    let agent = config.timeout_global(Some(Duration::from_secs(30))).build().into();
+    let (is_other, was_other) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (now, before) = (Arc::clone(&is_other), Arc::clone(&was_other));
+    let look = move |body: &str| {
+        let is_it = page.is_it(body);
+        now.store(is_it, Ordering::Relaxed);
+        before.fetch_or(!is_it, Ordering::Relaxed);
+    };
+    let visitors = Visitors::of(url, &agent, Duration::from_millis(100), look);
+    let answer = done();
+    // A visitor whose page is on its way may still have asked before.
+    let asked = visitors.answered();
+    wait_until("visitors are answered", || (visitors.answered() >= asked + 40).then_some(()));
+    let asked = visitors.end();
+    let failed: Vec<&String> = asked.values().flat_map(|asked| &asked.failed).collect();
+    let counts: Vec<_> = asked.iter().map(|(path, asked)| (*path, asked.answered)).collect();
+    assert!(failed.is_empty(), "{} failed: {failed:#?}, and were answered: {counts:?}", failed.len());
+    assert!(counts.iter().all(|(_, answered)| *answered >= 20), "hardly anybody asked: {counts:?}");
+    assert!(was_other.load(Ordering::Relaxed) && is_other.load(Ordering::Relaxed), "{page:?}: not replaced");
+    answer
 }
 
 /// Killed while Terraform applies, and again when the services run and the site does not; gives what the third run says.
@@ -173,13 +211,20 @@ fn what_runs(program: &Program<'_>) -> Value {
     let services = status["services"].as_array().expect("a list").iter();
     let names = ["service", "task_definition_arn", "desired_count", "healthy_count"];
     let services = services.map(|service| names.map(|name| service[name].clone()));
-    serde_json::json!({"record": status["record"], "site": status["site"], "services": services.collect::<Vec<_>>()})
+    serde_json::json!({
+        "record": status["record"],
+        "site": status["site"],
+        "services": services.collect::<Vec<_>>(),
+        "service_commits": status["service_commits"],
+    })
 }
 
 /// What runs is what is checked out, and says so.
 fn expect_healthy(program: &Program<'_>, clone: &Clone) {
     let status = program.run(&["status", "--json"]).expect_code(0).json();
-    assert_eq!(status["record"]["commit"], clone.head());
+    let head = clone.head();
+    assert_eq!(status["record"]["commit"], head);
+    assert_eq!(status["service_commits"], serde_json::json!({"counter": head, "guestbook": head}));
     assert_eq!(
         (&status["is_healthy"], &status["differences"], &status["lock"]),
         (&true.into(), &Value::Array(Vec::new()), &Value::Null),

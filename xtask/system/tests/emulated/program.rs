@@ -26,6 +26,22 @@ pub struct Answer {
     pub stderr: String,
 }
 
+/// What the first page says, and so of which commit it is.
+#[derive(Clone, Copy, Debug)]
+pub enum Page {
+    Shows(&'static str),
+    Hides(&'static str),
+}
+
+impl Page {
+    pub fn is_it(self, body: &str) -> bool {
+        match self {
+            Self::Shows(text) => body.contains(text),
+            Self::Hides(text) => !body.contains(text),
+        }
+    }
+}
+
 pub enum Ended {
     /// With what it had said on stderr.
     Killed(String),
@@ -187,12 +203,16 @@ impl<'a> Program<'a> {
         ureq::get(format!("{url}/")).call().expect("it answers").body_mut().read_to_string().expect("text")
     }
 
-    /// Signs the guestbook and sees the counter in a headless browser.
-    pub fn look(&self, url: &str) {
+    /// Signs the guestbook, sees the counter and looks at the first page in a headless browser.
+    pub fn look(&self, url: &str, page: Page) {
         let screenshots = self.target.join("xtask/screenshots");
         let mut script = Command::new("node");
         script.current_dir(self.clone.path("")).args(["frontend/browser/services.mjs", "--site", url]);
         script.arg("--screenshots").arg(screenshots);
+        match page {
+            Page::Shows(text) => script.args(["--shows", text]),
+            Page::Hides(text) => script.args(["--hides", text]),
+        };
         answer(script).expect_code(0);
     }
 }

@@ -19,7 +19,11 @@ const STEPS: &[&str] = &[
 
 pub fn run(program: &Program<'_>, clone: &Clone) {
     a_commit_is_killed_at_each_step(program, clone);
-    a_commit_that_is_stopped_goes_back(program, clone);
+    clone.commit_nothing("Deploy again");
+    a_commit_that_is_stopped_goes_back(program, |text| {
+        text.starts_with("infrastructure: ") && text.contains(" of ")
+    });
+    a_commit_that_is_stopped_goes_back(program, |text| text.starts_with("services: rolling"));
     a_commit_is_deployed_part_by_part(program, clone);
 }
 
@@ -36,12 +40,10 @@ fn a_commit_is_killed_at_each_step(program: &Program<'_>, clone: &Clone) {
     expect_healthy(program, clone);
 }
 
-/// Stopped, as by Ctrl-C, while services are rolled out: they go back.
-fn a_commit_that_is_stopped_goes_back(program: &Program<'_>, clone: &Clone) {
+/// Stopped, as by Ctrl-C, once Terraform has told the services what to run, or while they are rolled out: they go back.
+fn a_commit_that_is_stopped_goes_back(program: &Program<'_>, is_step: impl Fn(&str) -> bool) {
     let before = what_runs(program);
-    clone.commit_nothing("Deploy again");
-    let stopped = program.run_and_stop(&["deploy", "--yes"], |text| text.starts_with("services: rolling"));
-    let stopped = stopped.expect_code(130);
+    let stopped = program.run_and_stop(&["deploy", "--yes"], is_step).expect_code(130);
     let words = "every service runs what it ran before; run the same command again";
     assert!(stopped.stderr.contains(words), "{}", stopped.stderr);
     assert_eq!(what_runs(program), before);
@@ -51,7 +53,9 @@ fn a_commit_is_deployed_part_by_part(program: &Program<'_>, clone: &Clone) {
     let before = what_runs(program);
     program.run(&["deploy", "--yes", "--only", "site"]).expect_code(0);
     let between = what_runs(program);
-    assert_eq!(between["services"], before["services"]);
+    for of_services in ["services", "service_commits"] {
+        assert_eq!(between[of_services], before[of_services]);
+    }
     assert_eq!(between["site"]["commit"], clone.head());
     program.run(&["deploy", "--yes", "--only", "services"]).expect_code(0);
     assert_eq!(what_runs(program)["site"], between["site"]);

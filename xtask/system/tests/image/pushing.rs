@@ -31,6 +31,19 @@ fn what_is_pushed_is_what_others_pull() {
     assert_eq!(std::fs::read(&layers[0]).expect("pulled"), std::fs::read(&layers[1]).expect("pushed"));
 }
 
+#[tokio::test]
+async fn an_image_in_a_registry_says_of_which_commit_it_is() {
+    let (registry, checkout) = (Registry::start(), Checkout::make("app"));
+    let image = checkout.push(&registry.address());
+    let pinned = text(&image, "reference");
+    let commit = system::image::revision(pinned).await.expect("it is there");
+    assert_eq!(commit, Some(checkout.head()));
+    let digest = text(&image, "digest");
+    let elsewhere = pinned.replace(digest, &format!("sha256:{}", "0".repeat(64)));
+    let error = system::image::revision(&elsewhere).await.expect_err("there is no such image");
+    assert!(format!("{error:#}").contains("sha256:0000"), "{error:#}");
+}
+
 /// The layout on this machine is one that others read too.
 #[test]
 fn the_layout_is_taken_by_other_tools() {

@@ -3,6 +3,7 @@
 
 mod images;
 mod stage;
+mod taking_back;
 #[cfg(feature = "terraform")]
 mod terraform;
 
