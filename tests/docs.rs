@@ -202,6 +202,31 @@ fn every_toml_example_is_a_valid_configuration() {
     assert!(count >= 2, "{count} examples");
 }
 
+/// Lines to be typed that are not shown with what they print.
+#[test]
+fn every_command_line_without_its_output_is_one_that_the_program_takes() {
+    let mut count = 0;
+    for path in pages() {
+        let page = read(&path);
+        let blocks =
+            ["```sh\n", "```yaml\n"].map(|fence| page.split(fence).skip(1).collect::<Vec<_>>()).concat();
+        let blocks = blocks.iter().map(|block| block.split("```").next().expect("it begins"));
+        for line in blocks.flat_map(str::lines) {
+            let line = line.trim().trim_start_matches("- run: ");
+            if !line.starts_with("sitepush ") {
+                continue;
+            }
+            let words = shlex::split(line).unwrap_or_else(|| panic!("{}: `{line}`", path.display()));
+            let words = words.iter().take_while(|word| ![">", "|", "&&"].contains(&word.as_str()));
+            if let Err(error) = Cli::command().try_get_matches_from(words) {
+                panic!("{}: `{line}`: {error}", path.display());
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 15, "{count} lines");
+}
+
 #[test]
 fn every_exit_code_is_documented() {
     let number = |code: ExitCode| match code {
