@@ -42,6 +42,13 @@ impl DnsAnswer {
         matches!(self, Self::Records(values)
             if !values.is_empty() && values.iter().all(|value| DnsName::from_service(value) == *target))
     }
+
+    /// The other distribution that a CNAME leads to, if it leads to one.
+    pub fn other_distribution(&self, distribution_domain: &DnsName) -> Option<DnsName> {
+        let Self::Records(values) = self else { return None };
+        let mut targets = values.iter().map(|value| DnsName::from_service(value));
+        targets.find(|target| target.is_of_cloudfront() && target != distribution_domain)
+    }
 }
 
 /// Whether the world asks a zone's own name servers.

@@ -1,7 +1,9 @@
 //! Facts and wanted names in, the plan that brings the names to the distribution out.
 //!
 //! The order never breaks a name that is live: a certificate, then the aliases on the distribution, and only when that is
-//! everywhere the records that lead visitors to it.
+//! everywhere the records that lead visitors to it. The one exception is CloudFront's own: see [`distribution`].
+
+mod distribution;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -264,41 +266,6 @@ impl<'a> Planning<'a> {
         }
         self.steps.extend(batches.into_steps());
         self.steps.push(Step::AwaitCertificate { arn: Some(pending.arn.clone()) });
-    }
-
-    /// Plans the distribution's aliases and certificate.
-    fn distribution(&mut self) {
-        let own = &self.facts.distribution;
-        let added: BTreeSet<DnsName> =
-            self.wanted.names.iter().filter(|name| !own.aliases.contains(*name)).cloned().collect();
-        let changes_certificate = self.certificate.as_ref() != Some(&own.certificate);
-        if changes_certificate && own.certificate.has_own_addresses() {
-            self.notes.push(
-                "the certificate has addresses of its own, for 600 dollars a month: from now on it is served by SNI, \
-                 which no browser of the last ten years lacks"
-                    .to_owned(),
-            );
-        }
-        let mut claims = Batches::new(BatchPurpose::Claim);
-        let claimed = self.wanted.names.iter().filter(|name| added.contains(*name) || self.wanted.take_over);
-        for name in claimed {
-            if let Some(zone) = self.place(name) {
-                claims.add(&zone.zone, self.text.add(name, &[Made::Alias], &mut self.problems));
-            }
-        }
-        self.steps.extend(claims.into_steps());
-        if !added.is_empty() || changes_certificate {
-            self.steps.push(Step::UpdateDistribution {
-                aliases: own.aliases.union(&added).cloned().collect(),
-                added,
-                removed: BTreeSet::new(),
-                certificate: self.certificate.clone(),
-                changes_certificate,
-            });
-            self.steps.push(Step::AwaitDeployment);
-        } else if !own.is_deployed {
-            self.steps.push(Step::AwaitDeployment);
-        }
     }
 
     /// Plans the records that lead visitors to the distribution.

@@ -21,6 +21,7 @@ pub enum ProblemKind {
     DelegatedAway,
     CaaForbidsAmazon,
     OnAnotherDistribution,
+    LedToAnotherDistribution,
     ForeignRecord,
     RoutedRecord,
     OwnedByAnotherDistribution,
@@ -187,6 +188,21 @@ impl Problem {
              `aws cloudfront associate-alias`"
         );
         Self::new(Severity::Blocking, ProblemKind::OnAnotherDistribution, name, what, remedy)
+    }
+
+    /// A name whose DNS is not here and leads to another distribution: CloudFront refuses the alias as long as it does.
+    pub fn led_to_another_distribution(name: &DnsName, other: &DnsName, severity: Severity) -> Self {
+        let what = format!(
+            "its CNAME leads to another distribution ({other}), and CloudFront takes no alias whose DNS does"
+        );
+        let when = match severity {
+            Severity::Blocking => "",
+            Severity::Warning => "when the certificate is issued, ",
+        };
+        let remedy = format!(
+            "{when}remove that record where its DNS is, wait until its time to live is over, and run the command again"
+        );
+        Self::new(severity, ProblemKind::LedToAnotherDistribution, name, what, remedy)
     }
 
     /// A record that we may not touch unasked.

@@ -2,6 +2,7 @@
 //! values, so that a plan that was carried out leaves nothing to do.
 
 mod faults;
+mod moving;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,6 +65,7 @@ fn bare() -> DomainFacts {
         zones: Vec::new(),
         zone_facts: BTreeMap::new(),
         records: BTreeMap::new(),
+        led_away: BTreeMap::new(),
         caa: BTreeMap::new(),
         unread_caa: BTreeMap::new(),
     };

@@ -123,12 +123,33 @@ pub async fn observe(
         zones,
         zone_facts,
         records: BTreeMap::new(),
+        led_away: BTreeMap::new(),
         caa,
         unread_caa,
     };
     let of_interest: BTreeSet<DnsName> = names.iter().chain(&proofs).cloned().collect();
     facts.records = read_records(edges, &facts, &of_interest).await?;
+    if is_claim {
+        facts.led_away = look_where_led(edges, &facts, names).await;
+    }
     Ok(facts)
+}
+
+/// The names that are no aliases yet, whose DNS is not here, and that lead to another distribution.
+async fn look_where_led(
+    edges: &DomainEdges,
+    facts: &DomainFacts,
+    names: &[DnsName],
+) -> BTreeMap<DnsName, DnsName> {
+    let own = &facts.distribution;
+    let asked = names.iter().filter(|name| !own.aliases.contains(name) && facts.is_external(name));
+    let found = futures::stream::iter(asked)
+        .map(|name| async move {
+            let answer = edges.dns.ask_resolver(name, Question::Cname).await;
+            Some((name.clone(), answer.other_distribution(&own.domain_name)?))
+        })
+        .buffered(CONCURRENCY);
+    found.filter_map(std::future::ready).collect().await
 }
 
 async fn read_distribution(edges: &DomainEdges, id: &str) -> Result<DistributionNames, Trouble> {
