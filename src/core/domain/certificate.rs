@@ -119,6 +119,13 @@ impl Certificate {
         self.names.iter().filter(|name| !validated.contains(name)).cloned().collect()
     }
 
+    /// The names that it waits for and that no validation of a needed name proves: a name and the wildcard above it share one
+    /// record. ACM issues a certificate when all its names are validated, so with one of these it may never be.
+    pub fn awaits_beyond(&self, needed: &BTreeSet<DnsName>) -> BTreeSet<DnsName> {
+        let proven: BTreeSet<DnsName> = needed.iter().map(DnsName::base).collect();
+        self.unvalidated().into_iter().filter(|name| !proven.contains(&name.base())).collect()
+    }
+
     /// Whether ACM renews it while its validation records stay.
     pub fn is_renewed_by_records(&self) -> bool {
         self.issuance == Issuance::Amazon && self.is_validated_by_dns
@@ -148,7 +155,8 @@ pub fn choose_issued<'a>(
     })
 }
 
-/// The pending certificate to go on with: ours, else one for exactly these names.
+/// The pending certificate to go on with: ours, unless it waits for names that are not needed any more; else one for exactly
+/// these names.
 pub fn choose_pending<'a>(
     certificates: &'a [Certificate],
     needed: &BTreeSet<DnsName>,
@@ -157,6 +165,7 @@ pub fn choose_pending<'a>(
     let is_ours = |found: &Certificate| found.requested_for.as_deref() == Some(distribution_id);
     let fitting = certificates.iter().filter(|found| found.is_awaited() && found.covers(needed));
     let fitting = fitting.filter(|found| is_ours(found) || found.names == *needed);
+    let fitting = fitting.filter(|found| found.awaits_beyond(needed).is_empty());
     fitting.min_by_key(|found| (!is_ours(found), found.names.len(), found.arn.clone()))
 }
 
@@ -253,5 +262,39 @@ mod tests {
         assert_eq!(chosen(&[by_mail]), None);
         assert_eq!(chosen(&[broad.clone(), exact.clone()]).as_deref(), Some("exact"));
         assert_eq!(chosen(&[broad, exact, ours]).as_deref(), Some("ours"));
+    }
+
+    #[test]
+    fn a_pending_certificate_that_waits_for_a_name_that_was_dropped_is_not_gone_on_with() {
+        let pending = |validated: &[&str]| {
+            let of = ["example.com", "*.example.com", "www.example.net"];
+            let validations = of.iter().map(|of| Validation {
+                name: DnsName::from_service(of),
+                record: None,
+                is_validated: validated.contains(of),
+            });
+            Certificate {
+                status: CertificateStatus::PendingValidation,
+                requested_for: Some("E1".into()),
+                validations: validations.collect(),
+                ..issued("ours", &of)
+            }
+        };
+        let is_chosen = |found: Certificate, needed: &[&str]| {
+            choose_pending(std::slice::from_ref(&found), &names(needed), "E1").is_some()
+        };
+        assert!(
+            is_chosen(pending(&[]), &["example.com", "www.example.net"]),
+            "a wildcard needs no record more"
+        );
+        assert!(!is_chosen(pending(&[]), &["example.com"]));
+        assert!(
+            is_chosen(pending(&["www.example.net"]), &["example.com"]),
+            "what is validated holds up nothing"
+        );
+        assert!(
+            !is_chosen(pending(&["www.example.net"]), &["www.example.com"]),
+            "example.com is not proven by it"
+        );
     }
 }

@@ -160,6 +160,7 @@ impl<'a> Planning<'a> {
             return;
         }
         let pending = choose_pending(&facts.certificates, &self.needed, &facts.distribution.id);
+        self.note_stalled(pending);
         if let Some(pending) = pending {
             self.check_issuing(&pending.unvalidated());
             self.certificate = Some(current.with_arn(&pending.arn));
@@ -167,6 +168,32 @@ impl<'a> Planning<'a> {
         } else {
             self.check_issuing(&self.needed.clone());
             self.request();
+        }
+    }
+
+    /// What somebody might wonder about: a certificate of ours that waits for a name that was dropped, and one with another key.
+    fn note_stalled(&mut self, chosen: Option<&Certificate>) {
+        let id = self.facts.distribution.id.as_str();
+        let ours = |found: &&Certificate| found.requested_for.as_deref() == Some(id) && found.is_awaited();
+        for found in self.facts.certificates.iter().filter(ours).filter(|found| found.covers(&self.needed)) {
+            let beyond = found.awaits_beyond(&self.needed);
+            if let Some(one) = beyond.first() {
+                self.notes.push(format!(
+                    "the pending certificate {} waits for {one}, too, which is not wanted any more: it is not waited for, and \
+                     `aws acm delete-certificate` clears it away",
+                    found.arn
+                ));
+            }
+        }
+        let wanted = self.wanted.key_algorithm;
+        if let Some(found) = chosen.filter(|found| found.key_algorithm != wanted) {
+            self.notes.push(format!(
+                "the pending certificate {} is gone on with, which has {} and not {}: delete it \
+                 (`aws acm delete-certificate`) to have another one requested",
+                found.arn,
+                found.key_algorithm.title(),
+                wanted.title()
+            ));
         }
     }
 

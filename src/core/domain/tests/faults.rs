@@ -225,6 +225,37 @@ fn an_alias_that_is_there_already_and_has_no_zone_here_is_a_warning_until_it_is_
 }
 
 #[test]
+fn a_certificate_that_waits_for_a_dropped_name_is_told_and_another_is_requested() {
+    let mut facts = bare();
+    let all = ["example.com", "www.example.net"];
+    facts.certificates = vec![certificate("stalled", &all, CertificateStatus::PendingValidation)];
+    let found = plan(&facts, &wanted(&["example.com"]));
+    assert_eq!(titles(&found)[0], "request");
+    assert!(
+        found.notes.iter().any(|note| note.contains("stalled") && note.contains("www.example.net")),
+        "{:?}",
+        found.notes
+    );
+    let requested = facts.certificates.len();
+    let done = play_all(&mut facts, &Intent::Apply(wanted(&["example.com"])));
+    assert_eq!(done.iter().filter(|title| *title == "request").count(), 1, "{done:?}");
+    assert_eq!(facts.certificates.len(), requested + 1);
+    assert_eq!(facts.certificates[0].status, CertificateStatus::PendingValidation, "it is not waited for");
+}
+
+#[test]
+fn a_pending_certificate_with_another_key_is_gone_on_with_and_told() {
+    let mut facts = bare();
+    facts.certificates = vec![certificate("there", &["example.com"], CertificateStatus::PendingValidation)];
+    assert!(plan(&facts, &wanted(&["example.com"])).notes.is_empty());
+    let wanted = Wanted { key_algorithm: KeyAlgorithm::EcPrime256v1, ..wanted(&["example.com"]) };
+    let found = plan(&facts, &wanted);
+    assert_eq!(titles(&found)[0], "Validation in Z1");
+    let [note] = found.notes.as_slice() else { panic!("{:?}", found.notes) };
+    assert!(note.contains("RSA 2048") && note.contains("ECDSA P-256"), "{note}");
+}
+
+#[test]
 fn caa_records_that_could_not_be_read_are_not_taken_for_none() {
     let mut facts = bare();
     let unread = UnreadCaa { at: name("example.com"), why: "SERVFAIL".into() };
