@@ -45,6 +45,8 @@ pub struct Expected {
     pub prefix: KeyPrefix,
     /// The host of the target's `url`, if that is told.
     pub site_host: Option<String>,
+    /// The target's `domains`: names that its distributions are to answer for.
+    pub domains: Vec<DnsName>,
     pub store_arn: Option<String>,
     pub routing: Routing,
     /// The edge function of this program.

@@ -42,11 +42,8 @@ pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
         facts.distributions.iter().filter_map(|(id, setup)| Some((id, setup.known()?))).collect();
     if let Some(host) = expected.site_host.as_deref().filter(|_| !known.is_empty()) {
         let name = DnsName::from_service(host);
-        let is_known = known.iter().any(|(_, setup)| {
-            DnsName::from_service(&setup.domain_name) == name
-                || setup.aliases.iter().any(|alias| alias.covers(&name))
-        });
-        if is_known {
+        let is_own = known.iter().any(|(_, setup)| DnsName::from_service(&setup.domain_name) == name);
+        if is_own || is_alias(&known, &name) {
             notes.ok("aliases", format!("{host} is a name of the distribution"));
         } else {
             notes.problem(
@@ -56,6 +53,10 @@ pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
             );
         }
     }
+    // One that could not be read may have them.
+    if !known.is_empty() && known.len() == facts.distributions.len() {
+        domains(&mut notes, &known, expected);
+    }
     let mut findings = notes.findings;
     for (id, setup) in known {
         findings.extend(certificate(id, setup, facts, expected));
@@ -64,6 +65,26 @@ pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
         findings.extend(dns(alias, of_alias));
     }
     findings
+}
+
+/// Whether one of the distributions answers for a name: CloudFront takes a wildcard for each name with one part more.
+fn is_alias(known: &[(&String, &DistributionSetup)], name: &DnsName) -> bool {
+    known.iter().any(|(_, setup)| setup.aliases.iter().any(|alias| alias.covers(name)))
+}
+
+/// The names that the target says it has, and that no distribution answers for.
+fn domains(notes: &mut Notes, known: &[(&String, &DistributionSetup)], expected: &Expected) {
+    for name in &expected.domains {
+        if is_alias(known, name) {
+            notes.ok("aliases", format!("{name} of the target's `domains` is a name of the distribution"));
+        } else {
+            notes.problem(
+                "aliases",
+                format!("{name} of the target's `domains` is no name of the distribution"),
+                "run `sitepush domain apply`",
+            );
+        }
+    }
 }
 
 fn certificate(id: &str, setup: &DistributionSetup, facts: &Facts, expected: &Expected) -> Vec<Finding> {
