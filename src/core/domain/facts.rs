@@ -120,6 +120,20 @@ impl DomainFacts {
         }
     }
 
+    /// The zone that the world asks for a name in place of the one with the longest name: nobody is told of that one, and this
+    /// one is asked. None where the longest is asked, where nothing is known of it, and where no other is asked.
+    pub fn asked_instead(&self, name: &DnsName) -> Option<&ZoneFacts> {
+        let longest = self.zone_of(name).ok()?;
+        if longest.delegation != Delegation::Missing {
+            return None;
+        }
+        let others = zone::holding(&self.zones, name).filter_map(|zone| self.zone_facts.get(&zone.id));
+        let shorter = others.filter(|other| other.zone.name != longest.zone.name);
+        let asked =
+            shorter.filter(|other| matches!(other.delegation, Delegation::Right | Delegation::Partly { .. }));
+        asked.max_by_key(|other| other.zone.name.as_str().len())
+    }
+
     /// Whether a name's DNS is where nothing can be written from here.
     pub fn is_external(&self, name: &DnsName) -> bool {
         match self.zone_of(name) {

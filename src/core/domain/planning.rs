@@ -130,6 +130,9 @@ impl<'a> Planning<'a> {
     fn unplaced(&mut self, name: &DnsName) -> Option<Problem> {
         match self.facts.zone_of(name) {
             Ok(zone) => {
+                if let Some(asked) = self.facts.asked_instead(name) {
+                    return Some(Problem::shadowing_zone(name, zone, asked));
+                }
                 self.problems.extend(Problem::not_delegated(zone));
                 self.facts.cut(name).map(|cut| Problem::delegated_away(name, cut))
             }
@@ -139,7 +142,8 @@ impl<'a> Planning<'a> {
 
     /// The zone in which a name's records are seen.
     fn place(&self, name: &DnsName) -> Option<&'a ZoneFacts> {
-        self.facts.zone_of(name).ok().filter(|_| self.facts.cut(name).is_none())
+        let is_seen = self.facts.cut(name).is_none() && self.facts.asked_instead(name).is_none();
+        self.facts.zone_of(name).ok().filter(|_| is_seen)
     }
 
     /// Finds a certificate, or plans one and its validation.

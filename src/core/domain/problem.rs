@@ -17,6 +17,7 @@ pub enum ProblemKind {
     NoZone,
     PrivateZoneOnly,
     AmbiguousZone,
+    ShadowingZone,
     NotDelegated,
     DelegatedAway,
     CaaForbidsAmazon,
@@ -96,6 +97,26 @@ impl Problem {
                       the alias off the distribution in the console"
             .to_owned();
         Self { remedy, ..Self::no_zone(name, why) }
+    }
+
+    /// A name in two zones of different names, of which the world asks the shorter. Which of them is meant only the user knows:
+    /// the longer one may be a leftover, or about to be delegated.
+    pub fn shadowing_zone(name: &DnsName, longest: &ZoneFacts, asked: &ZoneFacts) -> Self {
+        let (unasked, other) = (&longest.zone, &asked.zone);
+        let what = format!(
+            "hosted zone `{}` ({}) holds it, and nobody asks that one: no name servers are set for it, so the world asks \
+             `{}` ({})",
+            unasked.name, unasked.id, other.name, other.id
+        );
+        let remedy = format!(
+            "delete hosted zone {} if it is a leftover; if it is the one that counts, write an NS record for `{}` into {} with \
+             its name servers: {}",
+            unasked.id,
+            unasked.name,
+            other.id,
+            listed(&longest.name_servers)
+        );
+        Self::new(Severity::Blocking, ProblemKind::ShadowingZone, name, what, remedy)
     }
 
     /// A zone that the world does not ask; none when it does.

@@ -13,7 +13,7 @@ use crate::core::domain::name::DnsName;
 use crate::core::domain::record::{Ownership, RecordSet};
 use crate::core::domain::status::RenewalRecord;
 use crate::core::domain::waiting::{PROPAGATION_SECONDS, ServerAnswer, WaitingRecord};
-use crate::core::domain::zone::{self, HostedZone, ZoneChoice};
+use crate::core::domain::zone::{self, HostedZone};
 use crate::edges::acm::{CertificateManager, ListedCertificate};
 use crate::edges::call::{CallError, FailureKind};
 use crate::edges::clock::Clock;
@@ -250,9 +250,8 @@ async fn read_zones(
 ) -> Result<BTreeMap<String, ZoneFacts>, Trouble> {
     let mut candidates: BTreeMap<&str, &HostedZone> = BTreeMap::new();
     for name in names {
-        if let ZoneChoice::Public(found) = zone::choose(zones, name) {
-            candidates.extend(found.into_iter().map(|zone| (zone.id.as_str(), zone)));
-        }
+        // Those with shorter names too: the world may ask them in place of the one with the longest.
+        candidates.extend(zone::holding(zones, name).map(|zone| (zone.id.as_str(), zone)));
     }
     let read = futures::stream::iter(candidates.into_values())
         .map(|zone| async move {

@@ -4,6 +4,7 @@ use super::super::certificate::Issuance;
 use super::super::dns::DnsAnswer;
 use super::super::facts::UnreadCaa;
 use super::super::plan::ExternalReason;
+use super::super::problem::Problem;
 use super::super::status::{self, Leads};
 use super::*;
 
@@ -253,6 +254,36 @@ fn a_pending_certificate_with_another_key_is_gone_on_with_and_told() {
     assert_eq!(titles(&found)[0], "Validation in Z1");
     let [note] = found.notes.as_slice() else { panic!("{:?}", found.notes) };
     assert!(note.contains("RSA 2048") && note.contains("ECDSA P-256"), "{note}");
+}
+
+#[test]
+fn a_zone_that_nobody_asks_beside_one_that_is_asked_is_not_written_to() {
+    let mut facts = bare();
+    add_zone(&mut facts, zone("Z2", "www.example.com"), Delegation::Missing);
+    let found = plan(&facts, &wanted(&["www.example.com", "example.com"]));
+    assert_eq!(kinds(&found), [(ProblemKind::ShadowingZone, "www.example.com")]);
+    assert_eq!(found.blocking().count(), 1);
+    let Problem { what, remedy, .. } = &found.problems[0];
+    assert!(["Z1", "Z2"].iter().all(|id| what.contains(id)), "{what}");
+    assert!(remedy.contains("ns-1.example.net"), "{remedy}");
+    assert!(titles(&found).iter().all(|step| !step.contains("Z2")), "{found:?}");
+    // Of an alias that is only to be validated, it is for somebody to see to.
+    let mut beside = facts.clone();
+    beside.distribution.aliases = names(&["www.example.com"]).into_iter().collect();
+    let found = plan(&beside, &wanted(&["example.com"]));
+    assert_eq!(kinds(&found), [(ProblemKind::ShadowingZone, "www.example.com")]);
+    assert_eq!(found.blocking().count(), 0);
+    // Where nothing is known of the shorter one, or it is not asked either, the longer one is prepared as before.
+    for delegation in [Delegation::Missing, Delegation::Unknown { why: "no answer".into() }] {
+        let mut facts = facts.clone();
+        facts.zone_facts.get_mut("Z1").expect("it is there").delegation = delegation;
+        assert_eq!(
+            kinds(&plan(&facts, &wanted(&["www.example.com"]))),
+            [(ProblemKind::NotDelegated, "www.example.com")]
+        );
+    }
+    facts.zone_facts.get_mut("Z2").expect("it is there").delegation = Delegation::Right;
+    assert_eq!(kinds(&plan(&facts, &wanted(&["www.example.com"]))), []);
 }
 
 #[test]
