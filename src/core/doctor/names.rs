@@ -95,7 +95,8 @@ fn certificate(id: &str, setup: &DistributionSetup, facts: &Facts, expected: &Ex
             ViewerCertificate::Iam { id } => notes.warning(
                 "certificate",
                 format!("the certificate `{id}` is kept in IAM, where nobody renews it; its names and its end were not looked at"),
-                "run `sitepush domain apply`, which gives it one of ACM's",
+                "request one of ACM's in us-east-1 for all its names, and choose it in the distribution's settings: `sitepush domain \
+                 apply` leaves one of IAM's as long as no name is added",
             ),
             _ if setup.aliases.is_empty() => notes.ok("certificate", "CloudFront's own, for its own name"),
             _ => notes.problem(

@@ -286,6 +286,18 @@ fn a_zone_that_nobody_asks_beside_one_that_is_asked_is_not_written_to() {
     assert_eq!(kinds(&plan(&facts, &wanted(&["www.example.com"]))), []);
 }
 
+/// `sitepush doctor` says so of it.
+#[test]
+fn a_certificate_of_iam_stays_until_a_name_is_added() {
+    let mut facts = set_up(&["example.com"]);
+    let there = ViewerCertificate::Iam { id: "ASCAEXAMPLE".into() };
+    facts.distribution.certificate = there.clone();
+    let found = plan(&facts, &wanted(&["example.com"]));
+    assert!(found.is_empty() && found.notes.iter().any(|note| note.contains("ASCAEXAMPLE")), "{found:?}");
+    play_all(&mut facts, &Intent::Apply(wanted(&["example.com", "www.example.com"])));
+    assert!(facts.distribution.certificate.arn().is_some());
+}
+
 #[test]
 fn caa_records_that_could_not_be_read_are_not_taken_for_none() {
     let mut facts = bare();
