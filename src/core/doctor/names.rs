@@ -11,16 +11,6 @@ use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::dns::DnsAnswer;
 use crate::core::domain::name::DnsName;
 
-/// By then, whoever renews a certificate has done so: ACM begins 60 days before the end, and those who fetch one of 90 days
-/// from Let's Encrypt are advised to have the next one when 30 are left.
-///
-/// Source: "Managed certificate renewal", ACM User Guide; "Integration Guide", Let's Encrypt. AWS Security Hub looks for the
-/// same 30 days (control ACM.1).
-const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// Of what lives shorter, the last third is left when it is renewed ("Integration Guide", Let's Encrypt).
-const LAST_PART: i32 = 3;
-
 /// Somebody has to do something now.
 const LAST_CALL: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -177,8 +167,7 @@ fn certificate_end(notes: &mut Notes, certificate: &Certificate, expected: &Expe
     let Some(end) = certificate.not_after else { return };
     let left = end.duration_since(expected.now);
     let day = end.strftime("%Y-%m-%d");
-    let last_part = certificate.not_before.map(|begin| end.duration_since(begin) / LAST_PART);
-    let renewed_before = last_part.map_or(RENEWED_BEFORE, |part| part.min(RENEWED_BEFORE));
+    let renewed_before = certificate.renewed_before();
     let last_call = LAST_CALL.min(renewed_before / LAST_CALL_PART);
     let (who, remedy) = match certificate.issuance {
         Issuance::Amazon => (

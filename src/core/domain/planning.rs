@@ -239,7 +239,13 @@ impl<'a> Planning<'a> {
         }
         let names = ordered(&self.wanted.names, &self.needed);
         let has_issued = self.facts.certificates.iter().any(|found| found.is_usable(self.facts.now));
-        let reason = if has_issued {
+        let current = self.facts.distribution.certificate.arn();
+        let is_current = |found: &&Certificate| current == Some(found.arn.as_str());
+        let current = self.facts.certificates.iter().find(is_current);
+        let is_ending = current.is_some_and(|found| found.is_left_to_end(self.facts.now));
+        let reason = if is_ending {
+            "the one that is shown was imported and is about to end, and nobody has brought the next one"
+        } else if has_issued {
             "no certificate in us-east-1 is good for all names"
         } else {
             "there is none for them in us-east-1"

@@ -299,6 +299,22 @@ fn a_certificate_of_iam_stays_until_a_name_is_added() {
 }
 
 #[test]
+fn an_imported_certificate_that_is_about_to_end_is_replaced() {
+    let mut facts = set_up(&["example.com"]);
+    let shown = &mut facts.certificates[0];
+    (shown.issuance, shown.requested_for) = (Issuance::Imported, None);
+    shown.not_after = Some("2026-12-10T00:00:00Z".parse().expect("a time"));
+    let first = plan(&facts, &wanted(&["example.com"]));
+    let Step::RequestCertificate { reason, .. } = &first.steps[0] else { panic!("{first:?}") };
+    assert!(reason.contains("imported"), "{reason}");
+    let before = facts.distribution.certificate.clone();
+    let done = play_all(&mut facts, &Intent::Apply(wanted(&["example.com"])));
+    assert!(done.contains(&"distribution".to_owned()), "{done:?}");
+    assert_ne!(facts.distribution.certificate, before);
+    assert_eq!(facts.certificates.len(), 2, "what somebody imported stays in ACM");
+}
+
+#[test]
 fn caa_records_that_could_not_be_read_are_not_taken_for_none() {
     let mut facts = bare();
     let unread = UnreadCaa { at: name("example.com"), why: "SERVFAIL".into() };
