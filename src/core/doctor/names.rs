@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::facts::{AliasFacts, DistributionSetup, Expected, Facts};
 use super::{Finding, Notes, Subject};
+use crate::core::domain::addresses::{CloserLook, Leading, share_one};
 use crate::core::domain::certificate::{Certificate, CertificateStatus, Issuance};
 use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::dns::DnsAnswer;
@@ -216,16 +217,8 @@ fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
                 "name a resolver that can be asked (`--resolver`)",
             );
         }
-        (DnsAnswer::Records(found), DnsAnswer::Records(own)) if found.iter().any(|one| own.contains(one)) => {
-            dns_v6(&mut notes, facts);
-        }
-        (DnsAnswer::Records(found), DnsAnswer::Records(_)) => {
-            notes.warning(
-                "dns",
-                format!("the name leads to {}, not to the distribution", found.join(", ")),
-                remedy,
-            );
-        }
+        (v4, own @ DnsAnswer::Records(_)) if share_one(v4, own) => dns_v6(&mut notes, facts),
+        (DnsAnswer::Records(found), DnsAnswer::Records(_)) => dns_apart(&mut notes, facts, found),
         (DnsAnswer::Records(_), _) => notes.unknown(
             "dns",
             "the name has an address, and the distribution's own name could not be asked for",
@@ -233,6 +226,32 @@ fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
         ),
     }
     notes.findings
+}
+
+/// Where a name leads that has no address in common with the distribution.
+fn dns_apart(notes: &mut Notes, facts: &AliasFacts, found: &[String]) {
+    match facts.closer.as_ref().map_or(Leading::Elsewhere, CloserLook::leading) {
+        Leading::Here => dns_v6(notes, facts),
+        Leading::ToCloudFront => notes.unknown(
+            "dns",
+            format!(
+                "the name leads to CloudFront ({}), whose answers change from minute to minute: whether to this distribution \
+                 cannot be told",
+                found.join(", ")
+            ),
+            "run `sitepush doctor` again in a minute; `sitepush domain status` shows the record in the name's zone",
+        ),
+        Leading::ToOtherDistribution(other) => notes.warning(
+            "dns",
+            format!("the name leads to another distribution ({other})"),
+            LEAD_TO_DISTRIBUTION,
+        ),
+        Leading::Elsewhere => notes.warning(
+            "dns",
+            format!("the name leads to {}, not to the distribution", found.join(", ")),
+            LEAD_TO_DISTRIBUTION,
+        ),
+    }
 }
 
 /// Where a name leads by IPv6 that leads to the distribution by IPv4. An old record for IPv6 is easily forgotten, and shows

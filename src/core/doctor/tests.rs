@@ -163,6 +163,7 @@ fn good() -> (Facts, Expected) {
                     v4: records(&["192.0.2.2"]),
                     v6: records(&["2001:db8:2::1", "2001:db8:2::2"]),
                 },
+                closer: None,
             },
         )]),
         state: StateFacts {

@@ -39,6 +39,9 @@ pub const CASES: &[Break] = &[
     case("a name that leads elsewhere", &["warning dns"], |world, place| {
         with_names(world, place, "away.example.com", &["away.example.com"], "TLSv1.2_2021");
     }),
+    case("a name that leads to CloudFront, nobody can tell where", &["unknown dns"], |world, place| {
+        with_names(world, place, "rotating.example.com", &["rotating.example.com"], "TLSv1.2_2021");
+    }),
     case("a name that leads elsewhere by IPv6", &["warning dns"], |world, place| {
         with_names(world, place, "forgotten.example.com", &["forgotten.example.com"], "TLSv1.2_2021");
     }),

@@ -1,5 +1,6 @@
 //! What has gone wrong around names that are set up, or was never right: lost records, cuts, missing zones, old manners.
 
+use super::super::addresses::CloserLook;
 use super::super::certificate::Issuance;
 use super::super::dns::DnsAnswer;
 use super::super::facts::UnreadCaa;
@@ -329,9 +330,9 @@ fn the_report_says_what_visitors_get() {
     let all = ["example.com", "www.example.com", "new.example.com"];
     let mut facts = set_up(&all[..2]);
     let report = |facts: &DomainFacts| {
-        let names = vec![DnsAnswer::NoRecords; all.len()];
-        let addresses = status::Addresses { names, distribution: DnsAnswer::NoRecords };
-        status::report(facts, &plan(facts, &wanted(&all)), addresses, Vec::new())
+        let (name, distribution) = (DnsAnswer::NoRecords, DnsAnswer::NoRecords);
+        let none = status::Addresses { name, distribution, closer: None };
+        status::report(facts, &plan(facts, &wanted(&all)), vec![none; all.len()], Vec::new())
     };
     let is_right = |facts: &DomainFacts| -> Vec<bool> {
         report(facts).names.iter().map(status::NameStatus::is_right).collect()
@@ -389,13 +390,24 @@ fn names_with_their_dns_elsewhere_are_set_up_with_records_by_hand_and_on_demand_
     assert_eq!(facts.distribution.aliases, names(&all).into_iter().collect());
     assert_eq!(facts.records_of(&name("www.example.org")), []);
     assert_eq!(by_hand(&plan(&facts, &wanted)), [proof, visitors], "what has to stay is told ever after");
-    let is_right = |found: &str, own: &str| {
-        let records = |text: &str| DnsAnswer::Records(vec![text.to_owned()]);
-        let addresses =
-            status::Addresses { names: vec![records(found), records(own)], distribution: records(own) };
-        status::report(&facts, &plan(&facts, &wanted), addresses, Vec::new()).names[0].is_right()
+    let records = |text: &str| DnsAnswer::Records(vec![text.to_owned()]);
+    let right = |found: &str, own: &str, closer: Option<CloserLook>| {
+        let addresses = status::Addresses { name: records(found), distribution: records(own), closer };
+        let report = status::report(&facts, &plan(&facts, &wanted), vec![addresses; 2], Vec::new());
+        (report.names[0].is_right(), report.names[0].is_led_here)
     };
-    assert!(is_right("203.0.113.1", "203.0.113.1") && !is_right("192.0.2.1", "203.0.113.1"));
+    let same = ["203.0.113.1", "203.0.113.1"];
+    assert_eq!(right(same[0], same[1], None), (true, Some(true)));
+    // CloudFront's answers rotate.
+    let look = |cname: &str, reverse: &str| {
+        let (cname, reverse) = (records(cname), records(reverse));
+        Some(CloserLook { distribution_domain: name(DOMAIN), cname, reverse })
+    };
+    let apart = |closer: Option<CloserLook>| right("192.0.2.1", "203.0.113.1", closer);
+    assert_eq!(apart(None), (false, Some(false)));
+    assert_eq!(apart(look(DOMAIN, "x.example.net.")), (true, Some(true)));
+    assert_eq!(apart(look("x.example.net.", "server-1.r.cloudfront.net.")), (true, None));
+    assert_eq!(apart(look("d222.cloudfront.net.", "server-1.r.cloudfront.net.")), (false, Some(false)));
 }
 
 #[test]
