@@ -94,6 +94,24 @@ fn a_zone_that_the_world_does_not_ask_is_found() {
     assert!(plan.stderr.contains("awsdns"), "the zone's own servers are named:\n{}", plan.stderr);
 }
 
+#[test]
+fn name_servers_by_names_of_the_users_own_are_the_zones_when_the_zone_says_so() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    let own = ["ns1.example.com.", "ns2.example.com."];
+    world.set("example.com", "NS", records(&own));
+    assert_eq!(world.problems(&NAMES, 0), [of("not-delegated", "example.com")]);
+    let upsert = aws_sdk_route53::types::ChangeAction::Upsert;
+    world.change(upsert.clone(), record("example.com.", "NS", &own[..1]));
+    assert_eq!(
+        world.problems(&NAMES, 0),
+        [of("not-delegated", "example.com")],
+        "one of them is not the zone's"
+    );
+    world.change(upsert, record("example.com.", "NS", &own));
+    assert_eq!(world.problems(&NAMES, 0), []);
+}
+
 /// moto gives every zone the same name servers, so both look as if the world asked them.
 #[test]
 fn between_two_zones_that_cannot_be_told_apart_nobody_guesses() {

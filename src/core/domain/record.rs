@@ -162,6 +162,16 @@ impl RecordSet {
         }
     }
 
+    /// The servers of an NS record set; none of another type.
+    pub fn name_servers(&self) -> Vec<DnsName> {
+        match &self.content {
+            RecordContent::Values { values, .. } if self.record_type.as_str() == "NS" => {
+                values.iter().map(|value| DnsName::from_service(value)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The content in a few words.
     pub fn summary(&self) -> String {
         match &self.content {

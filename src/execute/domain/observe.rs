@@ -269,12 +269,29 @@ async fn read_zones(
                 Delegation::Unknown { why: "the zone's name servers are not known".to_owned() }
             } else {
                 let answer = edges.dns.ask_resolver(&zone.name, Question::NameServers).await;
-                Delegation::judge(&name_servers, &answer)
+                match Delegation::judge(&name_servers, &answer) {
+                    Delegation::Partly { .. } | Delegation::Elsewhere { .. } => {
+                        let named = read_named_servers(edges, zone).await;
+                        let all: Vec<DnsName> = name_servers.iter().cloned().chain(named).collect();
+                        Delegation::judge(&all, &answer)
+                    }
+                    judged => judged,
+                }
             };
             Ok((zone.id.clone(), ZoneFacts { zone: zone.clone(), name_servers, delegation }))
         })
         .buffered(CONCURRENCY);
     read.try_collect().await
+}
+
+/// The name servers that a zone itself says it has: Route 53's own may be known by names of the user's domain there, which are
+/// the ones that the world is told. None where they cannot be read.
+///
+/// Source: "Configuring white-label name servers", Amazon Route 53 Developer Guide.
+async fn read_named_servers(edges: &DomainEdges, zone: &HostedZone) -> Vec<DnsName> {
+    let Some(route53) = edges.account_of(zone) else { return Vec::new() };
+    let found = route53.list_record_sets(&zone.id, &zone.name).await.unwrap_or_default();
+    found.iter().flat_map(RecordSet::name_servers).collect()
 }
 
 /// The CAA records that hold for each name, looked for upward from it; and apart, the names for which the look ended at one
