@@ -123,6 +123,11 @@ pub fn allows_amazon(records: &[String], is_wildcard: bool) -> bool {
     relevant.is_empty() || relevant.iter().any(|(_, _, value)| names_amazon(value))
 }
 
+/// Whether one of these CAA records is for wildcards alone.
+pub fn has_issuewild(records: &[String]) -> bool {
+    records.iter().filter_map(|record| property(record)).any(|(_, tag, _)| tag == "issuewild")
+}
+
 fn property(record: &str) -> Option<(u8, String, &str)> {
     let mut parts = record.trim().splitn(3, char::is_whitespace);
     let flags = parts.next()?.parse().ok()?;

@@ -330,7 +330,12 @@ impl<'a> Planning<'a> {
                 addresses.add(&zone.zone, self.clear(name, &RecordType::Aaaa));
             }
             addresses.add(&zone.zone, self.replace(name, &wanted));
-            if own.has_http2_or_3 && self.wanted.https_records {
+            if let Some(harmless) = self.harmless_https(name) {
+                self.notes.push(format!(
+                    "the HTTPS record of {name} ({}) leads nowhere else and is left as it is",
+                    harmless.summary()
+                ));
+            } else if own.has_http2_or_3 && self.wanted.https_records {
                 https.add(&zone.zone, self.replace(name, &[alias(RecordType::Https)]));
             } else {
                 https.add(&zone.zone, self.clear(name, &RecordType::Https));
@@ -338,6 +343,14 @@ impl<'a> Planning<'a> {
         }
         self.steps.extend(addresses.into_steps());
         self.steps.extend(https.into_steps());
+    }
+
+    /// An HTTPS record of somebody else that says only what may be spoken: browsers find the distribution by the others.
+    fn harmless_https(&self, name: &DnsName) -> Option<&'a RecordSet> {
+        let own = &self.facts.distribution.domain_name;
+        let is_https = |found: &&RecordSet| found.record_type == RecordType::Https;
+        let mut found = self.facts.records_of(name).iter().filter(is_https);
+        found.find(|found| !found.leads_away(own) && !found.leads_to(own) && !self.may_go(name, found))
     }
 
     /// Plans the records by which ACM renews the certificate, where somebody took them away: without them it ends in a year at

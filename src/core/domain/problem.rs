@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::dns::Delegation;
+use super::dns::{self, Delegation};
 use super::facts::{CaaFacts, NoZone, ZoneFacts};
 use super::name::DnsName;
 use super::record::RecordSet;
@@ -197,7 +197,8 @@ impl Problem {
             caa.at,
             caa.records.join(", ")
         );
-        let tag = if name.is_wildcard() { "issuewild" } else { "issue" };
+        // Where there is one, `issuewild` decides for wildcards alone: to add the first would take them from others.
+        let tag = if name.is_wildcard() && dns::has_issuewild(&caa.records) { "issuewild" } else { "issue" };
         let remedy = format!("add `0 {tag} \"amazon.com\"` to the CAA records of {}", caa.at);
         Self::new(Severity::Blocking, ProblemKind::CaaForbidsAmazon, name, what, remedy)
     }

@@ -166,7 +166,7 @@ pub fn report(
             records: records
                 .map(|record| RecordStatus {
                     record_type: record.record_type.clone(),
-                    leads: if record.leads_to(&own.domain_name) { Leads::Here } else { Leads::Elsewhere },
+                    leads: if record.leads_away(&own.domain_name) { Leads::Elsewhere } else { Leads::Here },
                     content: record.summary(),
                     is_ours: Made::of(&record.record_type).is_some_and(|kind| made.contains(&kind)),
                 })

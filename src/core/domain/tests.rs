@@ -399,7 +399,7 @@ fn records_of_somebody_else_stop_the_plan_and_are_taken_over_on_demand() {
     let foreign = [
         values("www.example.com", RecordType::A, &["192.0.2.1"]),
         values("www.example.com", RecordType::Aaaa, &["2001:db8::1"]),
-        values("www.example.com", RecordType::Https, &["1 . alpn=h2"]),
+        values("www.example.com", RecordType::Https, &["1 cdn.example.net. alpn=h2"]),
         values("www.example.com", RecordType::Cname, &["old.example.net"]),
         values("_sitepush.www.example.com", RecordType::Txt, &["\"mine\""]),
     ];

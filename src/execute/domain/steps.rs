@@ -46,6 +46,10 @@ const CERTIFICATE_PAUSE: Duration = Duration::from_secs(5);
 /// What to do about an alias that another distribution has.
 const HAS_ALIAS: &str = "take the alias off the distribution that has it, or move it with `aws cloudfront associate-alias`; another account proves the domain by a TXT record `_NAME` first";
 
+/// What to do about a certificate that was issued a moment ago.
+const TOO_NEW: &str =
+    "CloudFront does not take the certificate yet: it knows a new one within minutes; run the command again";
+
 /// Carries out the plan that these facts give, to its end or as far as it goes.
 pub async fn carry_out(intent: &Intent, facts: DomainFacts, tools: &Tools) -> DomainOutcome {
     let started = WallInstant::now();
@@ -147,6 +151,11 @@ pub(super) fn is_led_elsewhere(error: &CallError) -> bool {
     error.code == "CNAMEAlreadyExists" && error.message.contains("points to another CloudFront distribution")
 }
 
+/// Whether CloudFront does not know a certificate, or does not take it.
+fn is_unknown(error: &CallError) -> bool {
+    error.code == "InvalidViewerCertificate"
+}
+
 /// What to do about a refusal of ACM, CloudFront or Route 53.
 fn hint_for(error: &CallError) -> String {
     let known = match error.code.as_str() {
@@ -161,7 +170,7 @@ fn hint_for(error: &CallError) -> String {
             "the quota of aliases is used up: take some off, ask for more in Service Quotas, or use a wildcard"
         }
         "InvalidViewerCertificate" => {
-            "CloudFront does not take the certificate yet: it knows a new one within minutes; run the command again"
+            "look at the certificate in ACM: CloudFront wants its whole chain and a key that it serves; without it (`aws acm delete-certificate`), another one is requested"
         }
         "InvalidDomainValidationOptionsException" => {
             "check the spelling of the names: ACM takes public domains only"
@@ -338,13 +347,26 @@ impl Run<'_> {
                         if error.code == "CNAMEAlreadyExists" && !is_led_elsewhere(&error) {
                             what.push_str(&self.who_has(added).await);
                         }
-                        Err(Trouble { what, source: error }.into())
+                        let is_too_new = is_unknown(&error) && self.is_certificate_new();
+                        Err(match Halt::from(Trouble { what, source: error }) {
+                            Halt::Failed(failure) if is_too_new => {
+                                Halt::Failed(Box::new(DomainFailure { hint: TOO_NEW.to_owned(), ..*failure }))
+                            }
+                            halt => halt,
+                        })
                     }
                 }
             }
             Step::AwaitDeployment => Ok(self.patience().deployment(&self.facts.distribution.id).await?),
             Step::DeleteCertificate { arn } => Ok(self.patience().deletion(arn).await?),
         }
+    }
+
+    /// Whether the certificate was issued in this run; ACM may have issued it before there was anything to wait for.
+    fn is_certificate_new(&self) -> bool {
+        let is_of_issuing =
+            |step: &Step| matches!(step, Step::RequestCertificate { .. } | Step::AwaitCertificate { .. });
+        self.done.iter().any(is_of_issuing)
     }
 
     /// CloudFront knows a certificate some moments after ACM has issued it, and sees that a record is gone when resolvers have
@@ -356,12 +378,11 @@ impl Run<'_> {
         certificate: &ViewerCertificate,
     ) -> Result<Result<(), CallError>, Halt> {
         let own = &self.facts.distribution;
-        let is_new = self.done.iter().any(|step| matches!(step, Step::AwaitCertificate { .. }));
+        let is_new = self.is_certificate_new();
         let until = self.deadline.min(Instant::now() + CERTIFICATE_LAG);
         loop {
             let updated =
                 self.tools.edges.cloudfront.update_distribution_names(own, aliases, certificate).await;
-            let is_unknown = |error: &CallError| error.code == "InvalidViewerCertificate";
             let may_wait = is_new && updated.as_ref().is_err_and(is_unknown) && Instant::now() < until;
             if updated.as_ref().is_err_and(is_led_elsewhere) && self.facts.lead_nowhere_else(added) {
                 return Ok(self.patience().acceptance(own, aliases, certificate).await?);

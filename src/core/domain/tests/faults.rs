@@ -316,6 +316,48 @@ fn an_imported_certificate_that_is_about_to_end_is_replaced() {
 }
 
 #[test]
+fn what_is_advised_for_caa_takes_wildcards_from_nobody() {
+    for (records, advised) in [
+        (&["0 issue \"letsencrypt.org\""][..], "0 issue \"amazon.com\""),
+        (&["0 issue \"amazon.com\"", "0 issuewild \"letsencrypt.org\""], "0 issuewild \"amazon.com\""),
+    ] {
+        let mut facts = bare();
+        let records: Vec<String> = records.iter().map(|record| (*record).to_owned()).collect();
+        let caa = CaaFacts { at: name("example.com"), records: records.clone() };
+        facts.caa.insert(name("example.com"), caa);
+        let found = plan(&facts, &wanted(&["*.example.com"]));
+        assert_eq!(kinds(&found), [(ProblemKind::CaaForbidsAmazon, "*.example.com")]);
+        assert!(found.problems[0].remedy.contains(advised), "{}", found.problems[0].remedy);
+        // Amazon may issue afterwards.
+        let mut facts = bare();
+        let records = records.into_iter().chain([advised.to_owned()]).collect();
+        facts.caa.insert(name("example.com"), CaaFacts { at: name("example.com"), records });
+        assert_eq!(kinds(&plan(&facts, &wanted(&["*.example.com"]))), []);
+    }
+}
+
+#[test]
+fn an_https_record_that_leads_nowhere_else_stays_and_is_told() {
+    let mut facts = bare();
+    let there = values("www.example.com", RecordType::Https, &["1 . alpn=h2"]);
+    put(&mut facts, there.clone());
+    let found = plan(&facts, &wanted(&["www.example.com"]));
+    assert_eq!(kinds(&found), []);
+    assert!(found.notes.iter().any(|note| note.contains("1 . alpn=h2")), "{:?}", found.notes);
+    play_all(&mut facts, &Intent::Apply(wanted(&["www.example.com"])));
+    assert!(facts.records_of(&name("www.example.com")).contains(&there));
+    let (none, names) = (DnsAnswer::NoRecords, plan(&facts, &wanted(&["www.example.com"])));
+    let addresses = status::Addresses { name: none.clone(), distribution: none, closer: None };
+    let report = status::report(&facts, &names, vec![addresses], Vec::new());
+    assert!(report.names[0].is_right(), "{:?}", report.names[0]);
+    play_all(&mut facts, &removal(&["www.example.com"], ValidationRecords::Removed));
+    assert_eq!(facts.records_of(&name("www.example.com")), [there.clone()], "it is not ours");
+    // On demand it is replaced all the same.
+    play_all(&mut facts, &Intent::Apply(take_over(&["www.example.com"])));
+    assert!(!facts.records_of(&name("www.example.com")).contains(&there));
+}
+
+#[test]
 fn caa_records_that_could_not_be_read_are_not_taken_for_none() {
     let mut facts = bare();
     let unread = UnreadCaa { at: name("example.com"), why: "SERVFAIL".into() };
