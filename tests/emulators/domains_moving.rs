@@ -1,4 +1,5 @@
-//! Names that come from another distribution, behind a proxy that refuses them as CloudFront does.
+//! Names that come from another distribution, and what CloudFront, ACM and Route 53 refuse for a time: behind a proxy that
+//! refuses as they do.
 
 use aws_sdk_route53::types as r53;
 
@@ -54,7 +55,7 @@ fn a_name_is_taken_over_from_another_distribution_though_cloudfront_refuses_it_u
     // Resolvers remember it for two more looks.
     let end = End { after: Some("<Action>DELETE</Action>"), more: 2 };
     let refusing = Meddler::start(&emulator.url, Meddling::AnswerUntil(LED_ELSEWHERE, end));
-    let meddler = Meddler::start(&refusing.url, Meddling::Serve("/conflicting-alias", FREE));
+    let meddler = Meddler::start(&refusing.url, Meddling::Serve("/conflicting-alias", FREE, usize::MAX));
     let answer = run(&world, &meddler, "apply", &[&WWW[..], &["--take-over"]].concat()).success();
     assert_eq!((refusing.count(), meddler.count()), (2, 1), "{}", answer.stderr);
     for words in ["answers nothing", "waiting for the old record to be forgotten"] {
@@ -70,7 +71,7 @@ fn a_name_that_another_distribution_still_has_is_not_led_away_from_it() {
     let world = World::new(&emulator);
     lead_elsewhere(&world);
     let take_over = [&WWW[..], &["--take-over"]].concat();
-    let meddler = Meddler::start(&emulator.url, Meddling::Serve("/conflicting-alias", TAKEN));
+    let meddler = Meddler::start(&emulator.url, Meddling::Serve("/conflicting-alias", TAKEN, usize::MAX));
     run(&world, &meddler, "apply", &take_over).explains(1, &["*******OTHER", "associate-alias"]);
     assert_eq!((of_www(&world), world.aliases()), (vec!["CNAME".to_owned()], [].into()));
     let denied = Meddling::Answer("/conflicting-alias", 403, "AccessDenied");
@@ -94,7 +95,7 @@ fn the_two_refusals_of_an_alias_are_told_apart_and_the_one_that_has_it_is_named(
         ..LED_ELSEWHERE
     };
     let refusing = Meddler::start(&emulator.url, Meddling::AnswerUntil(refusal, never));
-    let meddler = Meddler::start(&refusing.url, Meddling::Serve("/conflicting-alias", TAKEN));
+    let meddler = Meddler::start(&refusing.url, Meddling::Serve("/conflicting-alias", TAKEN, usize::MAX));
     let answer = run(&world, &meddler, "apply", &WWW).explains(1, &["associate-alias"]);
     let owner = "www.example.com is an alias of distribution *******OTHER";
     assert!(answer.stderr.contains(owner), "{}", answer.stderr);
@@ -115,4 +116,52 @@ fn a_name_with_its_dns_elsewhere_that_leads_to_another_distribution_is_found() {
     world.set("www.example.org", "CNAME", Reply::NoSuchName);
     world.run("apply", &wanted).success();
     assert_eq!(world.aliases(), ["www.example.org".to_owned()].into());
+}
+
+#[test]
+fn a_certificate_that_cloudfront_does_not_know_yet_is_waited_for() {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    let refusal = Refusal {
+        part: "PUT /2020-05-31/distribution",
+        status: 400,
+        code: "InvalidViewerCertificate",
+        message: "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, or doesn't include a \
+                  valid certificate chain.",
+    };
+    let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(refusal, End { after: None, more: 1 }));
+    run(&world, &meddler, "apply", &WWW).success();
+    assert_eq!((meddler.count(), world.aliases().len()), (1, 1));
+    // One that has been there is not too new.
+    world.run("remove", &["www.example.com", "--yes"]).success();
+    let request = emulator.acm.request_certificate().domain_name("www.example.com");
+    emulator.runtime.block_on(request.send()).expect("certificates can be requested");
+    let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(refusal, End { after: None, more: 1 }));
+    let answer = run(&world, &meddler, "apply", &WWW).explains(1, &["whole chain", "request 0a1b2c3d"]);
+    assert!(!answer.stderr.contains("within minutes"), "{}", answer.stderr);
+}
+
+#[test]
+fn what_is_still_in_use_or_under_way_is_tried_again() {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    let busy = Refusal {
+        part: "POST /2013-04-01/hostedzone",
+        status: 400,
+        code: "PriorRequestNotComplete",
+        message: "The request was rejected because Route 53 was still processing a prior request.",
+    };
+    let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(busy, End { after: None, more: 2 }));
+    run(&world, &meddler, "apply", &WWW).success();
+    assert_eq!((meddler.count(), world.aliases().len()), (2, 1));
+    let in_use = Refusal {
+        part: "CertificateManager.DeleteCertificate",
+        status: 400,
+        code: "ResourceInUseException",
+        message: "Certificate is in use.",
+    };
+    let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(in_use, End { after: None, more: 2 }));
+    let answer = run(&world, &meddler, "remove", &["www.example.com", "--yes"]).success();
+    assert_eq!((meddler.count(), world.certificates()), (2, Vec::new()));
+    assert!(answer.stderr.contains("waiting for the certificate to be let go"), "{}", answer.stderr);
 }

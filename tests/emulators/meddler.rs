@@ -17,8 +17,8 @@ pub enum Meddling {
     Answer(&'static str, u16, &'static str),
     /// The same until the end of the refusals has come.
     AnswerUntil(Refusal, End),
-    /// Requests whose first line has this in it are answered with this document.
-    Serve(&'static str, &'static str),
+    /// So many requests with this in their head are answered with this document.
+    Serve(&'static str, &'static str, usize),
     /// Requests whose first line begins with this wait until [`Meddler::let_go`].
     Hold(&'static str),
     /// The first request whose first line begins with this is passed on, and its answer is lost with the connection.
@@ -164,8 +164,8 @@ fn pass_on(
                     is_open.store(true, Ordering::SeqCst);
                 }
             }
-            Meddling::Serve(part, document)
-                if head.lines().next().is_some_and(|line| line.contains(part)) =>
+            Meddling::Serve(part, document, times)
+                if head.contains(part) && late.fetch_add(1, Ordering::SeqCst) < times =>
             {
                 count.fetch_add(1, Ordering::SeqCst);
                 let length = document.len();
