@@ -165,3 +165,17 @@ fn what_is_still_in_use_or_under_way_is_tried_again() {
     assert_eq!((meddler.count(), world.certificates()), (2, Vec::new()));
     assert!(answer.stderr.contains("waiting for the certificate to be let go"), "{}", answer.stderr);
 }
+
+/// moto does not tell: it fails at a request whose certificate was deleted.
+#[test]
+fn a_certificate_that_acm_gives_and_does_not_know_is_requested_anew() {
+    const DELETED: &str = r#"{"CertificateArn":"arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"}"#;
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    let meddler =
+        Meddler::start(&emulator.url, Meddling::Serve("CertificateManager.RequestCertificate", DELETED, 1));
+    let answer = run(&world, &meddler, "apply", &WWW).success();
+    assert_eq!(meddler.count(), 1);
+    assert_eq!(answer.stderr.matches("requesting a certificate").count(), 2, "{}", answer.stderr);
+    assert_eq!((world.certificates().len(), world.aliases().len()), (1, 1));
+}

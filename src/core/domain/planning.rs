@@ -278,7 +278,7 @@ impl<'a> Planning<'a> {
             text.push('\n');
             text.push_str(part);
         }
-        Sha256Digest::of(text.as_bytes()).to_string()[..32].to_owned()
+        token_of(&text)
     }
 
     /// Plans the records that a pending certificate waits for.
@@ -466,6 +466,18 @@ impl<'a> Planning<'a> {
         deletions_first(&mut changes);
         changes
     }
+}
+
+/// ACM takes letters and digits, 32 at most.
+///
+/// Source: `IdempotencyToken`, `RequestCertificate`, ACM API Reference.
+fn token_of(text: &str) -> String {
+    Sha256Digest::of(text.as_bytes()).to_string()[..32].to_owned()
+}
+
+/// Another token in place of one for which ACM gave a certificate that is not there: one that was deleted within the hour.
+pub fn token_after(token: &str, lost_arn: &str) -> String {
+    token_of(&format!("{token}\n{lost_arn}"))
 }
 
 /// What goes has to be gone before what comes in its place.

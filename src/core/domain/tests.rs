@@ -13,6 +13,7 @@ use super::facts::{CaaFacts, DomainFacts, Elsewhere, Wanted, ZoneFacts};
 use super::intent::Intent;
 use super::name::DnsName;
 use super::plan::{BatchPurpose, DomainPlan, Step};
+use super::planning;
 use super::problem::{ProblemKind, Severity};
 use super::record::{Made, Ownership, RecordChange, RecordContent, RecordSet, RecordType};
 use super::removal::ValidationRecords;
@@ -365,6 +366,8 @@ fn the_token_of_a_request_changes_with_what_failed_before() {
     let mut failed = bare();
     failed.certificates = vec![certificate("old", &["example.com"], CertificateStatus::ValidationTimedOut)];
     assert_ne!(token(&failed, &["example.com"]), first);
+    let after = planning::token_after(&first, "arn:1");
+    assert!(after.len() == 32 && after != first && after != planning::token_after(&first, "arn:2"));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::core::domain::intent::Intent;
 use crate::core::domain::name::DnsName;
 use crate::core::domain::outcome::{DomainFailure, DomainOutcome};
 use crate::core::domain::plan::{BatchPurpose, DomainPlan, Step};
+use crate::core::domain::planning::token_after;
 use crate::core::domain::record::RecordChange;
 use crate::core::domain::waiting::{Awaited, Waiting};
 use crate::core::outcome::Ending;
@@ -39,6 +40,8 @@ const MAX_STEPS: usize = 100;
 /// How long what was done may take to be read back.
 const READ_BACK_LIMIT: Duration = Duration::from_secs(60);
 const READ_BACK_PAUSE: Duration = Duration::from_secs(2);
+/// How long ACM may not know a certificate that was requested, by its ARN.
+const REQUEST_LAG: Duration = Duration::from_secs(15);
 /// How long CloudFront may take to know a certificate that was just issued.
 const CERTIFICATE_LAG: Duration = Duration::from_secs(120);
 const CERTIFICATE_PAUSE: Duration = Duration::from_secs(5);
@@ -59,6 +62,7 @@ pub async fn carry_out(intent: &Intent, facts: DomainFacts, tools: &Tools) -> Do
         facts,
         deadline: Instant::now() + tools.time_limit,
         requested_arn: None,
+        lost_arn: None,
         changes: Vec::new(),
         done: Vec::new(),
         warnings: Vec::new(),
@@ -192,6 +196,8 @@ struct Run<'a> {
     deadline: Instant,
     /// A certificate that lists may not have yet.
     requested_arn: Option<String>,
+    /// One that ACM gave and does not know.
+    lost_arn: Option<String>,
     /// Changes of Route 53 that were not seen everywhere yet.
     changes: Vec<(Route53, String)>,
     done: Vec<Step>,
@@ -256,6 +262,15 @@ impl Run<'_> {
                 return Ok(());
             }
             let now = Instant::now();
+            if matches!(done, Step::RequestCertificate { .. })
+                && self.lost_arn.is_none()
+                && now >= started + REQUEST_LAG
+                && !self.knows_requested()
+            {
+                // The same request within an hour gives the same certificate, be it deleted: the next one asks for another.
+                self.lost_arn = self.requested_arn.take();
+                return Ok(());
+            }
             if now >= self.deadline {
                 return Err(Halt::TimedOut(Waiting {
                     awaited: Awaited::ReadBack,
@@ -274,6 +289,12 @@ impl Run<'_> {
             }
             self.patience().is_stopped_within(READ_BACK_PAUSE.min(until.duration_since(now))).await;
         }
+    }
+
+    /// Whether ACM describes the certificate that was requested.
+    fn knows_requested(&self) -> bool {
+        let is_requested = |arn: &str| self.requested_arn.as_deref() == Some(arn);
+        self.facts.certificates.iter().any(|found| is_requested(&found.arn))
     }
 
     async fn look(&mut self) -> Result<(), Halt> {
@@ -296,10 +317,14 @@ impl Run<'_> {
         let edges = self.tools.edges.clone();
         match step {
             Step::RequestCertificate { names, key_algorithm, idempotency_token, .. } => {
+                let token = match &self.lost_arn {
+                    Some(lost) => token_after(idempotency_token, lost),
+                    None => idempotency_token.clone(),
+                };
                 let request = CertificateRequest {
                     names,
                     key_algorithm: *key_algorithm,
-                    idempotency_token,
+                    idempotency_token: &token,
                     distribution_id: &self.facts.distribution.id,
                 };
                 let requested = edges.certificates.request_certificate(request).await;
