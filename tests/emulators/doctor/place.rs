@@ -74,7 +74,7 @@ impl World {
             ("PTR", "30.2.0.192.in-addr.arpa") => {
                 Reply::Records(vec!["server-192-0-2-30.lhr50.r.cloudfront.net.".into()])
             }
-            ("PTR", _) | ("CNAME", _) => Reply::NoSuchName,
+            ("PTR" | "CNAME", _) => Reply::NoSuchName,
             ("A", "rotating.example.com") => Reply::Records(vec!["192.0.2.30".into()]),
             ("AAAA", "forgotten.example.com") => Reply::Records(vec!["2001:db9::9".into()]),
             ("AAAA", "www.old.example.com") => Reply::Records(Vec::new()),
