@@ -30,11 +30,19 @@ pub fn connection_to(target: &TargetSettings) -> Connection {
     }
 }
 
-/// Connects without asking anybody anything.
+/// Connects without asking anybody anything; for commands without a flag for how long calls are sent again.
 pub async fn connect(target: &TargetSettings, retry_limit: Duration) -> Connected {
+    connect_by(target, Retry::new(retry_limit)).await
+}
+
+/// The same for commands whose user can give calls more time.
+pub async fn connect_for_as_long(target: &TargetSettings, retry_limit: Duration) -> Connected {
+    connect_by(target, Retry::new(retry_limit).limited_by("--retry-seconds")).await
+}
+
+async fn connect_by(target: &TargetSettings, retry: Retry) -> Connected {
     let config = aws::load(&connection_to(target)).await;
     let clock = Clock::system();
-    let retry = Retry::new(retry_limit);
     let bucket = Bucket::new(&config, &target.bucket, target.prefix.clone(), &retry, &clock);
     let stores = KeyValueStores::new(&config, &retry);
     Connected { bucket, cloudfront: CloudFront::new(&config, &retry), stores, clock }

@@ -61,6 +61,7 @@ pub async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
         bucket: target.bucket.clone(),
         prefix: target.prefix.clone(),
         site_host: target.site_url.as_ref().map(|url| url.host().to_owned()),
+        domains: settings.domains.clone(),
         store_arn: target.key_value_store.clone(),
         routing: settings.routing,
         function_code: function::SOURCE.to_owned(),

@@ -21,6 +21,7 @@ use crate::edges::cloudfront::CloudFront;
 use crate::edges::dns::{Dns, PUBLIC_RESOLVER, Question};
 use crate::edges::route53::Route53;
 use crate::error::{Class, Error};
+use crate::execute::addresses::{Compared, compare};
 use crate::execute::domain::{
     DomainEdges, Tools, Trouble, ZoneAccount, carry_out, look_for_renewal, observe, watch_now,
 };
@@ -136,13 +137,7 @@ async fn status(args: &DomainStatusArgs) -> Result<ExitCode, Error> {
             renewal,
         });
     }
-    let addresses = Addresses {
-        names: futures::future::join_all(
-            plan.names.iter().map(|name| edges.dns.ask_resolver(name, Question::Address)),
-        )
-        .await,
-        distribution: edges.dns.ask_resolver(&plan.distribution_domain, Question::Address).await,
-    };
+    let addresses = ask_for_addresses(&edges.dns, &plan).await;
     let report = status::report(&facts, &plan, addresses, certificates);
     if args.output.json {
         terminal::json(&report);
@@ -150,6 +145,22 @@ async fn status(args: &DomainStatusArgs) -> Result<ExitCode, Error> {
         terminal::data(&domain_view::render_status(&report));
     }
     Ok(ExitCode::Done)
+}
+
+/// Where each name of a plan leads, in their order.
+async fn ask_for_addresses(dns: &Dns, plan: &DomainPlan) -> Vec<Addresses> {
+    let own = &plan.distribution_domain;
+    let distribution = dns.ask_resolver(own, Question::Address).await;
+    let asked = plan.names.iter().map(|name| {
+        let distribution = distribution.clone();
+        async move {
+            let answer = dns.ask_resolver(name, Question::Address).await;
+            let Compared { name, distribution, closer } =
+                compare(dns, (name, answer), (own, distribution)).await;
+            Addresses { name, distribution, closer }
+        }
+    });
+    futures::future::join_all(asked).await
 }
 
 /// The certificate that is shown, and those that sitepush has requested.

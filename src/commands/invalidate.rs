@@ -20,7 +20,7 @@ use crate::settings::TargetSettings;
 use crate::ui::progress::{self, Audience};
 use crate::ui::terminal;
 
-use super::connect::{call_failed, connect};
+use super::connect::{call_failed, connect_for_as_long};
 
 #[derive(Serialize)]
 struct InvalidateDocument<'a> {
@@ -44,7 +44,8 @@ pub async fn run(args: &InvalidateArgs) -> Result<ExitCode, Error> {
         let hint = error.hint();
         Error::usage("a path cannot be invalidated").caused_by(error).with_hint(hint)
     })?;
-    let connected = connect(&target, std::time::Duration::from_secs(args.retry.retry_seconds)).await;
+    let connected =
+        connect_for_as_long(&target, std::time::Duration::from_secs(args.retry.retry_seconds)).await;
     // By hand means now: the reference is the moment's, so that asking twice invalidates twice.
     let now = ReleaseId::derive(connected.clock.local_now(), None);
     let nonce = process::identity().nonce;

@@ -15,7 +15,7 @@ use crate::exit_code::ExitCode;
 use crate::settings::PruneSettings;
 use crate::ui::{human, terminal};
 
-use super::connect::{Connected, call_failed, connect};
+use super::connect::{Connected, call_failed, connect_for_as_long};
 use super::from_record::{self, Request, Wanted};
 use super::world::World;
 
@@ -25,7 +25,7 @@ use super::world::World;
 /// When a limit refuses, or somebody is at work: nothing was changed.
 pub async fn run(args: &PruneArgs) -> Result<ExitCode, Error> {
     let settings = PruneSettings::resolve(args)?;
-    let connected = connect(&settings.target, settings.run.retry_limit).await;
+    let connected = connect_for_as_long(&settings.target, settings.run.retry_limit).await;
     let world = World::read(&connected.bucket).await?;
     let Some(live) = &world.live else {
         return Err(Error::usage("nothing was published here yet, so there is nothing to prune")

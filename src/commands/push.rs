@@ -10,7 +10,7 @@ use crate::exit_code::ExitCode;
 use crate::settings::{PushSettings, VerificationSettings};
 use crate::ui::terminal;
 
-use super::connect::{Connected, connect};
+use super::connect::{Connected, connect_for_as_long};
 use super::plan_file::{self, SavedPlan};
 use super::prepare::{self, PreparedPush, Scanning};
 use super::{push_verified, run_plan, verify};
@@ -22,7 +22,7 @@ use super::{push_verified, run_plan, verify};
 pub async fn plan(args: &PlanArgs) -> Result<ExitCode, Error> {
     let settings = PushSettings::from_plan_args(args)?;
     let scanning = Scanning::begin(&settings);
-    let connected = connect(&settings.target, settings.run.retry_limit).await;
+    let connected = connect_for_as_long(&settings.target, settings.run.retry_limit).await;
     let prepared = prepare::push(&settings, &connected, scanning, None).await?;
     if prepared.is_build_missing() {
         return Err(Refusal::Empty.into());
@@ -52,7 +52,7 @@ pub async fn push(args: &PushArgs) -> Result<ExitCode, Error> {
         return Err(verify::nowhere());
     }
     let scanning = Scanning::begin(&settings);
-    let connected = connect(&settings.target, settings.run.retry_limit).await;
+    let connected = connect_for_as_long(&settings.target, settings.run.retry_limit).await;
     let draft = saved.as_ref().map(SavedPlan::draft);
     let prepared = prepare::push(&settings, &connected, scanning, draft).await?;
     if prepared.is_build_missing() {

@@ -14,7 +14,7 @@ use crate::exit_code::ExitCode;
 use crate::settings::{PushSettings, RollbackSettings, VerificationSettings};
 use crate::ui::{terminal, verify_view};
 
-use super::connect::connect;
+use super::connect::connect_for_as_long;
 use super::prepare::PreparedPush;
 use super::rollback;
 use super::run_plan::{self, RunDocument};
@@ -100,7 +100,7 @@ async fn ask(
     verification: VerificationSettings,
     pushed: Option<&ReleaseId>,
 ) -> Result<VerifyOutcome, Error> {
-    let connected = connect(&settings.target, settings.run.retry_limit).await;
+    let connected = connect_for_as_long(&settings.target, settings.run.retry_limit).await;
     let world = World::read(&connected.bucket).await?;
     let live = world.manifest().filter(|live| pushed.is_none_or(|pushed| live.release.id == *pushed));
     let Some(live) = live else {

@@ -17,7 +17,7 @@ use crate::execute::push::release_file;
 use crate::exit_code::ExitCode;
 use crate::settings::RollbackSettings;
 
-use super::connect::{Connected, call_failed, connect};
+use super::connect::{Connected, call_failed, connect_for_as_long};
 use super::from_record::{self, Prepared, Request, Wanted};
 use super::world::{LiveManifest, World};
 
@@ -27,7 +27,7 @@ use super::world::{LiveManifest, World};
 /// When there is no such release, when it cannot be brought back whole, or somebody is at work: nothing was changed.
 pub async fn run(args: &RollbackArgs) -> Result<ExitCode, Error> {
     let settings = RollbackSettings::resolve(args)?;
-    let connected = connect(&settings.target, settings.run.retry_limit).await;
+    let connected = connect_for_as_long(&settings.target, settings.run.retry_limit).await;
     let world = World::read(&connected.bucket).await?;
     let Some(live) = &world.live else {
         return Err(Error::usage("nothing was published here yet, so there is nothing to go back to")
@@ -50,7 +50,7 @@ pub async fn take_back(
     (release_id, to): (&ReleaseId, &ReleaseId),
     message: String,
 ) -> Result<(Plan, Outcome), Error> {
-    let connected = connect(&settings.target, settings.run.retry_limit).await;
+    let connected = connect_for_as_long(&settings.target, settings.run.retry_limit).await;
     let world = World::read(&connected.bucket).await?;
     let Some(live) = world.live.as_ref().filter(|live| live.manifest.release.id == *release_id) else {
         return Err(Error::new(

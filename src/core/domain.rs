@@ -2,6 +2,7 @@
 //!
 //! Facts and wanted names in, a plan out. Never asks anybody, and never plans a change to what somebody else made.
 
+pub mod addresses;
 mod batches;
 pub mod certificate;
 pub mod distribution;

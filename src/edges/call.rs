@@ -58,6 +58,8 @@ pub struct CallError {
     pub message: String,
     /// What was called, where the edge has said it.
     pub operation: Option<Operation>,
+    /// The flag of the command that gives calls more time, where it has one.
+    pub limit_flag: Option<&'static str>,
     /// How often it was sent: of a change that was sent again, the first may have been made, and its answer lost.
     pub attempts: u32,
 }
@@ -65,7 +67,14 @@ pub struct CallError {
 impl CallError {
     /// An error that did not come from the service.
     pub fn local(kind: FailureKind, message: impl AsRef<str>) -> Self {
-        Self { kind, code: String::new(), message: one_line(message.as_ref()), operation: None, attempts: 1 }
+        Self {
+            kind,
+            code: String::new(),
+            message: one_line(message.as_ref()),
+            operation: None,
+            limit_flag: None,
+            attempts: 1,
+        }
     }
 
     /// An answer that is not what the service documents.
@@ -114,9 +123,12 @@ impl CallError {
             FailureKind::UnreadableState => {
                 "use the newest sitepush; if it is damaged and nobody is publishing, delete it and push with `--verify-remote`"
             }
-            FailureKind::Throttled | FailureKind::Transient => {
-                "run the command again, or give it more time with `--retry-seconds`"
-            }
+            FailureKind::Throttled | FailureKind::Transient => match self.limit_flag {
+                Some(flag) => {
+                    return Some(format!("run the command again, or give it more time with `{flag}`").into());
+                }
+                None => "run the command again in a moment",
+            },
             FailureKind::PreconditionFailed => "run the command again: it plans anew from what is live then",
             FailureKind::NotFound | FailureKind::Unsupported | FailureKind::GivenUp | FailureKind::Other => {
                 return None;
@@ -134,7 +146,7 @@ where
         match &error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
-                let request_id = service.raw().headers().get("x-amz-request-id").map(str::to_owned);
+                let request_id = request_id(service.raw());
                 let region = service.raw().headers().get("x-amz-bucket-region").map(str::to_owned);
                 let code = service.err().code().unwrap_or_default().to_owned();
                 let text = service.err().message().unwrap_or_default().to_owned();
@@ -173,6 +185,15 @@ where
             }
         }
     }
+}
+
+/// By what AWS Support finds a request: S3 tells it under one name, CloudFront, Route 53, ACM and STS under another.
+///
+/// Source: "Common response headers", S3 API Reference; `RequestId` of the AWS SDK for Rust, which reads both.
+pub(super) fn request_id(response: &HttpResponse) -> Option<String> {
+    let headers = response.headers();
+    let found = headers.get("x-amz-request-id").or_else(|| headers.get("x-amzn-requestid"));
+    found.map(str::to_owned)
 }
 
 /// A message is shown in a terminal, whatever a service put into it: one line without control characters, not too long
@@ -218,7 +239,7 @@ pub(super) fn service_error(
     if let Some(request_id) = request_id {
         message.push_str(&format!(" (request {request_id})"));
     }
-    CallError { kind, code, message, operation: None, attempts: 1 }
+    CallError { kind, code, message, operation: None, limit_flag: None, attempts: 1 }
 }
 
 /// Source: "List of error codes", S3 API Reference; "Common errors", CloudFront API Reference.
@@ -307,6 +328,8 @@ type AttemptObserver = Arc<dyn Fn(AttemptReport<'_>) + Send + Sync>;
 pub struct Retry {
     /// No new attempt starts later than this after the first.
     time_limit: Duration,
+    /// The flag by which the user sets it.
+    limit_flag: Option<&'static str>,
     observer: AttemptObserver,
     /// Who is asked, for messages; empty where nobody said.
     place: Arc<str>,
@@ -354,12 +377,19 @@ impl Retry {
     pub fn new(time_limit: Duration) -> Self {
         Self {
             time_limit,
+            limit_flag: None,
             observer: Arc::new(|_| {}),
             place: Arc::from(""),
             operation: None,
             is_given_up: Arc::new(|| false),
             shared: Arc::default(),
         }
+    }
+
+    /// The same policy and counters, whose time limit the user sets by this flag.
+    #[must_use]
+    pub fn limited_by(&self, flag: &'static str) -> Self {
+        Self { limit_flag: Some(flag), ..self.clone() }
     }
 
     /// The same policy and counters, telling each attempt to `observer`.
@@ -420,7 +450,11 @@ impl Retry {
                     });
                     return Ok(value);
                 }
-                Err(error) => CallError { operation: error.operation.or(self.operation), ..error },
+                Err(error) => CallError {
+                    operation: error.operation.or(self.operation),
+                    limit_flag: self.limit_flag,
+                    ..error
+                },
             };
             let delay = self.delay(attempt);
             let is_hopeless = error.kind == FailureKind::Unreachable
@@ -541,6 +575,25 @@ mod tests {
         assert_eq!(answer(502, None), FailureKind::Transient);
     }
 
+    #[test]
+    fn the_request_id_is_kept_by_whatever_name_a_service_tells_it() {
+        use aws_sdk_acm::operation::describe_certificate::DescribeCertificateError;
+        use aws_smithy_types::body::SdkBody;
+        use aws_smithy_types::error::ErrorMetadata;
+
+        let message = |header: &'static str| {
+            let metadata = ErrorMetadata::builder().code("AccessDenied").build();
+            let mut raw = HttpResponse::new(403_u16.try_into().expect("a status"), SdkBody::empty());
+            raw.headers_mut().insert(header, "0a1b2c3d");
+            let error = DescribeCertificateError::generic(metadata);
+            CallError::from(SdkError::service_error(error, raw)).message
+        };
+        for header in ["x-amz-request-id", "x-amzn-requestid", "x-amzn-RequestId"] {
+            assert_eq!(message(header), "AccessDenied (request 0a1b2c3d)", "{header}");
+        }
+        assert_eq!(message("x-cache"), "AccessDenied");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_throttled_call_is_sent_again_until_it_is_answered() {
         let retry = Retry::new(Duration::from_secs(60));
@@ -570,7 +623,13 @@ mod tests {
         assert_eq!(denied.expect_err("denied").kind, FailureKind::Denied);
         assert_eq!(retry.requests(), 1);
         let lost = retry.run("put", || async { Err::<(), _>(failing(FailureKind::Transient)) }).await;
-        assert!(lost.expect_err("lost").message.contains("attempts"));
+        let lost = lost.expect_err("lost");
+        assert!(lost.message.contains("attempts"));
+        assert_eq!(lost.hint().as_deref(), Some("run the command again in a moment"));
+        let retry = retry.limited_by("--retry-seconds");
+        let lost = retry.run("put", || async { Err::<(), _>(failing(FailureKind::Transient)) }).await;
+        let hint = lost.expect_err("lost").hint().expect("there is one");
+        assert!(hint.contains("`--retry-seconds`"), "{hint}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -43,6 +43,8 @@ pub enum Question {
     Caa,
     NameServers,
     Txt,
+    /// The name of an address: see [`Dns::ask_name_of`].
+    Pointer,
 }
 
 impl Question {
@@ -54,6 +56,7 @@ impl Question {
             Self::Caa => Kind::CAA,
             Self::NameServers => Kind::NS,
             Self::Txt => Kind::TXT,
+            Self::Pointer => Kind::PTR,
         }
     }
 
@@ -61,7 +64,9 @@ impl Question {
     fn patience(self) -> (Duration, usize) {
         match self {
             Self::Caa | Self::NameServers => (PATIENT_LIMIT, PATIENT_ATTEMPTS),
-            Self::Address | Self::AddressV6 | Self::Cname | Self::Txt => (ANSWER_LIMIT, ATTEMPTS),
+            Self::Address | Self::AddressV6 | Self::Cname | Self::Txt | Self::Pointer => {
+                (ANSWER_LIMIT, ATTEMPTS)
+            }
         }
     }
 }
@@ -100,6 +105,12 @@ impl Dns {
         }
         *self.lock() = Some(Instant::now());
         DnsAnswer::NoAnswer(why)
+    }
+
+    /// What the resolver answers for the name of an address.
+    pub async fn ask_name_of(&self, address: IpAddr) -> DnsAnswer {
+        let name = DnsName::from_service(&Name::from(address).to_ascii());
+        self.ask_resolver(&name, Question::Pointer).await
     }
 
     /// Whether the resolver answers anything: each knows at once who serves the root.

@@ -20,7 +20,7 @@ use crate::core::domain::zone::HostedZone;
 use crate::core::iam_policy::operation::Operation;
 
 use super::aws::{WholeAnswers, place_of};
-use super::call::{CallError, FailureKind, Retry, service_error};
+use super::call::{CallError, FailureKind, Retry, request_id, service_error};
 use super::xml;
 
 /// Record sets in a page: a name has few, and the list goes on with other names.
@@ -179,17 +179,19 @@ fn plain_id(id: &str) -> String {
 }
 
 fn refused(error: SdkError<ChangeResourceRecordSetsError, HttpResponse>) -> CallError {
-    let body = error.raw_response().and_then(|response| response.body().bytes());
-    let told = body.and_then(|body| std::str::from_utf8(body).ok()).and_then(refusal);
+    let told = error.raw_response().and_then(|response| {
+        let body = std::str::from_utf8(response.body().bytes()?).ok()?;
+        refusal(body, request_id(response).as_deref())
+    });
     conditional(told.unwrap_or_else(|| CallError::from(error)))
 }
 
 /// The refusal of a batch in the document that only this call has, which the SDK does not read.
 ///
 /// Source: the example of `ChangeResourceRecordSets`, Amazon Route 53 API Reference.
-fn refusal(body: &str) -> Option<CallError> {
+fn refusal(body: &str, request_id: Option<&str>) -> Option<CallError> {
     let reasons = xml::child_text(body, "Messages").filter(|_| body.contains("<InvalidChangeBatch"))?;
-    Some(service_error(400, "InvalidChangeBatch".to_owned(), &reasons, None, None))
+    Some(service_error(400, "InvalidChangeBatch".to_owned(), &reasons, request_id, None))
 }
 
 /// A batch is refused as a whole, under one code, for a record set that is there or is not as it was read.
@@ -286,10 +288,13 @@ mod tests {
             ),
             ("FATAL problem: DomainLabelTooLong", FailureKind::Other),
         ] {
-            let error = conditional(refusal(&document(reason)).expect("a refusal"));
+            let error = conditional(refusal(&document(reason), Some("0a1b2c3d")).expect("a refusal"));
             assert_eq!(error.kind, kind, "{reason}");
             assert!(error.message.contains(reason), "{}", error.message);
+            assert!(error.message.ends_with("(request 0a1b2c3d)"), "{}", error.message);
         }
-        assert!(refusal("<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>").is_none());
+        assert!(
+            refusal("<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>", None).is_none()
+        );
     }
 }

@@ -22,6 +22,8 @@ use crate::edges::dns::{Dns, Question};
 use crate::edges::s3::Bucket;
 use crate::edges::sts::TokenService;
 
+use super::addresses::compare;
+
 /// Distributions that are asked about at a time: each takes some eight requests.
 const DISTRIBUTIONS_AT_ONCE: usize = 4;
 
@@ -254,11 +256,18 @@ pub async fn aliases(
         let (certificate, distribution_addresses) =
             tokio::join!(certificate(edges, setup), addresses(edges, &own));
         let found = setup.aliases.iter().map(|alias| {
-            let (certificate, distribution_addresses) = (certificate.clone(), distribution_addresses.clone());
+            let (own, certificate) = (own.clone(), certificate.clone());
+            let AddressAnswers { v4: own_v4, v6: own_v6 } = distribution_addresses.clone();
             async move {
-                let addresses = addresses(edges, alias).await;
-                let distribution_id = id.clone();
-                let facts = AliasFacts { distribution_id, certificate, addresses, distribution_addresses };
+                let AddressAnswers { v4, v6 } = addresses(edges, alias).await;
+                let compared = compare(&edges.dns, (alias, v4), (&own, own_v4)).await;
+                let facts = AliasFacts {
+                    distribution_id: id.clone(),
+                    certificate,
+                    addresses: AddressAnswers { v4: compared.name, v6 },
+                    distribution_addresses: AddressAnswers { v4: compared.distribution, v6: own_v6 },
+                    closer: compared.closer,
+                };
                 (alias.clone(), facts)
             }
         });

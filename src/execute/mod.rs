@@ -1,5 +1,6 @@
 //! Carries out plans: a plan and the edges in, an outcome out. Never prints, never decides what to do.
 
+pub mod addresses;
 pub mod doctor;
 pub mod domain;
 pub mod invalidate;

@@ -437,7 +437,11 @@ fn render_name(name: &NameStatus) -> String {
         let _ =
             writeln!(text, "  {:<11} {leads}, {whose}: {}", record.record_type.to_string(), record.content);
     }
-    let here = if name.is_led_here { ", the distribution's" } else { "" };
+    let here = match name.is_led_here {
+        Some(true) => ", the distribution's",
+        Some(false) => "",
+        None => ", CloudFront's; whether the distribution's cannot be told by them",
+    };
     let _ = writeln!(text, "  resolver    {}{here}", name.resolver.summary());
     text
 }

@@ -94,6 +94,24 @@ fn a_zone_that_the_world_does_not_ask_is_found() {
     assert!(plan.stderr.contains("awsdns"), "the zone's own servers are named:\n{}", plan.stderr);
 }
 
+#[test]
+fn name_servers_by_names_of_the_users_own_are_the_zones_when_the_zone_says_so() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    let own = ["ns1.example.com.", "ns2.example.com."];
+    world.set("example.com", "NS", records(&own));
+    assert_eq!(world.problems(&NAMES, 0), [of("not-delegated", "example.com")]);
+    let upsert = aws_sdk_route53::types::ChangeAction::Upsert;
+    world.change(upsert.clone(), record("example.com.", "NS", &own[..1]));
+    assert_eq!(
+        world.problems(&NAMES, 0),
+        [of("not-delegated", "example.com")],
+        "one of them is not the zone's"
+    );
+    world.change(upsert, record("example.com.", "NS", &own));
+    assert_eq!(world.problems(&NAMES, 0), []);
+}
+
 /// moto gives every zone the same name servers, so both look as if the world asked them.
 #[test]
 fn between_two_zones_that_cannot_be_told_apart_nobody_guesses() {
@@ -308,7 +326,12 @@ fn a_certificate_in_another_region_is_named_and_not_used() {
 fn names_of_several_zones_are_set_up_each_in_its_own() {
     let emulator = Emulator::moto_issuing_after(1);
     let world = World::new(&emulator);
-    let (shop, _) = create_zone(&emulator, "shop.example.com");
+    let (shop, servers) = create_zone(&emulator, "shop.example.com");
+    world.set(
+        "shop.example.com",
+        "NS",
+        Reply::Records(servers.iter().map(|server| format!("{server}.")).collect()),
+    );
     world.run("apply", &["--domain", "example.com", "--domain", "de.shop.example.com"]).success();
     let request = emulator.route53.list_resource_record_sets().hosted_zone_id(&shop);
     let found = emulator.runtime.block_on(request.send()).expect("a listing").resource_record_sets;
@@ -318,6 +341,17 @@ fn names_of_several_zones_are_set_up_each_in_its_own() {
         "{:?}",
         world.record_names()
     );
+}
+
+#[test]
+fn a_leftover_zone_that_nobody_asks_is_not_written_to() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    let (leftover, _) = create_zone(&emulator, "www.example.com");
+    let wanted = ["--domain", "www.example.com"];
+    assert_eq!(world.problems(&wanted, 3), [of("shadowing-zone", "www.example.com")]);
+    world.run("apply", &wanted).explains(3, &[&leftover, &world.zone_id, "delete hosted zone"]);
+    assert_eq!(world.certificates(), [""; 0]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod support;
 mod dns;
 mod doctor;
 mod domains;
+mod domains_moving;
 mod domains_waiting;
 mod edge;
 mod emulator;

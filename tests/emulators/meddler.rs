@@ -15,6 +15,10 @@ pub enum Meddling {
     Refuse(&'static str),
     /// Requests with this in them are answered with this status and code.
     Answer(&'static str, u16, &'static str),
+    /// The same until the end of the refusals has come.
+    AnswerUntil(Refusal, End),
+    /// So many requests with this in their head are answered with this document.
+    Serve(&'static str, &'static str, usize),
     /// Requests whose first line begins with this wait until [`Meddler::let_go`].
     Hold(&'static str),
     /// The first request whose first line begins with this is passed on, and its answer is lost with the connection.
@@ -23,15 +27,39 @@ pub enum Meddling {
     PassChanges(usize),
 }
 
-/// An error as its service would write it: ACM in JSON, the others in XML.
-fn error(head: &str, status: u16, code: &str) -> String {
-    let body = if head.to_ascii_lowercase().contains("x-amz-target") {
-        format!(r#"{{"__type":"{code}","message":"no"}}"#)
-    } else {
-        format!("<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>")
-    };
-    format!("HTTP/1.1 {status} No\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+/// What is refused, and how.
+#[derive(Clone, Copy)]
+pub struct Refusal {
+    /// Requests with this in them.
+    pub part: &'static str,
+    pub status: u16,
+    pub code: &'static str,
+    pub message: &'static str,
 }
+
+/// When refusals end.
+#[derive(Clone, Copy)]
+pub struct End {
+    /// They do not before a request with this in its body has passed.
+    pub after: Option<&'static str>,
+    /// And then so many more come.
+    pub more: usize,
+}
+
+/// An error as its service would write it: ACM in JSON, the others in XML.
+fn error(head: &str, Refusal { status, code, message, .. }: Refusal) -> String {
+    let body = if head.to_ascii_lowercase().contains("x-amz-target") {
+        format!(r#"{{"__type":"{code}","message":"{message}"}}"#)
+    } else {
+        format!(
+            "<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        )
+    };
+    format!("HTTP/1.1 {status} No\r\n{REQUEST_ID}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// As all services but S3 tell it.
+const REQUEST_ID: &str = "x-amzn-RequestId: 0a1b2c3d-meddled\r\n";
 
 /// Whether a request changes certificates, records or distributions.
 fn is_change(head: &str) -> bool {
@@ -59,11 +87,13 @@ impl Meddler {
         let upstream = upstream.trim_start_matches("http://").to_owned();
         let is_open = Arc::new(AtomicBool::new(false));
         let (counter, gate) = (Arc::clone(&count), Arc::clone(&is_open));
+        let late = Arc::new(AtomicUsize::new(0));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (upstream, counter, gate) = (upstream.clone(), Arc::clone(&counter), Arc::clone(&gate));
+                let late = Arc::clone(&late);
                 // A connection that breaks is the client's to notice.
-                thread::spawn(move || pass_on(client, &upstream, meddling, &counter, &gate));
+                thread::spawn(move || pass_on(client, &upstream, meddling, (&counter, &late), &gate));
             }
         });
         Self { url, count, is_open }
@@ -98,7 +128,7 @@ fn pass_on(
     mut client: TcpStream,
     upstream: &str,
     meddling: Meddling,
-    count: &AtomicUsize,
+    (count, late): (&AtomicUsize, &AtomicUsize),
     is_open: &AtomicBool,
 ) -> std::io::Result<()> {
     let mut server = TcpStream::connect(upstream)?;
@@ -116,11 +146,31 @@ fn pass_on(
                 client.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")?;
                 continue;
             }
-            Meddling::Answer(part, status, code)
-                if head.contains(part) || memchr::memmem::find(&body, part.as_bytes()).is_some() =>
+            Meddling::Answer(part, status, code) if has(&head, &body, part) => {
+                count.fetch_add(1, Ordering::SeqCst);
+                let refusal = Refusal { part, status, code, message: "no" };
+                client.write_all(error(&head, refusal).as_bytes())?;
+                continue;
+            }
+            Meddling::AnswerUntil(refusal, end)
+                if has(&head, &body, refusal.part) && is_refused(end, is_open, late) =>
             {
                 count.fetch_add(1, Ordering::SeqCst);
-                client.write_all(error(&head, status, code).as_bytes())?;
+                client.write_all(error(&head, refusal).as_bytes())?;
+                continue;
+            }
+            Meddling::AnswerUntil(_, End { after, .. }) => {
+                if after.is_some_and(|after| has("", &body, after)) {
+                    is_open.store(true, Ordering::SeqCst);
+                }
+            }
+            Meddling::Serve(part, document, times)
+                if head.contains(part) && late.fetch_add(1, Ordering::SeqCst) < times =>
+            {
+                count.fetch_add(1, Ordering::SeqCst);
+                let length = document.len();
+                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{document}");
+                client.write_all(answer.as_bytes())?;
                 continue;
             }
             Meddling::PassChanges(limit)
@@ -139,6 +189,7 @@ fn pass_on(
             }
             Meddling::Refuse(_)
             | Meddling::Answer(..)
+            | Meddling::Serve(..)
             | Meddling::Hold(_)
             | Meddling::LoseAnswer(_)
             | Meddling::PassChanges(_) => {}
@@ -152,6 +203,16 @@ fn pass_on(
         server.write_all(head.as_bytes())?;
         server.write_all(&body)?;
     }
+}
+
+fn has(head: &str, body: &[u8], part: &str) -> bool {
+    head.contains(part) || memchr::memmem::find(body, part.as_bytes()).is_some()
+}
+
+/// Whether a request is to be refused: what ends the refusals has not come, or not long enough ago.
+fn is_refused(end: End, has_come: &AtomicBool, late: &AtomicUsize) -> bool {
+    (end.after.is_some() && !has_come.load(Ordering::SeqCst))
+        || late.fetch_add(1, Ordering::SeqCst) < end.more
 }
 
 /// Passes a request on by a connection of its own, waits for the answer, and hangs up on the client.

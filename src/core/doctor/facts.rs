@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::core::domain::addresses::CloserLook;
 use crate::core::domain::certificate::Certificate;
 use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::dns::DnsAnswer;
@@ -45,6 +46,8 @@ pub struct Expected {
     pub prefix: KeyPrefix,
     /// The host of the target's `url`, if that is told.
     pub site_host: Option<String>,
+    /// The target's `domains`: names that its distributions are to answer for.
+    pub domains: Vec<DnsName>,
     pub store_arn: Option<String>,
     pub routing: Routing,
     /// The edge function of this program.
@@ -357,6 +360,8 @@ pub struct AliasFacts {
     pub addresses: AddressAnswers,
     /// And for the distribution's own name.
     pub distribution_addresses: AddressAnswers,
+    /// Where the two have no IPv4 address in common, asked for twice.
+    pub closer: Option<CloserLook>,
 }
 
 /// Where a name leads: most visitors' systems ask for both kinds, and take an IPv6 address where there is one.

@@ -6,20 +6,11 @@ use jiff::SignedDuration;
 
 use super::facts::{AliasFacts, DistributionSetup, Expected, Facts};
 use super::{Finding, Notes, Subject};
+use crate::core::domain::addresses::{CloserLook, Leading, share_one};
 use crate::core::domain::certificate::{Certificate, CertificateStatus, Issuance};
 use crate::core::domain::distribution::ViewerCertificate;
 use crate::core::domain::dns::DnsAnswer;
 use crate::core::domain::name::DnsName;
-
-/// By then, whoever renews a certificate has done so: ACM begins 60 days before the end, and those who fetch one of 90 days
-/// from Let's Encrypt are advised to have the next one when 30 are left.
-///
-/// Source: "Managed certificate renewal", ACM User Guide; "Integration Guide", Let's Encrypt. AWS Security Hub looks for the
-/// same 30 days (control ACM.1).
-const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// Of what lives shorter, the last third is left when it is renewed ("Integration Guide", Let's Encrypt).
-const LAST_PART: i32 = 3;
 
 /// Somebody has to do something now.
 const LAST_CALL: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -42,11 +33,8 @@ pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
         facts.distributions.iter().filter_map(|(id, setup)| Some((id, setup.known()?))).collect();
     if let Some(host) = expected.site_host.as_deref().filter(|_| !known.is_empty()) {
         let name = DnsName::from_service(host);
-        let is_known = known.iter().any(|(_, setup)| {
-            DnsName::from_service(&setup.domain_name) == name
-                || setup.aliases.iter().any(|alias| alias.covers(&name))
-        });
-        if is_known {
+        let is_own = known.iter().any(|(_, setup)| DnsName::from_service(&setup.domain_name) == name);
+        if is_own || is_alias(&known, &name) {
             notes.ok("aliases", format!("{host} is a name of the distribution"));
         } else {
             notes.problem(
@@ -55,6 +43,10 @@ pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
                 "run `sitepush domain apply`, or correct `url`",
             );
         }
+    }
+    // One that could not be read may have them.
+    if !known.is_empty() && known.len() == facts.distributions.len() {
+        domains(&mut notes, &known, expected);
     }
     let mut findings = notes.findings;
     for (id, setup) in known {
@@ -66,6 +58,26 @@ pub(super) fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
     findings
 }
 
+/// Whether one of the distributions answers for a name: CloudFront takes a wildcard for each name with one part more.
+fn is_alias(known: &[(&String, &DistributionSetup)], name: &DnsName) -> bool {
+    known.iter().any(|(_, setup)| setup.aliases.iter().any(|alias| alias.covers(name)))
+}
+
+/// The names that the target says it has, and that no distribution answers for.
+fn domains(notes: &mut Notes, known: &[(&String, &DistributionSetup)], expected: &Expected) {
+    for name in &expected.domains {
+        if is_alias(known, name) {
+            notes.ok("aliases", format!("{name} of the target's `domains` is a name of the distribution"));
+        } else {
+            notes.problem(
+                "aliases",
+                format!("{name} of the target's `domains` is no name of the distribution"),
+                "run `sitepush domain apply`",
+            );
+        }
+    }
+}
+
 fn certificate(id: &str, setup: &DistributionSetup, facts: &Facts, expected: &Expected) -> Vec<Finding> {
     let mut notes = Notes::new(Subject::Names, Some(id));
     let ViewerCertificate::Acm { arn, is_sni, floor } = &setup.certificate else {
@@ -74,7 +86,8 @@ fn certificate(id: &str, setup: &DistributionSetup, facts: &Facts, expected: &Ex
             ViewerCertificate::Iam { id } => notes.warning(
                 "certificate",
                 format!("the certificate `{id}` is kept in IAM, where nobody renews it; its names and its end were not looked at"),
-                "run `sitepush domain apply`, which gives it one of ACM's",
+                "request one of ACM's in us-east-1 for all its names, and choose it in the distribution's settings: `sitepush domain \
+                 apply` leaves one of IAM's as long as no name is added",
             ),
             _ if setup.aliases.is_empty() => notes.ok("certificate", "CloudFront's own, for its own name"),
             _ => notes.problem(
@@ -155,8 +168,7 @@ fn certificate_end(notes: &mut Notes, certificate: &Certificate, expected: &Expe
     let Some(end) = certificate.not_after else { return };
     let left = end.duration_since(expected.now);
     let day = end.strftime("%Y-%m-%d");
-    let last_part = certificate.not_before.map(|begin| end.duration_since(begin) / LAST_PART);
-    let renewed_before = last_part.map_or(RENEWED_BEFORE, |part| part.min(RENEWED_BEFORE));
+    let renewed_before = certificate.renewed_before();
     let last_call = LAST_CALL.min(renewed_before / LAST_CALL_PART);
     let (who, remedy) = match certificate.issuance {
         Issuance::Amazon => (
@@ -205,16 +217,8 @@ fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
                 "name a resolver that can be asked (`--resolver`)",
             );
         }
-        (DnsAnswer::Records(found), DnsAnswer::Records(own)) if found.iter().any(|one| own.contains(one)) => {
-            dns_v6(&mut notes, facts);
-        }
-        (DnsAnswer::Records(found), DnsAnswer::Records(_)) => {
-            notes.warning(
-                "dns",
-                format!("the name leads to {}, not to the distribution", found.join(", ")),
-                remedy,
-            );
-        }
+        (v4, own @ DnsAnswer::Records(_)) if share_one(v4, own) => dns_v6(&mut notes, facts),
+        (DnsAnswer::Records(found), DnsAnswer::Records(_)) => dns_apart(&mut notes, facts, found),
         (DnsAnswer::Records(_), _) => notes.unknown(
             "dns",
             "the name has an address, and the distribution's own name could not be asked for",
@@ -222,6 +226,32 @@ fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
         ),
     }
     notes.findings
+}
+
+/// Where a name leads that has no address in common with the distribution.
+fn dns_apart(notes: &mut Notes, facts: &AliasFacts, found: &[String]) {
+    match facts.closer.as_ref().map_or(Leading::Elsewhere, CloserLook::leading) {
+        Leading::Here => dns_v6(notes, facts),
+        Leading::ToCloudFront => notes.unknown(
+            "dns",
+            format!(
+                "the name leads to CloudFront ({}), whose answers change from minute to minute: whether to this distribution \
+                 cannot be told",
+                found.join(", ")
+            ),
+            "run `sitepush doctor` again in a minute; `sitepush domain status` shows the record in the name's zone",
+        ),
+        Leading::ToOtherDistribution(other) => notes.warning(
+            "dns",
+            format!("the name leads to another distribution ({other})"),
+            LEAD_TO_DISTRIBUTION,
+        ),
+        Leading::Elsewhere => notes.warning(
+            "dns",
+            format!("the name leads to {}, not to the distribution", found.join(", ")),
+            LEAD_TO_DISTRIBUTION,
+        ),
+    }
 }
 
 /// Where a name leads by IPv6 that leads to the distribution by IPv4. An old record for IPv6 is easily forgotten, and shows

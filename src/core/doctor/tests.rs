@@ -163,6 +163,7 @@ fn good() -> (Facts, Expected) {
                     v4: records(&["192.0.2.2"]),
                     v6: records(&["2001:db8:2::1", "2001:db8:2::2"]),
                 },
+                closer: None,
             },
         )]),
         state: StateFacts {
@@ -184,6 +185,7 @@ fn good() -> (Facts, Expected) {
         bucket: "site".into(),
         prefix: KeyPrefix::default(),
         site_host: Some("www.example.com".into()),
+        domains: vec![name("www.example.com")],
         store_arn: Some(STORE.into()),
         routing: Routing {
             url_style: UrlStyle::Clean,
@@ -380,6 +382,7 @@ fn one_change_is_found_as_one_thing() {
         ("warning cache-tags", |f, _| setup(f).cache_tag_header = Some("cache-tag".into())),
         ("warning invalidations", |f, _| setup(f).invalidations_in_progress = denied()),
         ("problem aliases", |_, e| e.site_host = Some("example.org".into())),
+        ("problem aliases", |_, e| e.domains.push(name("example.com"))),
         ("warning tls", |f, _| {
             let floor = ProtocolFloor("TLSv1".into());
             setup(f).certificate = ViewerCertificate::Acm { arn: certificate().arn, is_sni: true, floor };
@@ -573,6 +576,7 @@ fn a_bucket_or_distribution_that_is_not_there_is_one_finding_of_its_own() {
     facts.distributions.insert("E1".into(), Reading::Absent);
     facts.aliases.clear();
     expected.site_host = None;
+    expected.domains.clear();
     facts.state.store.found = None;
     assert_eq!(found(&facts, &expected), ["problem enabled"]);
 }

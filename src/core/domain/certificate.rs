@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::name::DnsName;
@@ -98,7 +98,29 @@ pub const CLOUDFRONT_REGION: &str = "us-east-1";
 /// The tag by which sitepush knows its certificates; its value is the distribution's id.
 pub const OWNER_TAG: &str = "sitepush";
 
+/// By then, whoever renews a certificate has done so: ACM begins 60 days before the end, and those who fetch one of 90 days
+/// from Let's Encrypt are advised to have the next one when 30 are left.
+///
+/// Source: "Managed certificate renewal", ACM User Guide; "Integration Guide", Let's Encrypt. AWS Security Hub looks for the
+/// same 30 days (control ACM.1).
+const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Of what lives shorter, the last third is left when it is renewed ("Integration Guide", Let's Encrypt).
+const LAST_PART: i32 = 3;
+
 impl Certificate {
+    /// How long before its end whoever renews it has done so.
+    pub fn renewed_before(&self) -> SignedDuration {
+        let life = self.not_before.zip(self.not_after).map(|(begin, end)| end.duration_since(begin));
+        life.map_or(RENEWED_BEFORE, |life| (life / LAST_PART).min(RENEWED_BEFORE))
+    }
+
+    /// Whether it was imported and is about to end: nobody has brought the next one.
+    pub fn is_left_to_end(&self, now: Timestamp) -> bool {
+        let left = self.not_after.map(|end| end.duration_since(now));
+        self.issuance == Issuance::Imported && left.is_some_and(|left| left < self.renewed_before())
+    }
+
     /// Whether it is good for all of these names.
     pub fn covers(&self, names: &BTreeSet<DnsName>) -> bool {
         names.iter().all(|wanted| self.names.iter().any(|name| name.covers(wanted)))
@@ -119,6 +141,13 @@ impl Certificate {
         self.names.iter().filter(|name| !validated.contains(name)).cloned().collect()
     }
 
+    /// The names that it waits for and that no validation of a needed name proves: a name and the wildcard above it share one
+    /// record. ACM issues a certificate when all its names are validated, so with one of these it may never be.
+    pub fn awaits_beyond(&self, needed: &BTreeSet<DnsName>) -> BTreeSet<DnsName> {
+        let proven: BTreeSet<DnsName> = needed.iter().map(DnsName::base).collect();
+        self.unvalidated().into_iter().filter(|name| !proven.contains(&name.base())).collect()
+    }
+
     /// Whether ACM renews it while its validation records stay.
     pub fn is_renewed_by_records(&self) -> bool {
         self.issuance == Issuance::Amazon && self.is_validated_by_dns
@@ -133,7 +162,8 @@ impl Certificate {
     }
 }
 
-/// The issued certificate that fits best: in use already, else for the fewest other names, made by Amazon, valid longest.
+/// The issued certificate that fits best: in use already, else for the fewest other names, made by Amazon, valid longest. An
+/// imported one that is about to end is none: nobody renews it.
 pub fn choose_issued<'a>(
     certificates: &'a [Certificate],
     needed: &BTreeSet<DnsName>,
@@ -141,6 +171,7 @@ pub fn choose_issued<'a>(
     now: Timestamp,
 ) -> Option<&'a Certificate> {
     let fitting = certificates.iter().filter(|found| found.is_usable(now) && found.covers(needed));
+    let fitting = fitting.filter(|found| !found.is_left_to_end(now));
     fitting.min_by_key(|found| {
         let is_current = current_arn == Some(found.arn.as_str());
         let is_imported = found.issuance == Issuance::Imported;
@@ -148,7 +179,8 @@ pub fn choose_issued<'a>(
     })
 }
 
-/// The pending certificate to go on with: ours, else one for exactly these names.
+/// The pending certificate to go on with: ours, unless it waits for names that are not needed any more; else one for exactly
+/// these names.
 pub fn choose_pending<'a>(
     certificates: &'a [Certificate],
     needed: &BTreeSet<DnsName>,
@@ -157,6 +189,7 @@ pub fn choose_pending<'a>(
     let is_ours = |found: &Certificate| found.requested_for.as_deref() == Some(distribution_id);
     let fitting = certificates.iter().filter(|found| found.is_awaited() && found.covers(needed));
     let fitting = fitting.filter(|found| is_ours(found) || found.names == *needed);
+    let fitting = fitting.filter(|found| found.awaits_beyond(needed).is_empty());
     fitting.min_by_key(|found| (!is_ours(found), found.names.len(), found.arn.clone()))
 }
 
@@ -228,6 +261,34 @@ mod tests {
     }
 
     #[test]
+    fn an_imported_certificate_that_is_about_to_end_is_not_chosen_though_it_is_in_use() {
+        let exact = |arn: &str| issued(arn, &["example.com", "www.example.com"]);
+        let ending = |days: i64, life: Option<i64>, issuance: Issuance| {
+            let end = now() + SignedDuration::from_hours(24 * days);
+            Certificate {
+                issuance,
+                not_after: Some(end),
+                not_before: life.map(|days| end - SignedDuration::from_hours(24 * days)),
+                ..exact("current")
+            }
+        };
+        let chosen = |current: Certificate| chosen(&[current, exact("other")], Some("current"));
+        assert_eq!(chosen(ending(29, Some(365), Issuance::Imported)).as_deref(), Some("other"));
+        assert_eq!(chosen(ending(29, None, Issuance::Imported)).as_deref(), Some("other"));
+        assert_eq!(chosen(ending(31, Some(365), Issuance::Imported)).as_deref(), Some("current"));
+        // Somebody's script fetches one of 47 days when a third of its life is left.
+        assert_eq!(chosen(ending(29, Some(47), Issuance::Imported)).as_deref(), Some("current"));
+        assert_eq!(
+            chosen(ending(29, Some(395), Issuance::Amazon)).as_deref(),
+            Some("current"),
+            "ACM renews it"
+        );
+        let needed = names(&["example.com"]);
+        let alone = ending(1, None, Issuance::Imported);
+        assert_eq!(choose_issued(&[alone], &needed, Some("current"), now()), None, "one is requested");
+    }
+
+    #[test]
     fn of_equals_the_renewed_and_longer_valid_one_is_chosen() {
         let exact = |arn: &str| issued(arn, &["example.com", "www.example.com"]);
         let imported = Certificate { issuance: Issuance::Imported, ..exact("a") };
@@ -253,5 +314,39 @@ mod tests {
         assert_eq!(chosen(&[by_mail]), None);
         assert_eq!(chosen(&[broad.clone(), exact.clone()]).as_deref(), Some("exact"));
         assert_eq!(chosen(&[broad, exact, ours]).as_deref(), Some("ours"));
+    }
+
+    #[test]
+    fn a_pending_certificate_that_waits_for_a_name_that_was_dropped_is_not_gone_on_with() {
+        let pending = |validated: &[&str]| {
+            let of = ["example.com", "*.example.com", "www.example.net"];
+            let validations = of.iter().map(|of| Validation {
+                name: DnsName::from_service(of),
+                record: None,
+                is_validated: validated.contains(of),
+            });
+            Certificate {
+                status: CertificateStatus::PendingValidation,
+                requested_for: Some("E1".into()),
+                validations: validations.collect(),
+                ..issued("ours", &of)
+            }
+        };
+        let is_chosen = |found: Certificate, needed: &[&str]| {
+            choose_pending(std::slice::from_ref(&found), &names(needed), "E1").is_some()
+        };
+        assert!(
+            is_chosen(pending(&[]), &["example.com", "www.example.net"]),
+            "a wildcard needs no record more"
+        );
+        assert!(!is_chosen(pending(&[]), &["example.com"]));
+        assert!(
+            is_chosen(pending(&["www.example.net"]), &["example.com"]),
+            "what is validated holds up nothing"
+        );
+        assert!(
+            !is_chosen(pending(&["www.example.net"]), &["www.example.com"]),
+            "example.com is not proven by it"
+        );
     }
 }

@@ -42,6 +42,13 @@ impl DnsAnswer {
         matches!(self, Self::Records(values)
             if !values.is_empty() && values.iter().all(|value| DnsName::from_service(value) == *target))
     }
+
+    /// The other distribution that a CNAME leads to, if it leads to one.
+    pub fn other_distribution(&self, distribution_domain: &DnsName) -> Option<DnsName> {
+        let Self::Records(values) = self else { return None };
+        let mut targets = values.iter().map(|value| DnsName::from_service(value));
+        targets.find(|target| target.is_of_cloudfront() && target != distribution_domain)
+    }
 }
 
 /// Whether the world asks a zone's own name servers.
@@ -114,6 +121,11 @@ pub fn allows_amazon(records: &[String], is_wildcard: bool) -> bool {
     let wild = of("issuewild");
     let relevant = if is_wildcard && !wild.is_empty() { wild } else { of("issue") };
     relevant.is_empty() || relevant.iter().any(|(_, _, value)| names_amazon(value))
+}
+
+/// Whether one of these CAA records is for wildcards alone.
+pub fn has_issuewild(records: &[String]) -> bool {
+    records.iter().filter_map(|record| property(record)).any(|(_, tag, _)| tag == "issuewild")
 }
 
 fn property(record: &str) -> Option<(u8, String, &str)> {

@@ -77,6 +77,8 @@ pub struct DomainFacts {
     /// The record sets of every name that matters, of the names of their text records, and of those between a name and its
     /// zone's.
     pub records: BTreeMap<DnsName, Vec<RecordSet>>,
+    /// Names whose DNS is not in a zone here and leads to another distribution, by their CNAME as a resolver answers it.
+    pub led_away: BTreeMap<DnsName, DnsName>,
     /// By the name they hold for; names without are left out.
     pub caa: BTreeMap<DnsName, CaaFacts>,
     /// By name, where the look for them got no answer.
@@ -118,6 +120,20 @@ impl DomainFacts {
         }
     }
 
+    /// The zone that the world asks for a name in place of the one with the longest name: nobody is told of that one, and this
+    /// one is asked. None where the longest is asked, where nothing is known of it, and where no other is asked.
+    pub fn asked_instead(&self, name: &DnsName) -> Option<&ZoneFacts> {
+        let longest = self.zone_of(name).ok()?;
+        if longest.delegation != Delegation::Missing {
+            return None;
+        }
+        let others = zone::holding(&self.zones, name).filter_map(|zone| self.zone_facts.get(&zone.id));
+        let shorter = others.filter(|other| other.zone.name != longest.zone.name);
+        let asked =
+            shorter.filter(|other| matches!(other.delegation, Delegation::Right | Delegation::Partly { .. }));
+        asked.max_by_key(|other| other.zone.name.as_str().len())
+    }
+
     /// Whether a name's DNS is where nothing can be written from here.
     pub fn is_external(&self, name: &DnsName) -> bool {
         match self.zone_of(name) {
@@ -157,6 +173,16 @@ impl DomainFacts {
     pub fn forbidding_caa(&self, name: &DnsName) -> Option<&CaaFacts> {
         let found = self.caa.get(&name.base())?;
         (!dns::allows_amazon(&found.records, name.is_wildcard())).then_some(found)
+    }
+
+    /// Whether none of these names leads to another distribution by what is in their zones, and the world asks those.
+    pub fn lead_nowhere_else(&self, names: &BTreeSet<DnsName>) -> bool {
+        names.iter().all(|name| {
+            let is_asked = self.zone_of(name).is_ok_and(|zone| zone.delegation.is_effective());
+            let own = &self.distribution.domain_name;
+            let leads_away = |record: &RecordSet| record.other_distribution(own).is_some();
+            is_asked && self.cut(name).is_none() && !self.records_of(name).iter().any(leads_away)
+        })
     }
 
     /// All names that the distribution's certificate has to be good for: those that stay and those that come.

@@ -133,6 +133,11 @@ impl DnsName {
         self.0 == zone.0 || self.0.strip_suffix(&zone.0).is_some_and(|rest| rest.ends_with('.'))
     }
 
+    /// Whether it is a distribution's own name, such as `d111111abcdef8.cloudfront.net`.
+    pub fn is_of_cloudfront(&self) -> bool {
+        self.0.strip_suffix(".cloudfront.net").is_some_and(|label| !label.is_empty())
+    }
+
     /// Whether a certificate for this name is good for `wanted`: a wildcard stands for exactly one part.
     ///
     /// Source: RFC 9525, section 6.3.

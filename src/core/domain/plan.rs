@@ -44,7 +44,7 @@ pub enum BatchPurpose {
     HttpsRecords,
     /// To let ACM renew the certificate; the site works without until it ends.
     Renewal,
-    /// To lead visitors away.
+    /// To lead visitors away: from here when names are removed, from another distribution when they are set up.
     Withdrawal,
     /// To forget what was ours.
     Release,

@@ -1,7 +1,9 @@
 //! Facts and wanted names in, the plan that brings the names to the distribution out.
 //!
 //! The order never breaks a name that is live: a certificate, then the aliases on the distribution, and only when that is
-//! everywhere the records that lead visitors to it.
+//! everywhere the records that lead visitors to it. The one exception is CloudFront's own: see [`distribution`].
+
+mod distribution;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -128,6 +130,9 @@ impl<'a> Planning<'a> {
     fn unplaced(&mut self, name: &DnsName) -> Option<Problem> {
         match self.facts.zone_of(name) {
             Ok(zone) => {
+                if let Some(asked) = self.facts.asked_instead(name) {
+                    return Some(Problem::shadowing_zone(name, zone, asked));
+                }
                 self.problems.extend(Problem::not_delegated(zone));
                 self.facts.cut(name).map(|cut| Problem::delegated_away(name, cut))
             }
@@ -137,7 +142,8 @@ impl<'a> Planning<'a> {
 
     /// The zone in which a name's records are seen.
     fn place(&self, name: &DnsName) -> Option<&'a ZoneFacts> {
-        self.facts.zone_of(name).ok().filter(|_| self.facts.cut(name).is_none())
+        let is_seen = self.facts.cut(name).is_none() && self.facts.asked_instead(name).is_none();
+        self.facts.zone_of(name).ok().filter(|_| is_seen)
     }
 
     /// Finds a certificate, or plans one and its validation.
@@ -158,6 +164,7 @@ impl<'a> Planning<'a> {
             return;
         }
         let pending = choose_pending(&facts.certificates, &self.needed, &facts.distribution.id);
+        self.note_stalled(pending);
         if let Some(pending) = pending {
             self.check_issuing(&pending.unvalidated());
             self.certificate = Some(current.with_arn(&pending.arn));
@@ -165,6 +172,32 @@ impl<'a> Planning<'a> {
         } else {
             self.check_issuing(&self.needed.clone());
             self.request();
+        }
+    }
+
+    /// What somebody might wonder about: a certificate of ours that waits for a name that was dropped, and one with another key.
+    fn note_stalled(&mut self, chosen: Option<&Certificate>) {
+        let id = self.facts.distribution.id.as_str();
+        let ours = |found: &&Certificate| found.requested_for.as_deref() == Some(id) && found.is_awaited();
+        for found in self.facts.certificates.iter().filter(ours).filter(|found| found.covers(&self.needed)) {
+            let beyond = found.awaits_beyond(&self.needed);
+            if let Some(one) = beyond.first() {
+                self.notes.push(format!(
+                    "the pending certificate {} waits for {one}, too, which is not wanted any more: it is not waited for, and \
+                     `aws acm delete-certificate` clears it away",
+                    found.arn
+                ));
+            }
+        }
+        let wanted = self.wanted.key_algorithm;
+        if let Some(found) = chosen.filter(|found| found.key_algorithm != wanted) {
+            self.notes.push(format!(
+                "the pending certificate {} is gone on with, which has {} and not {}: delete it \
+                 (`aws acm delete-certificate`) to have another one requested",
+                found.arn,
+                found.key_algorithm.title(),
+                wanted.title()
+            ));
         }
     }
 
@@ -206,7 +239,13 @@ impl<'a> Planning<'a> {
         }
         let names = ordered(&self.wanted.names, &self.needed);
         let has_issued = self.facts.certificates.iter().any(|found| found.is_usable(self.facts.now));
-        let reason = if has_issued {
+        let current = self.facts.distribution.certificate.arn();
+        let is_current = |found: &&Certificate| current == Some(found.arn.as_str());
+        let current = self.facts.certificates.iter().find(is_current);
+        let is_ending = current.is_some_and(|found| found.is_left_to_end(self.facts.now));
+        let reason = if is_ending {
+            "the one that is shown was imported and is about to end, and nobody has brought the next one"
+        } else if has_issued {
             "no certificate in us-east-1 is good for all names"
         } else {
             "there is none for them in us-east-1"
@@ -239,7 +278,7 @@ impl<'a> Planning<'a> {
             text.push('\n');
             text.push_str(part);
         }
-        Sha256Digest::of(text.as_bytes()).to_string()[..32].to_owned()
+        token_of(&text)
     }
 
     /// Plans the records that a pending certificate waits for.
@@ -264,41 +303,6 @@ impl<'a> Planning<'a> {
         }
         self.steps.extend(batches.into_steps());
         self.steps.push(Step::AwaitCertificate { arn: Some(pending.arn.clone()) });
-    }
-
-    /// Plans the distribution's aliases and certificate.
-    fn distribution(&mut self) {
-        let own = &self.facts.distribution;
-        let added: BTreeSet<DnsName> =
-            self.wanted.names.iter().filter(|name| !own.aliases.contains(*name)).cloned().collect();
-        let changes_certificate = self.certificate.as_ref() != Some(&own.certificate);
-        if changes_certificate && own.certificate.has_own_addresses() {
-            self.notes.push(
-                "the certificate has addresses of its own, for 600 dollars a month: from now on it is served by SNI, \
-                 which no browser of the last ten years lacks"
-                    .to_owned(),
-            );
-        }
-        let mut claims = Batches::new(BatchPurpose::Claim);
-        let claimed = self.wanted.names.iter().filter(|name| added.contains(*name) || self.wanted.take_over);
-        for name in claimed {
-            if let Some(zone) = self.place(name) {
-                claims.add(&zone.zone, self.text.add(name, &[Made::Alias], &mut self.problems));
-            }
-        }
-        self.steps.extend(claims.into_steps());
-        if !added.is_empty() || changes_certificate {
-            self.steps.push(Step::UpdateDistribution {
-                aliases: own.aliases.union(&added).cloned().collect(),
-                added,
-                removed: BTreeSet::new(),
-                certificate: self.certificate.clone(),
-                changes_certificate,
-            });
-            self.steps.push(Step::AwaitDeployment);
-        } else if !own.is_deployed {
-            self.steps.push(Step::AwaitDeployment);
-        }
     }
 
     /// Plans the records that lead visitors to the distribution.
@@ -326,7 +330,12 @@ impl<'a> Planning<'a> {
                 addresses.add(&zone.zone, self.clear(name, &RecordType::Aaaa));
             }
             addresses.add(&zone.zone, self.replace(name, &wanted));
-            if own.has_http2_or_3 && self.wanted.https_records {
+            if let Some(harmless) = self.harmless_https(name) {
+                self.notes.push(format!(
+                    "the HTTPS record of {name} ({}) leads nowhere else and is left as it is",
+                    harmless.summary()
+                ));
+            } else if own.has_http2_or_3 && self.wanted.https_records {
                 https.add(&zone.zone, self.replace(name, &[alias(RecordType::Https)]));
             } else {
                 https.add(&zone.zone, self.clear(name, &RecordType::Https));
@@ -334,6 +343,14 @@ impl<'a> Planning<'a> {
         }
         self.steps.extend(addresses.into_steps());
         self.steps.extend(https.into_steps());
+    }
+
+    /// An HTTPS record of somebody else that says only what may be spoken: browsers find the distribution by the others.
+    fn harmless_https(&self, name: &DnsName) -> Option<&'a RecordSet> {
+        let own = &self.facts.distribution.domain_name;
+        let is_https = |found: &&RecordSet| found.record_type == RecordType::Https;
+        let mut found = self.facts.records_of(name).iter().filter(is_https);
+        found.find(|found| !found.leads_away(own) && !found.leads_to(own) && !self.may_go(name, found))
     }
 
     /// Plans the records by which ACM renews the certificate, where somebody took them away: without them it ends in a year at
@@ -449,6 +466,18 @@ impl<'a> Planning<'a> {
         deletions_first(&mut changes);
         changes
     }
+}
+
+/// ACM takes letters and digits, 32 at most.
+///
+/// Source: `IdempotencyToken`, `RequestCertificate`, ACM API Reference.
+fn token_of(text: &str) -> String {
+    Sha256Digest::of(text.as_bytes()).to_string()[..32].to_owned()
+}
+
+/// Another token in place of one for which ACM gave a certificate that is not there: one that was deleted within the hour.
+pub fn token_after(token: &str, lost_arn: &str) -> String {
+    token_of(&format!("{token}\n{lost_arn}"))
 }
 
 /// What goes has to be gone before what comes in its place.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::dns::Delegation;
+use super::dns::{self, Delegation};
 use super::facts::{CaaFacts, NoZone, ZoneFacts};
 use super::name::DnsName;
 use super::record::RecordSet;
@@ -17,10 +17,12 @@ pub enum ProblemKind {
     NoZone,
     PrivateZoneOnly,
     AmbiguousZone,
+    ShadowingZone,
     NotDelegated,
     DelegatedAway,
     CaaForbidsAmazon,
     OnAnotherDistribution,
+    LedToAnotherDistribution,
     ForeignRecord,
     RoutedRecord,
     OwnedByAnotherDistribution,
@@ -95,6 +97,26 @@ impl Problem {
                       the alias off the distribution in the console"
             .to_owned();
         Self { remedy, ..Self::no_zone(name, why) }
+    }
+
+    /// A name in two zones of different names, of which the world asks the shorter. Which of them is meant only the user knows:
+    /// the longer one may be a leftover, or about to be delegated.
+    pub fn shadowing_zone(name: &DnsName, longest: &ZoneFacts, asked: &ZoneFacts) -> Self {
+        let (unasked, other) = (&longest.zone, &asked.zone);
+        let what = format!(
+            "hosted zone `{}` ({}) holds it, and nobody asks that one: no name servers are set for it, so the world asks \
+             `{}` ({})",
+            unasked.name, unasked.id, other.name, other.id
+        );
+        let remedy = format!(
+            "delete hosted zone {} if it is a leftover; if it is the one that counts, write an NS record for `{}` into {} with \
+             its name servers: {}",
+            unasked.id,
+            unasked.name,
+            other.id,
+            listed(&longest.name_servers)
+        );
+        Self::new(Severity::Blocking, ProblemKind::ShadowingZone, name, what, remedy)
     }
 
     /// A zone that the world does not ask; none when it does.
@@ -175,7 +197,8 @@ impl Problem {
             caa.at,
             caa.records.join(", ")
         );
-        let tag = if name.is_wildcard() { "issuewild" } else { "issue" };
+        // Where there is one, `issuewild` decides for wildcards alone: to add the first would take them from others.
+        let tag = if name.is_wildcard() && dns::has_issuewild(&caa.records) { "issuewild" } else { "issue" };
         let remedy = format!("add `0 {tag} \"amazon.com\"` to the CAA records of {}", caa.at);
         Self::new(Severity::Blocking, ProblemKind::CaaForbidsAmazon, name, what, remedy)
     }
@@ -187,6 +210,21 @@ impl Problem {
              `aws cloudfront associate-alias`"
         );
         Self::new(Severity::Blocking, ProblemKind::OnAnotherDistribution, name, what, remedy)
+    }
+
+    /// A name whose DNS is not here and leads to another distribution: CloudFront refuses the alias as long as it does.
+    pub fn led_to_another_distribution(name: &DnsName, other: &DnsName, severity: Severity) -> Self {
+        let what = format!(
+            "its CNAME leads to another distribution ({other}), and CloudFront takes no alias whose DNS does"
+        );
+        let when = match severity {
+            Severity::Blocking => "",
+            Severity::Warning => "when the certificate is issued, ",
+        };
+        let remedy = format!(
+            "{when}remove that record where its DNS is, wait until its time to live is over, and run the command again"
+        );
+        Self::new(severity, ProblemKind::LedToAnotherDistribution, name, what, remedy)
     }
 
     /// A record that we may not touch unasked.

@@ -118,6 +118,18 @@ impl RecordSet {
         }
     }
 
+    /// The other distribution that visitors are led to by it, if they are led to one.
+    pub fn other_distribution(&self, distribution_domain: &DnsName) -> Option<DnsName> {
+        let targets: Vec<DnsName> = match &self.content {
+            RecordContent::Alias { target, .. } => vec![target.clone()],
+            RecordContent::Values { values, .. } if self.record_type == RecordType::Cname => {
+                values.iter().map(|value| DnsName::from_service(value)).collect()
+            }
+            RecordContent::Values { .. } => Vec::new(),
+        };
+        targets.into_iter().find(|target| target.is_of_cloudfront() && target != distribution_domain)
+    }
+
     /// Whether visitors are led away from this distribution by it. An HTTPS record that names the name itself and no addresses
     /// says only what may be spoken.
     ///
@@ -147,6 +159,16 @@ impl RecordSet {
                 values.len() == others.len() && values.iter().zip(others).all(|(a, b)| same(a, b))
             }
             (one, two) => one == two,
+        }
+    }
+
+    /// The servers of an NS record set; none of another type.
+    pub fn name_servers(&self) -> Vec<DnsName> {
+        match &self.content {
+            RecordContent::Values { values, .. } if self.record_type.as_str() == "NS" => {
+                values.iter().map(|value| DnsName::from_service(value)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::addresses::{CloserLook, Leading, share_one};
 use super::certificate::CertificateStatus;
 use super::dns::{Delegation, DnsAnswer};
 use super::facts::DomainFacts;
@@ -44,8 +45,8 @@ pub struct NameStatus {
     pub records: Vec<RecordStatus>,
     /// The addresses that a public resolver answers.
     pub resolver: DnsAnswer,
-    /// Whether those are the distribution's.
-    pub is_led_here: bool,
+    /// Whether those are the distribution's; none where they are CloudFront's, and do not tell whose.
+    pub is_led_here: Option<bool>,
 }
 
 impl NameStatus {
@@ -53,7 +54,7 @@ impl NameStatus {
     /// what the resolver says.
     pub fn is_right(&self) -> bool {
         let is_led_here = match &self.delegation {
-            None => self.is_led_here,
+            None => self.is_led_here != Some(false),
             Some(delegation) => {
                 delegation.is_effective()
                     && self.records.iter().any(|record| record.leads == Leads::Here)
@@ -116,29 +117,37 @@ pub struct DomainStatus {
     pub has_changes: bool,
 }
 
-/// A resolver's answers for addresses.
+/// A resolver's answers for the addresses of a name.
+#[derive(Clone, Debug)]
 pub struct Addresses {
-    /// Of the plan's names, in their order.
-    pub names: Vec<DnsAnswer>,
+    pub name: DnsAnswer,
     /// Of the distribution's own name.
     pub distribution: DnsAnswer,
+    /// Where the two have nothing in common.
+    pub closer: Option<CloserLook>,
 }
 
-/// Puts the report together.
+impl Addresses {
+    fn are_led_here(&self) -> Option<bool> {
+        match self.closer.as_ref().map(CloserLook::leading) {
+            None => Some(share_one(&self.name, &self.distribution)),
+            Some(Leading::Here) => Some(true),
+            Some(Leading::ToCloudFront) => None,
+            Some(Leading::ToOtherDistribution(_) | Leading::Elsewhere) => Some(false),
+        }
+    }
+}
+
+/// Puts the report together, with the addresses of the plan's names in their order.
 pub fn report(
     facts: &DomainFacts,
     plan: &DomainPlan,
-    addresses: Addresses,
+    addresses: Vec<Addresses>,
     certificates: Vec<CertificateReport>,
 ) -> DomainStatus {
     let own = &facts.distribution;
-    let Addresses { names: answers, distribution } = addresses;
-    let is_led_here = |answer: &DnsAnswer| match (answer, &distribution) {
-        (DnsAnswer::Records(found), DnsAnswer::Records(own)) => found.iter().any(|one| own.contains(one)),
-        _ => false,
-    };
     let shown = facts.certificates.iter().find(|found| own.certificate.arn() == Some(found.arn.as_str()));
-    let names = plan.names.iter().zip(answers).map(|(name, resolver)| {
+    let names = plan.names.iter().zip(addresses).map(|(name, addresses)| {
         let zone = facts.zone_of(name).ok().filter(|_| !facts.is_external(name));
         let made = facts.ownership(name).filter(|owner| owner.distribution_id == own.id);
         let made = made.map(|owner| owner.made).unwrap_or_default();
@@ -157,13 +166,13 @@ pub fn report(
             records: records
                 .map(|record| RecordStatus {
                     record_type: record.record_type.clone(),
-                    leads: if record.leads_to(&own.domain_name) { Leads::Here } else { Leads::Elsewhere },
+                    leads: if record.leads_away(&own.domain_name) { Leads::Elsewhere } else { Leads::Here },
                     content: record.summary(),
                     is_ours: Made::of(&record.record_type).is_some_and(|kind| made.contains(&kind)),
                 })
                 .collect(),
-            is_led_here: is_led_here(&resolver),
-            resolver,
+            is_led_here: addresses.are_led_here(),
+            resolver: addresses.name,
         }
     });
     DomainStatus {

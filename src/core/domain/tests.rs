@@ -2,6 +2,7 @@
 //! values, so that a plan that was carried out leaves nothing to do.
 
 mod faults;
+mod moving;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +13,7 @@ use super::facts::{CaaFacts, DomainFacts, Elsewhere, Wanted, ZoneFacts};
 use super::intent::Intent;
 use super::name::DnsName;
 use super::plan::{BatchPurpose, DomainPlan, Step};
+use super::planning;
 use super::problem::{ProblemKind, Severity};
 use super::record::{Made, Ownership, RecordChange, RecordContent, RecordSet, RecordType};
 use super::removal::ValidationRecords;
@@ -64,6 +66,7 @@ fn bare() -> DomainFacts {
         zones: Vec::new(),
         zone_facts: BTreeMap::new(),
         records: BTreeMap::new(),
+        led_away: BTreeMap::new(),
         caa: BTreeMap::new(),
         unread_caa: BTreeMap::new(),
     };
@@ -363,6 +366,8 @@ fn the_token_of_a_request_changes_with_what_failed_before() {
     let mut failed = bare();
     failed.certificates = vec![certificate("old", &["example.com"], CertificateStatus::ValidationTimedOut)];
     assert_ne!(token(&failed, &["example.com"]), first);
+    let after = planning::token_after(&first, "arn:1");
+    assert!(after.len() == 32 && after != first && after != planning::token_after(&first, "arn:2"));
 }
 
 #[test]
@@ -397,7 +402,7 @@ fn records_of_somebody_else_stop_the_plan_and_are_taken_over_on_demand() {
     let foreign = [
         values("www.example.com", RecordType::A, &["192.0.2.1"]),
         values("www.example.com", RecordType::Aaaa, &["2001:db8::1"]),
-        values("www.example.com", RecordType::Https, &["1 . alpn=h2"]),
+        values("www.example.com", RecordType::Https, &["1 cdn.example.net. alpn=h2"]),
         values("www.example.com", RecordType::Cname, &["old.example.net"]),
         values("_sitepush.www.example.com", RecordType::Txt, &["\"mine\""]),
     ];

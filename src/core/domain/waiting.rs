@@ -15,6 +15,8 @@ pub enum Awaited {
     Certificate,
     /// CloudFront has told all edges.
     Deployment,
+    /// CloudFront sees that a record that led elsewhere is gone.
+    OldRecordForgotten,
     /// CloudFront has let go of the certificate.
     CertificateUnused,
     /// Route 53 has told all name servers.
@@ -29,6 +31,7 @@ impl Awaited {
             Self::ValidationRecords => "the validation records",
             Self::Certificate => "the certificate",
             Self::Deployment => "the distribution to be deployed",
+            Self::OldRecordForgotten => "the old record to be forgotten",
             Self::CertificateUnused => "the certificate to be let go",
             Self::Propagation => "all name servers to have the records",
             Self::ReadBack => "what was changed to be read back",

@@ -41,6 +41,11 @@ pub fn choose<'a>(zones: &'a [HostedZone], name: &DnsName) -> ZoneChoice<'a> {
     }
 }
 
+/// The public zones that hold `name`, at whatever name above it.
+pub fn holding<'a>(zones: &'a [HostedZone], name: &DnsName) -> impl Iterator<Item = &'a HostedZone> {
+    zones.iter().filter(move |zone| !zone.is_private && name.is_within(&zone.name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ use crate::core::domain::name::DnsName;
 use crate::core::domain::record::{Ownership, RecordSet};
 use crate::core::domain::status::RenewalRecord;
 use crate::core::domain::waiting::{PROPAGATION_SECONDS, ServerAnswer, WaitingRecord};
-use crate::core::domain::zone::{self, HostedZone, ZoneChoice};
+use crate::core::domain::zone::{self, HostedZone};
 use crate::edges::acm::{CertificateManager, ListedCertificate};
 use crate::edges::call::{CallError, FailureKind};
 use crate::edges::clock::Clock;
@@ -123,12 +123,33 @@ pub async fn observe(
         zones,
         zone_facts,
         records: BTreeMap::new(),
+        led_away: BTreeMap::new(),
         caa,
         unread_caa,
     };
     let of_interest: BTreeSet<DnsName> = names.iter().chain(&proofs).cloned().collect();
     facts.records = read_records(edges, &facts, &of_interest).await?;
+    if is_claim {
+        facts.led_away = look_where_led(edges, &facts, names).await;
+    }
     Ok(facts)
+}
+
+/// The names that are no aliases yet, whose DNS is not here, and that lead to another distribution.
+async fn look_where_led(
+    edges: &DomainEdges,
+    facts: &DomainFacts,
+    names: &[DnsName],
+) -> BTreeMap<DnsName, DnsName> {
+    let own = &facts.distribution;
+    let asked = names.iter().filter(|name| !own.aliases.contains(name) && facts.is_external(name));
+    let found = futures::stream::iter(asked)
+        .map(|name| async move {
+            let answer = edges.dns.ask_resolver(name, Question::Cname).await;
+            Some((name.clone(), answer.other_distribution(&own.domain_name)?))
+        })
+        .buffered(CONCURRENCY);
+    found.filter_map(std::future::ready).collect().await
 }
 
 async fn read_distribution(edges: &DomainEdges, id: &str) -> Result<DistributionNames, Trouble> {
@@ -229,9 +250,8 @@ async fn read_zones(
 ) -> Result<BTreeMap<String, ZoneFacts>, Trouble> {
     let mut candidates: BTreeMap<&str, &HostedZone> = BTreeMap::new();
     for name in names {
-        if let ZoneChoice::Public(found) = zone::choose(zones, name) {
-            candidates.extend(found.into_iter().map(|zone| (zone.id.as_str(), zone)));
-        }
+        // Those with shorter names too: the world may ask them in place of the one with the longest.
+        candidates.extend(zone::holding(zones, name).map(|zone| (zone.id.as_str(), zone)));
     }
     let read = futures::stream::iter(candidates.into_values())
         .map(|zone| async move {
@@ -249,12 +269,29 @@ async fn read_zones(
                 Delegation::Unknown { why: "the zone's name servers are not known".to_owned() }
             } else {
                 let answer = edges.dns.ask_resolver(&zone.name, Question::NameServers).await;
-                Delegation::judge(&name_servers, &answer)
+                match Delegation::judge(&name_servers, &answer) {
+                    Delegation::Partly { .. } | Delegation::Elsewhere { .. } => {
+                        let named = read_named_servers(edges, zone).await;
+                        let all: Vec<DnsName> = name_servers.iter().cloned().chain(named).collect();
+                        Delegation::judge(&all, &answer)
+                    }
+                    judged => judged,
+                }
             };
             Ok((zone.id.clone(), ZoneFacts { zone: zone.clone(), name_servers, delegation }))
         })
         .buffered(CONCURRENCY);
     read.try_collect().await
+}
+
+/// The name servers that a zone itself says it has: Route 53's own may be known by names of the user's domain there, which are
+/// the ones that the world is told. None where they cannot be read.
+///
+/// Source: "Configuring white-label name servers", Amazon Route 53 Developer Guide.
+async fn read_named_servers(edges: &DomainEdges, zone: &HostedZone) -> Vec<DnsName> {
+    let Some(route53) = edges.account_of(zone) else { return Vec::new() };
+    let found = route53.list_record_sets(&zone.id, &zone.name).await.unwrap_or_default();
+    found.iter().flat_map(RecordSet::name_servers).collect()
 }
 
 /// The CAA records that hold for each name, looked for upward from it; and apart, the names for which the look ended at one

@@ -14,6 +14,8 @@ use crate::core::domain::intent::Intent;
 use crate::core::domain::name::DnsName;
 use crate::core::domain::outcome::{DomainFailure, DomainOutcome};
 use crate::core::domain::plan::{BatchPurpose, DomainPlan, Step};
+use crate::core::domain::planning::token_after;
+use crate::core::domain::record::RecordChange;
 use crate::core::domain::waiting::{Awaited, Waiting};
 use crate::core::outcome::Ending;
 use crate::edges::acm::CertificateRequest;
@@ -38,9 +40,18 @@ const MAX_STEPS: usize = 100;
 /// How long what was done may take to be read back.
 const READ_BACK_LIMIT: Duration = Duration::from_secs(60);
 const READ_BACK_PAUSE: Duration = Duration::from_secs(2);
+/// How long ACM may not know a certificate that was requested, by its ARN.
+const REQUEST_LAG: Duration = Duration::from_secs(15);
 /// How long CloudFront may take to know a certificate that was just issued.
 const CERTIFICATE_LAG: Duration = Duration::from_secs(120);
 const CERTIFICATE_PAUSE: Duration = Duration::from_secs(5);
+
+/// What to do about an alias that another distribution has.
+const HAS_ALIAS: &str = "take the alias off the distribution that has it, or move it with `aws cloudfront associate-alias`; another account proves the domain by a TXT record `_NAME` first";
+
+/// What to do about a certificate that was issued a moment ago.
+const TOO_NEW: &str =
+    "CloudFront does not take the certificate yet: it knows a new one within minutes; run the command again";
 
 /// Carries out the plan that these facts give, to its end or as far as it goes.
 pub async fn carry_out(intent: &Intent, facts: DomainFacts, tools: &Tools) -> DomainOutcome {
@@ -51,6 +62,7 @@ pub async fn carry_out(intent: &Intent, facts: DomainFacts, tools: &Tools) -> Do
         facts,
         deadline: Instant::now() + tools.time_limit,
         requested_arn: None,
+        lost_arn: None,
         changes: Vec::new(),
         done: Vec::new(),
         warnings: Vec::new(),
@@ -133,12 +145,28 @@ impl Halt {
     }
 }
 
+/// Whether CloudFront refuses an alias because of where its DNS leads, and not because another distribution has it: it says
+/// both under one code.
+///
+/// Source: hashicorp/terraform-provider-aws issue 8734 and amplify-education/serverless-domain-manager issue 184 have the text:
+/// "One or more aliases specified for the distribution includes an incorrectly configured DNS record that points to another
+/// CloudFront distribution. You must update the DNS record to correct the problem."
+pub(super) fn is_led_elsewhere(error: &CallError) -> bool {
+    error.code == "CNAMEAlreadyExists" && error.message.contains("points to another CloudFront distribution")
+}
+
+/// Whether CloudFront does not know a certificate, or does not take it.
+fn is_unknown(error: &CallError) -> bool {
+    error.code == "InvalidViewerCertificate"
+}
+
 /// What to do about a refusal of ACM, CloudFront or Route 53.
 fn hint_for(error: &CallError) -> String {
     let known = match error.code.as_str() {
-        "CNAMEAlreadyExists" => {
-            "take the alias off the distribution that has it, or move it with `aws cloudfront associate-alias`; another account proves the domain by a TXT record `_NAME` first"
+        _ if is_led_elsewhere(error) => {
+            "as CloudFront sees it, the DNS of a name still leads to another distribution: remove that record, or the one that it is an alias of, and run the command again when its time to live is over"
         }
+        "CNAMEAlreadyExists" => HAS_ALIAS,
         "LimitExceededException" => {
             "a quota of ACM is used up, of names in a certificate or of certificates: see Service Quotas, delete certificates that nothing uses, or ask for more there"
         }
@@ -146,7 +174,7 @@ fn hint_for(error: &CallError) -> String {
             "the quota of aliases is used up: take some off, ask for more in Service Quotas, or use a wildcard"
         }
         "InvalidViewerCertificate" => {
-            "CloudFront does not take the certificate yet: it knows a new one within minutes; run the command again"
+            "look at the certificate in ACM: CloudFront wants its whole chain and a key that it serves; without it (`aws acm delete-certificate`), another one is requested"
         }
         "InvalidDomainValidationOptionsException" => {
             "check the spelling of the names: ACM takes public domains only"
@@ -168,6 +196,8 @@ struct Run<'a> {
     deadline: Instant,
     /// A certificate that lists may not have yet.
     requested_arn: Option<String>,
+    /// One that ACM gave and does not know.
+    lost_arn: Option<String>,
     /// Changes of Route 53 that were not seen everywhere yet.
     changes: Vec<(Route53, String)>,
     done: Vec<Step>,
@@ -232,6 +262,15 @@ impl Run<'_> {
                 return Ok(());
             }
             let now = Instant::now();
+            if matches!(done, Step::RequestCertificate { .. })
+                && self.lost_arn.is_none()
+                && now >= started + REQUEST_LAG
+                && !self.knows_requested()
+            {
+                // The same request within an hour gives the same certificate, be it deleted: the next one asks for another.
+                self.lost_arn = self.requested_arn.take();
+                return Ok(());
+            }
             if now >= self.deadline {
                 return Err(Halt::TimedOut(Waiting {
                     awaited: Awaited::ReadBack,
@@ -250,6 +289,12 @@ impl Run<'_> {
             }
             self.patience().is_stopped_within(READ_BACK_PAUSE.min(until.duration_since(now))).await;
         }
+    }
+
+    /// Whether ACM describes the certificate that was requested.
+    fn knows_requested(&self) -> bool {
+        let is_requested = |arn: &str| self.requested_arn.as_deref() == Some(arn);
+        self.facts.certificates.iter().any(|found| is_requested(&found.arn))
     }
 
     async fn look(&mut self) -> Result<(), Halt> {
@@ -272,10 +317,14 @@ impl Run<'_> {
         let edges = self.tools.edges.clone();
         match step {
             Step::RequestCertificate { names, key_algorithm, idempotency_token, .. } => {
+                let token = match &self.lost_arn {
+                    Some(lost) => token_after(idempotency_token, lost),
+                    None => idempotency_token.clone(),
+                };
                 let request = CertificateRequest {
                     names,
                     key_algorithm: *key_algorithm,
-                    idempotency_token,
+                    idempotency_token: &token,
                     distribution_id: &self.facts.distribution.id,
                 };
                 let requested = edges.certificates.request_certificate(request).await;
@@ -288,7 +337,7 @@ impl Run<'_> {
             Step::AwaitCertificate { arn } => {
                 Ok(self.patience().certificate(&self.known(arn.as_deref())?, &self.facts).await?)
             }
-            Step::ChangeRecords { zone, changes, .. } => {
+            Step::ChangeRecords { zone, changes, purpose } => {
                 let what = format!("cannot change records in hosted zone `{}` ({})", zone.name, zone.id);
                 let Some(route53) = edges.account_of(zone) else {
                     return Err(Halt::failed(
@@ -297,6 +346,9 @@ impl Run<'_> {
                         "name the profile of its account with `--zone-profile`",
                     ));
                 };
+                if *purpose == BatchPurpose::Withdrawal && matches!(self.intent, Intent::Apply(_)) {
+                    self.check_nobody_has(changes).await?;
+                }
                 match route53.change_record_sets(&zone.id, changes).await {
                     Ok(id) => self.changes.push((route53.clone(), id)),
                     Err(error) => {
@@ -311,16 +363,22 @@ impl Run<'_> {
                 let own = &self.facts.distribution;
                 let mut what = format!("cannot change the aliases of distribution `{}`", own.id);
                 let certificate = certificate.as_ref().unwrap_or(&own.certificate);
-                match self.update_distribution(aliases, certificate).await {
+                match self.update_distribution(added, aliases, certificate).await? {
                     Ok(()) => Ok(()),
                     Err(error) => {
                         if self.is_done_before(step, &error).await? {
                             return Ok(());
                         }
-                        if error.code == "CNAMEAlreadyExists" {
+                        if error.code == "CNAMEAlreadyExists" && !is_led_elsewhere(&error) {
                             what.push_str(&self.who_has(added).await);
                         }
-                        Err(Trouble { what, source: error }.into())
+                        let is_too_new = is_unknown(&error) && self.is_certificate_new();
+                        Err(match Halt::from(Trouble { what, source: error }) {
+                            Halt::Failed(failure) if is_too_new => {
+                                Halt::Failed(Box::new(DomainFailure { hint: TOO_NEW.to_owned(), ..*failure }))
+                            }
+                            halt => halt,
+                        })
                     }
                 }
             }
@@ -329,24 +387,65 @@ impl Run<'_> {
         }
     }
 
-    /// CloudFront knows a certificate some moments after ACM has issued it.
+    /// Whether the certificate was issued in this run; ACM may have issued it before there was anything to wait for.
+    fn is_certificate_new(&self) -> bool {
+        let is_of_issuing =
+            |step: &Step| matches!(step, Step::RequestCertificate { .. } | Step::AwaitCertificate { .. });
+        self.done.iter().any(is_of_issuing)
+    }
+
+    /// CloudFront knows a certificate some moments after ACM has issued it, and sees that a record is gone when resolvers have
+    /// forgotten it.
     async fn update_distribution(
         &self,
+        added: &BTreeSet<DnsName>,
         aliases: &BTreeSet<DnsName>,
         certificate: &ViewerCertificate,
-    ) -> Result<(), CallError> {
+    ) -> Result<Result<(), CallError>, Halt> {
         let own = &self.facts.distribution;
-        let is_new = self.done.iter().any(|step| matches!(step, Step::AwaitCertificate { .. }));
+        let is_new = self.is_certificate_new();
         let until = self.deadline.min(Instant::now() + CERTIFICATE_LAG);
         loop {
             let updated =
                 self.tools.edges.cloudfront.update_distribution_names(own, aliases, certificate).await;
-            let is_unknown = |error: &CallError| error.code == "InvalidViewerCertificate";
             let may_wait = is_new && updated.as_ref().is_err_and(is_unknown) && Instant::now() < until;
+            if updated.as_ref().is_err_and(is_led_elsewhere) && self.facts.lead_nowhere_else(added) {
+                return Ok(self.patience().acceptance(own, aliases, certificate).await?);
+            }
             if !may_wait || self.patience().is_stopped_within(CERTIFICATE_PAUSE).await {
-                return updated;
+                return Ok(updated);
             }
         }
+    }
+
+    /// Before names are led away from another distribution: one that has the alias still answers for it, and CloudFront
+    /// would refuse it here all the same.
+    async fn check_nobody_has(&mut self, changes: &[RecordChange]) -> Result<(), Halt> {
+        let names: BTreeSet<&DnsName> = changes.iter().map(|change| &change.record().name).collect();
+        for name in names {
+            let id = &self.facts.distribution.id;
+            match self.tools.edges.cloudfront.list_conflicting_aliases(id, name).await {
+                // A wildcard elsewhere is in nobody's way.
+                Ok(found) => {
+                    if let Some((_, owner)) = found.iter().find(|(alias, _)| alias == name) {
+                        return Err(Halt::failed(
+                            format!("`{name}` is not led away from where it leads: it is an alias of distribution {owner}"),
+                            Vec::new(),
+                            HAS_ALIAS,
+                        ));
+                    }
+                }
+                Err(error) if error.kind == FailureKind::Denied => {
+                    let what = format!("cannot ask whether another distribution has `{name}`");
+                    return Err(Trouble { what, source: error }.into());
+                }
+                Err(error) => self.warn(format!(
+                    "whether another distribution has {name} could not be asked, so it is led away from there all the same: {}",
+                    error.message
+                )),
+            }
+        }
+        Ok(())
     }
 
     /// The certificate that a step is about: the one that was requested, where the plan did not know it.

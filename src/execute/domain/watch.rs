@@ -1,19 +1,23 @@
 //! Waits, and shows what is waited for. Every wait ends: with what it waits for, at the time limit, or when the user
 //! wants to stop.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::core::domain::certificate::{Certificate, CertificateStatus};
+use crate::core::domain::distribution::{DistributionNames, ViewerCertificate};
 use crate::core::domain::event::{DomainEvent, DomainEvents};
 use crate::core::domain::facts::DomainFacts;
+use crate::core::domain::name::DnsName;
 use crate::core::domain::waiting::{Awaited, Waiting, WaitingRecord};
-use crate::edges::call::FailureKind;
+use crate::edges::call::{CallError, FailureKind};
 use crate::edges::route53::Route53;
 use crate::execute::upload::Stop;
 
 use super::observe::{DomainEdges, Trouble, watch_now};
+use super::steps::is_led_elsewhere;
 
 /// The pause before the second look; it grows by half up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -100,6 +104,24 @@ impl Patience<'_> {
             Ok(Look { state: state.into(), records: Vec::new(), is_there: found.is_deployed })
         })
         .await
+    }
+
+    /// Until CloudFront no longer sees that a name leads to another distribution; gives what it says to the change then.
+    pub async fn acceptance(
+        &self,
+        own: &DistributionNames,
+        aliases: &BTreeSet<DnsName>,
+        certificate: &ViewerCertificate,
+    ) -> Result<Result<(), CallError>, Unfinished> {
+        let mut said = Ok(());
+        self.until(Awaited::OldRecordForgotten, async |_| {
+            said = self.edges.cloudfront.update_distribution_names(own, aliases, certificate).await;
+            let is_there = !said.as_ref().is_err_and(is_led_elsewhere);
+            let state = "CloudFront still sees a record that leads to another distribution";
+            Ok(Look { state: state.into(), records: Vec::new(), is_there })
+        })
+        .await?;
+        Ok(said)
     }
 
     /// Until a certificate could be deleted: CloudFront lets go of it some minutes after its last use.
@@ -190,14 +212,12 @@ impl Patience<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     use std::net::{SocketAddr, TcpListener};
     use std::sync::Arc;
 
     use crate::core::domain::certificate::CLOUDFRONT_REGION;
-    use crate::core::domain::distribution::{DistributionNames, ViewerCertificate};
-    use crate::core::domain::name::DnsName;
     use crate::edges::acm::CertificateManager;
     use crate::edges::aws::{self, Connection};
     use crate::edges::call::Retry;
@@ -311,6 +331,7 @@ mod tests {
             zones: Vec::new(),
             zone_facts: BTreeMap::new(),
             records: BTreeMap::new(),
+            led_away: BTreeMap::new(),
             caa: BTreeMap::new(),
             unread_caa: BTreeMap::new(),
         };

@@ -39,6 +39,9 @@ pub const CASES: &[Break] = &[
     case("a name that leads elsewhere", &["warning dns"], |world, place| {
         with_names(world, place, "away.example.com", &["away.example.com"], "TLSv1.2_2021");
     }),
+    case("a name that leads to CloudFront, nobody can tell where", &["unknown dns"], |world, place| {
+        with_names(world, place, "rotating.example.com", &["rotating.example.com"], "TLSv1.2_2021");
+    }),
     case("a name that leads elsewhere by IPv6", &["warning dns"], |world, place| {
         with_names(world, place, "forgotten.example.com", &["forgotten.example.com"], "TLSv1.2_2021");
     }),
@@ -59,6 +62,18 @@ pub const CASES: &[Break] = &[
         let aliases = cf::Aliases::builder().quantity(1).items("www.none.example.com").build();
         let aliases = aliases.expect("complete");
         world.update(place, |config| config.aliases = Some(aliases.clone()));
+    }),
+    case("a name of the target is no alias", &["problem aliases"], |world, place| {
+        with_names(world, place, "www.half.example.com", &["*.half.example.com"], "TLSv1.2_2021");
+        let lines = "domains = [\"www.half.example.com\", \"shop.half.example.com\"]";
+        let file = configuration(place, lines);
+        place.more.extend(["--target".into(), "production".into(), "--config".into(), file]);
+    }),
+    case("all names of the target are aliases", &[], |world, place| {
+        with_names(world, place, "*.whole.example.com", &["*.whole.example.com"], "TLSv1.2_2021");
+        let lines = "domains = [\"www.whole.example.com\", \"*.whole.example.com\"]";
+        let file = configuration(place, lines);
+        place.more.extend(["--target".into(), "production".into(), "--config".into(), file]);
     }),
     case("the site's address is no alias", &["problem aliases"], |_, place| {
         let file = configuration(place, "url = \"https://www.example.org\"");

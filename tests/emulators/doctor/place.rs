@@ -71,6 +71,11 @@ impl World {
         let emulator = Emulator::ministack();
         let servers = NameServers::start(|asked| match (asked.kind.as_str(), asked.name.as_str()) {
             (_, "nowhere.example.com") => Reply::NoSuchName,
+            ("PTR", "30.2.0.192.in-addr.arpa") => {
+                Reply::Records(vec!["server-192-0-2-30.lhr50.r.cloudfront.net.".into()])
+            }
+            ("PTR" | "CNAME", _) => Reply::NoSuchName,
+            ("A", "rotating.example.com") => Reply::Records(vec!["192.0.2.30".into()]),
             ("AAAA", "forgotten.example.com") => Reply::Records(vec!["2001:db9::9".into()]),
             ("AAAA", "www.old.example.com") => Reply::Records(Vec::new()),
             ("AAAA", _) => Reply::Records(vec!["2001:db8::1".into()]),

@@ -1,6 +1,7 @@
-//! Certificates, and how long they are good for.
+//! Certificates, how long they are good for, and what is advised.
 
 use super::*;
+use crate::core::domain::addresses::CloserLook;
 
 fn ends_in(days: i64, life: Option<i64>, issuance: Issuance) -> Vec<String> {
     let (mut facts, expected) = good();
@@ -30,4 +31,36 @@ fn a_certificate_is_late_when_whoever_renews_it_would_have_done_so() {
     assert_eq!(ends_in(29, Some(198), Issuance::Amazon), ["warning certificate-end"]);
     assert_eq!(ends_in(6, None, Issuance::Amazon), ["problem certificate-end"]);
     assert_eq!(ends_in(0, None, Issuance::Amazon), ["problem certificate-end"]);
+}
+
+/// The finding of a check, with its remedy.
+fn finding(facts: &Facts, expected: &Expected, check: &str) -> (String, String) {
+    let findings = examine(facts, expected);
+    let found = findings.into_iter().find(|found| found.check == check && found.status != Status::Ok);
+    let found = found.unwrap_or_else(|| panic!("no {check}"));
+    (found.what, found.remedy.expect("a remedy"))
+}
+
+#[test]
+fn what_apply_leaves_as_it_is_is_not_advised_of_it() {
+    let (mut facts, expected) = good();
+    setup(&mut facts).certificate = ViewerCertificate::Iam { id: "ASCAEXAMPLE".into() };
+    let (_, remedy) = finding(&facts, &expected, "certificate");
+    assert!(remedy.starts_with("request one of ACM's in us-east-1"), "{remedy}");
+}
+
+#[test]
+fn addresses_that_rotate_are_no_false_alarm() {
+    let apart = |cname: DnsAnswer, reverse: DnsAnswer| {
+        let (mut facts, expected) = good();
+        let alias = alias(&mut facts);
+        alias.addresses.v4 = records(&["198.51.100.1"]);
+        alias.closer = Some(CloserLook { distribution_domain: name("d1.cloudfront.net"), cname, reverse });
+        found(&facts, &expected)
+    };
+    let edge = || records(&["server-198-51-100-1.lhr50.r.cloudfront.net."]);
+    assert_eq!(apart(records(&["d1.cloudfront.net."]), DnsAnswer::NoSuchName), Vec::<String>::new());
+    assert_eq!(apart(DnsAnswer::NoRecords, edge()), ["unknown dns"]);
+    assert_eq!(apart(records(&["d2.cloudfront.net."]), edge()), ["warning dns"]);
+    assert_eq!(apart(DnsAnswer::NoRecords, DnsAnswer::NoSuchName), ["warning dns"]);
 }

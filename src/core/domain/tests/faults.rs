@@ -1,9 +1,11 @@
 //! What has gone wrong around names that are set up, or was never right: lost records, cuts, missing zones, old manners.
 
+use super::super::addresses::CloserLook;
 use super::super::certificate::Issuance;
 use super::super::dns::DnsAnswer;
 use super::super::facts::UnreadCaa;
 use super::super::plan::ExternalReason;
+use super::super::problem::Problem;
 use super::super::status::{self, Leads};
 use super::*;
 
@@ -225,6 +227,137 @@ fn an_alias_that_is_there_already_and_has_no_zone_here_is_a_warning_until_it_is_
 }
 
 #[test]
+fn a_certificate_that_waits_for_a_dropped_name_is_told_and_another_is_requested() {
+    let mut facts = bare();
+    let all = ["example.com", "www.example.net"];
+    facts.certificates = vec![certificate("stalled", &all, CertificateStatus::PendingValidation)];
+    let found = plan(&facts, &wanted(&["example.com"]));
+    assert_eq!(titles(&found)[0], "request");
+    assert!(
+        found.notes.iter().any(|note| note.contains("stalled") && note.contains("www.example.net")),
+        "{:?}",
+        found.notes
+    );
+    let requested = facts.certificates.len();
+    let done = play_all(&mut facts, &Intent::Apply(wanted(&["example.com"])));
+    assert_eq!(done.iter().filter(|title| *title == "request").count(), 1, "{done:?}");
+    assert_eq!(facts.certificates.len(), requested + 1);
+    assert_eq!(facts.certificates[0].status, CertificateStatus::PendingValidation, "it is not waited for");
+}
+
+#[test]
+fn a_pending_certificate_with_another_key_is_gone_on_with_and_told() {
+    let mut facts = bare();
+    facts.certificates = vec![certificate("there", &["example.com"], CertificateStatus::PendingValidation)];
+    assert!(plan(&facts, &wanted(&["example.com"])).notes.is_empty());
+    let wanted = Wanted { key_algorithm: KeyAlgorithm::EcPrime256v1, ..wanted(&["example.com"]) };
+    let found = plan(&facts, &wanted);
+    assert_eq!(titles(&found)[0], "Validation in Z1");
+    let [note] = found.notes.as_slice() else { panic!("{:?}", found.notes) };
+    assert!(note.contains("RSA 2048") && note.contains("ECDSA P-256"), "{note}");
+}
+
+#[test]
+fn a_zone_that_nobody_asks_beside_one_that_is_asked_is_not_written_to() {
+    let mut facts = bare();
+    add_zone(&mut facts, zone("Z2", "www.example.com"), Delegation::Missing);
+    let found = plan(&facts, &wanted(&["www.example.com", "example.com"]));
+    assert_eq!(kinds(&found), [(ProblemKind::ShadowingZone, "www.example.com")]);
+    assert_eq!(found.blocking().count(), 1);
+    let Problem { what, remedy, .. } = &found.problems[0];
+    assert!(["Z1", "Z2"].iter().all(|id| what.contains(id)), "{what}");
+    assert!(remedy.contains("ns-1.example.net"), "{remedy}");
+    assert!(titles(&found).iter().all(|step| !step.contains("Z2")), "{found:?}");
+    // Of an alias that is only to be validated, it is for somebody to see to.
+    let mut beside = facts.clone();
+    beside.distribution.aliases = names(&["www.example.com"]).into_iter().collect();
+    let found = plan(&beside, &wanted(&["example.com"]));
+    assert_eq!(kinds(&found), [(ProblemKind::ShadowingZone, "www.example.com")]);
+    assert_eq!(found.blocking().count(), 0);
+    // Where nothing is known of the shorter one, or it is not asked either, the longer one is prepared as before.
+    for delegation in [Delegation::Missing, Delegation::Unknown { why: "no answer".into() }] {
+        let mut facts = facts.clone();
+        facts.zone_facts.get_mut("Z1").expect("it is there").delegation = delegation;
+        assert_eq!(
+            kinds(&plan(&facts, &wanted(&["www.example.com"]))),
+            [(ProblemKind::NotDelegated, "www.example.com")]
+        );
+    }
+    facts.zone_facts.get_mut("Z2").expect("it is there").delegation = Delegation::Right;
+    assert_eq!(kinds(&plan(&facts, &wanted(&["www.example.com"]))), []);
+}
+
+/// `sitepush doctor` says so of it.
+#[test]
+fn a_certificate_of_iam_stays_until_a_name_is_added() {
+    let mut facts = set_up(&["example.com"]);
+    let there = ViewerCertificate::Iam { id: "ASCAEXAMPLE".into() };
+    facts.distribution.certificate = there.clone();
+    let found = plan(&facts, &wanted(&["example.com"]));
+    assert!(found.is_empty() && found.notes.iter().any(|note| note.contains("ASCAEXAMPLE")), "{found:?}");
+    play_all(&mut facts, &Intent::Apply(wanted(&["example.com", "www.example.com"])));
+    assert!(facts.distribution.certificate.arn().is_some());
+}
+
+#[test]
+fn an_imported_certificate_that_is_about_to_end_is_replaced() {
+    let mut facts = set_up(&["example.com"]);
+    let shown = &mut facts.certificates[0];
+    (shown.issuance, shown.requested_for) = (Issuance::Imported, None);
+    shown.not_after = Some("2026-12-10T00:00:00Z".parse().expect("a time"));
+    let first = plan(&facts, &wanted(&["example.com"]));
+    let Step::RequestCertificate { reason, .. } = &first.steps[0] else { panic!("{first:?}") };
+    assert!(reason.contains("imported"), "{reason}");
+    let before = facts.distribution.certificate.clone();
+    let done = play_all(&mut facts, &Intent::Apply(wanted(&["example.com"])));
+    assert!(done.contains(&"distribution".to_owned()), "{done:?}");
+    assert_ne!(facts.distribution.certificate, before);
+    assert_eq!(facts.certificates.len(), 2, "what somebody imported stays in ACM");
+}
+
+#[test]
+fn what_is_advised_for_caa_takes_wildcards_from_nobody() {
+    for (records, advised) in [
+        (&["0 issue \"letsencrypt.org\""][..], "0 issue \"amazon.com\""),
+        (&["0 issue \"amazon.com\"", "0 issuewild \"letsencrypt.org\""], "0 issuewild \"amazon.com\""),
+    ] {
+        let mut facts = bare();
+        let records: Vec<String> = records.iter().map(|record| (*record).to_owned()).collect();
+        let caa = CaaFacts { at: name("example.com"), records: records.clone() };
+        facts.caa.insert(name("example.com"), caa);
+        let found = plan(&facts, &wanted(&["*.example.com"]));
+        assert_eq!(kinds(&found), [(ProblemKind::CaaForbidsAmazon, "*.example.com")]);
+        assert!(found.problems[0].remedy.contains(advised), "{}", found.problems[0].remedy);
+        // Amazon may issue afterwards.
+        let mut facts = bare();
+        let records = records.into_iter().chain([advised.to_owned()]).collect();
+        facts.caa.insert(name("example.com"), CaaFacts { at: name("example.com"), records });
+        assert_eq!(kinds(&plan(&facts, &wanted(&["*.example.com"]))), []);
+    }
+}
+
+#[test]
+fn an_https_record_that_leads_nowhere_else_stays_and_is_told() {
+    let mut facts = bare();
+    let there = values("www.example.com", RecordType::Https, &["1 . alpn=h2"]);
+    put(&mut facts, there.clone());
+    let found = plan(&facts, &wanted(&["www.example.com"]));
+    assert_eq!(kinds(&found), []);
+    assert!(found.notes.iter().any(|note| note.contains("1 . alpn=h2")), "{:?}", found.notes);
+    play_all(&mut facts, &Intent::Apply(wanted(&["www.example.com"])));
+    assert!(facts.records_of(&name("www.example.com")).contains(&there));
+    let (none, names) = (DnsAnswer::NoRecords, plan(&facts, &wanted(&["www.example.com"])));
+    let addresses = status::Addresses { name: none.clone(), distribution: none, closer: None };
+    let report = status::report(&facts, &names, vec![addresses], Vec::new());
+    assert!(report.names[0].is_right(), "{:?}", report.names[0]);
+    play_all(&mut facts, &removal(&["www.example.com"], ValidationRecords::Removed));
+    assert_eq!(facts.records_of(&name("www.example.com")), std::slice::from_ref(&there), "it is not ours");
+    // On demand it is replaced all the same.
+    play_all(&mut facts, &Intent::Apply(take_over(&["www.example.com"])));
+    assert!(!facts.records_of(&name("www.example.com")).contains(&there));
+}
+
+#[test]
 fn caa_records_that_could_not_be_read_are_not_taken_for_none() {
     let mut facts = bare();
     let unread = UnreadCaa { at: name("example.com"), why: "SERVFAIL".into() };
@@ -239,9 +372,9 @@ fn the_report_says_what_visitors_get() {
     let all = ["example.com", "www.example.com", "new.example.com"];
     let mut facts = set_up(&all[..2]);
     let report = |facts: &DomainFacts| {
-        let names = vec![DnsAnswer::NoRecords; all.len()];
-        let addresses = status::Addresses { names, distribution: DnsAnswer::NoRecords };
-        status::report(facts, &plan(facts, &wanted(&all)), addresses, Vec::new())
+        let (name, distribution) = (DnsAnswer::NoRecords, DnsAnswer::NoRecords);
+        let none = status::Addresses { name, distribution, closer: None };
+        status::report(facts, &plan(facts, &wanted(&all)), vec![none; all.len()], Vec::new())
     };
     let is_right = |facts: &DomainFacts| -> Vec<bool> {
         report(facts).names.iter().map(status::NameStatus::is_right).collect()
@@ -299,13 +432,24 @@ fn names_with_their_dns_elsewhere_are_set_up_with_records_by_hand_and_on_demand_
     assert_eq!(facts.distribution.aliases, names(&all).into_iter().collect());
     assert_eq!(facts.records_of(&name("www.example.org")), []);
     assert_eq!(by_hand(&plan(&facts, &wanted)), [proof, visitors], "what has to stay is told ever after");
-    let is_right = |found: &str, own: &str| {
-        let records = |text: &str| DnsAnswer::Records(vec![text.to_owned()]);
-        let addresses =
-            status::Addresses { names: vec![records(found), records(own)], distribution: records(own) };
-        status::report(&facts, &plan(&facts, &wanted), addresses, Vec::new()).names[0].is_right()
+    let records = |text: &str| DnsAnswer::Records(vec![text.to_owned()]);
+    let right = |found: &str, own: &str, closer: Option<CloserLook>| {
+        let addresses = status::Addresses { name: records(found), distribution: records(own), closer };
+        let report = status::report(&facts, &plan(&facts, &wanted), vec![addresses; 2], Vec::new());
+        (report.names[0].is_right(), report.names[0].is_led_here)
     };
-    assert!(is_right("203.0.113.1", "203.0.113.1") && !is_right("192.0.2.1", "203.0.113.1"));
+    let same = ["203.0.113.1", "203.0.113.1"];
+    assert_eq!(right(same[0], same[1], None), (true, Some(true)));
+    // CloudFront's answers rotate.
+    let look = |cname: &str, reverse: &str| {
+        let (cname, reverse) = (records(cname), records(reverse));
+        Some(CloserLook { distribution_domain: name(DOMAIN), cname, reverse })
+    };
+    let apart = |closer: Option<CloserLook>| right("192.0.2.1", "203.0.113.1", closer);
+    assert_eq!(apart(None), (false, Some(false)));
+    assert_eq!(apart(look(DOMAIN, "x.example.net.")), (true, Some(true)));
+    assert_eq!(apart(look("x.example.net.", "server-1.r.cloudfront.net.")), (true, None));
+    assert_eq!(apart(look("d222.cloudfront.net.", "server-1.r.cloudfront.net.")), (false, Some(false)));
 }
 
 #[test]

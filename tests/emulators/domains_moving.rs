@@ -1,0 +1,181 @@
+//! Names that come from another distribution, and what CloudFront, ACM and Route 53 refuse for a time: behind a proxy that
+//! refuses as they do.
+
+use aws_sdk_route53::types as r53;
+
+use crate::dns::Reply;
+use crate::domains::{World, record};
+use crate::emulator::Emulator;
+use crate::meddler::{End, Meddler, Meddling, Refusal};
+use crate::support::Answer;
+
+const WWW: [&str; 2] = ["--domain", "www.example.com"];
+
+/// What CloudFront says of an alias whose DNS leads to another distribution.
+const LED_ELSEWHERE: Refusal = Refusal {
+    part: "<CNAME>www.example.com</CNAME>",
+    status: 409,
+    code: "CNAMEAlreadyExists",
+    message: "One or more aliases specified for the distribution includes an incorrectly configured DNS record that points to \
+              another CloudFront distribution. You must update the DNS record to correct the problem.",
+};
+
+/// What CloudFront knows of who else has an alias.
+const TAKEN: &str = "<ConflictingAliasesList><MaxItems>100</MaxItems><Quantity>1</Quantity><Items><ConflictingAlias>\
+                     <Alias>www.example.com</Alias><DistributionId>*******OTHER</DistributionId>\
+                     <AccountId>******445566</AccountId></ConflictingAlias></Items></ConflictingAliasesList>";
+const FREE: &str =
+    "<ConflictingAliasesList><MaxItems>100</MaxItems><Quantity>0</Quantity></ConflictingAliasesList>";
+
+fn run(world: &World<'_>, meddler: &Meddler, verb: &str, more: &[&str]) -> Answer {
+    let mut command = world.command(verb, more);
+    let output = command.env("AWS_ENDPOINT_URL", &meddler.url).output().expect("the program starts");
+    Answer::from_output(&output)
+}
+
+fn lead_elsewhere(world: &World<'_>) -> r53::ResourceRecordSet {
+    let found = record("www.example.com.", "CNAME", &["d222222abcdef8.cloudfront.net"]);
+    world.put(found.clone());
+    found
+}
+
+fn of_www(world: &World<'_>) -> Vec<String> {
+    let names = world.record_names().into_iter();
+    names.filter(|(name, _)| name == "www.example.com").map(|(_, kind)| kind).collect()
+}
+
+#[test]
+fn a_name_is_taken_over_from_another_distribution_though_cloudfront_refuses_it_until_its_record_is_forgotten()
+{
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    lead_elsewhere(&world);
+    let refused = world.run("apply", &WWW).explains(3, &["d222222abcdef8.cloudfront.net", "--take-over"]);
+    assert!(!refused.stderr.contains("associate-alias"), "{}", refused.stderr);
+    // Resolvers remember it for two more looks.
+    let end = End { after: Some("<Action>DELETE</Action>"), more: 2 };
+    let refusing = Meddler::start(&emulator.url, Meddling::AnswerUntil(LED_ELSEWHERE, end));
+    let meddler = Meddler::start(&refusing.url, Meddling::Serve("/conflicting-alias", FREE, usize::MAX));
+    let answer = run(&world, &meddler, "apply", &[&WWW[..], &["--take-over"]].concat()).success();
+    assert_eq!((refusing.count(), meddler.count()), (2, 1), "{}", answer.stderr);
+    for words in ["answers nothing", "waiting for the old record to be forgotten"] {
+        assert!(answer.stderr.contains(words), "no `{words}` in:\n{}", answer.stderr);
+    }
+    assert_eq!(world.aliases(), ["www.example.com".to_owned()].into());
+    assert_eq!(of_www(&world), ["A", "AAAA", "HTTPS"]);
+}
+
+#[test]
+fn a_name_that_another_distribution_still_has_is_not_led_away_from_it() {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    lead_elsewhere(&world);
+    let take_over = [&WWW[..], &["--take-over"]].concat();
+    let meddler = Meddler::start(&emulator.url, Meddling::Serve("/conflicting-alias", TAKEN, usize::MAX));
+    run(&world, &meddler, "apply", &take_over).explains(1, &["*******OTHER", "associate-alias"]);
+    assert_eq!((of_www(&world), world.aliases()), (vec!["CNAME".to_owned()], [].into()));
+    let denied = Meddling::Answer("/conflicting-alias", 403, "AccessDenied");
+    let meddler = Meddler::start(&emulator.url, denied);
+    run(&world, &meddler, "apply", &take_over).explains(5, &["cloudfront:ListConflictingAliases"]);
+    assert_eq!(of_www(&world), ["CNAME"], "what nobody may ask is not taken for a no");
+}
+
+#[test]
+fn the_two_refusals_of_an_alias_are_told_apart_and_the_one_that_has_it_is_named() {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    // The zone here leads nowhere else, and the world does not ask it.
+    world.set("example.com", "NS", Reply::Records(vec!["ns.example.net.".into()]));
+    let never = End { after: Some("never"), more: 0 };
+    let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(LED_ELSEWHERE, never));
+    let led = run(&world, &meddler, "apply", &WWW).explains(1, &["time to live"]);
+    assert!(!led.stderr.contains("associate-alias"), "{}", led.stderr);
+    let refusal = Refusal {
+        message: "One or more of the CNAMEs you provided are already associated with a different resource.",
+        ..LED_ELSEWHERE
+    };
+    let refusing = Meddler::start(&emulator.url, Meddling::AnswerUntil(refusal, never));
+    let meddler = Meddler::start(&refusing.url, Meddling::Serve("/conflicting-alias", TAKEN, usize::MAX));
+    let answer = run(&world, &meddler, "apply", &WWW).explains(1, &["associate-alias"]);
+    let owner = "www.example.com is an alias of distribution *******OTHER";
+    assert!(answer.stderr.contains(owner), "{}", answer.stderr);
+    assert!(!answer.stderr.contains("time to live"), "{}", answer.stderr);
+}
+
+#[test]
+fn a_name_with_its_dns_elsewhere_that_leads_to_another_distribution_is_found() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    world.set("www.example.org", "CNAME", Reply::Records(vec!["d222222abcdef8.cloudfront.net.".into()]));
+    let wanted = ["--domain", "www.example.org", "--external-dns"];
+    let expected = ("led-to-another-distribution".to_owned(), "www.example.org".to_owned());
+    assert_eq!(world.problems(&wanted, 0), [expected]);
+    // The certificate is issued by the way, and then somebody has to act.
+    world.run("apply", &wanted).explains(1, &["d222222abcdef8.cloudfront.net", "remove that record"]);
+    assert!(world.aliases().is_empty());
+    world.set("www.example.org", "CNAME", Reply::NoSuchName);
+    world.run("apply", &wanted).success();
+    assert_eq!(world.aliases(), ["www.example.org".to_owned()].into());
+}
+
+#[test]
+fn a_certificate_that_cloudfront_does_not_know_yet_is_waited_for() {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    let refusal = Refusal {
+        part: "PUT /2020-05-31/distribution",
+        status: 400,
+        code: "InvalidViewerCertificate",
+        message: "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, or doesn't include a \
+                  valid certificate chain.",
+    };
+    let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(refusal, End { after: None, more: 1 }));
+    run(&world, &meddler, "apply", &WWW).success();
+    assert_eq!((meddler.count(), world.aliases().len()), (1, 1));
+    // One that has been there is not too new.
+    world.run("remove", &["www.example.com", "--yes"]).success();
+    let request = emulator.acm.request_certificate().domain_name("www.example.com");
+    emulator.runtime.block_on(request.send()).expect("certificates can be requested");
+    let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(refusal, End { after: None, more: 1 }));
+    let answer = run(&world, &meddler, "apply", &WWW).explains(1, &["whole chain", "request 0a1b2c3d"]);
+    assert!(!answer.stderr.contains("within minutes"), "{}", answer.stderr);
+}
+
+#[test]
+fn what_is_still_in_use_or_under_way_is_tried_again() {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    let busy = Refusal {
+        part: "POST /2013-04-01/hostedzone",
+        status: 400,
+        code: "PriorRequestNotComplete",
+        message: "The request was rejected because Route 53 was still processing a prior request.",
+    };
+    let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(busy, End { after: None, more: 2 }));
+    run(&world, &meddler, "apply", &WWW).success();
+    assert_eq!((meddler.count(), world.aliases().len()), (2, 1));
+    let in_use = Refusal {
+        part: "CertificateManager.DeleteCertificate",
+        status: 400,
+        code: "ResourceInUseException",
+        message: "Certificate is in use.",
+    };
+    let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(in_use, End { after: None, more: 2 }));
+    let answer = run(&world, &meddler, "remove", &["www.example.com", "--yes"]).success();
+    assert_eq!((meddler.count(), world.certificates()), (2, Vec::new()));
+    assert!(answer.stderr.contains("waiting for the certificate to be let go"), "{}", answer.stderr);
+}
+
+/// moto does not tell: it fails at a request whose certificate was deleted.
+#[test]
+fn a_certificate_that_acm_gives_and_does_not_know_is_requested_anew() {
+    const DELETED: &str = r#"{"CertificateArn":"arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"}"#;
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    let meddler =
+        Meddler::start(&emulator.url, Meddling::Serve("CertificateManager.RequestCertificate", DELETED, 1));
+    let answer = run(&world, &meddler, "apply", &WWW).success();
+    assert_eq!(meddler.count(), 1);
+    assert_eq!(answer.stderr.matches("requesting a certificate").count(), 2, "{}", answer.stderr);
+    assert_eq!((world.certificates().len(), world.aliases().len()), (1, 1));
+}
