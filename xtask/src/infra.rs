@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::guide::Guide;
 use crate::project::Project;
 use crate::tools::{self, Missing};
 
@@ -49,9 +50,32 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
             return Ok(Some(missing));
         }
         terraform.validate()?;
-        tools::run(terraform.command().arg("test").args(color()))?;
+        terraform.test()?;
     }
+    guide(project, &copy, &modules)?;
     checkov(project)
+}
+
+/// Follows the guide that adds a service as far as it concerns Terraform: the modules that read what services say of themselves
+/// still keep their promises.
+fn guide(project: &Project, copy: &Path, modules: &[String]) -> Result<()> {
+    let guide = Guide::read(project)?;
+    let name = format!("{}{DESCRIPTION}", guide.folder);
+    let (_, description) = guide
+        .files
+        .iter()
+        .find(|(path, _)| *path == name)
+        .with_context(|| format!("the guide has no {name}"))?;
+    let file = copy.join(&name);
+    fs::create_dir_all(file.parent().context("a file lies in a folder")?)?;
+    fs::write(&file, description).with_context(|| format!("cannot write {}", file.display()))?;
+    let reads_services =
+        |module: &&String| module.ends_with("/application") || module.contains("/environments/");
+    for module in modules.iter().filter(reads_services) {
+        println!("\n--- {module}, with the service of the guide");
+        Terraform::new(project, copy.join(module))?.test()?;
+    }
+    Ok(())
 }
 
 /// Whether Terraform's provider for AWS is to be had; what is missing, when it is not.
@@ -193,6 +217,10 @@ impl Terraform {
             return Ok(Some(UNREACHABLE));
         }
         bail!("`{}` ended with {}", tools::describe(&init), output.status);
+    }
+
+    fn test(&self) -> Result<()> {
+        tools::run(self.command().arg("test").args(color()))
     }
 
     /// Terraform validates only what has its providers; a module that is passed one is lent it for as long.

@@ -24,7 +24,7 @@ run "the_first_deploy_makes_everything_but_containers" {
   command = plan
 
   assert {
-    condition     = length(output.running_services) == 0 && keys(output.repository_urls) == ["counter", "guestbook"]
+    condition     = length(output.running_services) == 0 && length(setsubtract(["counter", "guestbook"], keys(output.repository_urls))) == 0
     error_message = "There are repositories to push to, and nothing runs yet."
   }
 }
