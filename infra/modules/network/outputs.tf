@@ -6,6 +6,9 @@ output "vpc_id" {
 output "public_subnet_ids" {
   description = "Subnets with a route from the internet, by zone name: for load balancers."
   value       = [for zone in local.zone_names : aws_subnet.public[zone].id]
+
+  # AWS refuses a public load balancer before the VPC has its way to the internet, and keeps that while there is one.
+  depends_on = [aws_route.internet]
 }
 
 output "private_subnet_ids" {
