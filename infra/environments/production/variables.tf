@@ -59,6 +59,13 @@ variable "additional_site_names" {
   nullable    = false
 }
 
+variable "interface_endpoints" {
+  description = "AWS services that containers reach inside the VPC instead of through NAT, such as `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. Each costs by hour and zone."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "monthly_budget_usd" {
   description = "What the whole account should cost in a month, in US dollars; null for no budget. One environment of several in an account has it."
   type        = number

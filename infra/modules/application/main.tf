@@ -18,6 +18,7 @@ module "network" {
   cidr_block               = var.cidr_block
   zone_count               = var.zone_count
   nat                      = var.nat
+  interface_endpoints      = var.interface_endpoints
   permissions_boundary_arn = module.deploy_role.permissions_boundary_arn
   tags                     = var.tags
 }

@@ -56,3 +56,8 @@ output "dashboard_name" {
   description = "The dashboard in CloudWatch."
   value       = module.observability.dashboard_name
 }
+
+output "interface_endpoints" {
+  description = "The AWS services that containers reach inside the VPC, sorted."
+  value       = module.network.interface_endpoints
+}

@@ -109,6 +109,13 @@ variable "zone_count" {
   nullable    = false
 }
 
+variable "interface_endpoints" {
+  description = "AWS services that containers reach inside the VPC instead of through NAT, such as `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. Each costs by hour and zone."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "additional_site_names" {
   description = "More names of the site, such as `www.example.com`."
   type        = set(string)

@@ -25,3 +25,8 @@ output "nat_public_ips" {
   description = "The addresses that others see the containers come from, by zone name."
   value       = [for zone in sort(local.nat_zones) : aws_eip.nat[zone].public_ip]
 }
+
+output "interface_endpoints" {
+  description = "The AWS services that are reached inside the VPC, sorted."
+  value       = sort([for endpoint in aws_vpc_endpoint.interface : trimprefix(endpoint.service_name, "com.amazonaws.${data.aws_region.current.name}.")])
+}

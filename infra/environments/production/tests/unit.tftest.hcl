@@ -63,6 +63,19 @@ run "production_is_protected_unless_told_otherwise" {
   }
 }
 
+run "containers_reach_aws_services_inside_the_vpc_when_asked_for" {
+  command = plan
+
+  variables {
+    interface_endpoints = ["secretsmanager", "ecr.dkr"]
+  }
+
+  assert {
+    condition     = module.application.interface_endpoints == tolist(["ecr.dkr", "secretsmanager"])
+    error_message = "The services that are named have endpoints."
+  }
+}
+
 run "everything_is_tagged_with_its_environment" {
   command = plan
 

@@ -54,6 +54,19 @@ run "staging_has_one_way_out" {
   }
 }
 
+run "containers_reach_aws_services_inside_the_vpc_when_asked_for" {
+  command = plan
+
+  variables {
+    interface_endpoints = ["secretsmanager", "ecr.dkr"]
+  }
+
+  assert {
+    condition     = module.application.interface_endpoints == tolist(["ecr.dkr", "secretsmanager"])
+    error_message = "The services that are named have endpoints."
+  }
+}
+
 run "everything_is_tagged_with_its_environment" {
   command = plan
 
