@@ -41,3 +41,8 @@ output "origin_header" {
   # Who asks for it before CloudFront sends it from everywhere turns visitors away.
   depends_on = [aws_cloudfront_distribution.this]
 }
+
+output "has_firewall" {
+  description = "Whether there is a firewall before the distribution."
+  value       = length(aws_wafv2_web_acl.this) > 0
+}

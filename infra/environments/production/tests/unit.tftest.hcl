@@ -48,9 +48,35 @@ run "a_release_runs_both_services" {
 run "production_outlives_a_zone" {
   command = plan
 
+  variables {
+    images = {
+      guestbook = "example/guestbook@sha256:0000000000000000000000000000000000000000000000000000000000000001"
+      counter   = "example/counter@sha256:0000000000000000000000000000000000000000000000000000000000000002"
+    }
+  }
+
   assert {
     condition     = length(output.nat_public_ips) == 3
     error_message = "Each of three zones has a way out of its own."
+  }
+
+  assert {
+    condition     = module.application.resilience.database_has_standby && module.application.resilience.cache_replica_count >= 1
+    error_message = "Something takes over from the database and from the cache."
+  }
+
+  assert {
+    condition     = keys(module.application.resilience.min_counts) == ["counter", "guestbook"] && alltrue([for count in values(module.application.resilience.min_counts) : count >= 2])
+    error_message = "There are two containers of each service at least."
+  }
+}
+
+run "production_has_a_firewall" {
+  command = plan
+
+  assert {
+    condition     = module.application.resilience.has_firewall
+    error_message = "A firewall stands before the site."
   }
 }
 
@@ -58,7 +84,7 @@ run "production_is_protected_unless_told_otherwise" {
   command = plan
 
   assert {
-    condition     = var.deletion_protection
+    condition     = module.application.resilience.database_is_protected && module.application.resilience.load_balancer_is_protected
     error_message = "AWS refuses to delete the database and the load balancer."
   }
 }
@@ -73,6 +99,19 @@ run "containers_reach_aws_services_inside_the_vpc_when_asked_for" {
   assert {
     condition     = module.application.interface_endpoints == tolist(["ecr.dkr", "secretsmanager"])
     error_message = "The services that are named have endpoints."
+  }
+}
+
+run "production_can_be_taken_down_when_told" {
+  command = plan
+
+  variables {
+    deletion_protection = false
+  }
+
+  assert {
+    condition     = !module.application.resilience.database_is_protected && !module.application.resilience.load_balancer_is_protected
+    error_message = "The variable turns both protections off."
   }
 }
 

@@ -67,6 +67,29 @@ run "containers_reach_aws_services_inside_the_vpc_when_asked_for" {
   }
 }
 
+run "staging_is_as_small_as_it_can_be" {
+  command = plan
+
+  variables {
+    images = {
+      guestbook = "example/guestbook@sha256:0000000000000000000000000000000000000000000000000000000000000001"
+      counter   = "example/counter@sha256:0000000000000000000000000000000000000000000000000000000000000002"
+    }
+  }
+
+  assert {
+    condition = module.application.resilience == {
+      database_has_standby       = false
+      cache_replica_count        = 0
+      min_counts                 = { counter = 1, guestbook = 1 }
+      has_firewall               = false
+      database_is_protected      = false
+      load_balancer_is_protected = false
+    }
+    error_message = "Nothing here is there twice, and nothing is in the way of taking it down."
+  }
+}
+
 run "everything_is_tagged_with_its_environment" {
   command = plan
 
