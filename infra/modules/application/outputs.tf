@@ -73,3 +73,8 @@ output "resilience" {
     load_balancer_is_protected = module.services.has_deletion_protection
   }
 }
+
+output "monthly_budget_usd" {
+  description = "The costs in a month that somebody is told of, in US dollars; null for no budget."
+  value       = module.observability.monthly_budget_usd
+}

@@ -115,6 +115,28 @@ run "production_can_be_taken_down_when_told" {
   }
 }
 
+run "the_example_has_somebody_told_of_the_costs" {
+  command = plan
+
+  variables {
+    monthly_budget_usd = tonumber(one(regex("(?m)^monthly_budget_usd += ([0-9]+)", file("terraform.tfvars.example"))))
+  }
+
+  assert {
+    condition     = module.application.monthly_budget_usd == 400
+    error_message = "The example's budget is one of AWS's."
+  }
+}
+
+run "no_budget_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = module.application.monthly_budget_usd == null
+    error_message = "An account has one budget, and one environment of several sets it."
+  }
+}
+
 run "everything_is_tagged_with_its_environment" {
   command = plan
 
