@@ -34,7 +34,7 @@ variable "notification_emails" {
 }
 
 variable "github" {
-  description = "The repository that deploys, as `owner/name`; the environment there whose jobs may, or null for the jobs of the branch main; and whether to make the account's provider for GitHub, of which an account has one."
+  description = "The repository that deploys, as `owner/name`; the environment there whose jobs of the branch main may, or null for all jobs of that branch; and whether to make the account's provider for GitHub, of which an account has one."
   type = object({
     repository           = string
     environment          = optional(string)
