@@ -13,8 +13,8 @@ resource "aws_cloudfront_origin_access_control" "bucket" {
 resource "terraform_data" "origin_secret" {
   count = local.has_api ? 1 : 0
 
-  # 122 bits from the system's source of randomness, made when this is. Secrets Manager would hide nothing: both sides want the word
-  # itself in their settings, so it is in the state anyway; and Terraform prints what that makes as the id of its data source.
+  # 122 bits from the system's source of randomness, made when this is. A secret store would hide nothing: both sides want the word
+  # itself in their settings, so it is in the state anyway.
   input = sensitive(replace(uuid(), "-", ""))
 
   lifecycle {
