@@ -48,9 +48,3 @@ mock_data "aws_ec2_managed_prefix_list" {
     id = "pl-cloudfront"
   }
 }
-
-mock_data "aws_secretsmanager_random_password" {
-  defaults = {
-    random_password = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678901"
-  }
-}

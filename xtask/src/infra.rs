@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::guide::Guide;
 use crate::project::Project;
 use crate::tools::{self, Missing};
 
@@ -49,9 +50,32 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
             return Ok(Some(missing));
         }
         terraform.validate()?;
-        tools::run(terraform.command().arg("test").args(color()))?;
+        terraform.test()?;
     }
+    guide(project, &copy, &modules)?;
     checkov(project)
+}
+
+/// Follows the guide that adds a service as far as it concerns Terraform: the modules that read what services say of themselves
+/// still keep their promises.
+fn guide(project: &Project, copy: &Path, modules: &[String]) -> Result<()> {
+    let guide = Guide::read(project)?;
+    let name = format!("{}{DESCRIPTION}", guide.folder);
+    let (_, description) = guide
+        .files
+        .iter()
+        .find(|(path, _)| *path == name)
+        .with_context(|| format!("the guide has no {name}"))?;
+    let file = copy.join(&name);
+    fs::create_dir_all(file.parent().context("a file lies in a folder")?)?;
+    fs::write(&file, description).with_context(|| format!("cannot write {}", file.display()))?;
+    let reads_services =
+        |module: &&String| module.ends_with("/application") || module.contains("/environments/");
+    for module in modules.iter().filter(reads_services) {
+        println!("\n--- {module}, with the service of the guide");
+        Terraform::new(project, copy.join(module))?.test()?;
+    }
+    Ok(())
 }
 
 /// Whether Terraform's provider for AWS is to be had; what is missing, when it is not.
@@ -72,8 +96,8 @@ fn modules(files: &[String]) -> Vec<String> {
     modules
 }
 
-/// Requires of each module the files that a reader looks for and a test of each validation, and of each page that its
-/// links lead somewhere.
+/// Requires of each module the files that a reader looks for, and of each variable as many tests of refusals as it has validations;
+/// of each provider that it tags what it makes; and of each page that its links lead somewhere.
 fn complete(project: &Project, files: &[String], modules: &[String]) -> Result<()> {
     let mut wrong = Vec::new();
     for module in modules {
@@ -83,8 +107,20 @@ fn complete(project: &Project, files: &[String], modules: &[String]) -> Result<(
             |name: &str| fs::read_to_string(project.path(&format!("{module}/{name}"))).unwrap_or_default();
         let tests = read("tests/unit.tftest.hcl");
         let variables = read("variables.tf");
-        let untested = validated(&variables).into_iter().filter(|name| !is_refused(&tests, name));
-        wrong.extend(untested.map(|name| format!("{module}: no test expects a refusal of `{name}`")));
+        for (name, validation_count) in validated(&variables) {
+            let refusal_count = refusal_count(&tests, name);
+            if refusal_count < validation_count {
+                wrong.push(format!(
+                    "{module}: `{name}` has {validation_count} validations, and {refusal_count} tests expect it to be refused"
+                ));
+            }
+        }
+        let terraform = read("terraform.tf");
+        let untagged =
+            providers(&terraform).filter(|provider| !provider.contains("tags = local.tags")).count();
+        if untagged > 0 {
+            wrong.push(format!("{module}: {untagged} of its providers do not tag what they make"));
+        }
     }
     for page in files.iter().filter(|file| file.starts_with("infra/") && file.ends_with(".md")) {
         let folder = project.path(page).parent().context("a file lies in a folder")?.to_owned();
@@ -104,26 +140,37 @@ fn links(page: &str) -> impl Iterator<Item = &str> {
     targets.filter(|target| !target.is_empty() && !target.contains("://"))
 }
 
-/// The variables that have a validation.
-fn validated(variables: &str) -> Vec<&str> {
-    let mut names = Vec::new();
+/// What the file configures each of its AWS providers with: environments do, for the modules that they are made of. That a
+/// provider tags everything, mocks do not show.
+fn providers(terraform: &str) -> impl Iterator<Item = &str> {
+    terraform.split("\nprovider \"aws\" {").skip(1).filter_map(|rest| rest.split("\n}").next())
+}
+
+/// The variables that have validations, and how many each.
+fn validated(variables: &str) -> Vec<(&str, usize)> {
+    let mut names: Vec<(&str, usize)> = Vec::new();
     let mut current = "";
     for line in variables.lines() {
         if let Some(rest) = line.strip_prefix("variable \"") {
             current = rest.split('"').next().unwrap_or_default();
-        } else if line.trim() == "validation {" && names.last() != Some(&current) {
-            names.push(current);
+        } else if line.trim() == "validation {" {
+            match names.last_mut() {
+                Some((name, count)) if *name == current => *count += 1,
+                _ => names.push((current, 1)),
+            }
         }
     }
     names
 }
 
-/// Whether a test expects a value of the variable to be refused.
-fn is_refused(tests: &str, name: &str) -> bool {
-    tests.lines().filter_map(|line| line.trim().strip_prefix("expect_failures")).any(|list| {
+/// How many tests expect a value of the variable to be refused.
+fn refusal_count(tests: &str, name: &str) -> usize {
+    let lists = tests.lines().filter_map(|line| line.trim().strip_prefix("expect_failures"));
+    let names_it = |list: &&str| {
         list.split(|c: char| !(c.is_alphanumeric() || "._".contains(c)))
             .any(|word| word == format!("var.{name}"))
-    })
+    };
+    lists.filter(names_it).count()
 }
 
 /// A fresh copy of what Terraform reads; the folder that stands for the root.
@@ -195,6 +242,10 @@ impl Terraform {
         bail!("`{}` ended with {}", tools::describe(&init), output.status);
     }
 
+    fn test(&self) -> Result<()> {
+        tools::run(self.command().arg("test").args(color()))
+    }
+
     /// Terraform validates only what has its providers; a module that is passed one is lent it for as long.
     fn validate(&self) -> Result<()> {
         let declared = fs::read_to_string(self.folder.join("terraform.tf"))?;
@@ -262,13 +313,24 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_with_a_validation_needs_a_test_that_expects_its_refusal() {
+    fn each_validation_of_a_variable_needs_a_test_that_expects_its_refusal() {
         let variables =
             "variable \"free\" {\n}\n\nvariable \"size\" {\n  validation {\n  }\n\n  validation {\n  }\n}\n";
-        assert_eq!(validated(variables), ["size"]);
-        assert!(is_refused("  expect_failures = [var.size]\n", "size"));
-        assert!(!is_refused("  expect_failures = [var.size_gb]\n", "size"));
-        assert!(!is_refused("  # var.size\n", "size"));
+        assert_eq!(validated(variables), [("size", 2)]);
+        let refused = "  expect_failures = [var.size]\n";
+        assert_eq!(refusal_count(refused, "size"), 1);
+        assert_eq!(refusal_count(&format!("{refused}  expect_failures = [var.a, var.size]\n"), "size"), 2);
+        assert_eq!(refusal_count("  expect_failures = [var.size_gb]\n", "size"), 0);
+        assert_eq!(refusal_count("  # var.size\n", "size"), 0);
+    }
+
+    #[test]
+    fn each_provider_that_is_configured_is_looked_at() {
+        let text = "terraform {\n}\n\nprovider \"aws\" {\n  default_tags {\n    tags = local.tags\n  }\n}\n\n# tags = local.tags\nprovider \"aws\" {\n  alias = \"b\"\n}\n";
+        let tagged: Vec<bool> =
+            providers(text).map(|provider| provider.contains("tags = local.tags")).collect();
+        assert_eq!(tagged, [true, false]);
+        assert_eq!(providers("terraform {\n  required_providers {\n    aws = {}\n  }\n}\n").count(), 0);
     }
 
     #[test]

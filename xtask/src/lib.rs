@@ -17,6 +17,7 @@ pub mod dev;
 pub mod edited;
 pub mod emulators;
 pub mod frontend;
+pub mod guide;
 pub mod http;
 pub mod images;
 pub mod infra;

@@ -39,3 +39,39 @@ pub fn lint(project: &Project) -> Result<()> {
     println!("{} workflows, nothing found", workflows.len());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The part of a workflow between two of its lines, the second not included.
+    fn between(file: &str, from: &str, to: &str) -> String {
+        let project = Project::find().expect("cargo runs the tests");
+        let text =
+            fs::read_to_string(project.path(&format!(".github/workflows/{file}"))).expect("it is there");
+        let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("{file} has no `{from}`"));
+        rest.split(to).next().expect("a part").to_owned()
+    }
+
+    #[test]
+    fn every_push_is_tested_and_has_images() {
+        for file in ["ci.yml", "images.yml"] {
+            let events = between(file, "\non:\n", "\npermissions:");
+            assert!(events.starts_with("  push:\n    branches: [\"**\"]\n"), "{file}: {events}");
+        }
+    }
+
+    /// A workflow that runs after another one has this repository's rights, whoever set the other one off.
+    #[test]
+    fn what_a_fork_proposes_is_not_deployed() {
+        let staging = between("deploy.yml", "\n  staging:\n", "\n    uses:");
+        assert!(
+            staging.contains(
+                "(github.event.workflow_run.conclusion == 'success' && github.event.workflow_run.event == 'push')"
+            ),
+            "{staging}"
+        );
+        let production = between("deploy.yml", "\n  production:\n", "\n    uses:");
+        assert!(production.contains("needs: staging"), "{production}");
+    }
+}

@@ -21,6 +21,7 @@ module "application" {
   cidr_block            = "10.30.0.0/16"
   zone_count            = 3
   nat                   = "one_per_zone"
+  interface_endpoints   = var.interface_endpoints
   use_spot              = false
   enable_waf            = true
   deletion_protection   = var.deletion_protection

@@ -34,7 +34,7 @@ variable "notification_emails" {
 }
 
 variable "github" {
-  description = "The repository that deploys, as `owner/name`; the environment there whose jobs may, or null for the jobs of the branch main; and whether to make the account's provider for GitHub, of which an account has one."
+  description = "The repository that deploys, as `owner/name`; the environment there whose jobs of the branch main may, or null for all jobs of that branch; and whether to make the account's provider for GitHub, of which an account has one."
   type = object({
     repository           = string
     environment          = optional(string)
@@ -54,6 +54,13 @@ variable "images" {
 
 variable "additional_site_names" {
   description = "More names of the site, such as `www.example.com`."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
+variable "interface_endpoints" {
+  description = "AWS services that containers reach inside the VPC instead of through NAT, such as `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. Each costs by hour and zone."
   type        = set(string)
   default     = []
   nullable    = false

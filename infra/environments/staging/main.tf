@@ -20,6 +20,7 @@ module "application" {
   create_zone           = var.create_zone
   cidr_block            = "10.20.0.0/16"
   nat                   = "one"
+  interface_endpoints   = var.interface_endpoints
   use_spot              = true
   enable_waf            = false
   deletion_protection   = var.deletion_protection

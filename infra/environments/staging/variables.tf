@@ -34,7 +34,7 @@ variable "notification_emails" {
 }
 
 variable "github" {
-  description = "The repository that deploys, as `owner/name`; the environment there whose jobs may, or null for the jobs of the branch main; and whether to make the account's provider for GitHub, of which an account has one."
+  description = "The repository that deploys, as `owner/name`; the environment there whose jobs of the branch main may, or null for all jobs of that branch; and whether to make the account's provider for GitHub, of which an account has one."
   type = object({
     repository           = string
     environment          = optional(string)
@@ -50,6 +50,13 @@ variable "state_bucket_name" {
 variable "images" {
   description = "The image of each service, by digest, from the release that is to run. {} before the first images are pushed, and never after: it takes the containers away."
   type        = map(string)
+}
+
+variable "interface_endpoints" {
+  description = "AWS services that containers reach inside the VPC instead of through NAT, such as `ecr.api`, `ecr.dkr`, `logs`, `secretsmanager`. Each costs by hour and zone."
+  type        = set(string)
+  default     = []
+  nullable    = false
 }
 
 variable "monthly_budget_usd" {

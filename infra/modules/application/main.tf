@@ -18,6 +18,7 @@ module "network" {
   cidr_block               = var.cidr_block
   zone_count               = var.zone_count
   nat                      = var.nat
+  interface_endpoints      = var.interface_endpoints
   permissions_boundary_arn = module.deploy_role.permissions_boundary_arn
   tags                     = var.tags
 }
@@ -111,6 +112,7 @@ module "services" {
   private_subnet_ids       = module.network.private_subnet_ids
   certificate_arn          = module.dns.load_balancer_certificate_arn
   access_log_bucket_name   = module.observability.log_bucket_name
+  origin_header            = module.site.origin_header
   accept_from              = length(local.load_balancer_names) > 1 ? "internet" : "cloudfront"
   use_spot                 = var.use_spot
   deletion_protection      = var.deletion_protection

@@ -56,3 +56,25 @@ output "dashboard_name" {
   description = "The dashboard in CloudWatch."
   value       = module.observability.dashboard_name
 }
+
+output "interface_endpoints" {
+  description = "The AWS services that containers reach inside the VPC, sorted."
+  value       = module.network.interface_endpoints
+}
+
+output "resilience" {
+  description = "What stands against an outage, an attack and a slip of the hand."
+  value = {
+    database_has_standby       = module.database.has_standby
+    cache_replica_count        = module.cache.replica_count
+    min_counts                 = module.services.min_counts
+    has_firewall               = module.site.has_firewall
+    database_is_protected      = module.database.has_deletion_protection
+    load_balancer_is_protected = module.services.has_deletion_protection
+  }
+}
+
+output "monthly_budget_usd" {
+  description = "The costs in a month that somebody is told of, in US dollars; null for no budget."
+  value       = module.observability.monthly_budget_usd
+}

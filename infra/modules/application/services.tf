@@ -77,13 +77,6 @@ locals {
   ]...)
 }
 
-data "aws_secretsmanager_random_password" "generated" {
-  for_each = local.generated_secrets
-
-  password_length     = 48
-  exclude_punctuation = true
-}
-
 resource "aws_secretsmanager_secret" "generated" {
   #checkov:skip=CKV_AWS_149:Secrets Manager encrypts with the account's own key; nobody outside of the account may read it
   #checkov:skip=CKV2_AWS_57:a new secret locks out those who know it until they are told: it is changed by hand, by replacing its version
@@ -97,14 +90,16 @@ resource "aws_secretsmanager_secret" "generated" {
   tags = merge(var.tags, { Name = "${var.name}-${replace(lower(each.value.variable), "_", "-")}" })
 }
 
-# Another password is read at every plan; the one that was written first stays until this is replaced.
+# 244 bits, digits and letters, from the system's source of randomness. Secrets Manager makes passwords too, which Terraform prints as the
+# ids of their data sources.
 resource "aws_secretsmanager_secret_version" "generated" {
   for_each = local.generated_secrets
 
   secret_id     = aws_secretsmanager_secret.generated[each.key].id
-  secret_string = data.aws_secretsmanager_random_password.generated[each.key].random_password
+  secret_string = replace("${uuid()}${uuid()}", "-", "")
 
   lifecycle {
+    # Otherwise each plan would make another; the one that was written first stays until this is replaced.
     ignore_changes = [secret_string]
   }
 }

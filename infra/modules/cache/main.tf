@@ -70,12 +70,6 @@ resource "aws_elasticache_parameter_group" "this" {
   }
 }
 
-# Letters and digits only: ElastiCache takes few signs, and the token has to pass through URLs.
-data "aws_secretsmanager_random_password" "token" {
-  password_length     = 64
-  exclude_punctuation = true
-}
-
 resource "aws_secretsmanager_secret" "token" {
   #checkov:skip=CKV_AWS_149:Secrets Manager encrypts with the account's own key; nobody outside of the account may read it
   #checkov:skip=CKV2_AWS_57:a rotation would need a function of its own; README.md says how to change the token by hand
@@ -87,12 +81,14 @@ resource "aws_secretsmanager_secret" "token" {
   tags = merge(var.tags, { Name = "${local.identifier}-token" })
 }
 
-# Another password is read at every plan; the one that was written first stays until this is replaced.
+# 244 bits from the system's source of randomness. Digits and letters only: ElastiCache takes few signs, and the token has to pass through
+# URLs. Secrets Manager makes passwords too, which Terraform prints as the ids of their data sources.
 resource "aws_secretsmanager_secret_version" "token" {
   secret_id     = aws_secretsmanager_secret.token.id
-  secret_string = data.aws_secretsmanager_random_password.token.random_password
+  secret_string = replace("${uuid()}${uuid()}", "-", "")
 
   lifecycle {
+    # Otherwise each plan would make another; the one that was written first stays until this is replaced.
     ignore_changes = [secret_string]
   }
 }

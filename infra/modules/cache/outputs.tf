@@ -22,3 +22,8 @@ output "secret_arn" {
   description = "The secret that is the AUTH token."
   value       = aws_secretsmanager_secret.token.arn
 }
+
+output "replica_count" {
+  description = "Nodes that can take over."
+  value       = aws_elasticache_replication_group.this.num_cache_clusters - 1
+}

@@ -107,9 +107,9 @@ resource "aws_db_parameter_group" "this" {
 }
 
 # RDS rotates the password every seven days unless told otherwise. Containers read it when they start, so each rotation
-# has to be followed by new containers (see README.md).
+# has to be followed by new ones, for which the health check of our services sees (README.md).
 resource "aws_secretsmanager_secret_rotation" "password" {
-  #checkov:skip=CKV_AWS_304:containers keep the password that they started with, so each change is an outage until they are new; the days are the caller's
+  #checkov:skip=CKV_AWS_304:containers keep the password that they started with, so each change is an outage of a minute or two, until they are new; the days are the caller's
   secret_id          = aws_db_instance.this.master_user_secret[0].secret_arn
   rotate_immediately = false
 

@@ -27,3 +27,13 @@ output "secret_arn" {
   description = "The secret with the password, as JSON with `username` and `password`. RDS owns it."
   value       = aws_db_instance.this.master_user_secret[0].secret_arn
 }
+
+output "has_standby" {
+  description = "Whether an instance in another zone takes over."
+  value       = aws_db_instance.this.multi_az
+}
+
+output "has_deletion_protection" {
+  description = "Whether AWS refuses to delete it."
+  value       = aws_db_instance.this.deletion_protection
+}

@@ -111,7 +111,7 @@ variable "backup_retention_days" {
 }
 
 variable "password_rotation_days" {
-  description = "Days after which RDS changes the password. Each change has to be followed by new containers."
+  description = "Days after which RDS changes the password. After each change containers have to be new ones: a health check that fails when the password is refused sees to it."
   type        = number
   default     = 365
   nullable    = false

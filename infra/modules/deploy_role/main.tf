@@ -11,8 +11,8 @@ locals {
   partition  = data.aws_partition.current.partition
   region     = data.aws_region.current.name
 
-  # What GitHub says a job is, and the whole of what is believed. A job in an environment does not say its branch:
-  # there, the environment's own rules in GitHub limit the branches.
+  # What GitHub says a job is, and with its branch the whole of what is believed. The subject of a job in an environment does not
+  # name the branch.
   subject = var.github_environment == null ? "repo:${var.repository}:ref:refs/heads/${var.branch}" : "repo:${var.repository}:environment:${var.github_environment}"
 
   provider_arn = var.create_oidc_provider ? aws_iam_openid_connect_provider.github[0].arn : data.aws_iam_openid_connect_provider.github[0].arn
@@ -54,6 +54,13 @@ data "aws_iam_policy_document" "trust" {
       test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"
       values   = [local.subject]
+    }
+
+    # AWS compares this claim of GitHub's since early 2026. Source: AWS, "AWS STS supports validation of identity provider claims".
+    condition {
+      test     = "StringEquals"
+      variable = "token.actions.githubusercontent.com:ref"
+      values   = ["refs/heads/${var.branch}"]
     }
   }
 }

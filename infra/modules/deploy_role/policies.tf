@@ -39,7 +39,6 @@ data "aws_iam_policy_document" "infrastructure" {
       "cloudfront-keyvaluestore:*",
       "cloudfront:*",
       "route53:*",
-      "secretsmanager:GetRandomPassword",
     ]
     resources = ["*"]
   }

@@ -29,7 +29,7 @@ variable "state_bucket_name" {
 }
 
 variable "branch" {
-  description = "The branch whose jobs may take the role, where there is no `github_environment`."
+  description = "The branch whose jobs may take the role."
   type        = string
   default     = "main"
   nullable    = false
@@ -41,7 +41,7 @@ variable "branch" {
 }
 
 variable "github_environment" {
-  description = "The environment on GitHub whose jobs may take the role, instead of the branch's. Limit its branches, and name who approves, in GitHub's settings."
+  description = "The environment on GitHub whose jobs may take the role: of the branch's jobs, these only. Name who approves there, in GitHub's settings."
   type        = string
   default     = null
 

@@ -6,6 +6,9 @@ output "vpc_id" {
 output "public_subnet_ids" {
   description = "Subnets with a route from the internet, by zone name: for load balancers."
   value       = [for zone in local.zone_names : aws_subnet.public[zone].id]
+
+  # AWS refuses a public load balancer before the VPC has its way to the internet, and keeps that while there is one.
+  depends_on = [aws_route.internet]
 }
 
 output "private_subnet_ids" {
@@ -21,4 +24,9 @@ output "database_subnet_ids" {
 output "nat_public_ips" {
   description = "The addresses that others see the containers come from, by zone name."
   value       = [for zone in sort(local.nat_zones) : aws_eip.nat[zone].public_ip]
+}
+
+output "interface_endpoints" {
+  description = "The AWS services that are reached inside the VPC, sorted."
+  value       = sort([for endpoint in aws_vpc_endpoint.interface : trimprefix(endpoint.service_name, "com.amazonaws.${data.aws_region.current.name}.")])
 }

@@ -12,3 +12,8 @@ output "dashboard_name" {
   description = "The dashboard in CloudWatch."
   value       = aws_cloudwatch_dashboard.this.dashboard_name
 }
+
+output "monthly_budget_usd" {
+  description = "The costs in a month that somebody is told of, in US dollars; null for no budget."
+  value       = one([for budget in aws_budgets_budget.this : tonumber(budget.limit_amount)])
+}

@@ -31,6 +31,11 @@ variable "service_names" {
   type        = set(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = !contains(var.service_names, "flow")
+    error_message = "service_names must not have `flow`: its log group would be the one of the network's flow logs."
+  }
 }
 
 variable "load_balancer" {

@@ -24,8 +24,7 @@ resource "aws_ecr_repository" "this" {
 }
 
 # An image with a tag never expires. Only the deploy tool knows which digests a kept release uses; when it forgets a
-# release, it removes the tags of what no other one uses, and ECR takes the image away some days later. A rule by age or
-# count would guess, and one day delete what is running.
+# release, it deletes what no other one uses. A rule by age or count would guess, and one day delete what is running.
 resource "aws_ecr_lifecycle_policy" "this" {
   for_each = var.service_names
 

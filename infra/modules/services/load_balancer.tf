@@ -117,5 +117,17 @@ resource "aws_lb_listener_rule" "this" {
     }
   }
 
+  # Services with hosts of their own are for everyone, the others for the site's distribution alone.
+  dynamic "condition" {
+    for_each = length(each.value.hosts) == 0 ? ["origin"] : []
+
+    content {
+      http_header {
+        http_header_name = var.origin_header.name
+        values           = [var.origin_header.value]
+      }
+    }
+  }
+
   tags = merge(var.tags, { Name = "${var.name}-${each.key}" })
 }

@@ -37,3 +37,13 @@ output "target_group_arn_suffixes" {
   description = "The target groups, as their metrics call them, by service."
   value       = { for name, group in aws_lb_target_group.this : name => group.arn_suffix }
 }
+
+output "min_counts" {
+  description = "Containers of each service that runs, at least, by service."
+  value       = { for name, target in aws_appautoscaling_target.this : name => target.min_capacity }
+}
+
+output "has_deletion_protection" {
+  description = "Whether AWS refuses to delete the load balancer."
+  value       = aws_lb.public.enable_deletion_protection
+}

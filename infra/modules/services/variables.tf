@@ -38,6 +38,21 @@ variable "access_log_bucket_name" {
   type        = string
 }
 
+variable "origin_header" {
+  description = "The header, `name` and `value`, that the site's distribution sends with each request and nobody else knows: without it, nothing leads to a service without hosts."
+  type = object({
+    name  = string
+    value = string
+  })
+  nullable  = false
+  sensitive = true
+
+  validation {
+    condition     = can(regex("^[0-9A-Za-z]{32,128}$", var.origin_header.value))
+    error_message = "origin_header needs a value of 32 to 128 letters and digits: it is a secret, and other characters may be patterns to the load balancer."
+  }
+}
+
 variable "services" {
   description = <<-EOT
     The services, by name. For each:
@@ -90,8 +105,8 @@ variable "services" {
   }
 
   validation {
-    condition     = alltrue([for service in values(var.services) : length(service.paths) + length(service.hosts) > 0 && length(service.paths) + length(service.hosts) <= 5])
-    error_message = "Each service needs one to five paths and hosts, as many as a rule takes."
+    condition     = alltrue([for service in values(var.services) : length(service.paths) + length(service.hosts) > 0 && length(service.paths) + length(service.hosts) <= (length(service.hosts) > 0 ? 5 : 4)])
+    error_message = "Each service needs one to five paths and hosts, as many as a rule takes, or one to four paths alone: the fifth is the origin's header."
   }
 
   validation {

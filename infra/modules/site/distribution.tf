@@ -8,6 +8,21 @@ resource "aws_cloudfront_origin_access_control" "bucket" {
   signing_protocol                  = "sigv4"
 }
 
+# CloudFront's addresses are those of everybody's distributions: one of somebody else's, led to the same load balancer, would come
+# past this one's firewall. So the load balancer asks for a word that only this one knows, and puts in place of a visitor's.
+resource "terraform_data" "origin_secret" {
+  count = local.has_api ? 1 : 0
+
+  # 122 bits from the system's source of randomness, made when this is. A secret store would hide nothing: both sides want the word
+  # itself in their settings, so it is in the state anyway.
+  input = sensitive(replace(uuid(), "-", ""))
+
+  lifecycle {
+    # Otherwise each plan would make another.
+    ignore_changes = [input]
+  }
+}
+
 resource "aws_cloudfront_distribution" "this" {
   #checkov:skip=CKV_AWS_86:logs go through the newer delivery in logs.tf; the one that is looked for needs a bucket with ACLs
   #checkov:skip=CKV_AWS_68:whether there is a firewall is the caller's choice, by enable_waf
@@ -44,6 +59,11 @@ resource "aws_cloudfront_distribution" "this" {
         https_port             = 443
         origin_protocol_policy = "https-only"
         origin_ssl_protocols   = ["TLSv1.2"]
+      }
+
+      custom_header {
+        name  = local.origin_header_name
+        value = sensitive(terraform_data.origin_secret[0].output)
       }
     }
   }

@@ -12,6 +12,9 @@ locals {
   bucket_origin_id = "bucket"
   api_origin_id    = "api"
 
+  # What the load balancer knows this distribution by.
+  origin_header_name = "x-origin-secret"
+
   has_domain = var.domain != null
   has_api    = var.api_origin != null
 }

@@ -32,3 +32,17 @@ output "key_value_store_arn" {
   description = "The store that the edge function reads: `key_value_store` in sitepush.toml."
   value       = aws_cloudfront_key_value_store.routing.arn
 }
+
+output "origin_header" {
+  description = "The header that this distribution, and no other, sends to the load balancer with each request, as `name` and `value`; null without services."
+  value       = local.has_api ? { name = local.origin_header_name, value = terraform_data.origin_secret[0].output } : null
+  sensitive   = true
+
+  # Who asks for it before CloudFront sends it from everywhere turns visitors away.
+  depends_on = [aws_cloudfront_distribution.this]
+}
+
+output "has_firewall" {
+  description = "Whether there is a firewall before the distribution."
+  value       = length(aws_wafv2_web_acl.this) > 0
+}

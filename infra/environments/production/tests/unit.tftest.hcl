@@ -24,7 +24,7 @@ run "the_first_deploy_makes_everything_but_containers" {
   command = plan
 
   assert {
-    condition     = length(output.running_services) == 0 && keys(output.repository_urls) == ["counter", "guestbook"]
+    condition     = length(output.running_services) == 0 && length(setsubtract(["counter", "guestbook"], keys(output.repository_urls))) == 0
     error_message = "There are repositories to push to, and nothing runs yet."
   }
 }
@@ -48,9 +48,35 @@ run "a_release_runs_both_services" {
 run "production_outlives_a_zone" {
   command = plan
 
+  variables {
+    images = {
+      guestbook = "example/guestbook@sha256:0000000000000000000000000000000000000000000000000000000000000001"
+      counter   = "example/counter@sha256:0000000000000000000000000000000000000000000000000000000000000002"
+    }
+  }
+
   assert {
     condition     = length(output.nat_public_ips) == 3
     error_message = "Each of three zones has a way out of its own."
+  }
+
+  assert {
+    condition     = module.application.resilience.database_has_standby && module.application.resilience.cache_replica_count >= 1
+    error_message = "Something takes over from the database and from the cache."
+  }
+
+  assert {
+    condition     = keys(module.application.resilience.min_counts) == ["counter", "guestbook"] && alltrue([for count in values(module.application.resilience.min_counts) : count >= 2])
+    error_message = "There are two containers of each service at least."
+  }
+}
+
+run "production_has_a_firewall" {
+  command = plan
+
+  assert {
+    condition     = module.application.resilience.has_firewall
+    error_message = "A firewall stands before the site."
   }
 }
 
@@ -58,8 +84,56 @@ run "production_is_protected_unless_told_otherwise" {
   command = plan
 
   assert {
-    condition     = var.deletion_protection
+    condition     = module.application.resilience.database_is_protected && module.application.resilience.load_balancer_is_protected
     error_message = "AWS refuses to delete the database and the load balancer."
+  }
+}
+
+run "containers_reach_aws_services_inside_the_vpc_when_asked_for" {
+  command = plan
+
+  variables {
+    interface_endpoints = ["secretsmanager", "ecr.dkr"]
+  }
+
+  assert {
+    condition     = module.application.interface_endpoints == tolist(["ecr.dkr", "secretsmanager"])
+    error_message = "The services that are named have endpoints."
+  }
+}
+
+run "production_can_be_taken_down_when_told" {
+  command = plan
+
+  variables {
+    deletion_protection = false
+  }
+
+  assert {
+    condition     = !module.application.resilience.database_is_protected && !module.application.resilience.load_balancer_is_protected
+    error_message = "The variable turns both protections off."
+  }
+}
+
+run "the_example_has_somebody_told_of_the_costs" {
+  command = plan
+
+  variables {
+    monthly_budget_usd = tonumber(one(regex("(?m)^monthly_budget_usd += ([0-9]+)", file("terraform.tfvars.example"))))
+  }
+
+  assert {
+    condition     = module.application.monthly_budget_usd == 400
+    error_message = "The example's budget is one of AWS's."
+  }
+}
+
+run "no_budget_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = module.application.monthly_budget_usd == null
+    error_message = "An account has one budget, and one environment of several sets it."
   }
 }
 

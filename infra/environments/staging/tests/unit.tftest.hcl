@@ -24,7 +24,7 @@ run "the_first_deploy_makes_everything_but_containers" {
   command = plan
 
   assert {
-    condition     = length(output.running_services) == 0 && keys(output.repository_urls) == ["counter", "guestbook"]
+    condition     = length(output.running_services) == 0 && length(setsubtract(["counter", "guestbook"], keys(output.repository_urls))) == 0
     error_message = "There are repositories to push to, and nothing runs yet."
   }
 }
@@ -51,6 +51,64 @@ run "staging_has_one_way_out" {
   assert {
     condition     = length(output.nat_public_ips) == 1
     error_message = "One NAT gateway is enough here."
+  }
+}
+
+run "containers_reach_aws_services_inside_the_vpc_when_asked_for" {
+  command = plan
+
+  variables {
+    interface_endpoints = ["secretsmanager", "ecr.dkr"]
+  }
+
+  assert {
+    condition     = module.application.interface_endpoints == tolist(["ecr.dkr", "secretsmanager"])
+    error_message = "The services that are named have endpoints."
+  }
+}
+
+run "staging_is_as_small_as_it_can_be" {
+  command = plan
+
+  variables {
+    images = {
+      guestbook = "example/guestbook@sha256:0000000000000000000000000000000000000000000000000000000000000001"
+      counter   = "example/counter@sha256:0000000000000000000000000000000000000000000000000000000000000002"
+    }
+  }
+
+  assert {
+    condition = module.application.resilience == {
+      database_has_standby       = false
+      cache_replica_count        = 0
+      min_counts                 = { counter = 1, guestbook = 1 }
+      has_firewall               = false
+      database_is_protected      = false
+      load_balancer_is_protected = false
+    }
+    error_message = "Nothing here is there twice, and nothing is in the way of taking it down."
+  }
+}
+
+run "the_example_has_somebody_told_of_the_costs" {
+  command = plan
+
+  variables {
+    monthly_budget_usd = tonumber(one(regex("(?m)^monthly_budget_usd += ([0-9]+)", file("terraform.tfvars.example"))))
+  }
+
+  assert {
+    condition     = module.application.monthly_budget_usd == 400
+    error_message = "The example's budget is one of AWS's."
+  }
+}
+
+run "no_budget_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = module.application.monthly_budget_usd == null
+    error_message = "An account has one budget, and one environment of several sets it."
   }
 }
 

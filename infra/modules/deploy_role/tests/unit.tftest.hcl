@@ -48,21 +48,27 @@ run "one_branch_of_one_repository_takes_the_role" {
       } == {
       "token.actions.githubusercontent.com:aud" = ["StringEquals", "sts.amazonaws.com"]
       "token.actions.githubusercontent.com:sub" = ["StringEquals", "repo:example/site:ref:refs/heads/main"]
+      "token.actions.githubusercontent.com:ref" = ["StringEquals", "refs/heads/main"]
     }
-    error_message = "Audience and subject are compared whole."
+    error_message = "Audience, subject and branch are compared whole."
   }
 }
 
-run "an_environment_on_github_takes_the_place_of_the_branch" {
+run "of_the_branchs_jobs_those_in_an_environment_on_github_take_the_role" {
   command = plan
 
   variables {
     github_environment = "production"
+    branch             = "release"
   }
 
   assert {
-    condition     = one([for condition in one(data.aws_iam_policy_document.trust.statement).condition : one(condition.values) if endswith(condition.variable, ":sub")]) == "repo:example/site:environment:production"
-    error_message = "Jobs in the environment, and no others."
+    condition = { for condition in one(data.aws_iam_policy_document.trust.statement).condition : condition.variable => one(condition.values) } == {
+      "token.actions.githubusercontent.com:aud" = "sts.amazonaws.com"
+      "token.actions.githubusercontent.com:sub" = "repo:example/site:environment:production"
+      "token.actions.githubusercontent.com:ref" = "refs/heads/release"
+    }
+    error_message = "Jobs in the environment, of the branch, and no others."
   }
 }
 

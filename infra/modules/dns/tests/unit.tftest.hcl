@@ -221,3 +221,17 @@ run "names_without_a_load_balancer_are_refused" {
 
   expect_failures = [var.load_balancer_target]
 }
+
+run "a_load_balancers_name_outside_of_the_zone_is_refused" {
+  command = plan
+
+  variables {
+    load_balancer_names = ["origin.notexample.com"]
+    load_balancer_target = {
+      domain_name    = "lb.example.net"
+      hosted_zone_id = "ZELB"
+    }
+  }
+
+  expect_failures = [var.load_balancer_names]
+}

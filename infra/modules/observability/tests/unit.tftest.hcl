@@ -249,3 +249,13 @@ run "values_that_make_no_sense_are_refused" {
 
   expect_failures = [var.name, var.notification_emails, var.log_retention_days, var.monthly_budget_usd]
 }
+
+run "a_service_with_the_log_group_of_the_network_is_refused" {
+  command = plan
+
+  variables {
+    service_names = ["flow", "guestbook"]
+  }
+
+  expect_failures = [var.service_names]
+}

@@ -63,6 +63,7 @@ variables {
   private_subnet_ids     = ["subnet-private-1", "subnet-private-2"]
   certificate_arn        = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
   access_log_bucket_name = "logs"
+  origin_header          = { name = "x-origin-secret", value = "abcdefghijklmnopqrstuvwxyzABCDEF" }
 
   services = {
     guestbook = {
@@ -177,6 +178,18 @@ run "only_cloudfront_reaches_the_load_balancer" {
   assert {
     condition     = aws_vpc_security_group_ingress_rule.cloudfront[0].prefix_list_id == "pl-cloudfront" && aws_vpc_security_group_ingress_rule.cloudfront[0].from_port == 443 && length(aws_vpc_security_group_ingress_rule.internet) == 0
     error_message = "HTTPS from CloudFront's addresses, and nothing else."
+  }
+}
+
+run "another_distribution_finds_no_service" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for rule in aws_lb_listener_rule.this :
+      one(flatten([for condition in rule.condition : condition.http_header])) == { http_header_name = "x-origin-secret", values = toset([var.origin_header.value]) }
+    ])
+    error_message = "Each rule asks for the header that only the site's distribution sends."
   }
 }
 
@@ -400,6 +413,28 @@ run "two_services_with_one_priority_are_refused" {
   }
 
   expect_failures = [var.services]
+}
+
+run "more_paths_than_a_rule_takes_beside_the_header_are_refused" {
+  command = plan
+
+  variables {
+    services = {
+      one = { image = null, repository_arn = "arn", log_group = { name = "/g", arn = "arn" }, port = 8080, priority = 10, paths = ["/1", "/2", "/3", "/4", "/5"], min_count = 1, max_count = 1 }
+    }
+  }
+
+  expect_failures = [var.services]
+}
+
+run "a_header_that_can_be_guessed_is_refused" {
+  command = plan
+
+  variables {
+    origin_header = { name = "x-origin-secret", value = "*" }
+  }
+
+  expect_failures = [var.origin_header]
 }
 
 run "a_service_that_nothing_leads_to_is_refused" {

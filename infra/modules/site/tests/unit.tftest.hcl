@@ -65,6 +65,12 @@ override_resource {
   values          = { id = "headers" }
 }
 
+override_resource {
+  target          = terraform_data.origin_secret
+  override_during = plan
+  values          = { output = "0123456789abcdef0123456789abcdef" }
+}
+
 variables {
   name       = "example-test"
   enable_waf = false
@@ -291,6 +297,11 @@ run "without_services_there_is_one_origin" {
     condition     = length(aws_cloudfront_distribution.this.origin) == 1 && length(aws_cloudfront_distribution.this.ordered_cache_behavior) == 0 && length(aws_cloudfront_cache_policy.api) == 0
     error_message = "A site alone has its bucket and nothing else."
   }
+
+  assert {
+    condition     = output.origin_header == null && length(terraform_data.origin_secret) == 0
+    error_message = "Nobody asks for a header."
+  }
 }
 
 run "the_api_goes_to_the_load_balancer_and_is_not_cached" {
@@ -318,6 +329,22 @@ run "the_api_goes_to_the_load_balancer_and_is_not_cached" {
   assert {
     condition     = length(aws_cloudfront_distribution.this.ordered_cache_behavior[0].function_association) == 0
     error_message = "The edge function leaves the API's paths alone."
+  }
+}
+
+run "the_load_balancer_can_tell_this_distribution_from_others" {
+  command = plan
+
+  variables {
+    api_origin = "origin.example.com"
+  }
+
+  assert {
+    condition = { for origin in aws_cloudfront_distribution.this.origin : origin.origin_id => { for header in origin.custom_header : header.name => header.value } } == {
+      bucket = {}
+      api    = { (output.origin_header.name) = output.origin_header.value }
+    }
+    error_message = "The header that is given out is sent to the load balancer, and not to the bucket."
   }
 }
 

@@ -23,7 +23,7 @@ use super::site::OlderCommit;
 use super::state::Tagged;
 use super::terraform::{Outputs, Purpose, SavedPlan};
 use super::{forget, roll_out, view};
-use crate::image::{self, BuiltImage, Registry, Source};
+use crate::image::{self, Arrival, BuiltImage, Registry, Source};
 
 /// All that was found out and prepared.
 struct Prepared {
@@ -210,7 +210,7 @@ async fn prepare(session: &Session, source: Source, scope: Scope) -> Result<Prep
         if scope.has_services() {
             ui.step("images: building");
             built = build_images(session, &source).await?;
-            wanted.images = pinned(outputs, &built);
+            wanted.images = pinned(session, outputs, &built, &source).await?;
         } else {
             wanted.images = images_of(&found.running);
         }
@@ -245,13 +245,34 @@ async fn build_images(session: &Session, source: &Source) -> Result<Vec<BuiltIma
     tokio::task::spawn_blocking(build).await?
 }
 
-/// How a task definition names each image: the repository that Terraform made, and the digest.
-fn pinned(outputs: &Outputs, built: &[BuiltImage]) -> BTreeMap<String, String> {
-    let name = |image: &BuiltImage| {
-        let repository = outputs.repository_urls.get(&image.service)?;
-        Some((image.service.clone(), format!("{repository}@{}", image.digest)))
-    };
-    built.iter().filter_map(name).collect()
+/// How a task definition names each image: the repository that Terraform made, and the digest. Of a commit that was pushed before,
+/// it is what was pushed: a deploy from another machine runs the bytes that were looked at.
+async fn pinned(
+    session: &Session,
+    outputs: &Outputs,
+    built: &[BuiltImage],
+    source: &Source,
+) -> Result<BTreeMap<String, String>> {
+    let mut images = BTreeMap::new();
+    for image in built {
+        let Some(repository) = outputs.repository_urls.get(&image.service) else { continue };
+        let registry = registry(session, repository, &image.service)?;
+        let digest = image::digest_to_run(image, &registry, source)
+            .await
+            .with_context(|| format!("cannot look for the image of `{}`", image.service))?;
+        if digest != image.digest {
+            let how = Arrival::FoundOtherBuild.told();
+            session.ui.step(&format!("image: {} {} {how}", image.service, view::digest(&digest)));
+        }
+        images.insert(image.service.clone(), format!("{repository}@{digest}"));
+    }
+    Ok(images)
+}
+
+/// The registry of a repository that Terraform made. It is named without the service, which is the last part of its repository.
+fn registry(session: &Session, repository_url: &str, service: &str) -> Result<Registry> {
+    let url = session.settings.registry_url(repository_url);
+    Registry::parse(url.strip_suffix(&format!("/{service}")).unwrap_or(&url))
 }
 
 fn show(session: &Session, prepared: &Prepared) {
@@ -366,14 +387,11 @@ async fn push_images(session: &Session, prepared: &Prepared) -> Result<()> {
     for built in &prepared.built {
         process::unless_stopped(&session.stop)?;
         let Some(repository) = outputs.repository_urls.get(&built.service) else { continue };
-        let url = session.settings.registry_url(repository);
-        // A registry is named without the service, which is the last part of its repository.
-        let folder = url.strip_suffix(&format!("/{}", built.service)).unwrap_or(&url);
-        let registry = Registry::parse(folder)?;
-        let pushed = image::push(built, &registry, &prepared.source.tag())
+        let registry = registry(session, repository, &built.service)?;
+        let pushed = image::push(built, &registry, &prepared.source)
             .await
             .with_context(|| format!("cannot push the image of `{}`", built.service))?;
-        let how = if pushed.pushed { "pushed" } else { "there already" };
+        let how = pushed.arrival.told();
         session.ui.step(&format!("image: {} {} {how}", built.service, view::digest(&pushed.reference)));
     }
     Ok(())

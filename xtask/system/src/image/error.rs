@@ -78,8 +78,8 @@ impl ImageError {
                 format!("commit or stash {}; without `--push` the images are built all the same", few(files))
             }
             Self::TagTaken { .. } => {
-                "either the image was built with other tools (Rust, gcc, libc) or from other files than the commit's: run what is there \
-                 by its digest, or commit anew"
+                "by its labels, what is there is no image of this service and commit: if nothing runs it, delete it in the registry; \
+                 else commit anew"
                     .to_owned()
             }
             Self::Password { .. } => "see that AWS credentials are there, and may call ecr:GetAuthorizationToken".to_owned(),

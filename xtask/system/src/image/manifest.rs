@@ -182,14 +182,20 @@ impl Image {
 
 /// Where an image comes from. Source: <https://github.com/opencontainers/image-spec/blob/v1.1.0/annotations.md>.
 pub(super) fn labels(name: &str, source: &Source) -> BTreeMap<String, String> {
-    let mut labels = BTreeMap::from([
-        ("title", name.to_owned()),
-        ("created", source.time.to_string()),
-        ("revision", source.commit.clone()),
-        ("version", source.tag()),
-    ]);
-    labels.extend(source.url.clone().map(|url| ("source", url)));
-    labels.into_iter().map(|(key, value)| (format!("org.opencontainers.image.{key}"), value)).collect()
+    let mut labels = identity(name, source);
+    labels.insert(label("created"), source.time.to_string());
+    labels.extend(source.url.clone().map(|url| (label("source"), url)));
+    labels
+}
+
+/// Those of the labels that say which service an image is of, and which commit: the same for every clone and all tools.
+pub(super) fn identity(name: &str, source: &Source) -> BTreeMap<String, String> {
+    let labels = [("title", name.to_owned()), ("revision", source.commit.clone()), ("version", source.tag())];
+    labels.map(|(key, value)| (label(key), value)).into()
+}
+
+fn label(key: &str) -> String {
+    format!("org.opencontainers.image.{key}")
 }
 
 /// Some builders write `null` for nothing.

@@ -29,7 +29,7 @@ mod unpack;
 pub use build::{BuiltImage, build};
 pub use error::ImageError;
 pub use manifest::ImageConfig;
-pub use push::{PinnedImage, push};
+pub use push::{Arrival, PinnedImage, digest_to_run, push};
 pub use registry::Registry;
 pub use revision::revision;
 pub use services::{Kind, Service, services};

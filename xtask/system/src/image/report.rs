@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::build::BuiltImage;
 use super::error::ImageError;
-use super::push::PinnedImage;
+use super::push::{Arrival, PinnedImage};
 use crate::class::Class;
 
 /// One image and what became of it.
@@ -26,11 +26,14 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct Row<'a> {
     service: &'a str,
+    /// Of what is in the registry, where something is.
     digest: &'a str,
     /// Null for an image that is on this machine alone.
     reference: Option<&'a str>,
     /// Null for the same; false when it was in the registry already.
     pushed: Option<bool>,
+    /// Null for the same; true when what is in the registry was built of the same commit to other bytes than what is here.
+    is_other_build: Option<bool>,
     size_bytes: u64,
     sbom: Option<&'a Path>,
     layout: &'a Path,
@@ -40,9 +43,10 @@ impl<'a> Row<'a> {
     fn of(done: &'a Done) -> Self {
         Self {
             service: &done.built.service,
-            digest: &done.built.digest,
+            digest: done.pinned.as_ref().map_or(&done.built.digest, |pinned| &pinned.digest),
             reference: done.pinned.as_ref().map(|pinned| pinned.reference.as_str()),
-            pushed: done.pinned.as_ref().map(|pinned| pinned.pushed),
+            pushed: done.pinned.as_ref().map(|pinned| pinned.arrival == Arrival::Pushed),
+            is_other_build: done.pinned.as_ref().map(|pinned| pinned.arrival == Arrival::FoundOtherBuild),
             size_bytes: done.built.size_bytes,
             sbom: done.built.sbom.as_deref(),
             layout: &done.built.layout,
@@ -63,8 +67,7 @@ pub(super) fn table(images: &[Done], root: &Path) -> String {
         let BuiltImage { service, digest, layout, size_bytes, .. } = &done.built;
         let place = match &done.pinned {
             None => format!("in {}", layout.strip_prefix(root).unwrap_or(layout).display()),
-            Some(PinnedImage { pushed: true, reference, .. }) => format!("pushed: {reference}"),
-            Some(PinnedImage { pushed: false, reference, .. }) => format!("already there: {reference}"),
+            Some(PinnedImage { arrival, reference, .. }) => format!("{}: {reference}", arrival.told()),
         };
         // What is pushed has its digest in its name.
         let digest = if done.pinned.is_some() { String::new() } else { format!("{digest}  ") };
@@ -109,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    fn done(service: &str, pushed: Option<bool>) -> Done {
+    fn done(service: &str, arrival: Option<Arrival>) -> Done {
         let built = BuiltImage {
             service: service.to_owned(),
             digest: "sha256:abc".to_owned(),
@@ -118,29 +121,35 @@ mod tests {
             sbom: None,
         };
         let reference = format!("127.0.0.1:5000/{service}@sha256:abc");
-        let pinned = pushed.map(|pushed| PinnedImage {
+        let pinned = arrival.map(|arrival| PinnedImage {
             service: service.to_owned(),
             reference,
             digest: built.digest.clone(),
-            pushed,
+            arrival,
         });
         Done { built, pinned }
     }
 
     #[test]
     fn the_table_says_where_each_image_is() {
-        let images = [done("counter", None), done("guestbook", Some(true)), done("x", Some(false))];
+        let images = [
+            done("counter", None),
+            done("guestbook", Some(Arrival::Pushed)),
+            done("x", Some(Arrival::Found)),
+            done("y", Some(Arrival::FoundOtherBuild)),
+        ];
         assert_eq!(
             table(&images, Path::new("/project")),
             "counter       3.9 MB  sha256:abc  in target/counter\n\
              guestbook     3.9 MB  pushed: 127.0.0.1:5000/guestbook@sha256:abc\n\
-             x             3.9 MB  already there: 127.0.0.1:5000/x@sha256:abc\n"
+             x             3.9 MB  already there: 127.0.0.1:5000/x@sha256:abc\n\
+             y             3.9 MB  already there, built of this commit with other tools: 127.0.0.1:5000/y@sha256:abc\n"
         );
     }
 
     #[test]
     fn the_document_has_a_reference_only_for_what_was_pushed() {
-        let document = json(&[done("counter", None), done("guestbook", Some(false))]).expect("JSON");
+        let document = json(&[done("counter", None), done("guestbook", Some(Arrival::Found))]).expect("JSON");
         let document: serde_json::Value = serde_json::from_str(&document).expect("JSON");
         assert_eq!(document["images"][0]["reference"], serde_json::Value::Null);
         assert_eq!(document["images"][1]["reference"], "127.0.0.1:5000/guestbook@sha256:abc");

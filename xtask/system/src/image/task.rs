@@ -73,7 +73,7 @@ fn prepare(project: &Project, arguments: &Arguments) -> Result<Vec<Done>> {
     runtime.block_on(async {
         let mut images = Vec::new();
         for built in built {
-            let pinned = push(&built, &registry, &source.tag()).await;
+            let pinned = push(&built, &registry, &source).await;
             let pinned = pinned.with_context(|| format!("cannot push the image of `{}`", built.service))?;
             images.push(Done { built, pinned: Some(pinned) });
         }

@@ -3,6 +3,7 @@
 
 mod ending;
 mod failing;
+mod guide;
 mod looking;
 mod replacing;
 mod support;

@@ -21,6 +21,7 @@ use program::{Ended, Program};
 use serde_json::Value;
 use service_testkit::wait_until;
 use visitors::Visitors;
+use xtask::project::Project;
 
 /// What stays in the account on purpose, by the part of the ARN after the account.
 const LEFT_ON_PURPOSE: &[&str] = &["snapshot:", "cluster-snapshot:"];
@@ -34,8 +35,8 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     let first = first_deploy_killed_twice(&program);
     let record = &first["record"];
     assert_eq!(record["commit"], clone.head());
-    let services: BTreeSet<&String> = record["images"].as_object().expect("images").keys().collect();
-    assert_eq!(services.into_iter().collect::<Vec<_>>(), ["counter", "guestbook"]);
+    let services: BTreeSet<String> = record["images"].as_object().expect("images").keys().cloned().collect();
+    assert_eq!(services, names_of_services());
     assert!(record["terraform_serial"].as_u64() > Some(0), "{record}");
     let url = first["url"].as_str().expect("an address").to_owned();
     program.look(&url, Page::Hides(clone::EDIT));
@@ -58,17 +59,14 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     let answer = while_visitors_ask(&url, Page::Shows(clone::EDIT), deploy);
     let second = answer.json();
     assert_eq!(second["record"]["commit"], clone.head());
-    assert_eq!(
-        changed_resources(&answer.stderr),
-        [
-            "~ module.application.module.services.aws_ecs_service.this[\"counter\"]",
-            "~ module.application.module.services.aws_ecs_service.this[\"guestbook\"]",
-            "± module.application.module.services.aws_ecs_task_definition.this[\"counter\"]",
-            "± module.application.module.services.aws_ecs_task_definition.this[\"guestbook\"]",
-        ],
-        "{}",
-        answer.stderr
-    );
+    let of_each = |change: &str| {
+        services.iter().map(move |name| format!("{change}.this[\"{name}\"]")).collect::<Vec<_>>()
+    };
+    let expected = [
+        of_each("~ module.application.module.services.aws_ecs_service"),
+        of_each("± module.application.module.services.aws_ecs_task_definition"),
+    ];
+    assert_eq!(changed_resources(&answer.stderr), expected.concat(), "{}", answer.stderr);
     assert!(program.page(&url).contains(clone::EDIT), "the second commit is not live");
     program.look(&url, Page::Shows(clone::EDIT));
     expect_healthy(&program, &clone);
@@ -230,6 +228,13 @@ fn expect_healthy(program: &Program<'_>, clone: &Clone) {
         (&true.into(), &Value::Array(Vec::new()), &Value::Null),
         "{status}"
     );
+}
+
+/// Whatever is in `services/`: a project that was made of this one has others.
+fn names_of_services() -> BTreeSet<String> {
+    let project = Project::find().expect("cargo runs the tests");
+    let found = system::services::services(&project).expect("each says what it is");
+    found.into_iter().map(|service| service.name).collect()
 }
 
 /// The resources that a shown plan names, each with its sign, sorted.

@@ -1,8 +1,10 @@
 //! Images in a real registry, and what others see of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::json;
+use system::image::{BuiltImage, Source, digest_to_run};
 
 use crate::checkout::{Checkout, blob, text};
 use crate::registry::Registry;
@@ -91,6 +93,7 @@ fn a_tag_that_is_another_images_is_left_alone() {
     registry.copy(&format!("{repository}:{earlier}"), &format!("{repository}:{}", checkout.head()));
     let answer = checkout.image(&["--push", "--registry", &registry.address(), "--json"]);
     assert_eq!(answer.code, Some(3), "{}", answer.stderr);
+    assert!(answer.stderr.contains("hint: by its labels, what is there is no image of"), "{}", answer.stderr);
     let there = text(&first, "digest");
     let part =
         format!("caused by: `example/app:{}` is there already, with the digest {there},", checkout.head());
@@ -99,6 +102,43 @@ fn a_tag_that_is_another_images_is_left_alone() {
     assert_eq!((&document["exit_code"], &document["error"]["class"]), (&json!(3), &json!("refused")));
     let seen = registry.inspect(&format!("example/app:{}", checkout.head())).expect("it is still there");
     assert_eq!(text(&seen, "Digest"), there);
+}
+
+/// Another machine, or the same one after an update, has another compiler: what it builds of a commit has another digest.
+#[tokio::test]
+async fn a_commit_that_was_built_with_other_tools_is_what_was_pushed_first() {
+    let registry = Registry::start();
+    let (first, second) = (Checkout::make("first"), Checkout::make("second"));
+    assert_eq!(first.head(), second.head());
+    let wrapper = second.root.join("target/other-compiler");
+    second.write("target/other-compiler", "#!/bin/sh\nexec \"$@\" -Copt-level=0\n");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&wrapper, executable).expect("it is ours");
+    let other_tools = [("RUSTC_WRAPPER", wrapper.to_str().expect("UTF-8"))];
+    let other = second.image_with(&["--json"], &other_tools).images()[0].clone();
+    let (service, layout) = ("app".to_owned(), PathBuf::from(text(&other, "layout")));
+    let other =
+        BuiltImage { service, digest: text(&other, "digest").to_owned(), layout, size_bytes: 0, sbom: None };
+    let there = system::image::Registry::parse(&registry.address()).expect("an address");
+    let source =
+        |commit: String| Source { commit, changed: Vec::new(), time: Timestamp::UNIX_EPOCH, url: None };
+
+    // Before there is anything, a deploy runs its own.
+    let wanted = digest_to_run(&other, &there, &source(second.head())).await.expect("it answers");
+    assert_eq!(wanted, other.digest);
+    let pushed = first.push(&registry.address());
+    let digest = text(&pushed, "digest");
+    assert_ne!(digest, other.digest);
+    let wanted = digest_to_run(&other, &there, &source(second.head())).await.expect("it answers");
+    assert_eq!(wanted, digest);
+
+    let again = second.image_with(&["--push", "--registry", &registry.address(), "--json"], &other_tools);
+    let again = again.images()[0].clone();
+    assert_eq!((text(&again, "digest"), text(&again, "reference")), (digest, text(&pushed, "reference")));
+    assert_eq!((&again["pushed"], &again["is_other_build"]), (&json!(false), &json!(true)));
+    assert_eq!(registry.uploads(), (2, 1), "nothing is sent");
+    let table = second.image_with(&["--push", "--registry", &registry.address()], &other_tools).stdout;
+    assert!(table.contains("already there, built of this commit with other tools: 127.0.0.1:"), "{table}");
 }
 
 #[test]
