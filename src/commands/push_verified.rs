@@ -110,6 +110,8 @@ async fn ask(
     let asked = Asked {
         target: &settings.target,
         url: None,
+        // Whether they lead here yet is no matter of the release.
+        names: &[],
         routing: settings.build.routing,
         coverage: Coverage::Sample(SAMPLE),
         timeout: verification.patience.clamp(Duration::from_secs(1), LONGEST_ANSWER),

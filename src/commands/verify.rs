@@ -41,6 +41,7 @@ pub async fn run(args: &VerifyArgs) -> Result<ExitCode, Error> {
     let question = Asked {
         target: &settings.target,
         url: settings.url.as_ref(),
+        names: &settings.names,
         routing: settings.routing,
         coverage: settings.coverage,
         timeout: settings.timeout,
@@ -74,6 +75,8 @@ pub struct Asked<'a> {
     pub target: &'a TargetSettings,
     /// The only address to ask, where one is named; else all of the target's.
     pub url: Option<&'a SiteUrl>,
+    /// Sites by the target's names, asked besides.
+    pub names: &'a [SiteUrl],
     pub routing: Routing,
     pub coverage: Coverage,
     pub timeout: Duration,
@@ -129,7 +132,7 @@ impl Asked<'_> {
         let known: Vec<&DistributionFacts> = ids.filter_map(|id| live.distributions.get(id)).collect();
         match self.url {
             Some(url) => vec![at(url, &known)],
-            None => addresses(self.target.site_url.as_ref(), &known),
+            None => addresses(self.target.site_url.as_ref(), self.names, &known),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::error::Error;
 
 use super::config::{Config, TargetConfig, key_pattern};
 use super::config_file::{self, LoadedConfig};
+use super::domain::parse_all;
 
 /// Requests in flight at most, unless told otherwise: S3 answers in 20 to 40 ms, so this is some 2,000 a second.
 const DEFAULT_CONCURRENCY: usize = 64;
@@ -111,6 +112,8 @@ pub struct VerifySettings {
     pub target: TargetSettings,
     /// The only address to ask, where one is named; else the target's.
     pub url: Option<SiteUrl>,
+    /// The sites by the names that the target says it has; a wildcard is none.
+    pub names: Vec<SiteUrl>,
     pub routing: Routing,
     /// The beginning of a release's id or its commit; none for the live one.
     pub release: Option<String>,
@@ -538,12 +541,16 @@ impl VerificationSettings {
 
 impl VerifySettings {
     /// # Errors
-    /// When arguments and configuration name no target, or the address is none.
+    /// When arguments and configuration name no target, the address is none, or one of the target's names.
     pub fn resolve(args: &VerifyArgs) -> Result<Self, Error> {
         let loaded = config_file::load(args.target.config.as_deref())?;
+        let (_, config) = chosen_target(&loaded, &args.target)?;
+        let mut names = parse_all(&config.domains)?;
+        names.retain(|name| !name.is_wildcard());
         Ok(Self {
             target: TargetSettings::from_config(&args.target, &loaded)?,
             url: args.url.as_deref().map(site_url).transpose()?,
+            names: names.iter().map(|name| SiteUrl::of_domain(name.as_str())).collect(),
             routing: loaded.config.site.routing(),
             release: args.release.clone(),
             coverage: if args.all { Coverage::All } else { Coverage::Sample(args.sample.get()) },

@@ -118,3 +118,26 @@ fn a_distribution_whose_address_is_not_known_yet_is_named() {
     let answer = cloud.run(&["verify", "--config", config.to_str().expect("a plain path")]);
     assert!(answer.stderr.contains("`ENEW`"), "{}", answer.stderr);
 }
+
+#[test]
+fn the_targets_names_are_asked_besides_and_one_that_leads_nowhere_is_found() {
+    let project = Project::new();
+    let site = project.site(None);
+    let home = crate::support::Site::new();
+    home.write(
+        "sitepush.toml",
+        format!(
+            "[targets.a]\nbucket = \"{BUCKET}\"\ndistributions = [\"{DISTRIBUTION}\"]\n\
+             url = \"https://{}\"\ndomains = [\"www.nowhere.invalid\", \"*.nowhere.invalid\"]\n",
+            site.address
+        ),
+    );
+    let config = home.path().join("sitepush.toml");
+    let arguments = ["verify", "--json", "--config", config.to_str().expect("a plain path")];
+    let output = project.cloud.command(&arguments).env("SSL_CERT_FILE", project.authority.file()).output();
+    let document = Answer::from_output(&output.expect("the program starts")).expect_code(1).json();
+    assert_eq!(found(&document), [""; 0], "{document:#}");
+    let [other] = others(&document).as_slice() else { panic!("{document:#}") };
+    assert_eq!(other["url"], "https://www.nowhere.invalid");
+    assert_eq!(found(other), ["problem no-answer /"]);
+}

@@ -11,20 +11,28 @@ pub struct Address {
     pub origin_path: String,
 }
 
-/// Every address once, the told one first: `told` is where visitors find the site, `distributions` what is known of the
-/// target's own, in its order.
+/// Every address once, the told one first: `told` is where visitors find the site, `names` are sites by the target's names,
+/// `distributions` what is known of the target's own, in its order.
 ///
 /// Which of several distributions a name leads to is not known, so that each is asked at its own address besides. A
-/// single one is asked at the told address alone. Empty only when nothing is told and nothing known.
-pub fn addresses(told: Option<&SiteUrl>, distributions: &[&DistributionFacts]) -> Vec<Address> {
+/// single one is asked at the told address alone; names may not lead to it yet, and stand for none. Empty only when nothing is told and nothing known.
+pub fn addresses(
+    told: Option<&SiteUrl>,
+    names: &[SiteUrl],
+    distributions: &[&DistributionFacts],
+) -> Vec<Address> {
     let own = |facts: &&DistributionFacts| Address {
         site: SiteUrl::of_domain(&facts.domain_name),
         origin_path: facts.origin_path.clone(),
     };
-    let Some(told) = told else { return distributions.iter().map(own).collect() };
-    let mut all = vec![at(told, distributions)];
-    if distributions.len() > 1 {
-        all.extend(distributions.iter().map(own).filter(|address| address.site != *told));
+    let named = told.into_iter().chain(names).map(|site| at(site, distributions));
+    let own = distributions.iter().map(own);
+    let own = own.filter(|_| distributions.len() > 1 || told.is_none());
+    let mut all: Vec<Address> = Vec::new();
+    for address in named.chain(own) {
+        if all.iter().all(|known| known.site != address.site) {
+            all.push(address);
+        }
     }
     all
 }
@@ -60,16 +68,31 @@ mod tests {
         let told = SiteUrl::parse("https://www.example.com").expect("an address");
         let (one, two) = (facts("d1.cloudfront.net", ""), facts("D2.cloudfront.net", "/docs"));
         let nothing: [String; 0] = [];
-        assert_eq!(shown(&addresses(None, &[])), nothing);
-        assert_eq!(shown(&addresses(Some(&told), &[])), ["https://www.example.com "]);
-        assert_eq!(shown(&addresses(Some(&told), &[&one])), ["https://www.example.com "]);
+        assert_eq!(shown(&addresses(None, &[], &[])), nothing);
+        assert_eq!(shown(&addresses(Some(&told), &[], &[])), ["https://www.example.com "]);
+        assert_eq!(shown(&addresses(Some(&told), &[], &[&one])), ["https://www.example.com "]);
         assert_eq!(
-            shown(&addresses(None, &[&one, &two])),
+            shown(&addresses(None, &[], &[&one, &two])),
             ["https://d1.cloudfront.net ", "https://d2.cloudfront.net /docs"]
         );
         assert_eq!(
-            shown(&addresses(Some(&told), &[&one, &two])),
+            shown(&addresses(Some(&told), &[], &[&one, &two])),
             ["https://www.example.com ", "https://d1.cloudfront.net ", "https://d2.cloudfront.net /docs"]
+        );
+    }
+
+    #[test]
+    fn every_name_is_asked_once() {
+        let told = SiteUrl::parse("https://www.example.com").expect("an address");
+        let names = ["example.com", "www.example.com"].map(SiteUrl::of_domain);
+        let one = facts("d1.cloudfront.net", "");
+        assert_eq!(
+            shown(&addresses(Some(&told), &names, &[&one])),
+            ["https://www.example.com ", "https://example.com "]
+        );
+        assert_eq!(
+            shown(&addresses(None, &names, &[&one])),
+            ["https://example.com ", "https://www.example.com ", "https://d1.cloudfront.net "]
         );
     }
 
@@ -78,7 +101,7 @@ mod tests {
         let told = SiteUrl::parse("https://d2.cloudfront.net").expect("an address");
         let (one, two) = (facts("d1.cloudfront.net", ""), facts("d2.cloudfront.net", "/docs"));
         assert_eq!(
-            shown(&addresses(Some(&told), &[&one, &two])),
+            shown(&addresses(Some(&told), &[], &[&one, &two])),
             ["https://d2.cloudfront.net /docs", "https://d1.cloudfront.net "]
         );
         assert_eq!(shown(&[at(&told, &[&one, &two])]), ["https://d2.cloudfront.net /docs"]);
