@@ -89,7 +89,12 @@ async fn record_of(
     live: &LiveManifest,
     to: &ReleaseSummary,
 ) -> Result<Wanted<'static>, Error> {
-    let mut record = read_record(connected, &to.id).await?;
+    let mut record = if to.id == live.manifest.release.id {
+        // A run that died after its commit has left no copy of it.
+        live.manifest.clone()
+    } else {
+        read_record(connected, &to.id).await?
+    };
     let newly_demoted = demotion::demote(&mut record, &live.manifest);
     Ok(Wanted { record: Cow::Owned(record), newly_demoted })
 }

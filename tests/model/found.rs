@@ -95,3 +95,15 @@ fn a_hashed_file_of_a_killed_push_is_dropped_from_the_caches_however_many_runs_i
         push(Trouble::RefusedPut(8)),
     ]);
 }
+
+#[test]
+fn the_live_release_can_be_gone_back_to_although_its_push_died_before_it_kept_its_record() {
+    for mutation in 1..12 {
+        holds(&[
+            push(Trouble::None),
+            Step::Edit(Edit::Theme(1)),
+            push(Trouble::Kill(mutation)),
+            Step::Rollback { back: 2, trouble: Trouble::None },
+        ]);
+    }
+}
