@@ -168,49 +168,42 @@ fn configured<'a>(path: &'a std::path::Path, text: &str) -> [&'a str; 2] {
     ["--config", path.to_str().expect("a plain path")]
 }
 
-#[test]
-fn a_hashed_name_that_comes_back_with_other_bytes_when_it_is_long_gone_is_demoted() {
-    const KEY: &str = "assets/app-DRXg7gsA.js";
-    let cloud = Cloud::new();
-    let site = Site::small();
-    let folder = Site::new();
+/// A hashed script that a site had so long ago that no list of the record has it.
+const GONE: &str = "assets/app-DRXg7gsA.js";
+
+/// The site without it, and what pushes it by the rule that let it go. The last is the folder of that rule.
+fn with_a_name_long_gone() -> (Cloud, Site, [String; 2], Site) {
+    let (cloud, site, folder) = (Cloud::new(), Site::small(), Site::new());
     let file = folder.path().join("sitepush.toml");
     let config = configured(&file, "[retention]\nkeep_releases = 1\nkeep_days = 0\n");
     cloud.push(&site, &config).success();
-    // It goes, then its grace is over, and then no list of the record has it.
-    site.remove(KEY);
+    site.remove(GONE);
     for text in ["without it", "still without it", "and still"] {
         site.write("index.html", text);
         cloud.push(&site, &config).success();
     }
-    assert!(!cloud.site_keys().contains(&KEY.to_owned()));
-    site.write(KEY, "console.log('other')");
-    let answer = cloud.push(&site, &config).success();
-    assert!(answer.stderr.contains(&format!("`{KEY}` was published as immutable")), "{}", answer.stderr);
-    assert!(cloud.cache_control(KEY).contains("must-revalidate"), "{}", cloud.cache_control(KEY));
+    assert!(!cloud.site_keys().contains(&GONE.to_owned()));
+    (cloud, site, config.map(str::to_owned), folder)
+}
+
+#[test]
+fn a_hashed_name_that_comes_back_with_other_bytes_when_it_is_long_gone_is_demoted() {
+    let (cloud, site, config, _folder) = with_a_name_long_gone();
+    site.write(GONE, "console.log('other')");
+    let answer = cloud.push(&site, &config.each_ref().map(String::as_str)).success();
+    assert!(answer.stderr.contains(&format!("`{GONE}` was published as immutable")), "{}", answer.stderr);
+    assert!(cloud.cache_control(GONE).contains("must-revalidate"), "{}", cloud.cache_control(GONE));
     let dropped = cloud.invalidated().pop().expect("an invalidation");
-    assert_eq!(dropped, [format!("/{KEY}")], "somebody may have asked for it before");
+    assert_eq!(dropped, [format!("/{GONE}")], "somebody may have asked for it before");
 }
 
 #[test]
 fn a_hashed_name_that_comes_back_as_it_was_when_it_is_long_gone_is_immutable_as_before() {
-    const KEY: &str = "assets/app-DRXg7gsA.js";
-    let cloud = Cloud::new();
-    let site = Site::small();
-    let folder = Site::new();
-    let file = folder.path().join("sitepush.toml");
-    let config = configured(&file, "[retention]\nkeep_releases = 1\nkeep_days = 0\n");
-    cloud.push(&site, &config).success();
-    let script = cloud.body(KEY);
-    site.remove(KEY);
-    for text in ["without it", "still without it", "and still"] {
-        site.write("index.html", text);
-        cloud.push(&site, &config).success();
-    }
+    let (cloud, site, config, _folder) = with_a_name_long_gone();
     let invalidations = cloud.invalidated().len();
-    site.write(KEY, &script);
-    cloud.push(&site, &config).success();
-    assert!(cloud.cache_control(KEY).contains("immutable"), "{}", cloud.cache_control(KEY));
+    site.write(GONE, "console.log(1)");
+    cloud.push(&site, &config.each_ref().map(String::as_str)).success();
+    assert!(cloud.cache_control(GONE).contains("immutable"), "{}", cloud.cache_control(GONE));
     assert_eq!(cloud.invalidated().len(), invalidations, "what is cached of it is right");
 }
 
