@@ -83,6 +83,13 @@ fn what_one_rule_has_made_due_goes_although_the_next_run_would_keep_it() {
         Step::Push { verify: false, keep: Keep::Releases(1), trouble: Trouble::RefusedInvalidation },
         push(Trouble::None),
     ]);
+    holds(&[
+        push(Trouble::None),
+        Step::Edit(Edit::Bundles { bundle: 0 }),
+        push(Trouble::None),
+        Step::Prune { keep: 1, trouble: Trouble::RefusedDeletes },
+        push(Trouble::None),
+    ]);
 }
 
 #[test]

@@ -302,6 +302,9 @@ impl Machine {
         }
         self.expect_code(order, &ran, &before)?;
         let has_committed = self.note_commit(order)?;
+        if before.get(MANIFEST) != self.cloud.store().snapshot(BUCKET).get(MANIFEST) {
+            self.note_due(order.keep);
+        }
         self.note_strangers(compares);
         self.is_settled = ran.code == Some(0);
         if !self.is_settled {
@@ -419,12 +422,6 @@ impl Machine {
         }
         self.kept.retain(|key, _| !files.contains_key(key));
         self.releases.insert(0, Release { id, files });
-        if let Keep::Releases(places) = order.keep {
-            let newest: BTreeSet<&str> =
-                self.releases.iter().take(places).map(|release| release.id.as_str()).collect();
-            let due = self.kept.values_mut().filter(|kept| !newest.contains(kept.release.as_str()));
-            due.for_each(|kept| kept.is_due = true);
-        }
         Ok(true)
     }
 
@@ -465,6 +462,15 @@ impl Machine {
         let missing: Vec<_> = expected.difference(demoted).collect();
         let excess: Vec<_> = demoted.difference(&expected).collect();
         Err(format!("not demoted: {missing:?}; demoted without cause: {excess:?}"))
+    }
+
+    /// A record was written, by whose rule some of what was kept goes.
+    fn note_due(&mut self, keep: Keep) {
+        let Keep::Releases(places) = keep else { return };
+        let newest: BTreeSet<&str> =
+            self.releases.iter().take(places).map(|release| release.id.as_str()).collect();
+        let due = self.kept.values_mut().filter(|kept| !newest.contains(kept.release.as_str()));
+        due.for_each(|kept| kept.is_due = true);
     }
 
     /// What was kept is so no longer, but for the keys of which `stays` says so.
