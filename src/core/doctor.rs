@@ -19,8 +19,8 @@ mod tests;
 use serde::Serialize;
 
 pub use facts::{
-    AddedHeader, AddressAnswers, AliasFacts, BehaviorSetup, BucketFacts, CacheKey, CachePolicy, Caching,
-    CallerIdentity, DistributionSetup, Encryption, ErrorResponse, Expected, Facts, FunctionFacts,
+    AddedHeader, AddressAnswers, AliasFacts, AskedZone, BehaviorSetup, BucketFacts, CacheKey, CachePolicy,
+    Caching, CallerIdentity, DistributionSetup, Encryption, ErrorResponse, Expected, Facts, FunctionFacts,
     IdentityFacts, InvalidationCount, LifecycleRule, LockFacts, OriginAccess, OriginAccessControl,
     OriginRequest, OriginSetup, PathBehavior, PathTarget, PublicAccessBlock, Reading, ResponseHeaders,
     SiteBehavior, StateFacts, StoreFacts, Versioning, is_of_bucket,

@@ -5,20 +5,24 @@ use std::time::Duration;
 
 use crate::core::domain::certificate::CertificateStatus;
 use crate::core::domain::distribution::ViewerCertificate;
-use crate::core::domain::dns::Delegation;
+use crate::core::domain::dns::{Delegation, DnsAnswer};
+use crate::core::domain::name::DnsName;
 use crate::core::domain::outcome::DomainOutcome;
 use crate::core::domain::plan::{BatchPurpose, DomainPlan, ExternalReason, ExternalRecord, Purpose, Step};
 use crate::core::domain::problem::{Problem, Severity};
 use crate::core::domain::record::{RecordChange, RecordType};
-use crate::core::domain::status::{CertificateReport, DomainStatus, Leads, NameStatus, RenewalRecord};
+use crate::core::domain::status::{
+    CertificateReport, DomainStatus, Leads, NameStatus, RenewalRecord, Unreached,
+};
 use crate::core::domain::waiting::{Waiting, WaitingRecord};
 use crate::core::outcome::Ending;
 
 use super::human;
 use super::terminal::style::{self, paint};
 
-/// The plan: what is done in which order, what is in the way, what stays as it is.
-pub fn render_plan(plan: &DomainPlan) -> String {
+/// The plan: what is done in which order, what is in the way, what stays as it is. Of a plan that leaves nothing to do, also the
+/// names that nobody gets to the distribution by.
+pub fn render_plan(plan: &DomainPlan, unreached: Option<&Unreached>) -> String {
     let verb = match plan.purpose {
         Purpose::Apply => "names of",
         Purpose::Remove => "remove names of",
@@ -41,9 +45,10 @@ pub fn render_plan(plan: &DomainPlan) -> String {
         }
     }
     if plan.steps.is_empty() && plan.blocking().next().is_none() {
-        let what = match plan.purpose {
-            Purpose::Apply => "all names lead here, and the certificate is good for them",
-            Purpose::Remove => "there is nothing of sitepush's to remove",
+        let what = match (plan.purpose, unreached) {
+            (Purpose::Apply, None) => "all names lead here, and the certificate is good for them".into(),
+            (Purpose::Apply, Some(unreached)) => nothing_left(&unreached.names),
+            (Purpose::Remove, _) => "there is nothing of sitepush's to remove".into(),
         };
         let _ = writeln!(text, "\n{what}");
     }
@@ -61,6 +66,23 @@ pub fn render_plan(plan: &DomainPlan) -> String {
         text.push('\n');
     }
     text.push_str(&render_problems(&plan.problems));
+    text
+}
+
+fn nothing_left(unreached: &[DnsName]) -> String {
+    format!("nothing is left to do here, and visitors do not get to {} yet", name_list(unreached))
+}
+
+/// What somebody has to do elsewhere before visitors get to the names; empty where they do.
+pub fn render_unreached(unreached: Option<&Unreached>) -> String {
+    let Some(unreached) = unreached else { return String::new() };
+    let mut text = format!("{}\n", nothing_left(&unreached.names));
+    for remedy in &unreached.remedies {
+        let _ = writeln!(text, "  {remedy}");
+    }
+    if unreached.remedies.is_empty() {
+        text.push_str("  `sitepush domain status` shows what is not right yet\n");
+    }
     text
 }
 
@@ -97,7 +119,7 @@ fn render_problems(problems: &[Problem]) -> String {
     text
 }
 
-fn name_list<'a>(names: impl IntoIterator<Item = &'a crate::core::domain::name::DnsName>) -> String {
+fn name_list<'a>(names: impl IntoIterator<Item = &'a DnsName>) -> String {
     let shown = names.into_iter().map(|name| {
         let readable = name.to_unicode();
         if readable == name.as_str() { readable } else { format!("{readable} ({name})") }
@@ -355,12 +377,12 @@ pub fn render_status(status: &DomainStatus) -> String {
     text.push_str(&render_external(&status.external_records));
     text.push_str(&render_problems(&status.problems));
     let blocking = status.problems.iter().filter(|problem| problem.severity == Severity::Blocking).count();
-    let are_all_right = status.names.iter().all(NameStatus::is_right);
     let verdict = match (blocking, status.has_changes) {
-        (0, false) if !are_all_right => paint(
-            style::CHANGE,
-            "`sitepush domain apply` has nothing left to do, and not all names are right yet",
-        ),
+        (0, false) if !status.is_right => {
+            let wrong = status.names.iter().filter(|name| !name.is_right());
+            let wrong: Vec<DnsName> = wrong.map(|name| name.name.clone()).collect();
+            paint(style::CHANGE, &nothing_left(&wrong))
+        }
         (0, false) => paint(style::ADD, "all names lead here"),
         (0, true) => paint(style::CHANGE, "`sitepush domain apply` does what is missing"),
         (count, _) => paint(
@@ -440,6 +462,7 @@ fn render_name(name: &NameStatus) -> String {
     let here = match name.is_led_here {
         Some(true) => ", the distribution's",
         Some(false) => "",
+        None if matches!(name.resolver, DnsAnswer::NoAnswer(_)) => "",
         None => ", CloudFront's; whether the distribution's cannot be told by them",
     };
     let _ = writeln!(text, "  resolver    {}{here}", name.resolver.summary());

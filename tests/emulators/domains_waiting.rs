@@ -95,6 +95,29 @@ fn a_zone_that_the_world_does_not_ask_is_found() {
 }
 
 #[test]
+fn what_is_set_up_in_a_zone_that_nobody_asks_is_never_called_right() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    world.set("example.com", "NS", Reply::NoSuchName);
+    let is_right =
+        || world.run("status", &[&NAMES[..], &["--json"]].concat()).success().json()["is_right"].clone();
+    let done = world.run("apply", &NAMES).success();
+    let plan = world.run("plan", &NAMES).success();
+    let again = world.run("apply", &NAMES).success();
+    let status = world.run("status", &NAMES).success();
+    for text in [&done.stderr, &plan.stderr, &again.stderr, &status.stdout] {
+        let words = "nothing is left to do here, and visitors do not get to";
+        assert!(text.contains(words) && text.contains("at the domain's registrar"), "{text}");
+        assert!(!text.contains("all names lead here"), "{text}");
+    }
+    assert_eq!(is_right(), false);
+    world.resolver.lock().expect("no panic").replies.clear();
+    assert_eq!(is_right(), true);
+    let plan = world.run("plan", &NAMES).success();
+    assert!(plan.stderr.contains("all names lead here"), "{}", plan.stderr);
+}
+
+#[test]
 fn name_servers_by_names_of_the_users_own_are_the_zones_when_the_zone_says_so() {
     let emulator = Emulator::moto_issuing_after(1);
     let world = World::new(&emulator);
@@ -364,6 +387,7 @@ fn a_private_zone_is_not_written_to() {
     let request = request.hosted_zone_config(private).vpc(vpc);
     emulator.runtime.block_on(request.send()).expect("zones can be made");
     let found = world.problems(&["--domain", "www.inside.example.net", "--domain", "www.example.org"], 3);
+    world.run("status", &["--domain", "www.example.org"]).expect_code(3);
     assert_eq!(found, [of("no-zone", "www.example.org"), of("private-zone-only", "www.inside.example.net")]);
 }
 
@@ -376,7 +400,9 @@ fn a_name_with_its_dns_elsewhere_is_set_up_with_the_records_that_somebody_writes
     let before = world.records();
     let wanted = [&wanted[..], &["--external-dns"]].concat();
     let answer = world.run("apply", &wanted).success();
-    for words in ["the record has to be written where the domain's DNS is", "www.example.org CNAME "] {
+    let not_yet = "visitors do not get to www.example.org yet";
+    for words in ["the record has to be written where the domain's DNS is", "www.example.org CNAME ", not_yet]
+    {
         assert!(answer.stderr.contains(words), "no `{words}` in:\n{}", answer.stderr);
     }
     assert_eq!((world.records(), world.aliases()), (before, ["www.example.org".to_owned()].into()));
@@ -390,6 +416,17 @@ fn a_name_with_its_dns_elsewhere_is_set_up_with_the_records_that_somebody_writes
     };
     let reasons: Vec<String> = records().into_iter().map(|(reason, _)| reason).collect();
     assert_eq!(reasons, ["validation", "visitors"]);
+    let status = |more: &[&str]| world.run("status", &[&wanted[..], more].concat());
+    let found = status(&["--json"]).success().json();
+    assert_eq!(found["is_right"], false);
+    // Somebody writes the record.
+    let own = found["distribution_domain"].as_str().expect("a name");
+    for name in [own, "www.example.org"] {
+        world.set(name, "A", Reply::Records(vec!["203.0.113.7".to_owned()]));
+    }
+    assert_eq!(status(&["--json"]).success().json()["is_right"], true);
+    let again = world.run("apply", &wanted).success();
+    assert!(!again.stderr.contains(not_yet), "{}", again.stderr);
     world.run("remove", &["www.example.org", "--yes"]).explains(3, &["its DNS is elsewhere", "console"]);
 }
 

@@ -164,6 +164,7 @@ fn good() -> (Facts, Expected) {
                     v6: records(&["2001:db8:2::1", "2001:db8:2::2"]),
                 },
                 closer: None,
+                asked_zone: None,
             },
         )]),
         state: StateFacts {
