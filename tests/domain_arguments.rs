@@ -29,7 +29,8 @@ fn without_names_or_without_one_distribution_it_is_said_what_to_give() {
     run("", &["plan", "--domain", "example.com"]).explains(USAGE, &["no distribution", "`--distribution`"]);
     let two = ONE.replace("[\"E1EXAMPLE\"]", "[\"E1EXAMPLE\", \"E2EXAMPLE\"]");
     run(&two, &["apply", "--domain", "example.com"]).explains(USAGE, &["E1EXAMPLE, E2EXAMPLE"]);
-    run(ONE, &["remove", "--yes"]).expect_code(USAGE);
+    run(ONE, &["remove", "--yes"]).explains(USAGE, &["--domain <NAME>"]);
+    run(ONE, &["remove", "example.com", "--yes"]).explains(USAGE, &["--domain <NAME>"]);
 }
 
 #[test]
@@ -45,7 +46,7 @@ fn what_is_no_name_is_refused_wherever_it_stands() {
         for verb in ["plan", "apply", "status"] {
             run(ONE, &[verb, "--domain", text]).explains(USAGE, &[text, words]);
         }
-        run(ONE, &["remove", "--yes", text]).explains(USAGE, &[text, words]);
+        run(ONE, &["remove", "--yes", "--domain", text]).explains(USAGE, &[text, words]);
         run(&format!("{ONE}domains = [\"{text}\"]\n"), &["plan"]).explains(USAGE, &[text, words]);
     }
 }
@@ -85,6 +86,6 @@ fn the_china_regions_are_refused_before_anybody_is_asked() {
         run(ONE, &[verb, "--domain", "example.com", "--region", "cn-north-1"])
             .explains(USAGE, &["China regions (`cn-north-1`)", "IAM"]);
     }
-    run(ONE, &["remove", "example.com", "--yes", "--region", "cn-northwest-1"])
+    run(ONE, &["remove", "--domain", "example.com", "--yes", "--region", "cn-northwest-1"])
         .explains(USAGE, &["cn-northwest-1"]);
 }

@@ -138,10 +138,13 @@ pub struct DomainPlanArgs {
 pub struct DomainApplyArgs {
     /// Carry out exactly the plan in this file, or refuse because the world has moved
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "dry_run", "domains", "key_algorithm", "take_over", "external_dns", "zone_profiles", "resolver",
+        "domains", "key_algorithm", "take_over", "external_dns", "zone_profiles", "resolver",
         "distribution", "endpoint_url", "region", "profile", "config",
     ])]
     pub plan: Option<PathBuf>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
     /// Show the plan and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -175,9 +178,9 @@ pub struct DomainStatusArgs {
 
 #[derive(Debug, Args)]
 pub struct DomainRemoveArgs {
-    /// The names that go
-    #[arg(required = true, value_name = "NAME")]
-    pub names: Vec<String>,
+    /// A name that goes; may be given more than once
+    #[arg(long = "domain", required = true, value_name = "NAME")]
+    pub domains: Vec<String>,
     /// Remove the records by which certificates are validated too, if sitepush made them
     #[arg(long)]
     pub validation_records: bool,

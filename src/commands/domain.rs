@@ -92,6 +92,8 @@ async fn apply(args: &DomainApplyArgs) -> Result<ExitCode, Error> {
         }
         return Ok(ExitCode::Done);
     }
+    // A saved plan was looked at when it was saved.
+    looked.ask(args.yes || saved.is_some(), ("set them up?", "nothing was changed"))?;
     let time_limit = Duration::from_secs(args.timeout.timeout.get());
     Ok(looked.carry_out(&settings, stop, time_limit, args.output.json).await)
 }
@@ -108,12 +110,7 @@ async fn remove(args: &DomainRemoveArgs) -> Result<ExitCode, Error> {
         }
         return Ok(ExitCode::Done);
     }
-    let is_agreed = !looked.plan.has_changes() || args.yes || terminal::confirm("remove them?");
-    if !is_agreed {
-        return Err(Error::new(Class::Refused, "nothing was removed")
-            .with_hint("answer `y`, or pass `--yes` where nobody can answer")
-            .about(&looked.plan));
-    }
+    looked.ask(args.yes, ("remove them?", "nothing was removed"))?;
     let time_limit = Duration::from_secs(args.timeout.timeout.get());
     Ok(looked.carry_out(&settings, stop, time_limit, args.output.json).await)
 }
@@ -225,6 +222,19 @@ impl Looked {
                 .with_hint("follow the remedies, and run the command again"),
         };
         Err(error.about(&self.plan))
+    }
+
+    /// Asks whoever is there whether the plan is to be carried out, unless that is agreed already.
+    ///
+    /// # Errors
+    /// When the answer is no, or nobody can answer.
+    fn ask(&self, is_agreed: bool, (question, refusal): (&str, &str)) -> Result<(), Error> {
+        if is_agreed || !self.plan.has_changes() || terminal::confirm(question) {
+            return Ok(());
+        }
+        Err(Error::new(Class::Refused, refusal)
+            .with_hint("answer `y`, or pass `--yes` where nobody can answer")
+            .about(&self.plan))
     }
 
     async fn carry_out(

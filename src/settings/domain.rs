@@ -139,11 +139,11 @@ impl DomainSettings {
     /// # Errors
     /// When arguments and configuration do not say which distribution, or a name is none.
     pub fn from_remove_args(args: &DomainRemoveArgs) -> Result<Self, Error> {
-        let source = DomainSource::new(&args.target, &args.names, &args.zones);
+        let source = DomainSource::new(&args.target, &args.domains, &args.zones);
         let (target, config) = resolve(&source)?;
         let validation_records =
             if args.validation_records { ValidationRecords::Removed } else { ValidationRecords::Kept };
-        let intent = Intent::Remove { names: parse_all(&args.names)?, validation_records };
+        let intent = Intent::Remove { names: parse_all(&args.domains)?, validation_records };
         Self::new(&source, target, &config, intent)
     }
 

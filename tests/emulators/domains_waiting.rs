@@ -187,7 +187,7 @@ fn zones_of_another_account_are_reached_by_their_profile() {
     assert!(found.iter().any(is_led_here), "{found:?}");
     assert!(world.record_names().iter().all(|(name, _)| !name.contains("other")));
     let status = world.aliases();
-    let without_profile = world.run("remove", &["www.other.example", "--yes"]);
+    let without_profile = world.run("remove", &["--domain", "www.other.example", "--yes"]);
     without_profile.explains(3, &["`www.other.example` cannot be removed", "--zone-profile"]);
     assert_eq!(world.aliases(), status, "what nobody knows of is not removed, and not said to be nobody's");
 }
@@ -267,8 +267,7 @@ fn programs_get_one_document_and_people_see_the_wait() {
     let done = of_steps(&document);
     let changes = ["request-certificate", "change-records", "await-certificate", "update-distribution"];
     assert!(changes.iter().all(|change| done.iter().any(|step| step == change)), "{done:?}");
-    let names = ["example.com", "www.example.com", "--yes", "--json"];
-    let document = world.run("remove", &names).success().json();
+    let document = world.run("remove", &[&NAMES[..], &["--yes", "--json"]].concat()).success().json();
     assert_eq!(
         (&document["plan"]["purpose"], &document["outcome"]["ending"]),
         (&"remove".into(), &"done".into())
@@ -427,7 +426,9 @@ fn a_name_with_its_dns_elsewhere_is_set_up_with_the_records_that_somebody_writes
     assert_eq!(status(&["--json"]).success().json()["is_right"], true);
     let again = world.run("apply", &wanted).success();
     assert!(!again.stderr.contains(not_yet), "{}", again.stderr);
-    world.run("remove", &["www.example.org", "--yes"]).explains(3, &["its DNS is elsewhere", "console"]);
+    world
+        .run("remove", &["--domain", "www.example.org", "--yes"])
+        .explains(3, &["its DNS is elsewhere", "console"]);
 }
 
 /// On ministack, for moto takes a CREATE of what is there (`moto_overwrites_what_is_created_twice`).

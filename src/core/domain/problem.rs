@@ -206,7 +206,7 @@ impl Problem {
     pub fn on_another_distribution(name: &DnsName, other: &str) -> Self {
         let what = format!("it is an alias of distribution {other}");
         let remedy = format!(
-            "take it off there first (`sitepush domain remove {name} --distribution {other}`, if sitepush put it there), or move it with \
+            "take it off there first (`sitepush domain remove --domain {name} --distribution {other}`, if sitepush put it there), or move it with \
              `aws cloudfront associate-alias`"
         );
         Self::new(Severity::Blocking, ProblemKind::OnAnotherDistribution, name, what, remedy)
@@ -246,7 +246,7 @@ impl Problem {
     pub fn owned_by_another(name: &DnsName, other: &str) -> Self {
         let what = format!("sitepush made its records for distribution {other}");
         let remedy = format!(
-            "remove it there (`sitepush domain remove {name} --distribution {other}`), or pass `--take-over`"
+            "remove it there (`sitepush domain remove --domain {name} --distribution {other}`), or pass `--take-over`"
         );
         Self::new(Severity::Blocking, ProblemKind::OwnedByAnotherDistribution, name, what, remedy)
     }
