@@ -52,6 +52,12 @@ pub fn render_plan(plan: &DomainPlan, unreached: Option<&Unreached>) -> String {
         };
         let _ = writeln!(text, "\n{what}");
     }
+    if plan.has_changes() {
+        let count = human::count(plan.change_count() as u64, "change", "changes");
+        let is_open = plan.steps.iter().any(|step| matches!(step, Step::AwaitValidationRecords { .. }));
+        let more = if is_open { ", and the validation records that ACM makes up" } else { "" };
+        let _ = writeln!(text, "\n{count}{more}");
+    }
     if !plan.external_records.is_empty() {
         text.push('\n');
         text.push_str(&render_external(&plan.external_records));
@@ -162,7 +168,7 @@ fn describe(step: &Step) -> (String, Vec<String>) {
                     format!("records in {zone_name}")
                 }
             };
-            (heading, changes.iter().filter_map(|change| change_line(change, *purpose)).collect())
+            (heading, change_lines(changes))
         }
         Step::UpdateDistribution { added, removed, certificate, changes_certificate, .. } => {
             let mut lines: Vec<String> = added.iter().map(|name| format!("{plus} alias {name}")).collect();
@@ -191,18 +197,33 @@ fn viewer_certificate(certificate: Option<&ViewerCertificate>) -> String {
     }
 }
 
-/// The text records that say what is ours are told where they are all that changes.
-fn change_line(change: &RecordChange, purpose: BatchPurpose) -> Option<String> {
-    let record = change.record();
-    let is_about_text = matches!(purpose, BatchPurpose::Claim | BatchPurpose::Release);
-    if record.record_type == RecordType::Txt && !is_about_text {
-        return None;
-    }
-    let sign = match change {
-        RecordChange::Create(_) => paint(style::ADD, "+"),
-        RecordChange::Delete(_) => paint(style::REMOVE, "-"),
+/// One line for each record that is made, taken away, or replaced by another one of its name and type.
+fn change_lines(changes: &[RecordChange]) -> Vec<String> {
+    let is_counterpart = |one: &RecordChange, other: &RecordChange| {
+        let (record, of_other) = (one.record(), other.record());
+        std::mem::discriminant(one) != std::mem::discriminant(other)
+            && (&record.name, &record.record_type) == (&of_other.name, &of_other.record_type)
     };
-    Some(format!("{sign} {} {} {}", record.name, record.record_type, record.summary()))
+    let line = |change: &RecordChange| {
+        let record = change.record();
+        let before = changes.iter().find(|other| is_counterpart(change, other));
+        let (sign, summary) = match (change, before) {
+            // Told with what comes in its place.
+            (RecordChange::Delete(_), Some(_)) => return None,
+            (RecordChange::Delete(_), None) => (paint(style::REMOVE, "-"), record.summary()),
+            (RecordChange::Create(_), None) => (paint(style::ADD, "+"), record.summary()),
+            // What is ours is written anew: the new text says it all.
+            (RecordChange::Create(_), Some(_)) if record.record_type == RecordType::Txt => {
+                (paint(style::CHANGE, "~"), record.summary())
+            }
+            (RecordChange::Create(_), Some(before)) => {
+                let summary = format!("{} (was: {})", record.summary(), before.record().summary());
+                (paint(style::CHANGE, "~"), summary)
+            }
+        };
+        Some(format!("{sign} {} {} {summary}", record.name, record.record_type))
+    };
+    changes.iter().filter_map(line).collect()
 }
 
 /// One line for a step that begins.
@@ -211,8 +232,8 @@ pub fn begun(step: &Step) -> Option<String> {
         Step::RequestCertificate { names, .. } => {
             format!("requesting a certificate for {}", name_list(names))
         }
-        Step::ChangeRecords { zone, purpose, changes } => {
-            let count = human::count(changes.len() as u64, "change", "changes");
+        Step::ChangeRecords { zone, purpose, .. } => {
+            let count = human::count(step.change_count() as u64, "change", "changes");
             let what = match purpose {
                 BatchPurpose::Validation => "writing validation records",
                 BatchPurpose::Renewal => "putting back the records that ACM renews by",
@@ -322,7 +343,7 @@ pub fn render_outcome(outcome: &DomainOutcome, purpose: Purpose) -> String {
             waiting.state
         );
     }
-    let changes = outcome.done.iter().filter(|step| step.is_change()).count() as u64;
+    let changes = outcome.done.iter().map(|step| step.change_count() as u64).sum();
     let steps = human::count(changes, "change", "changes");
     let time = human::duration(Duration::from_millis(outcome.elapsed_milliseconds));
     let headline = match (outcome.ending, purpose) {
@@ -467,4 +488,53 @@ fn render_name(name: &NameStatus) -> String {
     };
     let _ = writeln!(text, "  resolver    {}{here}", name.resolver.summary());
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::domain::name::DnsName;
+    use crate::core::domain::record::{Made, Ownership, RecordContent, RecordSet};
+    use crate::core::domain::zone::HostedZone;
+
+    #[test]
+    fn a_plan_shows_each_record_that_it_writes_and_counts_what_it_shows() {
+        let name = DnsName::from_service("example.com");
+        let own = DnsName::from_service("d111.cloudfront.net");
+        let zone = HostedZone { id: "Z1".into(), name: name.clone(), is_private: false, profile: None };
+        let content = RecordContent::Values { ttl_seconds: 60, values: vec!["192.0.2.10".into()] };
+        let foreign = RecordSet { name: name.clone(), record_type: RecordType::A, content, is_simple: true };
+        let text = |made: &[Made]| {
+            let made = made.iter().copied().collect();
+            Ownership { distribution_id: "E1EXAMPLE".into(), made }.record(&name)
+        };
+        let changes = vec![
+            RecordChange::Delete(foreign),
+            RecordChange::Delete(text(&[Made::Alias])),
+            RecordChange::Create(RecordSet::alias(&name, RecordType::A, &own)),
+            RecordChange::Create(RecordSet::alias(&name, RecordType::Aaaa, &own)),
+            RecordChange::Create(text(&[Made::Alias, Made::A, Made::Aaaa])),
+        ];
+        let plan = DomainPlan {
+            purpose: Purpose::Apply,
+            distribution_id: "E1EXAMPLE".into(),
+            distribution_domain: own,
+            names: vec![name],
+            steps: vec![Step::ChangeRecords { zone, purpose: BatchPurpose::Visitors, changes }],
+            problems: Vec::new(),
+            notes: Vec::new(),
+            external_records: Vec::new(),
+        };
+        let shown = anstream::adapter::strip_str(&render_plan(&plan, None)).to_string();
+        let lines: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+        let expected = [
+            "~ example.com A alias of d111.cloudfront.net (was: 192.0.2.10)",
+            "+ example.com AAAA alias of d111.cloudfront.net",
+            "~ _sitepush.example.com TXT \"heritage=sitepush,sitepush/distribution=E1EXAMPLE,sitepush/made=alias+a+aaaa\"",
+        ];
+        assert_eq!(lines, expected);
+        assert!(shown.ends_with("\n3 changes\n"), "{shown}");
+        let begun = begun(&plan.steps[0]).expect("a line");
+        assert_eq!(begun, "leading visitors here: 3 changes in example.com");
+    }
 }

@@ -325,11 +325,10 @@ pub fn names_are_set_up_and_taken_back_in_a_zone_full_of_others(emulator: &Emula
     world.apply(&["--dry-run"]).success();
     assert_eq!(everything(&world), before, "a plan changes nothing");
     // Nobody can answer, and nobody said yes.
-    let unasked = [
-        &["domain", "apply", "--distribution", &world.distribution, "--resolver", &world.servers.flag()],
-        &wanted[..],
-    ]
-    .concat();
+    let flag = world.servers.flag();
+    let unasked =
+        [&["domain", "apply", "--distribution", &world.distribution, "--resolver", &flag], &wanted[..]]
+            .concat();
     let unasked = Answer::from_output(&emulator.command(&unasked).output().expect("the program starts"));
     unasked.explains(3, &["nothing was changed", "--yes"]);
     assert_eq!(everything(&world), before, "nobody said yes");
