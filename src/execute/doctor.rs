@@ -90,7 +90,18 @@ pub async fn bucket(bucket: &Bucket) -> BucketFacts {
         bucket.get_lifecycle(),
     );
     let elsewhere = region.as_ref().err().filter(|error| error.kind == FailureKind::WrongRegion);
+    let errors = [
+        region.as_ref().err(),
+        public_access_block.as_ref().err(),
+        object_ownership.as_ref().err(),
+        versioning.as_ref().err(),
+        encryption.as_ref().err(),
+        policy.as_ref().err(),
+        lifecycle.as_ref().err(),
+    ];
+    let refusal = errors.into_iter().flatten().find(|error| error.kind == FailureKind::Credentials);
     BucketFacts {
+        refusal: refusal.map(|error| error.message.clone()),
         elsewhere: elsewhere.map(|error| error.message.clone()),
         region: reading(region),
         public_access_block: reading(public_access_block),

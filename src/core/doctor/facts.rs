@@ -91,6 +91,8 @@ pub struct BucketFacts {
     pub region: Reading<String>,
     /// What was said when it was looked for in a region that it is not in.
     pub elsewhere: Option<String>,
+    /// Why S3 takes the credentials for none that are valid, if it does: the token service may not be there to say so.
+    pub refusal: Option<String>,
     pub public_access_block: Reading<PublicAccessBlock>,
     /// `BucketOwnerEnforced` and so on.
     pub object_ownership: Reading<String>,
