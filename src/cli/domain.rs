@@ -1,6 +1,6 @@
 //! The arguments of `sitepush domain` and its four verbs.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
@@ -61,9 +61,18 @@ pub struct ZoneArgs {
     #[arg(long = "zone-profile", value_name = "PROFILE")]
     pub zone_profiles: Vec<String>,
     /// Ask this resolver instead of 1.1.1.1:53; the zones' own name servers are asked at its port
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = resolver)]
     pub resolver: Option<SocketAddr>,
 }
+
+/// Where a resolver listens: at DNS's own port unless another one is named.
+pub(super) fn resolver(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT));
+    address.or_else(|_| text.parse()).map_err(|_| "a resolver is like `1.1.1.1` or `1.1.1.1:53`".to_owned())
+}
+
+/// Source: RFC 1035, section 4.2.
+const DNS_PORT: u16 = 53;
 
 /// The distribution, and how to reach it. No bucket is touched.
 #[derive(Clone, Debug, Default, Args)]

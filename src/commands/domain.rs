@@ -63,7 +63,7 @@ async fn plan(args: &DomainPlanArgs) -> Result<ExitCode, Error> {
     let settings = DomainSettings::from_source(&source)?;
     let looked = Looked::at(&settings, &Stop::default()).await?;
     looked.show(args.output.json);
-    looked.check()?;
+    looked.check(args.output.json)?;
     if args.output.json {
         terminal::json(&looked.plan);
     }
@@ -85,7 +85,7 @@ async fn apply(args: &DomainApplyArgs) -> Result<ExitCode, Error> {
         saved.check(&looked.plan)?;
     }
     looked.show(args.output.json);
-    looked.check()?;
+    looked.check(args.output.json)?;
     if args.dry_run {
         if args.output.json {
             terminal::json(&looked.plan);
@@ -103,7 +103,10 @@ async fn remove(args: &DomainRemoveArgs) -> Result<ExitCode, Error> {
     let stop = Stop::default();
     let looked = Looked::at(&settings, &stop).await?;
     looked.show(args.output.json);
-    looked.check()?;
+    if !args.output.json {
+        terminal::note(&domain_view::render_still_configured(&settings.still_configured));
+    }
+    looked.check(args.output.json)?;
     if args.dry_run {
         if args.output.json {
             terminal::json(&looked.plan);
@@ -209,10 +212,13 @@ impl Looked {
 
     /// # Errors
     /// When something stands in the way.
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self, is_json: bool) -> Result<(), Error> {
         let blocking: Vec<_> = self.plan.blocking().collect();
         let error = match blocking.as_slice() {
             [] => return Ok(()),
+            // People have read it in the plan, with its remedy.
+            [_] if !is_json => Error::new(Class::Refused, "a problem stands in the way")
+                .with_hint("follow the remedy, and run the command again"),
             [only] => {
                 let done = self.plan.purpose.done();
                 Error::new(Class::Refused, format!("`{}` cannot be {done}: {}", only.name, only.what))

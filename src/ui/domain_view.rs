@@ -75,6 +75,18 @@ pub fn render_plan(plan: &DomainPlan, unreached: Option<&Unreached>) -> String {
     text
 }
 
+/// What a removal does not do; empty where nothing has to be said.
+pub fn render_still_configured(names: &[DnsName]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        "{} still in `domains` of sitepush.toml: {}; take it out, or the next `sitepush domain apply` sets it up again\n",
+        paint(style::DIM, "note:"),
+        name_list(names)
+    )
+}
+
 fn nothing_left(unreached: &[DnsName]) -> String {
     format!("nothing is left to do here, and visitors do not get to {} yet", name_list(unreached))
 }

@@ -423,6 +423,15 @@ pub fn a_saved_plan_of_names_is_carried_out_exactly_or_refused(emulator: &Emulat
     apply().success();
     assert_eq!(world.aliases(), ["www.example.com".to_owned()].into());
     apply().explains(4, &["nothing is left to do"]);
+    // Whoever takes a name off that the target still wants is told so.
+    let config = folder.path().join("sitepush.toml");
+    let text = "[targets.live]\nbucket = \"site\"\ndomains = [\"www.example.com\", \"shop.example.com\"]\n";
+    std::fs::write(&config, text).expect("it can be written");
+    let config = config.to_str().expect("a plain path");
+    let gone = ["--domain", "www.example.com", "--dry-run", "--config", config];
+    let answer = world.run("remove", &gone).success();
+    let told = "still in `domains` of sitepush.toml: www.example.com;";
+    assert!(answer.stderr.contains(told), "{}", answer.stderr);
 }
 
 pub fn a_missing_permission_is_named_by_its_action(emulator: &Emulator) {

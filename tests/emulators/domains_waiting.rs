@@ -395,7 +395,8 @@ fn a_name_with_its_dns_elsewhere_is_set_up_with_the_records_that_somebody_writes
     let emulator = Emulator::moto_issuing_after(3);
     let world = World::new(&emulator);
     let wanted = ["--domain", "www.example.org"];
-    world.run("apply", &wanted).explains(3, &["no hosted zone", "--external-dns"]);
+    let refused = world.run("apply", &wanted).explains(3, &["no hosted zone", "--external-dns"]);
+    assert_eq!(refused.stderr.matches("--external-dns").count(), 1, "told twice:\n{}", refused.stderr);
     let before = world.records();
     let wanted = [&wanted[..], &["--external-dns"]].concat();
     let answer = world.run("apply", &wanted).success();
