@@ -217,8 +217,11 @@ impl Looked {
         let error = match blocking.as_slice() {
             [] => return Ok(()),
             // People have read it in the plan, with its remedy.
-            [_] if !is_json => Error::new(Class::Refused, "a problem stands in the way")
-                .with_hint("follow the remedy, and run the command again"),
+            [only] if !is_json => {
+                let done = self.plan.purpose.done();
+                Error::new(Class::Refused, format!("`{}` cannot be {done}", only.name))
+                    .with_hint("follow the remedy, and run the command again")
+            }
             [only] => {
                 let done = self.plan.purpose.done();
                 Error::new(Class::Refused, format!("`{}` cannot be {done}: {}", only.name, only.what))
