@@ -92,6 +92,24 @@ fn bad_credentials_are_a_finding_and_say_why() {
     assert!(what.contains("no credentials were found"), "{what}");
 }
 
+/// A machine that is none of EC2's, in a network that answers for the service all the same.
+#[test]
+fn a_role_that_the_machine_may_not_have_is_no_credentials() {
+    let address = refusing("AccessDenied", SignedDuration::ZERO);
+    for arguments in [
+        &["doctor", "--bucket", "example-site", "--json"][..],
+        &["domain", "status", "--domain", "example.com", "--distribution", "E1EXAMPLE", "--json"],
+    ] {
+        let mut command = program();
+        command.args(arguments).env("AWS_ENDPOINT_URL", format!("http://{address}"));
+        command.env("AWS_EC2_METADATA_DISABLED", "false");
+        command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{address}"));
+        let answer = Answer::from_output(&command.output().expect("the program starts"));
+        assert!(answer.stdout.contains("no credentials were found"), "{}", answer.stdout);
+        assert!(!answer.stdout.contains("IMDS"), "{}", answer.stdout);
+    }
+}
+
 #[test]
 fn a_clock_that_nobody_takes_is_a_finding() {
     let ahead = SignedDuration::from_hours(1);

@@ -29,7 +29,10 @@ fn without_names_or_without_one_distribution_it_is_said_what_to_give() {
     run("", &["plan", "--domain", "example.com"]).explains(USAGE, &["no distribution", "`--distribution`"]);
     let two = ONE.replace("[\"E1EXAMPLE\"]", "[\"E1EXAMPLE\", \"E2EXAMPLE\"]");
     run(&two, &["apply", "--domain", "example.com"]).explains(USAGE, &["E1EXAMPLE, E2EXAMPLE"]);
-    run(ONE, &["remove", "--yes"]).expect_code(USAGE);
+    for arguments in [&["remove", "--yes"][..], &["remove", "example.com", "--yes"]] {
+        let answer = run(ONE, arguments).expect_code(USAGE);
+        assert!(answer.stderr.contains("--domain <NAME>"), "{}", answer.stderr);
+    }
 }
 
 #[test]
@@ -45,9 +48,22 @@ fn what_is_no_name_is_refused_wherever_it_stands() {
         for verb in ["plan", "apply", "status"] {
             run(ONE, &[verb, "--domain", text]).explains(USAGE, &[text, words]);
         }
-        run(ONE, &["remove", "--yes", text]).explains(USAGE, &[text, words]);
+        run(ONE, &["remove", "--yes", "--domain", text]).explains(USAGE, &[text, words]);
         run(&format!("{ONE}domains = [\"{text}\"]\n"), &["plan"]).explains(USAGE, &[text, words]);
     }
+}
+
+#[test]
+fn several_names_in_one_and_a_resolver_without_a_port_are_understood_or_explained() {
+    run(ONE, &["plan", "--domain", "a.example.com,b.example.com"])
+        .explains(USAGE, &["each name is said by itself", "--domain example.com --domain www.example.com"]);
+    let plan = |resolver: &str| run(ONE, &["plan", "--domain", "example.com", "--resolver", resolver]);
+    for resolver in ["127.0.0.1", "127.0.0.1:53", "::1"] {
+        // Far enough to look for somebody to ask: nobody answers there.
+        plan(resolver).explains(5, &["127.0.0.1:1"]);
+    }
+    let refused = plan("resolver.example").expect_code(USAGE);
+    assert!(refused.stderr.contains("`1.1.1.1:53`"), "{}", refused.stderr);
 }
 
 #[test]
@@ -85,6 +101,6 @@ fn the_china_regions_are_refused_before_anybody_is_asked() {
         run(ONE, &[verb, "--domain", "example.com", "--region", "cn-north-1"])
             .explains(USAGE, &["China regions (`cn-north-1`)", "IAM"]);
     }
-    run(ONE, &["remove", "example.com", "--yes", "--region", "cn-northwest-1"])
+    run(ONE, &["remove", "--domain", "example.com", "--yes", "--region", "cn-northwest-1"])
         .explains(USAGE, &["cn-northwest-1"]);
 }

@@ -94,9 +94,16 @@ fn names_are_wanted_by_what_changes_them_only() {
     run(&["--for", "domain status,doctor", "--distribution", "E1"]).success();
     run(&[&wanting[..], &["--domain", "https://example.com"]].concat())
         .explains(USAGE, &["more than a name"]);
-    run(&[&wanting[..], &["--domain", "example.com", "--hosted-zone", "/hostedzone/Z1"]].concat())
-        .explains(USAGE, &["/hostedzone/Z1", "list-hosted-zones"]);
-    run(&["--for", "domain", "--domain", "example.com"]).explains(USAGE, &["--distribution"]);
+    let in_zone =
+        |zone: &str| run(&[&wanting[..], &["--domain", "example.com", "--hosted-zone", zone]].concat());
+    in_zone("/hostedzone/z1").explains(USAGE, &["/hostedzone/z1", "list-hosted-zones"]);
+    assert_eq!(in_zone("/hostedzone/Z1").success().stdout, in_zone("Z1").success().stdout);
+    run(&["--for", "domain", "--domain", "example.com"])
+        .explains(USAGE, &["the target names no distribution", "--distribution"]);
+    assert_eq!(
+        run(&["--for", "push, doctor"]).success().stdout,
+        run(&["--for", "push,doctor"]).success().stdout
+    );
 }
 
 #[test]

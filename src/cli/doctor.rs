@@ -16,7 +16,7 @@ pub struct DoctorArgs {
     #[arg(value_name = "TARGET")]
     pub name: Option<String>,
     /// Ask this resolver instead of 1.1.1.1:53
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = super::domain::resolver)]
     pub resolver: Option<SocketAddr>,
     #[command(flatten)]
     pub output: OutputArgs,

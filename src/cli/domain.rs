@@ -1,6 +1,6 @@
 //! The arguments of `sitepush domain` and its four verbs.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
@@ -61,9 +61,18 @@ pub struct ZoneArgs {
     #[arg(long = "zone-profile", value_name = "PROFILE")]
     pub zone_profiles: Vec<String>,
     /// Ask this resolver instead of 1.1.1.1:53; the zones' own name servers are asked at its port
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = resolver)]
     pub resolver: Option<SocketAddr>,
 }
+
+/// Where a resolver listens: at DNS's own port unless another one is named.
+pub(super) fn resolver(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT));
+    address.or_else(|_| text.parse()).map_err(|_| "a resolver is like `1.1.1.1` or `1.1.1.1:53`".to_owned())
+}
+
+/// Source: RFC 1035, section 4.2.
+const DNS_PORT: u16 = 53;
 
 /// The distribution, and how to reach it. No bucket is touched.
 #[derive(Clone, Debug, Default, Args)]
@@ -138,10 +147,13 @@ pub struct DomainPlanArgs {
 pub struct DomainApplyArgs {
     /// Carry out exactly the plan in this file, or refuse because the world has moved
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "dry_run", "domains", "key_algorithm", "take_over", "external_dns", "zone_profiles", "resolver",
+        "domains", "key_algorithm", "take_over", "external_dns", "zone_profiles", "resolver",
         "distribution", "endpoint_url", "region", "profile", "config",
     ])]
     pub plan: Option<PathBuf>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
     /// Show the plan and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -175,9 +187,9 @@ pub struct DomainStatusArgs {
 
 #[derive(Debug, Args)]
 pub struct DomainRemoveArgs {
-    /// The names that go
-    #[arg(required = true, value_name = "NAME")]
-    pub names: Vec<String>,
+    /// A name that goes; may be given more than once
+    #[arg(long = "domain", required = true, value_name = "NAME")]
+    pub domains: Vec<String>,
     /// Remove the records by which certificates are validated too, if sitepush made them
     #[arg(long)]
     pub validation_records: bool,

@@ -9,9 +9,10 @@ use crate::cli::{
 };
 use crate::core::domain::certificate::{CLOUDFRONT_REGION, Certificate, CertificateStatus};
 use crate::core::domain::facts::DomainFacts;
+use crate::core::domain::name::DnsName;
 use crate::core::domain::outcome::DomainOutcome;
-use crate::core::domain::plan::DomainPlan;
-use crate::core::domain::status::{self, Addresses, CertificateReport};
+use crate::core::domain::plan::{DomainPlan, Purpose};
+use crate::core::domain::status::{self, Addresses, CertificateReport, Unreached};
 use crate::core::outcome::Ending;
 use crate::edges::acm::CertificateManager;
 use crate::edges::aws::{self, Connection};
@@ -40,6 +41,8 @@ use super::run_plan::{SHORT_RETRY_LIMIT, stop_on_interrupt};
 struct RunDocument<'a> {
     plan: &'a DomainPlan,
     outcome: &'a DomainOutcome,
+    /// Names by which nobody gets to the distribution yet, though nothing is left to do here.
+    unreached: &'a [DnsName],
 }
 
 /// Runs one of the four verbs.
@@ -60,7 +63,7 @@ async fn plan(args: &DomainPlanArgs) -> Result<ExitCode, Error> {
     let settings = DomainSettings::from_source(&source)?;
     let looked = Looked::at(&settings, &Stop::default()).await?;
     looked.show(args.output.json);
-    looked.check()?;
+    looked.check(args.output.json)?;
     if args.output.json {
         terminal::json(&looked.plan);
     }
@@ -82,13 +85,15 @@ async fn apply(args: &DomainApplyArgs) -> Result<ExitCode, Error> {
         saved.check(&looked.plan)?;
     }
     looked.show(args.output.json);
-    looked.check()?;
+    looked.check(args.output.json)?;
     if args.dry_run {
         if args.output.json {
             terminal::json(&looked.plan);
         }
         return Ok(ExitCode::Done);
     }
+    // A saved plan was looked at when it was saved.
+    looked.ask(args.yes || saved.is_some(), ("set them up?", "nothing was changed"))?;
     let time_limit = Duration::from_secs(args.timeout.timeout.get());
     Ok(looked.carry_out(&settings, stop, time_limit, args.output.json).await)
 }
@@ -98,26 +103,24 @@ async fn remove(args: &DomainRemoveArgs) -> Result<ExitCode, Error> {
     let stop = Stop::default();
     let looked = Looked::at(&settings, &stop).await?;
     looked.show(args.output.json);
-    looked.check()?;
+    if !args.output.json {
+        terminal::note(&domain_view::render_still_configured(&settings.still_configured));
+    }
+    looked.check(args.output.json)?;
     if args.dry_run {
         if args.output.json {
             terminal::json(&looked.plan);
         }
         return Ok(ExitCode::Done);
     }
-    let is_agreed = !looked.plan.has_changes() || args.yes || terminal::confirm("remove them?");
-    if !is_agreed {
-        return Err(Error::new(Class::Refused, "nothing was removed")
-            .with_hint("answer `y`, or pass `--yes` where nobody can answer")
-            .about(&looked.plan));
-    }
+    looked.ask(args.yes, ("remove them?", "nothing was removed"))?;
     let time_limit = Duration::from_secs(args.timeout.timeout.get());
     Ok(looked.carry_out(&settings, stop, time_limit, args.output.json).await)
 }
 
 async fn status(args: &DomainStatusArgs) -> Result<ExitCode, Error> {
     let settings = DomainSettings::from_source(&DomainSource::from_status_args(args))?;
-    let Looked { edges, facts, plan } = Looked::at(&settings, &Stop::default()).await?;
+    let Looked { edges, facts, plan, .. } = Looked::at(&settings, &Stop::default()).await?;
     let mut certificates = Vec::new();
     for found in concerned(&facts) {
         let (mut records, mut renewal) = (Vec::new(), Vec::new());
@@ -144,7 +147,8 @@ async fn status(args: &DomainStatusArgs) -> Result<ExitCode, Error> {
     } else {
         terminal::data(&domain_view::render_status(&report));
     }
-    Ok(ExitCode::Done)
+    // As `doctor` does: what was looked for was found.
+    Ok(if plan.blocking().next().is_none() { ExitCode::Done } else { ExitCode::Refused })
 }
 
 /// Where each name of a plan leads, in their order.
@@ -163,6 +167,16 @@ async fn ask_for_addresses(dns: &Dns, plan: &DomainPlan) -> Vec<Addresses> {
     futures::future::join_all(asked).await
 }
 
+/// Which names of a plan that leaves nothing to do nobody gets to the distribution by, and what else it takes. The one judgment
+/// is that of `status`, so that the verbs never contradict each other.
+async fn look_for_unreached(dns: &Dns, facts: &DomainFacts, plan: &DomainPlan) -> Option<Unreached> {
+    if plan.purpose == Purpose::Remove || !plan.is_empty() || plan.blocking().next().is_some() {
+        return None;
+    }
+    let addresses = ask_for_addresses(dns, plan).await;
+    status::unreached(plan, &status::names(facts, &plan.names, addresses))
+}
+
 /// The certificate that is shown, and those that sitepush has requested.
 fn concerned(facts: &DomainFacts) -> impl Iterator<Item = &Certificate> {
     let own = &facts.distribution;
@@ -176,6 +190,8 @@ struct Looked {
     edges: DomainEdges,
     facts: DomainFacts,
     plan: DomainPlan,
+    /// Where nothing is left to do.
+    unreached: Option<Unreached>,
 }
 
 impl Looked {
@@ -184,21 +200,28 @@ impl Looked {
         let facts = observe(&edges, &settings.distribution_id, &settings.intent, None).await;
         let facts = facts.map_err(|Trouble { what, source }| call_failed(what, source))?;
         let plan = settings.intent.plan(&facts);
-        Ok(Self { edges, facts, plan })
+        let unreached = look_for_unreached(&edges.dns, &facts, &plan).await;
+        Ok(Self { edges, facts, plan, unreached })
     }
 
     fn show(&self, is_json: bool) {
         if !is_json {
-            terminal::note(&domain_view::render_plan(&self.plan));
+            terminal::note(&domain_view::render_plan(&self.plan, self.unreached.as_ref()));
         }
     }
 
     /// # Errors
     /// When something stands in the way.
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self, is_json: bool) -> Result<(), Error> {
         let blocking: Vec<_> = self.plan.blocking().collect();
         let error = match blocking.as_slice() {
             [] => return Ok(()),
+            // People have read it in the plan, with its remedy.
+            [only] if !is_json => {
+                let done = self.plan.purpose.done();
+                Error::new(Class::Refused, format!("`{}` cannot be {done}", only.name))
+                    .with_hint("follow the remedy, and run the command again")
+            }
             [only] => {
                 let done = self.plan.purpose.done();
                 Error::new(Class::Refused, format!("`{}` cannot be {done}: {}", only.name, only.what))
@@ -210,6 +233,19 @@ impl Looked {
         Err(error.about(&self.plan))
     }
 
+    /// Asks whoever is there whether the plan is to be carried out, unless that is agreed already.
+    ///
+    /// # Errors
+    /// When the answer is no, or nobody can answer.
+    fn ask(&self, is_agreed: bool, (question, refusal): (&str, &str)) -> Result<(), Error> {
+        if is_agreed || !self.plan.has_changes() || terminal::confirm(question) {
+            return Ok(());
+        }
+        Err(Error::new(Class::Refused, refusal)
+            .with_hint("answer `y`, or pass `--yes` where nobody can answer")
+            .about(&self.plan))
+    }
+
     async fn carry_out(
         self,
         settings: &DomainSettings,
@@ -217,10 +253,14 @@ impl Looked {
         time_limit: Duration,
         is_json: bool,
     ) -> ExitCode {
-        let Self { edges, facts, plan } = self;
-        let outcome = if plan.is_empty() {
-            DomainOutcome::nothing_done()
-        } else {
+        let Self { edges, facts, plan, unreached } = self;
+        if plan.is_empty() {
+            let outcome = DomainOutcome::nothing_done();
+            show_outcome(&plan, &outcome, unreached.as_ref(), is_json);
+            return exit_code(&outcome);
+        }
+        let dns = edges.dns.clone();
+        let (outcome, facts) = {
             let watcher = tokio::spawn(stop_on_interrupt(stop.clone()));
             let events = domain_progress::sink(Audience::of_stderr());
             let tools = Tools { edges, events, stop, time_limit };
@@ -228,15 +268,23 @@ impl Looked {
             watcher.abort();
             outcome
         };
-        if is_json {
-            terminal::json(&RunDocument { plan: &plan, outcome: &outcome });
-        } else {
-            terminal::note(&domain_view::render_outcome(&outcome, plan.purpose));
-            if matches!(outcome.ending, Ending::Done | Ending::NothingToDo) {
-                terminal::note(&domain_view::render_external(&plan.external_records));
-            }
+        let after = settings.intent.plan(&facts);
+        let unreached = look_for_unreached(&dns, &facts, &after).await;
+        show_outcome(&plan, &outcome, unreached.as_ref(), is_json);
+        if !is_json && outcome.ending == Ending::Done {
+            terminal::note(&domain_view::render_unreached(unreached.as_ref()));
+            terminal::note(&domain_view::render_external(&after.external_records));
         }
         exit_code(&outcome)
+    }
+}
+
+fn show_outcome(plan: &DomainPlan, outcome: &DomainOutcome, unreached: Option<&Unreached>, is_json: bool) {
+    if is_json {
+        let unreached = unreached.map_or(&[][..], |unreached| &unreached.names);
+        terminal::json(&RunDocument { plan, outcome, unreached });
+    } else {
+        terminal::note(&domain_view::render_outcome(outcome, plan.purpose));
     }
 }
 

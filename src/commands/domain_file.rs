@@ -34,6 +34,10 @@ impl SavedDomainPlan {
         if self.plan == *now {
             return Ok(());
         }
+        if now.is_empty() && now.blocking().next().is_none() {
+            return Err(Error::new(Class::Conflict, "the saved plan is used up: nothing is left to do")
+                .with_hint("`sitepush domain status` shows how the names stand"));
+        }
         let what = if self.plan.steps == now.steps {
             "other things are in the way"
         } else {

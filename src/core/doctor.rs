@@ -19,8 +19,8 @@ mod tests;
 use serde::Serialize;
 
 pub use facts::{
-    AddedHeader, AddressAnswers, AliasFacts, BehaviorSetup, BucketFacts, CacheKey, CachePolicy, Caching,
-    CallerIdentity, DistributionSetup, Encryption, ErrorResponse, Expected, Facts, FunctionFacts,
+    AddedHeader, AddressAnswers, AliasFacts, AskedZone, BehaviorSetup, BucketFacts, CacheKey, CachePolicy,
+    Caching, CallerIdentity, DistributionSetup, Encryption, ErrorResponse, Expected, Facts, FunctionFacts,
     IdentityFacts, InvalidationCount, LifecycleRule, LockFacts, OriginAccess, OriginAccessControl,
     OriginRequest, OriginSetup, PathBehavior, PathTarget, PublicAccessBlock, Reading, ResponseHeaders,
     SiteBehavior, StateFacts, StoreFacts, Versioning, is_of_bucket,
@@ -68,8 +68,17 @@ pub struct Finding {
 /// Everything that was found, in the order of the subjects; who has no valid credentials, or a clock that nobody takes, is
 /// told that alone.
 pub fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
-    let mut findings = identity::examine(&facts.identity);
-    let is_refused = facts.identity.caller == Reading::Absent
+    let refusal = facts.bucket.refusal.as_ref().filter(|_| facts.identity.caller.known().is_none());
+    let identity = match refusal {
+        Some(why) => IdentityFacts {
+            caller: Reading::Absent,
+            refusal: facts.identity.refusal.clone().or_else(|| Some(why.clone())),
+            ..facts.identity.clone()
+        },
+        None => facts.identity.clone(),
+    };
+    let mut findings = identity::examine(&identity);
+    let is_refused = identity.caller == Reading::Absent
         || (facts.identity.caller.known().is_none() && identity::is_clock_refused(facts.identity.clock_skew));
     if is_refused {
         // Every other answer says the same.
@@ -79,8 +88,20 @@ pub fn examine(facts: &Facts, expected: &Expected) -> Vec<Finding> {
     for (id, reading) in &facts.distributions {
         findings.extend(distribution::examine(id, reading, facts, expected));
     }
+    if facts.distributions.is_empty() {
+        let mut notes = Notes::new(Subject::Distribution, None);
+        notes.warning(
+            "distribution",
+            "the target names no distribution: what visitors get was not looked at, and a push drops no stale copies",
+            "set `distributions` of the target in sitepush.toml, or pass `--distribution`",
+        );
+        findings.extend(notes.findings);
+    }
     findings.extend(names::examine(facts, expected));
-    findings.extend(state::examine(&facts.state, expected));
+    // Without the bucket there is no state to read.
+    if facts.bucket.elsewhere.is_none() && facts.bucket.region != Reading::Absent {
+        findings.extend(state::examine(&facts.state, expected));
+    }
     findings.sort_by_key(|finding| finding.subject);
     findings
 }

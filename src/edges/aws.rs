@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_config::imds::client::error::ImdsError;
 use aws_config::meta::region::ProvideRegion as _;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
@@ -108,10 +109,18 @@ impl ProvideCredentials for InOurWords {
             self.inner.provide_credentials().await.map_err(|error| match error {
                 // Its cause tells only why the last place that was looked at had none.
                 CredentialsError::CredentialsNotLoaded(_) => CredentialsError::not_loaded(NONE_FOUND),
+                // The last place of all: a machine's role that it may not have is none.
+                error if is_refused_role(&error) => CredentialsError::not_loaded(NONE_FOUND),
                 other => other,
             })
         })
     }
+}
+
+/// Whether the service for the roles of EC2 machines gave no token.
+fn is_refused_role(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.any(|cause| matches!(cause.downcast_ref(), Some(ImdsError::FailedToLoadToken(_))))
 }
 
 /// Source: the order of the default provider chain of the AWS SDK for Rust.

@@ -8,11 +8,12 @@ use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 
 use crate::core::doctor::{
-    AddressAnswers, AliasFacts, BehaviorSetup, BucketFacts, Caching, DistributionSetup, FunctionFacts,
-    IdentityFacts, OriginAccess, OriginAccessControl, OriginRequest, OriginSetup, PathBehavior, PathTarget,
-    Reading, ResponseHeaders, is_of_bucket,
+    AddressAnswers, AliasFacts, AskedZone, BehaviorSetup, BucketFacts, Caching, DistributionSetup,
+    FunctionFacts, IdentityFacts, OriginAccess, OriginAccessControl, OriginRequest, OriginSetup,
+    PathBehavior, PathTarget, Reading, ResponseHeaders, is_of_bucket,
 };
 use crate::core::domain::certificate::Certificate;
+use crate::core::domain::dns::DnsAnswer;
 use crate::core::domain::name::DnsName;
 use crate::edges::acm::CertificateManager;
 use crate::edges::call::{CallError, FailureKind};
@@ -89,7 +90,18 @@ pub async fn bucket(bucket: &Bucket) -> BucketFacts {
         bucket.get_lifecycle(),
     );
     let elsewhere = region.as_ref().err().filter(|error| error.kind == FailureKind::WrongRegion);
+    let errors = [
+        region.as_ref().err(),
+        public_access_block.as_ref().err(),
+        object_ownership.as_ref().err(),
+        versioning.as_ref().err(),
+        encryption.as_ref().err(),
+        policy.as_ref().err(),
+        lifecycle.as_ref().err(),
+    ];
+    let refusal = errors.into_iter().flatten().find(|error| error.kind == FailureKind::Credentials);
     BucketFacts {
+        refusal: refusal.map(|error| error.message.clone()),
         elsewhere: elsewhere.map(|error| error.message.clone()),
         region: reading(region),
         public_access_block: reading(public_access_block),
@@ -260,6 +272,14 @@ pub async fn aliases(
             let AddressAnswers { v4: own_v4, v6: own_v6 } = distribution_addresses.clone();
             async move {
                 let AddressAnswers { v4, v6 } = addresses(edges, alias).await;
+                let has_none = |answer: &DnsAnswer| {
+                    matches!(
+                        answer,
+                        DnsAnswer::NoSuchName | DnsAnswer::NoRecords | DnsAnswer::Referred { .. }
+                    )
+                };
+                let is_missing = has_none(&v4) && has_none(&v6) && !alias.is_wildcard();
+                let asked_zone = if is_missing { asked_zone(&edges.dns, alias).await } else { None };
                 let compared = compare(&edges.dns, (alias, v4), (&own, own_v4)).await;
                 let facts = AliasFacts {
                     distribution_id: id.clone(),
@@ -267,6 +287,7 @@ pub async fn aliases(
                     addresses: AddressAnswers { v4: compared.name, v6 },
                     distribution_addresses: AddressAnswers { v4: compared.distribution, v6: own_v6 },
                     closer: compared.closer,
+                    asked_zone,
                 };
                 (alias.clone(), facts)
             }
@@ -274,6 +295,21 @@ pub async fn aliases(
         join_all(found).await
     });
     join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// Who is asked for a name; top-level domains are nobody's zone.
+async fn asked_zone(dns: &Dns, name: &DnsName) -> Option<AskedZone> {
+    for at in name.ancestors().filter(|at| at.parent().is_some()) {
+        match dns.ask_resolver(&at, Question::NameServers).await {
+            DnsAnswer::Records(values) => {
+                let servers = values.iter().map(|value| DnsName::from_service(value)).collect();
+                return Some(AskedZone { name: at, servers });
+            }
+            DnsAnswer::Referred { zone, servers } => return Some(AskedZone { name: zone, servers }),
+            _ => {}
+        }
+    }
+    None
 }
 
 async fn addresses(edges: &DoctorEdges, name: &DnsName) -> AddressAnswers {

@@ -46,6 +46,8 @@ pub struct DomainSettings {
     pub intent: Intent,
     /// Besides the target's own account.
     pub zone_profiles: Vec<String>,
+    /// Names that go and that sitepush.toml wants all the same.
+    pub still_configured: Vec<DnsName>,
     /// Who is asked instead of a public resolver.
     pub resolver: Option<SocketAddr>,
 }
@@ -139,12 +141,15 @@ impl DomainSettings {
     /// # Errors
     /// When arguments and configuration do not say which distribution, or a name is none.
     pub fn from_remove_args(args: &DomainRemoveArgs) -> Result<Self, Error> {
-        let source = DomainSource::new(&args.target, &args.names, &args.zones);
+        let source = DomainSource::new(&args.target, &args.domains, &args.zones);
         let (target, config) = resolve(&source)?;
         let validation_records =
             if args.validation_records { ValidationRecords::Removed } else { ValidationRecords::Kept };
-        let intent = Intent::Remove { names: parse_all(&args.names)?, validation_records };
-        Self::new(&source, target, &config, intent)
+        let names = parse_all(&args.domains)?;
+        let configured = parse_all(&config.domains)?;
+        let still_configured = names.iter().filter(|name| configured.contains(name)).cloned().collect();
+        let intent = Intent::Remove { names, validation_records };
+        Ok(Self { still_configured, ..Self::new(&source, target, &config, intent)? })
     }
 
     fn new(
@@ -174,6 +179,7 @@ impl DomainSettings {
             distribution_id,
             intent,
             zone_profiles: zone_profiles.clone(),
+            still_configured: Vec::new(),
             resolver: source.resolver,
         })
     }
@@ -198,9 +204,12 @@ pub(super) fn parse_all(texts: &[String]) -> Result<Vec<DnsName>, Error> {
     let mut names = Vec::new();
     for text in texts {
         let name = DnsName::parse(text).map_err(|error| {
-            Error::usage(format!("`{text}` cannot be the name of a site"))
-                .caused_by(error)
-                .with_hint("a name is like `example.com`, `www.example.com` or `*.example.com`")
+            let hint = if text.contains(',') {
+                "each name is said by itself: `--domain example.com --domain www.example.com`"
+            } else {
+                "a name is like `example.com`, `www.example.com` or `*.example.com`"
+            };
+            Error::usage(format!("`{text}` cannot be the name of a site")).caused_by(error).with_hint(hint)
         })?;
         if !names.contains(&name) {
             names.push(name);

@@ -22,7 +22,7 @@ impl IamPolicySettings {
     /// name for a command that changes things by the names of the site.
     pub fn resolve(args: &IamPolicyArgs) -> Result<Self, Error> {
         let commands: Vec<&CommandNeeds> =
-            args.commands.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?.concat();
+            args.commands.iter().map(|name| named(name.trim())).collect::<Result<Vec<_>, _>>()?.concat();
         let loaded = config_file::load(args.target.config.as_deref())?;
         let target = if iam_policy::needs_bucket(&commands) {
             TargetSettings::from_config(&args.target, &loaded)?
@@ -32,11 +32,16 @@ impl IamPolicySettings {
         let (_, config) = chosen_target(&loaded, &args.target)?;
         args.account.as_deref().map_or(Ok(()), check_account)?;
         args.kms_key.as_deref().map_or(Ok(()), check_kms_key)?;
-        args.hosted_zones.iter().try_for_each(|id| check_hosted_zone(id))?;
+        let hosted_zones = args.hosted_zones.iter().map(|id| hosted_zone(id)).collect::<Result<_, _>>()?;
         let domains = parse_all(if args.domains.is_empty() { &config.domains } else { &args.domains })?;
         if iam_policy::needs_names(&commands) && domains.is_empty() {
             return Err(Error::usage("no name is named")
                 .with_hint("pass `--domain`, or set `domains` of the target in sitepush.toml"));
+        }
+        let is_of_names = commands.iter().any(|needs| needs.command.starts_with("domain "));
+        if is_of_names && target.distributions.is_empty() {
+            return Err(Error::usage("the target names no distribution")
+                .with_hint("pass `--distribution`, or set `distributions` of the target in sitepush.toml"));
         }
         let store = target.key_value_store.as_deref().map(ArnParts::of);
         let account = args.account.clone().or_else(|| store.map(|store| store.account.to_owned()));
@@ -51,7 +56,7 @@ impl IamPolicySettings {
             kms_key: args.kms_key.clone(),
             region: target.region,
             domains,
-            hosted_zones: args.hosted_zones.clone(),
+            hosted_zones,
         };
         Ok(Self { commands, target })
     }
@@ -84,11 +89,12 @@ fn check_account(text: &str) -> Result<(), Error> {
         .with_hint("it has twelve digits; `aws sts get-caller-identity` tells it"))
 }
 
-fn check_hosted_zone(text: &str) -> Result<(), Error> {
-    let is_id =
-        text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    if is_id && text.starts_with('Z') {
-        return Ok(());
+/// The id, which AWS prints with `/hostedzone/` before it.
+fn hosted_zone(text: &str) -> Result<String, Error> {
+    let id = text.strip_prefix("/hostedzone/").unwrap_or(text);
+    let is_id = id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    if is_id && id.starts_with('Z') {
+        return Ok(id.to_owned());
     }
     Err(Error::usage(format!("`{text}` is not the id of a hosted zone"))
         .with_hint("it looks like `Z0123456789EXAMPLE`; `aws route53 list-hosted-zones` tells it"))

@@ -5,20 +5,24 @@ use std::time::Duration;
 
 use crate::core::domain::certificate::CertificateStatus;
 use crate::core::domain::distribution::ViewerCertificate;
-use crate::core::domain::dns::Delegation;
+use crate::core::domain::dns::{Delegation, DnsAnswer};
+use crate::core::domain::name::DnsName;
 use crate::core::domain::outcome::DomainOutcome;
 use crate::core::domain::plan::{BatchPurpose, DomainPlan, ExternalReason, ExternalRecord, Purpose, Step};
 use crate::core::domain::problem::{Problem, Severity};
 use crate::core::domain::record::{RecordChange, RecordType};
-use crate::core::domain::status::{CertificateReport, DomainStatus, Leads, NameStatus, RenewalRecord};
+use crate::core::domain::status::{
+    CertificateReport, DomainStatus, Leads, NameStatus, RenewalRecord, Unreached,
+};
 use crate::core::domain::waiting::{Waiting, WaitingRecord};
 use crate::core::outcome::Ending;
 
 use super::human;
 use super::terminal::style::{self, paint};
 
-/// The plan: what is done in which order, what is in the way, what stays as it is.
-pub fn render_plan(plan: &DomainPlan) -> String {
+/// The plan: what is done in which order, what is in the way, what stays as it is. Of a plan that leaves nothing to do, also the
+/// names that nobody gets to the distribution by.
+pub fn render_plan(plan: &DomainPlan, unreached: Option<&Unreached>) -> String {
     let verb = match plan.purpose {
         Purpose::Apply => "names of",
         Purpose::Remove => "remove names of",
@@ -41,11 +45,18 @@ pub fn render_plan(plan: &DomainPlan) -> String {
         }
     }
     if plan.steps.is_empty() && plan.blocking().next().is_none() {
-        let what = match plan.purpose {
-            Purpose::Apply => "all names lead here, and the certificate is good for them",
-            Purpose::Remove => "there is nothing of sitepush's to remove",
+        let what = match (plan.purpose, unreached) {
+            (Purpose::Apply, None) => "all names lead here, and the certificate is good for them".into(),
+            (Purpose::Apply, Some(unreached)) => nothing_left(&unreached.names),
+            (Purpose::Remove, _) => "there is nothing of sitepush's to remove".into(),
         };
         let _ = writeln!(text, "\n{what}");
+    }
+    if plan.has_changes() {
+        let count = human::count(plan.change_count() as u64, "change", "changes");
+        let is_open = plan.steps.iter().any(|step| matches!(step, Step::AwaitValidationRecords { .. }));
+        let more = if is_open { ", and the validation records that ACM makes up" } else { "" };
+        let _ = writeln!(text, "\n{count}{more}");
     }
     if !plan.external_records.is_empty() {
         text.push('\n');
@@ -61,6 +72,35 @@ pub fn render_plan(plan: &DomainPlan) -> String {
         text.push('\n');
     }
     text.push_str(&render_problems(&plan.problems));
+    text
+}
+
+/// What a removal does not do; empty where nothing has to be said.
+pub fn render_still_configured(names: &[DnsName]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        "{} still in `domains` of sitepush.toml: {}; take it out, or the next `sitepush domain apply` sets it up again\n",
+        paint(style::DIM, "note:"),
+        name_list(names)
+    )
+}
+
+fn nothing_left(unreached: &[DnsName]) -> String {
+    format!("nothing is left to do here, and visitors do not get to {} yet", name_list(unreached))
+}
+
+/// What somebody has to do elsewhere before visitors get to the names; empty where they do.
+pub fn render_unreached(unreached: Option<&Unreached>) -> String {
+    let Some(unreached) = unreached else { return String::new() };
+    let mut text = format!("{}\n", nothing_left(&unreached.names));
+    for remedy in &unreached.remedies {
+        let _ = writeln!(text, "  {remedy}");
+    }
+    if unreached.remedies.is_empty() {
+        text.push_str("  `sitepush domain status` shows what is not right yet\n");
+    }
     text
 }
 
@@ -97,7 +137,7 @@ fn render_problems(problems: &[Problem]) -> String {
     text
 }
 
-fn name_list<'a>(names: impl IntoIterator<Item = &'a crate::core::domain::name::DnsName>) -> String {
+fn name_list<'a>(names: impl IntoIterator<Item = &'a DnsName>) -> String {
     let shown = names.into_iter().map(|name| {
         let readable = name.to_unicode();
         if readable == name.as_str() { readable } else { format!("{readable} ({name})") }
@@ -140,7 +180,7 @@ fn describe(step: &Step) -> (String, Vec<String>) {
                     format!("records in {zone_name}")
                 }
             };
-            (heading, changes.iter().filter_map(|change| change_line(change, *purpose)).collect())
+            (heading, change_lines(changes))
         }
         Step::UpdateDistribution { added, removed, certificate, changes_certificate, .. } => {
             let mut lines: Vec<String> = added.iter().map(|name| format!("{plus} alias {name}")).collect();
@@ -169,18 +209,33 @@ fn viewer_certificate(certificate: Option<&ViewerCertificate>) -> String {
     }
 }
 
-/// The text records that say what is ours are told where they are all that changes.
-fn change_line(change: &RecordChange, purpose: BatchPurpose) -> Option<String> {
-    let record = change.record();
-    let is_about_text = matches!(purpose, BatchPurpose::Claim | BatchPurpose::Release);
-    if record.record_type == RecordType::Txt && !is_about_text {
-        return None;
-    }
-    let sign = match change {
-        RecordChange::Create(_) => paint(style::ADD, "+"),
-        RecordChange::Delete(_) => paint(style::REMOVE, "-"),
+/// One line for each record that is made, taken away, or replaced by another one of its name and type.
+fn change_lines(changes: &[RecordChange]) -> Vec<String> {
+    let is_counterpart = |one: &RecordChange, other: &RecordChange| {
+        let (record, of_other) = (one.record(), other.record());
+        std::mem::discriminant(one) != std::mem::discriminant(other)
+            && (&record.name, &record.record_type) == (&of_other.name, &of_other.record_type)
     };
-    Some(format!("{sign} {} {} {}", record.name, record.record_type, record.summary()))
+    let line = |change: &RecordChange| {
+        let record = change.record();
+        let before = changes.iter().find(|other| is_counterpart(change, other));
+        let (sign, summary) = match (change, before) {
+            // Told with what comes in its place.
+            (RecordChange::Delete(_), Some(_)) => return None,
+            (RecordChange::Delete(_), None) => (paint(style::REMOVE, "-"), record.summary()),
+            (RecordChange::Create(_), None) => (paint(style::ADD, "+"), record.summary()),
+            // What is ours is written anew: the new text says it all.
+            (RecordChange::Create(_), Some(_)) if record.record_type == RecordType::Txt => {
+                (paint(style::CHANGE, "~"), record.summary())
+            }
+            (RecordChange::Create(_), Some(before)) => {
+                let summary = format!("{} (was: {})", record.summary(), before.record().summary());
+                (paint(style::CHANGE, "~"), summary)
+            }
+        };
+        Some(format!("{sign} {} {} {summary}", record.name, record.record_type))
+    };
+    changes.iter().filter_map(line).collect()
 }
 
 /// One line for a step that begins.
@@ -189,8 +244,8 @@ pub fn begun(step: &Step) -> Option<String> {
         Step::RequestCertificate { names, .. } => {
             format!("requesting a certificate for {}", name_list(names))
         }
-        Step::ChangeRecords { zone, purpose, changes } => {
-            let count = human::count(changes.len() as u64, "change", "changes");
+        Step::ChangeRecords { zone, purpose, .. } => {
+            let count = human::count(step.change_count() as u64, "change", "changes");
             let what = match purpose {
                 BatchPurpose::Validation => "writing validation records",
                 BatchPurpose::Renewal => "putting back the records that ACM renews by",
@@ -300,7 +355,7 @@ pub fn render_outcome(outcome: &DomainOutcome, purpose: Purpose) -> String {
             waiting.state
         );
     }
-    let changes = outcome.done.iter().filter(|step| step.is_change()).count() as u64;
+    let changes = outcome.done.iter().map(|step| step.change_count() as u64).sum();
     let steps = human::count(changes, "change", "changes");
     let time = human::duration(Duration::from_millis(outcome.elapsed_milliseconds));
     let headline = match (outcome.ending, purpose) {
@@ -355,12 +410,12 @@ pub fn render_status(status: &DomainStatus) -> String {
     text.push_str(&render_external(&status.external_records));
     text.push_str(&render_problems(&status.problems));
     let blocking = status.problems.iter().filter(|problem| problem.severity == Severity::Blocking).count();
-    let are_all_right = status.names.iter().all(NameStatus::is_right);
     let verdict = match (blocking, status.has_changes) {
-        (0, false) if !are_all_right => paint(
-            style::CHANGE,
-            "`sitepush domain apply` has nothing left to do, and not all names are right yet",
-        ),
+        (0, false) if !status.is_right => {
+            let wrong = status.names.iter().filter(|name| !name.is_right());
+            let wrong: Vec<DnsName> = wrong.map(|name| name.name.clone()).collect();
+            paint(style::CHANGE, &nothing_left(&wrong))
+        }
         (0, false) => paint(style::ADD, "all names lead here"),
         (0, true) => paint(style::CHANGE, "`sitepush domain apply` does what is missing"),
         (count, _) => paint(
@@ -440,8 +495,58 @@ fn render_name(name: &NameStatus) -> String {
     let here = match name.is_led_here {
         Some(true) => ", the distribution's",
         Some(false) => "",
+        None if matches!(name.resolver, DnsAnswer::NoAnswer(_)) => "",
         None => ", CloudFront's; whether the distribution's cannot be told by them",
     };
     let _ = writeln!(text, "  resolver    {}{here}", name.resolver.summary());
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::domain::name::DnsName;
+    use crate::core::domain::record::{Made, Ownership, RecordContent, RecordSet};
+    use crate::core::domain::zone::HostedZone;
+
+    #[test]
+    fn a_plan_shows_each_record_that_it_writes_and_counts_what_it_shows() {
+        let name = DnsName::from_service("example.com");
+        let own = DnsName::from_service("d111.cloudfront.net");
+        let zone = HostedZone { id: "Z1".into(), name: name.clone(), is_private: false, profile: None };
+        let content = RecordContent::Values { ttl_seconds: 60, values: vec!["192.0.2.10".into()] };
+        let foreign = RecordSet { name: name.clone(), record_type: RecordType::A, content, is_simple: true };
+        let text = |made: &[Made]| {
+            let made = made.iter().copied().collect();
+            Ownership { distribution_id: "E1EXAMPLE".into(), made }.record(&name)
+        };
+        let changes = vec![
+            RecordChange::Delete(foreign),
+            RecordChange::Delete(text(&[Made::Alias])),
+            RecordChange::Create(RecordSet::alias(&name, RecordType::A, &own)),
+            RecordChange::Create(RecordSet::alias(&name, RecordType::Aaaa, &own)),
+            RecordChange::Create(text(&[Made::Alias, Made::A, Made::Aaaa])),
+        ];
+        let plan = DomainPlan {
+            purpose: Purpose::Apply,
+            distribution_id: "E1EXAMPLE".into(),
+            distribution_domain: own,
+            names: vec![name],
+            steps: vec![Step::ChangeRecords { zone, purpose: BatchPurpose::Visitors, changes }],
+            problems: Vec::new(),
+            notes: Vec::new(),
+            external_records: Vec::new(),
+        };
+        let shown = anstream::adapter::strip_str(&render_plan(&plan, None)).to_string();
+        let lines: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+        let expected = [
+            "~ example.com A alias of d111.cloudfront.net (was: 192.0.2.10)",
+            "+ example.com AAAA alias of d111.cloudfront.net",
+            "~ _sitepush.example.com TXT \"heritage=sitepush,sitepush/distribution=E1EXAMPLE,sitepush/made=alias+a+aaaa\"",
+        ];
+        assert_eq!(lines, expected);
+        assert!(shown.ends_with("\n3 changes\n"), "{shown}");
+        let begun = begun(&plan.steps[0]).expect("a line");
+        assert_eq!(begun, "leading visitors here: 3 changes in example.com");
+    }
 }

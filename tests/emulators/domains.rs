@@ -16,6 +16,9 @@ use crate::support::Answer;
 
 pub const ZONE: &str = "example.com";
 
+/// A name and the wildcard below it.
+const BOTH: [&str; 4] = ["--domain", "example.com", "--domain", "*.example.com"];
+
 /// What the world's resolver says beside what the zone holds.
 #[derive(Clone, Default)]
 pub struct Resolver {
@@ -58,7 +61,8 @@ impl<'a> World<'a> {
     pub fn command(&self, verb: &str, more: &[&str]) -> Command {
         let flag = self.servers.flag();
         let target = ["domain", verb, "--distribution", &self.distribution, "--resolver", &flag];
-        self.emulator.command(&[&target, more].concat())
+        let yes: &[&str] = if verb == "apply" { &["--yes"] } else { &[] };
+        self.emulator.command(&[&target, yes, more].concat())
     }
 
     pub fn run(&self, verb: &str, more: &[&str]) -> Answer {
@@ -73,7 +77,7 @@ impl<'a> World<'a> {
     }
 
     pub fn remove(&self) -> Answer {
-        let names = ["example.com", "*.example.com", "--yes", "--validation-records", "--timeout", "60"];
+        let names = [&BOTH[..], &["--yes", "--validation-records", "--timeout", "60"]].concat();
         self.run("remove", &names)
     }
 
@@ -320,6 +324,14 @@ pub fn names_are_set_up_and_taken_back_in_a_zone_full_of_others(emulator: &Emula
     world.run("plan", &[&wanted[..], &["--detailed-exitcode"]].concat()).expect_code(2);
     world.apply(&["--dry-run"]).success();
     assert_eq!(everything(&world), before, "a plan changes nothing");
+    // Nobody can answer, and nobody said yes.
+    let flag = world.servers.flag();
+    let unasked =
+        [&["domain", "apply", "--distribution", &world.distribution, "--resolver", &flag], &wanted[..]]
+            .concat();
+    let unasked = Answer::from_output(&emulator.command(&unasked).output().expect("the program starts"));
+    unasked.explains(3, &["nothing was changed", "--yes"]);
+    assert_eq!(everything(&world), before, "nobody said yes");
 
     world.apply(&[]).success();
     assert_is_set_up(&world, &names_before, &before.3);
@@ -334,7 +346,7 @@ pub fn names_are_set_up_and_taken_back_in_a_zone_full_of_others(emulator: &Emula
     assert_eq!((&status["has_changes"], &status["problems"]), (&Value::Bool(false), &serde_json::json!([])));
 
     // Nobody can answer, and nobody said yes.
-    world.run("remove", &["example.com"]).explains(3, &["--yes"]);
+    world.run("remove", &["--domain", "example.com"]).explains(3, &["nothing was removed", "--yes"]);
     assert_eq!(everything(&world), done);
     world.remove().success();
     assert_eq!(everything(&world), before);
@@ -360,7 +372,7 @@ pub fn records_of_others_are_left_alone_and_taken_over_on_demand(emulator: &Emul
         assert!(found.contains(&expected), "no {expected:?} in {found:?}");
     }
     world.run("apply", &wanted).explains(3, &["192.0.2.10", "--take-over"]);
-    world.run("remove", &["mail.example.com", "shop.example.com", "--yes"]).success();
+    world.run("remove", &["--domain", "mail.example.com", "--domain", "shop.example.com", "--yes"]).success();
     assert_eq!(everything(&world), before);
 
     world
@@ -404,9 +416,22 @@ pub fn a_saved_plan_of_names_is_carried_out_exactly_or_refused(emulator: &Emulat
         )
     };
     world.put(record("www.example.com.", "TXT", &["\"beside\""]));
+    let shown = ["domain", "apply", "--plan", file, "--dry-run"];
+    let shown = Answer::from_output(&emulator.command(&shown).output().expect("it starts")).success();
+    assert!(shown.stderr.contains("+ alias www.example.com"), "{}", shown.stderr);
+    assert_eq!(world.aliases(), BTreeSet::new());
     apply().success();
     assert_eq!(world.aliases(), ["www.example.com".to_owned()].into());
-    apply().explains(4, &["plan again"]);
+    apply().explains(4, &["nothing is left to do"]);
+    // Whoever takes a name off that the target still wants is told so.
+    let config = folder.path().join("sitepush.toml");
+    let text = "[targets.live]\nbucket = \"site\"\ndomains = [\"www.example.com\", \"shop.example.com\"]\n";
+    std::fs::write(&config, text).expect("it can be written");
+    let config = config.to_str().expect("a plain path");
+    let gone = ["--domain", "www.example.com", "--dry-run", "--config", config];
+    let answer = world.run("remove", &gone).success();
+    let told = "still in `domains` of sitepush.toml: www.example.com;";
+    assert!(answer.stderr.contains(told), "{}", answer.stderr);
 }
 
 pub fn a_missing_permission_is_named_by_its_action(emulator: &Emulator) {
@@ -522,7 +547,7 @@ pub fn a_run_killed_after_any_change_is_finished_by_the_next(emulator: &Emulator
         killed += 1;
     }
     assert!(killed >= 4, "only {killed} changes were made");
-    let names = ["example.com", "*.example.com", "--yes", "--validation-records", "--timeout", "60"];
+    let names = [&BOTH[..], &["--yes", "--validation-records", "--timeout", "60"]].concat();
     let mut killed = 0;
     loop {
         world = fresh(emulator, Some(world));

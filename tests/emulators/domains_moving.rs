@@ -133,7 +133,7 @@ fn a_certificate_that_cloudfront_does_not_know_yet_is_waited_for() {
     run(&world, &meddler, "apply", &WWW).success();
     assert_eq!((meddler.count(), world.aliases().len()), (1, 1));
     // One that has been there is not too new.
-    world.run("remove", &["www.example.com", "--yes"]).success();
+    world.run("remove", &["--domain", "www.example.com", "--yes"]).success();
     let request = emulator.acm.request_certificate().domain_name("www.example.com");
     emulator.runtime.block_on(request.send()).expect("certificates can be requested");
     let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(refusal, End { after: None, more: 1 }));
@@ -161,7 +161,7 @@ fn what_is_still_in_use_or_under_way_is_tried_again() {
         message: "Certificate is in use.",
     };
     let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(in_use, End { after: None, more: 2 }));
-    let answer = run(&world, &meddler, "remove", &["www.example.com", "--yes"]).success();
+    let answer = run(&world, &meddler, "remove", &["--domain", "www.example.com", "--yes"]).success();
     assert_eq!((meddler.count(), world.certificates()), (2, Vec::new()));
     assert!(answer.stderr.contains("waiting for the certificate to be let go"), "{}", answer.stderr);
 }

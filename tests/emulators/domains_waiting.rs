@@ -95,6 +95,29 @@ fn a_zone_that_the_world_does_not_ask_is_found() {
 }
 
 #[test]
+fn what_is_set_up_in_a_zone_that_nobody_asks_is_never_called_right() {
+    let emulator = Emulator::moto_issuing_after(1);
+    let world = World::new(&emulator);
+    world.set("example.com", "NS", Reply::NoSuchName);
+    let is_right =
+        || world.run("status", &[&NAMES[..], &["--json"]].concat()).success().json()["is_right"].clone();
+    let done = world.run("apply", &NAMES).success();
+    let plan = world.run("plan", &NAMES).success();
+    let again = world.run("apply", &NAMES).success();
+    let status = world.run("status", &NAMES).success();
+    for text in [&done.stderr, &plan.stderr, &again.stderr, &status.stdout] {
+        let words = "nothing is left to do here, and visitors do not get to";
+        assert!(text.contains(words) && text.contains("at the domain's registrar"), "{text}");
+        assert!(!text.contains("all names lead here"), "{text}");
+    }
+    assert_eq!(is_right(), false);
+    world.resolver.lock().expect("no panic").replies.clear();
+    assert_eq!(is_right(), true);
+    let plan = world.run("plan", &NAMES).success();
+    assert!(plan.stderr.contains("all names lead here"), "{}", plan.stderr);
+}
+
+#[test]
 fn name_servers_by_names_of_the_users_own_are_the_zones_when_the_zone_says_so() {
     let emulator = Emulator::moto_issuing_after(1);
     let world = World::new(&emulator);
@@ -164,7 +187,7 @@ fn zones_of_another_account_are_reached_by_their_profile() {
     assert!(found.iter().any(is_led_here), "{found:?}");
     assert!(world.record_names().iter().all(|(name, _)| !name.contains("other")));
     let status = world.aliases();
-    let without_profile = world.run("remove", &["www.other.example", "--yes"]);
+    let without_profile = world.run("remove", &["--domain", "www.other.example", "--yes"]);
     without_profile.explains(3, &["`www.other.example` cannot be removed", "--zone-profile"]);
     assert_eq!(world.aliases(), status, "what nobody knows of is not removed, and not said to be nobody's");
 }
@@ -244,8 +267,7 @@ fn programs_get_one_document_and_people_see_the_wait() {
     let done = of_steps(&document);
     let changes = ["request-certificate", "change-records", "await-certificate", "update-distribution"];
     assert!(changes.iter().all(|change| done.iter().any(|step| step == change)), "{done:?}");
-    let names = ["example.com", "www.example.com", "--yes", "--json"];
-    let document = world.run("remove", &names).success().json();
+    let document = world.run("remove", &[&NAMES[..], &["--yes", "--json"]].concat()).success().json();
     assert_eq!(
         (&document["plan"]["purpose"], &document["outcome"]["ending"]),
         (&"remove".into(), &"done".into())
@@ -364,6 +386,7 @@ fn a_private_zone_is_not_written_to() {
     let request = request.hosted_zone_config(private).vpc(vpc);
     emulator.runtime.block_on(request.send()).expect("zones can be made");
     let found = world.problems(&["--domain", "www.inside.example.net", "--domain", "www.example.org"], 3);
+    world.run("status", &["--domain", "www.example.org"]).expect_code(3);
     assert_eq!(found, [of("no-zone", "www.example.org"), of("private-zone-only", "www.inside.example.net")]);
 }
 
@@ -372,11 +395,14 @@ fn a_name_with_its_dns_elsewhere_is_set_up_with_the_records_that_somebody_writes
     let emulator = Emulator::moto_issuing_after(3);
     let world = World::new(&emulator);
     let wanted = ["--domain", "www.example.org"];
-    world.run("apply", &wanted).explains(3, &["no hosted zone", "--external-dns"]);
+    let refused = world.run("apply", &wanted).explains(3, &["no hosted zone", "--external-dns"]);
+    assert_eq!(refused.stderr.matches("--external-dns").count(), 1, "told twice:\n{}", refused.stderr);
     let before = world.records();
     let wanted = [&wanted[..], &["--external-dns"]].concat();
     let answer = world.run("apply", &wanted).success();
-    for words in ["the record has to be written where the domain's DNS is", "www.example.org CNAME "] {
+    let not_yet = "visitors do not get to www.example.org yet";
+    for words in ["the record has to be written where the domain's DNS is", "www.example.org CNAME ", not_yet]
+    {
         assert!(answer.stderr.contains(words), "no `{words}` in:\n{}", answer.stderr);
     }
     assert_eq!((world.records(), world.aliases()), (before, ["www.example.org".to_owned()].into()));
@@ -390,7 +416,20 @@ fn a_name_with_its_dns_elsewhere_is_set_up_with_the_records_that_somebody_writes
     };
     let reasons: Vec<String> = records().into_iter().map(|(reason, _)| reason).collect();
     assert_eq!(reasons, ["validation", "visitors"]);
-    world.run("remove", &["www.example.org", "--yes"]).explains(3, &["its DNS is elsewhere", "console"]);
+    let status = |more: &[&str]| world.run("status", &[&wanted[..], more].concat());
+    let found = status(&["--json"]).success().json();
+    assert_eq!(found["is_right"], false);
+    // Somebody writes the record.
+    let own = found["distribution_domain"].as_str().expect("a name");
+    for name in [own, "www.example.org"] {
+        world.set(name, "A", Reply::Records(vec!["203.0.113.7".to_owned()]));
+    }
+    assert_eq!(status(&["--json"]).success().json()["is_right"], true);
+    let again = world.run("apply", &wanted).success();
+    assert!(!again.stderr.contains(not_yet), "{}", again.stderr);
+    world
+        .run("remove", &["--domain", "www.example.org", "--yes"])
+        .explains(3, &["its DNS is elsewhere", "console"]);
 }
 
 /// On ministack, for moto takes a CREATE of what is there (`moto_overwrites_what_is_created_twice`).

@@ -159,7 +159,7 @@ impl<'a> Names<'a> {
     fn command(&self, verb: &str, more: &[&str]) -> Command {
         let [first, second] = [0, 1].map(|at| self.names[at].as_str());
         let mut arguments = match verb {
-            "remove" => vec![first, second, "--yes", "--validation-records"],
+            "remove" => vec!["--domain", first, "--domain", second, "--yes", "--validation-records"],
             _ => vec!["--domain", first, "--domain", second],
         };
         arguments.extend(["--region", ELSEWHERE]);
@@ -363,7 +363,10 @@ fn the_records_and_certificates_that_are_written_are_those_that_the_policy_allow
     let names = ["example.com", "*.example.com"];
     for (verb, arguments) in [
         ("apply", &["--domain", names[0], "--domain", names[1], "--timeout", "60"][..]),
-        ("remove", &[names[0], names[1], "--yes", "--validation-records", "--timeout", "60"]),
+        (
+            "remove",
+            &["--domain", names[0], "--domain", names[1], "--yes", "--validation-records", "--timeout", "60"],
+        ),
     ] {
         let mut command = world.command(verb, arguments);
         let output = command.env("AWS_ENDPOINT_URL", &witness.url).output().expect("the program starts");

@@ -11,6 +11,11 @@ use crate::core::invalidation::UrlStyle;
 /// An error that is kept longer hides a page that has come meanwhile.
 const HARMLESS_ERROR_TTL_SECONDS: i64 = 60;
 
+/// Whether it could be a distribution's id, and not its address.
+fn is_id(text: &str) -> bool {
+    text.starts_with('E') && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
 pub(super) fn examine(
     id: &str,
     reading: &Reading<DistributionSetup>,
@@ -24,7 +29,12 @@ pub(super) fn examine(
             notes.problem(
                 "enabled",
                 format!("there is no distribution `{id}`"),
-                "check its id and the account in use",
+                if is_id(id) {
+                    "check its id and the account in use".to_owned()
+                } else {
+                    "name it by its id: an id looks like `E1EXAMPLE`, and `aws cloudfront list-distributions` tells it"
+                        .to_owned()
+                },
             );
             return notes.findings;
         }

@@ -91,6 +91,8 @@ pub struct BucketFacts {
     pub region: Reading<String>,
     /// What was said when it was looked for in a region that it is not in.
     pub elsewhere: Option<String>,
+    /// Why S3 takes the credentials for none that are valid, if it does: the token service may not be there to say so.
+    pub refusal: Option<String>,
     pub public_access_block: Reading<PublicAccessBlock>,
     /// `BucketOwnerEnforced` and so on.
     pub object_ownership: Reading<String>,
@@ -362,6 +364,26 @@ pub struct AliasFacts {
     pub distribution_addresses: AddressAnswers,
     /// Where the two have no IPv4 address in common, asked for twice.
     pub closer: Option<CloserLook>,
+    /// Of a name without an address: who is asked for it. None where no zone but a top-level domain is known to the world.
+    pub asked_zone: Option<AskedZone>,
+}
+
+/// The zone with the longest name that holds a name and that the world knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedZone {
+    pub name: DnsName,
+    /// Those that a resolver names; at least one.
+    pub servers: Vec<DnsName>,
+}
+
+impl AskedZone {
+    /// Whether Route 53 answers for it.
+    ///
+    /// Source: "Configuring white-label name servers", Amazon Route 53 Developer Guide: its own name servers are called
+    /// `ns-2048.awsdns-64.com` and the like. White-label ones pass for somebody else's.
+    pub fn is_in_route53(&self) -> bool {
+        self.servers.iter().any(|server| server.as_str().contains(".awsdns-"))
+    }
 }
 
 /// Where a name leads: most visitors' systems ask for both kinds, and take an IPv6 address where there is one.

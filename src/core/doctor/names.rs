@@ -203,7 +203,7 @@ fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
             notes.warning("dns", "the name has no IPv4 address: many visitors do not get there", remedy);
         }
         (DnsAnswer::NoSuchName | DnsAnswer::NoRecords | DnsAnswer::Referred { .. }, _) => {
-            notes.problem("dns", "the name has no address: nobody gets there", remedy);
+            dns_missing(&mut notes, alias, facts);
         }
         (DnsAnswer::Failed(code), _) => notes.problem(
             "dns",
@@ -226,6 +226,36 @@ fn dns(alias: &DnsName, facts: &AliasFacts) -> Vec<Finding> {
         ),
     }
     notes.findings
+}
+
+/// Why a name has no address. Who answers for it decides what helps: `domain apply` writes into a zone that nobody may ask.
+fn dns_missing(notes: &mut Notes, alias: &DnsName, facts: &AliasFacts) {
+    let (why, remedy) = match &facts.asked_zone {
+        None => (
+            "no name servers are set for it or a domain above it".to_owned(),
+            "set the name servers of its zone at the domain's registrar: `sitepush domain status` names them"
+                .to_owned(),
+        ),
+        Some(zone) if zone.is_in_route53() => (
+            format!("the zone {} in Route 53 has no record of it", zone.name),
+            LEAD_TO_DISTRIBUTION.to_owned(),
+        ),
+        Some(zone) => {
+            let servers: Vec<&str> = zone.servers.iter().map(DnsName::as_str).collect();
+            (
+                format!(
+                    "the servers of {} ({}), which are not Route 53's, know no record of it",
+                    zone.name,
+                    servers.join(", ")
+                ),
+                format!(
+                    "if the DNS of {alias} is there, write the record that `sitepush domain plan --external-dns` shows; if a zone in \
+                     Route 53 is to answer for it, delegate the name to that: `sitepush domain status` names its servers"
+                ),
+            )
+        }
+    };
+    notes.problem("dns", format!("the name has no address, and nobody gets there: {why}"), remedy);
 }
 
 /// Where a name leads that has no address in common with the distribution.

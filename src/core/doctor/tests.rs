@@ -131,6 +131,7 @@ fn good() -> (Facts, Expected) {
         bucket: BucketFacts {
             region: Reading::Known("eu-west-1".into()),
             elsewhere: None,
+            refusal: None,
             public_access_block: Reading::Known(PublicAccessBlock {
                 blocks_public_acls: true,
                 ignores_public_acls: true,
@@ -164,6 +165,7 @@ fn good() -> (Facts, Expected) {
                     v6: records(&["2001:db8:2::1", "2001:db8:2::2"]),
                 },
                 closer: None,
+                asked_zone: None,
             },
         )]),
         state: StateFacts {
@@ -477,6 +479,51 @@ fn headers_that_only_fill_a_gap_are_no_harm_and_those_for_careful_browsers_are_t
     adds(&mut facts, "cache-control", "no-store", false);
     removes(&mut facts, &["cache-control"]);
     assert_eq!(found(&facts, &expected), ["warning response-headers"]);
+}
+
+#[test]
+fn credentials_that_s3_refuses_are_told_alone_though_nobody_knows_whose_they_are() {
+    let (mut facts, expected) = good();
+    facts.identity.caller = Reading::Unsupported;
+    facts.bucket.refusal = Some("SignatureDoesNotMatch".into());
+    facts.bucket.versioning = Reading::Failed { why: "SignatureDoesNotMatch".into() };
+    let findings = examine(&facts, &expected);
+    assert_eq!(findings[0].what, "there are none that are valid: SignatureDoesNotMatch");
+    assert_eq!(found(&facts, &expected), ["problem credentials"]);
+}
+
+#[test]
+fn what_follows_from_a_missing_bucket_is_not_told_beside_it() {
+    for change in [
+        |facts: &mut Facts| facts.bucket.region = Reading::Absent,
+        |facts: &mut Facts| facts.bucket.elsewhere = Some("the bucket is in eu-west-2".into()),
+    ] {
+        let (mut facts, expected) = good();
+        change(&mut facts);
+        facts.state.release = Reading::Failed { why: "NoSuchBucket".into() };
+        assert_eq!(found(&facts, &expected), ["problem bucket"]);
+    }
+}
+
+#[test]
+fn a_target_without_a_distribution_is_told_what_was_not_looked_at() {
+    let (mut facts, expected) = good();
+    facts.distributions.clear();
+    facts.aliases.clear();
+    assert!(found(&facts, &expected).contains(&"warning distribution".to_owned()));
+}
+
+#[test]
+fn what_is_no_id_of_a_distribution_is_told_what_one_looks_like() {
+    let remedy = |id: &str| {
+        let (mut facts, expected) = good();
+        facts.distributions = BTreeMap::from([(id.to_owned(), Reading::Absent)]);
+        let findings = examine(&facts, &expected);
+        let found = findings.into_iter().find(|found| found.check == "enabled").expect("it is told");
+        found.remedy.expect("a remedy")
+    };
+    assert!(remedy("https://d111111abcdef8.cloudfront.net").contains("an id looks like `E1EXAMPLE`"));
+    assert!(!remedy("E1EXAMPLE").contains("looks like"));
 }
 
 #[test]

@@ -104,6 +104,24 @@ impl Step {
         )
     }
 
+    /// How many things it changes: records (all of one name and type are one), aliases, certificates. Waits change none.
+    pub fn change_count(&self) -> usize {
+        match self {
+            Self::RequestCertificate { .. } | Self::DeleteCertificate { .. } => 1,
+            Self::ChangeRecords { changes, .. } => {
+                let key = |change: &RecordChange| {
+                    let record = change.record();
+                    (record.name.clone(), record.record_type.clone())
+                };
+                changes.iter().map(key).collect::<BTreeSet<_>>().len()
+            }
+            Self::UpdateDistribution { added, removed, changes_certificate, .. } => {
+                added.len() + removed.len() + usize::from(*changes_certificate)
+            }
+            Self::AwaitValidationRecords { .. } | Self::AwaitCertificate { .. } | Self::AwaitDeployment => 0,
+        }
+    }
+
     /// Whether the site works without it.
     pub fn is_optional(&self) -> bool {
         matches!(
@@ -178,6 +196,11 @@ impl DomainPlan {
     /// Whether anything would be changed.
     pub fn has_changes(&self) -> bool {
         self.steps.iter().any(Step::is_change)
+    }
+
+    /// How many things are changed, as far as it is known: what ACM makes up is planned later.
+    pub fn change_count(&self) -> usize {
+        self.steps.iter().map(Step::change_count).sum()
     }
 
     /// The problems before whose end nothing is changed.

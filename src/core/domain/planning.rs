@@ -14,7 +14,7 @@ use super::distribution::ViewerCertificate;
 use super::facts::{DomainFacts, Wanted, ZoneFacts};
 use super::name::DnsName;
 use super::plan::{BatchPurpose, DomainPlan, ExternalReason, ExternalRecord, Purpose, Step};
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use super::record::{Made, RecordChange, RecordSet, RecordType};
 
 /// The longest name that can be a certificate's subject.
@@ -102,6 +102,12 @@ impl<'a> Planning<'a> {
 
     /// Where each name's records go, and whether the name is free.
     fn check_names(&mut self) {
+        let is_added = |name: &&DnsName| !self.facts.distribution.aliases.contains(*name);
+        if let Some(first) = self.wanted.names.iter().find(is_added)
+            && self.needed.len() > problem::ALIASES
+        {
+            self.problems.insert(Problem::alias_quota(first, self.needed.len()));
+        }
         for name in &self.wanted.names {
             let unplaced = self.unplaced(name);
             let is_by_hand = self.wanted.external_dns && self.facts.is_external(name);
@@ -238,6 +244,9 @@ impl<'a> Planning<'a> {
             });
         }
         let names = ordered(&self.wanted.names, &self.needed);
+        if names.len() > problem::CERTIFICATE_NAMES {
+            self.problems.insert(Problem::certificate_quota(&names[0], names.len()));
+        }
         let has_issued = self.facts.certificates.iter().any(|found| found.is_usable(self.facts.now));
         let current = self.facts.distribution.certificate.arn();
         let is_current = |found: &&Certificate| current == Some(found.arn.as_str());

@@ -30,6 +30,8 @@ pub enum ProblemKind {
     ValidationTimedOut,
     ValidationFailed,
     AliasesUnknown,
+    CertificateQuota,
+    AliasQuota,
 }
 
 /// Whether anything can be done before it is solved.
@@ -53,6 +55,19 @@ pub struct Problem {
     /// One action.
     pub remedy: String,
 }
+
+/// The names in a certificate, by default and at most.
+///
+/// Source: "Number of domain names per ACM certificate", Quotas, AWS Certificate Manager User Guide
+/// (docs.aws.amazon.com/acm/latest/userguide/acm-limits.html).
+pub const CERTIFICATE_NAMES: usize = 10;
+const MOST_CERTIFICATE_NAMES: usize = 100;
+
+/// The aliases of a distribution, by default.
+///
+/// Source: "Alternate domain names (CNAMEs) per distribution", Amazon CloudFront endpoints and quotas, AWS General Reference
+/// (docs.aws.amazon.com/general/latest/gr/cf_region.html).
+pub const ALIASES: usize = 100;
 
 fn listed(names: &[impl fmt::Display]) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -206,7 +221,7 @@ impl Problem {
     pub fn on_another_distribution(name: &DnsName, other: &str) -> Self {
         let what = format!("it is an alias of distribution {other}");
         let remedy = format!(
-            "take it off there first (`sitepush domain remove {name} --distribution {other}`, if sitepush put it there), or move it with \
+            "take it off there first (`sitepush domain remove --domain {name} --distribution {other}`, if sitepush put it there), or move it with \
              `aws cloudfront associate-alias`"
         );
         Self::new(Severity::Blocking, ProblemKind::OnAnotherDistribution, name, what, remedy)
@@ -246,7 +261,7 @@ impl Problem {
     pub fn owned_by_another(name: &DnsName, other: &str) -> Self {
         let what = format!("sitepush made its records for distribution {other}");
         let remedy = format!(
-            "remove it there (`sitepush domain remove {name} --distribution {other}`), or pass `--take-over`"
+            "remove it there (`sitepush domain remove --domain {name} --distribution {other}`), or pass `--take-over`"
         );
         Self::new(Severity::Blocking, ProblemKind::OwnedByAnotherDistribution, name, what, remedy)
     }
@@ -284,6 +299,30 @@ impl Problem {
             _ => "see the certificate in the console for the reason; another one is requested",
         };
         Self::new(Severity::Warning, ProblemKind::ValidationFailed, name, what, remedy.to_owned())
+    }
+
+    /// More names than ACM puts into one certificate, unless the account has a larger quota.
+    pub fn certificate_quota(name: &DnsName, count: usize) -> Self {
+        let what = format!(
+            "the certificate needs {count} names, and by default ACM takes {CERTIFICATE_NAMES} in one: it may refuse the request"
+        );
+        let remedy = if count > MOST_CERTIFICATE_NAMES {
+            format!("use wildcards, or several distributions: no quota is above {MOST_CERTIFICATE_NAMES}")
+        } else {
+            "ask for more in Service Quotas (ACM in us-east-1, domain names per certificate), or use wildcards".to_owned()
+        };
+        Self::new(Severity::Warning, ProblemKind::CertificateQuota, name, what, remedy)
+    }
+
+    /// More aliases than CloudFront gives a distribution, unless the account has a larger quota.
+    pub fn alias_quota(name: &DnsName, count: usize) -> Self {
+        let what = format!(
+            "the distribution would have {count} aliases, and by default CloudFront takes {ALIASES}: it may refuse them"
+        );
+        let remedy =
+            "ask for more in Service Quotas (CloudFront, alternate domain names per distribution), or use wildcards"
+                .to_owned();
+        Self::new(Severity::Warning, ProblemKind::AliasQuota, name, what, remedy)
     }
 
     pub fn aliases_unknown(name: &DnsName) -> Self {

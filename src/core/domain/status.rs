@@ -5,11 +5,12 @@ use serde::Serialize;
 
 use super::addresses::{CloserLook, Leading, share_one};
 use super::certificate::CertificateStatus;
+use super::distribution::ViewerCertificate;
 use super::dns::{Delegation, DnsAnswer};
 use super::facts::DomainFacts;
 use super::name::DnsName;
-use super::plan::{DomainPlan, ExternalRecord};
-use super::problem::Problem;
+use super::plan::{DomainPlan, ExternalReason, ExternalRecord};
+use super::problem::{Problem, ProblemKind};
 use super::record::{Made, RecordType};
 use super::waiting::WaitingRecord;
 
@@ -115,6 +116,8 @@ pub struct DomainStatus {
     pub external_records: Vec<ExternalRecord>,
     /// Whether `apply` would change anything.
     pub has_changes: bool,
+    /// Whether visitors get the distribution by every name, as far as is known.
+    pub is_right: bool,
 }
 
 /// A resolver's answers for the addresses of a name.
@@ -128,8 +131,14 @@ pub struct Addresses {
 }
 
 impl Addresses {
+    /// Whether one of the two could not be asked for: that is no finding.
+    fn is_unknown(&self) -> bool {
+        [&self.name, &self.distribution].iter().any(|answer| matches!(answer, DnsAnswer::NoAnswer(_)))
+    }
+
     fn are_led_here(&self) -> Option<bool> {
         match self.closer.as_ref().map(CloserLook::leading) {
+            None if self.is_unknown() => None,
             None => Some(share_one(&self.name, &self.distribution)),
             Some(Leading::Here) => Some(true),
             Some(Leading::ToCloudFront) => None,
@@ -146,8 +155,25 @@ pub fn report(
     certificates: Vec<CertificateReport>,
 ) -> DomainStatus {
     let own = &facts.distribution;
+    let names = names(facts, &plan.names, addresses);
+    DomainStatus {
+        distribution_id: own.id.clone(),
+        distribution_domain: own.domain_name.clone(),
+        is_deployed: own.is_deployed,
+        certificates,
+        is_right: names.iter().all(NameStatus::is_right),
+        names,
+        problems: plan.problems.clone(),
+        external_records: plan.external_records.clone(),
+        has_changes: plan.has_changes(),
+    }
+}
+
+/// How each name stands, with its addresses in the order of the names.
+pub fn names(facts: &DomainFacts, names: &[DnsName], addresses: Vec<Addresses>) -> Vec<NameStatus> {
+    let own = &facts.distribution;
     let shown = facts.certificates.iter().find(|found| own.certificate.arn() == Some(found.arn.as_str()));
-    let names = plan.names.iter().zip(addresses).map(|(name, addresses)| {
+    let names = names.iter().zip(addresses).map(|(name, addresses)| {
         let zone = facts.zone_of(name).ok().filter(|_| !facts.is_external(name));
         let made = facts.ownership(name).filter(|owner| owner.distribution_id == own.id);
         let made = made.map(|owner| owner.made).unwrap_or_default();
@@ -158,9 +184,13 @@ pub fn report(
         NameStatus {
             name: name.clone(),
             is_alias: own.aliases.contains(name),
-            is_certified: shown.is_some_and(|found| {
-                found.is_usable(facts.now) && found.names.iter().any(|of| of.covers(name))
-            }),
+            is_certified: match &own.certificate {
+                // CloudFront took no alias that it was not good for; it is not looked at here.
+                ViewerCertificate::Iam { .. } => own.aliases.contains(name),
+                _ => shown.is_some_and(|found| {
+                    found.is_usable(facts.now) && found.names.iter().any(|of| of.covers(name))
+                }),
+            },
             zone_id: zone.map(|zone| zone.zone.id.clone()),
             delegation: zone.map(|zone| zone.delegation.clone()),
             records: records
@@ -175,14 +205,40 @@ pub fn report(
             resolver: addresses.name,
         }
     });
-    DomainStatus {
-        distribution_id: own.id.clone(),
-        distribution_domain: own.domain_name.clone(),
-        is_deployed: own.is_deployed,
-        certificates,
-        names: names.collect(),
-        problems: plan.problems.clone(),
-        external_records: plan.external_records.clone(),
-        has_changes: plan.has_changes(),
+    names.collect()
+}
+
+/// Names by which nobody gets to the distribution yet, though nothing is left to do here, and what somebody has to do elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreached {
+    /// At least one.
+    pub names: Vec<DnsName>,
+    /// One action each; empty where nothing is left but to wait.
+    pub remedies: Vec<String>,
+}
+
+/// Which names of a plan that leaves nothing to do are not right all the same; none where all are.
+pub fn unreached(plan: &DomainPlan, names: &[NameStatus]) -> Option<Unreached> {
+    let names: Vec<DnsName> =
+        names.iter().filter(|name| !name.is_right()).map(|name| name.name.clone()).collect();
+    if names.is_empty() {
+        return None;
     }
+    let is_asked_for = |zone: &DnsName| names.iter().any(|name| name.base().is_within(zone));
+    let hidden = plan
+        .problems
+        .iter()
+        .filter(|problem| problem.kind == ProblemKind::NotDelegated && is_asked_for(&problem.name));
+    let hidden = hidden.map(|problem| format!("`{}`: {}", problem.name, problem.remedy));
+    let by_hand = plan
+        .external_records
+        .iter()
+        .filter(|record| record.reason == ExternalReason::Visitors && names.contains(&record.name));
+    let by_hand = by_hand.map(|record| {
+        format!(
+            "`{0}`: write the record `{0} CNAME {1}` where its DNS is (ALIAS or ANAME at the top of a zone)",
+            record.name, record.target
+        )
+    });
+    Some(Unreached { remedies: hidden.chain(by_hand).collect(), names })
 }

@@ -2,6 +2,7 @@
 //! values, so that a plan that was carried out leaves nothing to do.
 
 mod faults;
+mod limits;
 mod moving;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -54,7 +54,8 @@ const TOO_NEW: &str =
     "CloudFront does not take the certificate yet: it knows a new one within minutes; run the command again";
 
 /// Carries out the plan that these facts give, to its end or as far as it goes.
-pub async fn carry_out(intent: &Intent, facts: DomainFacts, tools: &Tools) -> DomainOutcome {
+/// The second value is what there is afterwards.
+pub async fn carry_out(intent: &Intent, facts: DomainFacts, tools: &Tools) -> (DomainOutcome, DomainFacts) {
     let started = WallInstant::now();
     let mut run = Run {
         tools,
@@ -76,7 +77,7 @@ pub async fn carry_out(intent: &Intent, facts: DomainFacts, tools: &Tools) -> Do
         Err(Halt::TimedOut(waiting)) => (Ending::PartWay, None, Some(waiting)),
         Err(Halt::Failed(failure)) => (Ending::PartWay, Some(*failure), None),
     };
-    DomainOutcome {
+    let outcome = DomainOutcome {
         left: (!left.is_empty()).then_some(left),
         ending,
         done: run.done,
@@ -84,7 +85,8 @@ pub async fn carry_out(intent: &Intent, facts: DomainFacts, tools: &Tools) -> Do
         waiting,
         warnings: run.warnings,
         elapsed_milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-    }
+    };
+    (outcome, run.facts)
 }
 
 /// Why no further step is begun.

@@ -45,7 +45,7 @@ fn objects(place: &Place) -> String {
 }
 
 pub const CASES: &[Break] = &[
-    case("no such bucket", &["problem bucket", "problem origin", "unknown record"], |_, place| {
+    case("no such bucket", &["problem bucket", "problem origin"], |_, place| {
         place.bucket = "no-such-bucket".into();
     }),
     case("public ACLs may be set", &["warning public-access"], |world, place| {

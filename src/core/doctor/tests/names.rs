@@ -64,3 +64,26 @@ fn addresses_that_rotate_are_no_false_alarm() {
     assert_eq!(apart(records(&["d2.cloudfront.net."]), edge()), ["warning dns"]);
     assert_eq!(apart(DnsAnswer::NoRecords, DnsAnswer::NoSuchName), ["warning dns"]);
 }
+
+#[test]
+fn a_name_without_an_address_is_advised_by_who_answers_for_it() {
+    let missing = |asked_zone: Option<(&str, &[&str])>| {
+        let (mut facts, expected) = good();
+        let alias = alias(&mut facts);
+        alias.addresses = AddressAnswers { v4: DnsAnswer::NoSuchName, v6: DnsAnswer::NoSuchName };
+        alias.asked_zone = asked_zone.map(|(zone, servers)| AskedZone {
+            name: name(zone),
+            servers: servers.iter().map(|server| name(server)).collect(),
+        });
+        finding(&facts, &expected, "dns")
+    };
+    let (what, remedy) = missing(None);
+    assert!(what.contains("no name servers are set"), "{what}");
+    assert!(remedy.contains("at the domain's registrar") && !remedy.contains("domain apply"), "{remedy}");
+    let (what, remedy) = missing(Some(("example.com", &["ns-2048.awsdns-64.com"])));
+    assert!(what.contains("the zone example.com in Route 53"), "{what}");
+    assert!(remedy.contains("`sitepush domain apply`"), "{remedy}");
+    let (what, remedy) = missing(Some(("example.com", &["ns1.example.net"])));
+    assert!(what.contains("ns1.example.net"), "{what}");
+    assert!(remedy.contains("--external-dns") && !remedy.contains("domain apply"), "{remedy}");
+}
