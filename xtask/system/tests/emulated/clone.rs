@@ -1,5 +1,6 @@
 //! A clone of this repository in which commits can be made.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,16 +11,26 @@ pub struct Clone {
     root: PathBuf,
 }
 
+impl Drop for Clone {
+    fn drop(&mut self) {
+        // What is left is removed by the next run.
+        let _ = std::fs::remove_dir_all(&self.root);
+    }
+}
+
 impl Clone {
     /// Of what is here, always in the same place: what Cargo builds of it knows where its sources are. What is not committed
     /// yet is committed there.
     pub fn make() -> Self {
-        let target = Path::new(env!("CARGO_BIN_EXE_system")).ancestors().nth(2).expect("target/debug/system");
-        let root = target.join("xtask/system/clone");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("it is there");
+        // Not in the target folder, into which it is built: Cargo would go by the clone's sources there from then on, and build
+        // nothing of what is changed here.
+        let mut hasher = DefaultHasher::new();
+        source.hash(&mut hasher);
+        let root = std::env::temp_dir().join(format!("sitepush-clone-{:016x}", hasher.finish()));
         if root.exists() {
             std::fs::remove_dir_all(&root).expect("an earlier clone can be removed");
         }
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("it is there");
         let mut clone = Command::new("git");
         clone.args(["clone", "--quiet"]).arg(&source).arg(&root);
         assert!(clone.status().expect("git runs").success());
