@@ -9,6 +9,9 @@ use sitepush::local::faults::Rule;
 use crate::lab::{ENVIRONMENT, Lab, PART_WAY, USAGE};
 use crate::support::{DISTRIBUTION, Site};
 
+/// What the style sheet says in the end.
+const STYLE: &str = "1";
+
 /// The flags that name the distribution and its store.
 fn edge() -> Vec<String> {
     let store = ControlPlane::store_arn(DISTRIBUTION);
@@ -38,7 +41,7 @@ pub fn drive_large_push(lab: &mut Lab) {
 pub fn drive_push(lab: &mut Lab) {
     let edge = edge();
     lab.watch(&with(&edge, &["--wait"]));
-    lab.site.write("style.css", "1").write("copy.css", "body { color: black }").remove("about/index.html");
+    lab.site.write("style.css", STYLE).write("copy.css", "body { color: black }").remove("about/index.html");
     lab.watch(&with(&edge, &["--wait"]));
     lab.site.write("_headers", "/style.css\n  Cache-Control: no-cache\n");
     lab.watch(&with(&edge, &["--verify-remote"]));
@@ -128,7 +131,8 @@ pub fn drive(lab: &mut Lab) {
     }
 }
 
-/// The address of a site that has the same page for whatever was published, as long as the test program runs.
+/// The address of a site that has the style sheet that was published, and the same page for whatever else was, as long as the test
+/// program runs.
 fn wrong_site() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -137,9 +141,12 @@ fn wrong_site() -> String {
             let mut connection = connection.expect("a connection");
             let mut request = [0; 4096];
             let length = connection.read(&mut request).unwrap_or(0);
-            let is_secret = String::from_utf8_lossy(&request[..length]).contains("sitepush");
-            let status = if is_secret { "404 Not Found" } else { "200 OK" };
-            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwrong");
+            let request = String::from_utf8_lossy(&request[..length]);
+            let request = request.lines().next().unwrap_or_default();
+            let status = if request.contains("sitepush") { "404 Not Found" } else { "200 OK" };
+            let body = if request.contains("/style.css ") { STYLE } else { "wrong" };
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close", body.len());
+            let answer = format!("{head}\r\n\r\n{body}");
             let _ = connection.write_all(answer.as_bytes());
         }
     });
