@@ -187,8 +187,11 @@ pub struct DomainStatusArgs {
 
 #[derive(Debug, Args)]
 pub struct DomainRemoveArgs {
-    /// A name that goes; may be given more than once
-    #[arg(long = "domain", required = true, value_name = "NAME")]
+    /// The names that go
+    #[arg(value_name = "NAME", required_unless_present = "domains")]
+    pub names: Vec<String>,
+    /// A name that goes, said as to the other verbs; may be given more than once
+    #[arg(long = "domain", value_name = "NAME")]
     pub domains: Vec<String>,
     /// Remove the records by which certificates are validated too, if sitepush made them
     #[arg(long)]

@@ -141,11 +141,12 @@ impl DomainSettings {
     /// # Errors
     /// When arguments and configuration do not say which distribution, or a name is none.
     pub fn from_remove_args(args: &DomainRemoveArgs) -> Result<Self, Error> {
-        let source = DomainSource::new(&args.target, &args.domains, &args.zones);
+        let names: Vec<String> = args.names.iter().chain(&args.domains).cloned().collect();
+        let source = DomainSource::new(&args.target, &names, &args.zones);
         let (target, config) = resolve(&source)?;
         let validation_records =
             if args.validation_records { ValidationRecords::Removed } else { ValidationRecords::Kept };
-        let names = parse_all(&args.domains)?;
+        let names = parse_all(&names)?;
         let configured = parse_all(&config.domains)?;
         let still_configured = names.iter().filter(|name| configured.contains(name)).cloned().collect();
         let intent = Intent::Remove { names, validation_records };
