@@ -45,8 +45,6 @@ pub struct Machine {
     retired: BTreeMap<String, Vec<u8>>,
     /// Objects that somebody else put at free keys: theirs, as long as no build wants the key.
     strangers: BTreeMap<String, Vec<u8>>,
-    /// What strangers had at keys that a build took without a look at the bucket: the edge may have it, and nobody knows.
-    unseen: BTreeMap<String, Vec<u8>>,
     /// Keys of ours that somebody changed, and that sitepush has not looked at since.
     doubtful: BTreeSet<String>,
     demoted: BTreeSet<String>,
@@ -81,7 +79,6 @@ impl Machine {
             kept: BTreeMap::new(),
             retired: BTreeMap::new(),
             strangers: BTreeMap::new(),
-            unseen: BTreeMap::new(),
             doubtful: BTreeSet::new(),
             demoted: BTreeSet::new(),
             missed: Mutex::default(),
@@ -302,10 +299,13 @@ impl Machine {
         }
         self.expect_code(order, &ran, &before)?;
         let has_committed = self.note_commit(order)?;
+        if has_committed && ran.code == Some(5) {
+            return Err(format!("a release is live, and the code says that none was made: {}", ran.stderr));
+        }
         if before.get(MANIFEST) != self.cloud.store().snapshot(BUCKET).get(MANIFEST) {
             self.note_due(order.keep);
         }
-        self.note_strangers(compares);
+        self.note_strangers();
         self.is_settled = ran.code == Some(0);
         if !self.is_settled {
             let there = self.cloud.store().snapshot(BUCKET);
@@ -479,12 +479,10 @@ impl Machine {
         self.retired.extend(gone.map(|(key, kept)| (key, kept.bytes)));
     }
 
-    /// What a build has taken over is not theirs any more. Whether the run compared the bucket before.
-    fn note_strangers(&mut self, compares: bool) {
+    /// What a build has taken over is not theirs any more.
+    fn note_strangers(&mut self) {
         let there = self.cloud.store().snapshot(BUCKET);
-        let taken =
-            self.strangers.extract_if(.., |key, bytes| there.get(key).is_none_or(|there| there != bytes));
-        self.unseen.extend(taken.filter(|_| !compares));
+        self.strangers.retain(|key, bytes| there.get(key).is_some_and(|there| there == bytes));
     }
 
     /// After a comparison no doubt is left, but for what is kept and not wanted; else what was written is certain.
@@ -565,10 +563,7 @@ impl Machine {
                 let (status, body) = self.visit(&path);
                 let is_right = match live.get(&key) {
                     Some(_) if status == 404 => self.missed().contains(&path),
-                    Some(file) => {
-                        let is_unseen = self.unseen.get(&key).is_some_and(|bytes| *bytes == body.as_bytes());
-                        status == 200 && (body.as_bytes() == file.bytes || is_unseen)
-                    }
+                    Some(file) => status == 200 && body.as_bytes() == file.bytes,
                     // What a hashed name promised is right for as long as anybody keeps it.
                     None => status == 404 || (key.starts_with("assets/") && key != build::PICTURE),
                 };
