@@ -11,7 +11,7 @@ use sitepush::core::key::{KeyPrefix, ObjectKey};
 use sitepush::edges::aws::{Connection, load};
 use sitepush::edges::call::{CallError, Retry};
 use sitepush::edges::clock::Clock;
-use sitepush::edges::s3::{Bucket, MAX_PARTS_IN_MEMORY, PartSource};
+use sitepush::edges::s3::{Bucket, MAX_PARTS_IN_MEMORY, PartSource, WriteMode};
 use sitepush::local::faults::{Effect, Rule};
 use sitepush::local::s3::{Store, serve};
 use sitepush::local::target::store_options;
@@ -78,7 +78,7 @@ async fn however_many_large_files_are_sent_memory_holds_a_few_parts() {
         let (bucket, file) = (bucket.clone(), OnePart(Some(parts.clone())));
         tokio::spawn(async move {
             let key = ObjectKey::new(format!("{number}.bin")).expect("a key");
-            bucket.put_object_multipart(&key, file, &ObjectHeaders::default()).await
+            bucket.put_object_multipart(&key, file, &ObjectHeaders::default(), WriteMode::Overwrite).await
         })
     });
     for sent in futures::future::join_all(sent).await {

@@ -203,6 +203,9 @@ fn change_for(
         (Some(Drift::Missing), _) => Reason::Drifted("it is gone from the bucket".into()),
         (Some(Drift::Bytes), _) => Reason::Drifted("somebody stored other bytes".into()),
         (Some(Drift::Foreign), None) => Reason::BytesChanged,
+        (_, None) if was_seen_damaged(key, context) => {
+            Reason::Drifted("it was seen to be gone or to have other bytes".into())
+        }
         (_, None) => Reason::New,
         (_, Some(there)) if there.class == ObjectClass::Fingerprinted && is_newly_demoted(key, context) => {
             Reason::Demoted
@@ -222,6 +225,14 @@ fn change_for(
 
 fn is_newly_demoted(key: &ObjectKey, context: &DiffContext<'_>) -> bool {
     context.manifest.is_some_and(|manifest| !manifest.demoted.contains_key(key))
+}
+
+/// Whether what is kept under `key` was seen not to be what was published, by an earlier run.
+fn was_seen_damaged(key: &ObjectKey, context: &DiffContext<'_>) -> bool {
+    context.manifest.is_some_and(|manifest| {
+        manifest.answers_for(key, context.is_pruned)
+            && manifest.stale.get(key).is_some_and(|stale| stale.has_drifted)
+    })
 }
 
 /// The names of the headers that differ, in a fixed order.

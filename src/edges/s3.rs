@@ -2,6 +2,7 @@
 //!
 //! Touches S3 or an endpoint that speaks its language. Never decides what to write.
 
+mod head;
 mod listing;
 mod multipart;
 mod settings;
@@ -32,6 +33,7 @@ use super::clock::Clock;
 use super::connections::Connections;
 use super::put::{Put, Putter};
 
+pub use head::{Head, Occupant};
 pub use multipart::{MAX_PARTS_IN_MEMORY, PartSource};
 
 /// A bucket and the prefix in it that a target owns. Cloned freely.
@@ -63,6 +65,21 @@ pub struct StateFile {
     pub e_tag: String,
     /// By the service's clock, to the second.
     pub last_modified: Option<Timestamp>,
+}
+
+/// Whether an object may stand where one is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteMode {
+    /// Whatever is there is written over.
+    Overwrite,
+    /// [`FailureKind::PreconditionFailed`] where anything is there (`If-None-Match: *`).
+    CreateOnly,
+}
+
+impl WriteMode {
+    fn if_none_match(self) -> Option<&'static str> {
+        (self == Self::CreateOnly).then_some("*")
+    }
 }
 
 /// Where a server-side copy takes its bytes from.
@@ -111,15 +128,6 @@ impl Body<'_> {
             }
         }
     }
-}
-
-/// What a HEAD tells.
-#[derive(Clone, Debug)]
-pub struct Head {
-    pub e_tag: String,
-    pub size_bytes: u64,
-    pub version_id: Option<String>,
-    pub headers: ObjectHeaders,
 }
 
 impl Bucket {
@@ -269,13 +277,14 @@ impl Bucket {
     /// Stores an object of at most one part, with its digest, so that the service refuses a damaged body.
     ///
     /// # Errors
-    /// [`FailureKind::DamagedBody`] when the bytes are not those that were hashed.
+    /// [`FailureKind::DamagedBody`] when the bytes are not those that were hashed; what `mode` says.
     pub async fn put_object(
         &self,
         key: &ObjectKey,
         body: &Body<'_>,
         sha256: Sha256Digest,
         headers: &ObjectHeaders,
+        mode: WriteMode,
     ) -> Result<Written, CallError> {
         let bucket_key = self.prefix.bucket_key(key);
         let metadata: Vec<(String, &str)> = headers
@@ -291,10 +300,12 @@ impl Bucket {
             ("content-language", &headers.content_language),
         ];
         let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let metadata = metadata.iter().map(|(name, value)| (name.as_str(), *value));
+        let condition = mode.if_none_match().map(|value| ("if-none-match", value));
         let put = Put {
             bucket_key: &bucket_key,
             sha256,
-            headers: own.chain(metadata.iter().map(|(name, value)| (name.as_str(), *value))).collect(),
+            headers: own.chain(metadata).chain(condition).collect(),
             content_length: body.size_bytes(),
         };
         self.retry
@@ -307,12 +318,13 @@ impl Bucket {
     ///
     /// # Errors
     /// [`FailureKind::PreconditionFailed`] when the source no longer has its ETag, [`FailureKind::NotFound`] when
-    /// it is gone.
+    /// it is gone; what `mode` says.
     pub async fn copy_object(
         &self,
         source: CopySource<'_>,
         key: &ObjectKey,
         headers: &ObjectHeaders,
+        mode: WriteMode,
     ) -> Result<Written, CallError> {
         let from = self.copy_source(&self.prefix.bucket_key(source.key), source.version_id);
         let bucket_key = self.prefix.bucket_key(key);
@@ -330,6 +342,7 @@ impl Bucket {
                     .key(&bucket_key)
                     .copy_source(&from)
                     .set_copy_source_if_match(source.e_tag.map(quote))
+                    .set_if_none_match(mode.if_none_match().map(str::to_owned))
                     .metadata_directive(MetadataDirective::Replace)
                     .set_cache_control(headers.cache_control.clone())
                     .set_content_type(headers.content_type.clone())
@@ -344,64 +357,6 @@ impl Bucket {
                 Ok(Written::new(unquote(e_tag), known_version(output.version_id())))
             })
             .await
-    }
-
-    /// What an object (or one of its versions) is stored with; none when it is not there.
-    ///
-    /// # Errors
-    /// Any failure but a missing object.
-    pub async fn head_object(
-        &self,
-        key: &ObjectKey,
-        version_id: Option<&str>,
-    ) -> Result<Option<Head>, CallError> {
-        let bucket_key = self.prefix.bucket_key(key);
-        let operation = match version_id {
-            Some(_) => Operation::HEAD_OBJECT_VERSION,
-            None => Operation::HEAD_OBJECT,
-        };
-        let result = self
-            .retry
-            .calling(operation)
-            .run(key.as_str(), || async {
-                let output = self
-                    .client
-                    .head_object()
-                    .bucket(&self.name)
-                    .key(&bucket_key)
-                    .set_version_id(version_id.map(str::to_owned))
-                    .send()
-                    .await
-                    .map_err(CallError::from)?;
-                let headers = ObjectHeaders {
-                    cache_control: output.cache_control().map(str::to_owned),
-                    content_type: output.content_type().map(str::to_owned),
-                    content_encoding: output
-                        .content_encoding()
-                        .filter(|value| !value.is_empty())
-                        .map(str::to_owned),
-                    content_disposition: output.content_disposition().map(str::to_owned),
-                    content_language: output.content_language().map(str::to_owned),
-                    metadata: output.metadata().cloned().unwrap_or_default().into_iter().collect(),
-                };
-                Ok(Head {
-                    e_tag: unquote(output.e_tag()),
-                    size_bytes: output
-                        .content_length()
-                        .and_then(|size| u64::try_from(size).ok())
-                        .unwrap_or(0),
-                    version_id: known_version(output.version_id()),
-                    headers,
-                })
-            })
-            .await;
-        match result {
-            Ok(head) => Ok(Some(head)),
-            // A version id that the bucket never had is answered with 400, a delete marker with 405.
-            Err(error) if error.kind == FailureKind::NotFound => Ok(None),
-            Err(error) if version_id.is_some() && is_unknown_version(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Deletes up to 1,000 objects and returns those that could not be, each with its error.
@@ -559,12 +514,6 @@ fn quote(e_tag: &str) -> String {
 /// S3 says `null` for an object stored while the bucket kept no versions.
 fn known_version(version_id: Option<&str>) -> Option<String> {
     version_id.filter(|version_id| !version_id.is_empty() && *version_id != "null").map(str::to_owned)
-}
-
-fn is_unknown_version(error: &CallError) -> bool {
-    error.kind == FailureKind::Unsupported
-        || error.code == "InvalidArgument"
-        || error.message.contains("status 400")
 }
 
 fn timestamp(time: &DateTime) -> Option<Timestamp> {

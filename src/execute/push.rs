@@ -317,6 +317,7 @@ impl<'a> Run<'a> {
             stop: self.tools.stop.clone(),
             desired: self.work.desired,
             local: self.work.local,
+            has_conditional_writes: self.has_conditional_writes(),
             is_lock_lost: &is_lock_lost,
         };
         for phase in Phase::ALL.into_iter().filter(|phase| !phase.is_prune()) {
@@ -331,11 +332,15 @@ impl<'a> Run<'a> {
             let bytes = self.work.plan.phase(phase).map(|change| change.size_bytes).sum();
             (self.tools.events)(Event::PhaseStarted { phase, items, bytes });
             self.is_dirty = true;
-            // What is new is there before anything of the same stage that is written over may refer to it.
-            let is_new = |change: &&Change| change.reason == Reason::New;
-            let new = self.work.plan.phase(phase).filter(is_new);
-            let others = self.work.plan.phase(phase).filter(|change| !is_new(change));
-            let mut result = uploader.run_stage(new).await;
+            // What is missing is there before anything of the same stage that is written over may refer to it.
+            let remote = self.work.remote;
+            let is_missing = |change: &&Change| {
+                !remote.objects.contains_key(&change.key)
+                    && !matches!(remote.drift.get(&change.key), Some(Drift::Foreign | Drift::Bytes))
+            };
+            let missing = self.work.plan.phase(phase).filter(is_missing);
+            let others = self.work.plan.phase(phase).filter(|change| !is_missing(change));
+            let mut result = uploader.run_stage(missing).await;
             if result.is_whole() {
                 self.note(&mut result);
                 result = uploader.run_stage(others).await;
@@ -465,11 +470,16 @@ impl<'a> Run<'a> {
         Err(self.fail("cannot commit the release", error))
     }
 
+    fn has_conditional_writes(&self) -> bool {
+        let before = self.work.previous.map(|manifest| manifest.capabilities);
+        before.map_or(self.lock.is_conditional(), |before| before.conditional_writes)
+    }
+
     fn capabilities(&self) -> Capabilities {
         let has_versions = self.written.values().any(|written| written.version_id.is_some());
         let before = self.work.previous.map(|manifest| manifest.capabilities);
         Capabilities {
-            conditional_writes: before.map_or(self.lock.is_conditional(), |before| before.conditional_writes),
+            conditional_writes: self.has_conditional_writes(),
             versioning: if self.written.is_empty() {
                 self.work.versioning.or(before.map(|before| before.versioning)).unwrap_or(false)
             } else {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use crate::core::desired::Desired;
-use crate::core::diff::{Action, Change};
+use crate::core::diff::{Action, Change, Reason};
 use crate::core::digest::Sha256Digest;
 use crate::core::event::{Event, EventSink};
 use crate::core::headers::ObjectHeaders;
@@ -17,7 +17,7 @@ use crate::core::key::ObjectKey;
 use crate::core::outcome::{Failure, Written};
 use crate::core::plan::PART_SIZE_BYTES;
 use crate::edges::call::{CallError, FailureKind};
-use crate::edges::s3::{Body, Bucket, CopySource, PartSource};
+use crate::edges::s3::{Body, Bucket, CopySource, Occupant, PartSource, WriteMode};
 use crate::edges::site_dir::{self, FileParts, PartError};
 
 use super::pace::Pace;
@@ -47,6 +47,7 @@ struct Job {
     headers: Arc<ObjectHeaders>,
     sha256: Sha256Digest,
     size_bytes: u64,
+    mode: WriteMode,
     file: Option<(PathBuf, Packing)>,
 }
 
@@ -83,6 +84,8 @@ pub struct Uploader<'a> {
     pub desired: Desired<'a>,
     /// Where the files are; none for a rollback.
     pub local: Option<&'a LocalInventory>,
+    /// Whether the endpoint honors conditional writes.
+    pub has_conditional_writes: bool,
     /// Says that the lock is no longer ours.
     pub is_lock_lost: &'a (dyn Fn() -> bool + Sync),
 }
@@ -124,12 +127,15 @@ impl Uploader<'_> {
             let file = local.files.get(&change.key)?;
             Some((file.path_in(&local.folder, &change.key), file.packing))
         });
+        // A key that is new to the record may hold somebody else's object, and caches a copy of it.
+        let is_new = change.reason == Reason::New && self.has_conditional_writes;
         Job {
             key: change.key.clone(),
             action: change.action.clone(),
             headers: Arc::clone(wanted.headers),
             sha256: wanted.sha256,
             size_bytes: wanted.size_bytes,
+            mode: if is_new { WriteMode::CreateOnly } else { WriteMode::Overwrite },
             file,
         }
     }
@@ -181,24 +187,42 @@ fn verb(action: &Action) -> &'static str {
 }
 
 async fn carry_out(bucket: &Bucket, job: &Job, events: &EventSink) -> Result<Written, CallError> {
+    let error = match write(bucket, job, events).await {
+        Err(error) if error.kind == FailureKind::PreconditionFailed && job.mode == WriteMode::CreateOnly => {
+            error
+        }
+        other => return other,
+    };
+    // The answer to a write of our own may have been lost, and the write sent again: what is there decides.
+    match bucket.occupant(&job.key, job.sha256, &job.headers).await? {
+        Occupant::Same(written) => Ok(written),
+        Occupant::Other => Err(CallError::local(
+            FailureKind::PreconditionFailed,
+            "somebody else's object is there, which no push has seen so far",
+        )),
+        Occupant::Nobody => Err(error),
+    }
+}
+
+async fn write(bucket: &Bucket, job: &Job, events: &EventSink) -> Result<Written, CallError> {
     let copied = match &job.action {
         Action::Upload => return upload(bucket, job, events).await,
         Action::Copy { from, e_tag } => {
             let source = CopySource { key: from, version_id: None, e_tag: Some(e_tag) };
-            bucket.copy_object(source, &job.key, &job.headers).await
+            bucket.copy_object(source, &job.key, &job.headers, job.mode).await
         }
         Action::UpdateHeaders { e_tag } => {
             let source = CopySource { key: &job.key, version_id: None, e_tag: Some(e_tag) };
-            bucket.copy_object(source, &job.key, &job.headers).await
+            bucket.copy_object(source, &job.key, &job.headers, job.mode).await
         }
         Action::Restore { version_id } => {
             let source = CopySource { key: &job.key, version_id: Some(version_id), e_tag: None };
-            bucket.copy_object(source, &job.key, &job.headers).await
+            bucket.copy_object(source, &job.key, &job.headers, job.mode).await
         }
         Action::Delete => unreachable!("deletes are carried out in batches"),
     };
     match copied {
-        // The source is not what the manifest says: the file is here, so send it.
+        // The source is not what the manifest says, or the key is taken: the file is here, so send it.
         Err(error)
             if job.file.is_some()
                 && matches!(error.kind, FailureKind::PreconditionFailed | FailureKind::NotFound) =>
@@ -222,12 +246,11 @@ async fn upload(bucket: &Bucket, job: &Job, events: &EventSink) -> Result<Writte
             return Err(changed());
         }
         let body = Body::Bytes(Bytes::from(bytes));
-        return bucket.put_object(&job.key, &body, job.sha256, &job.headers).await;
+        return bucket.put_object(&job.key, &body, job.sha256, &job.headers, job.mode).await;
     }
     if job.size_bytes <= PART_SIZE_BYTES {
-        let sent = bucket
-            .put_object(&job.key, &Body::File { path, size_bytes: job.size_bytes }, job.sha256, &job.headers)
-            .await;
+        let body = Body::File { path, size_bytes: job.size_bytes };
+        let sent = bucket.put_object(&job.key, &body, job.sha256, &job.headers, job.mode).await;
         return match sent {
             Err(error) if error.kind == FailureKind::DamagedBody => Err(changed()),
             other => other,
@@ -236,7 +259,7 @@ async fn upload(bucket: &Bucket, job: &Job, events: &EventSink) -> Result<Writte
     let parts = FileParts::open(path, job.size_bytes, job.sha256, PART_SIZE_BYTES);
     let parts = parts.map_err(|error| unreadable(&error))?;
     let parts = ToldParts { parts, events, on_its_way: 0 };
-    bucket.put_object_multipart(&job.key, parts, &job.headers).await
+    bucket.put_object_multipart(&job.key, parts, &job.headers, job.mode).await
 }
 
 /// Parts that are told when they have arrived: that is when the next one is asked for.

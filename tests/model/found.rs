@@ -114,3 +114,16 @@ fn the_live_release_can_be_gone_back_to_although_its_push_died_before_it_kept_it
         ]);
     }
 }
+
+#[test]
+fn a_strangers_object_that_visitors_saw_is_neither_overwritten_unseen_nor_kept_by_caches() {
+    for (plant, edit) in [(3, Edit::Theme(1)), (4, Edit::Copy)] {
+        holds(&[
+            push(Trouble::None),
+            Step::Stranger(Act::Plant(plant)),
+            Step::Edit(edit),
+            push(Trouble::Visitors),
+            push(Trouble::Visitors),
+        ]);
+    }
+}

@@ -16,7 +16,7 @@ use crate::core::outcome::Written;
 use crate::edges::aws::timeouts;
 use crate::edges::call::{CallError, FailureKind};
 
-use super::{Bucket, known_version, metadata, unquote};
+use super::{Bucket, WriteMode, known_version, metadata, unquote};
 
 /// Parts in memory at once: 128 MiB, and enough to fill a line of some Gbit/s.
 pub const MAX_PARTS_IN_MEMORY: usize = 8;
@@ -30,29 +30,41 @@ pub trait PartSource {
     fn next_part(&mut self) -> Result<Option<Bytes>, CallError>;
 }
 
+/// An upload in parts that has begun.
+struct Upload<'a> {
+    key: &'a ObjectKey,
+    /// With the target's prefix.
+    bucket_key: String,
+    id: String,
+    headers: &'a ObjectHeaders,
+    mode: WriteMode,
+}
+
 impl Bucket {
     /// Sends a large file in parts, one after the other; of all large files together, memory holds at most
     /// [`MAX_PARTS_IN_MEMORY`] parts. The parts of a failed upload are removed.
     ///
     /// # Errors
-    /// As [`Bucket::put_object`]; each part carries its own digest.
+    /// As [`Bucket::put_object`]; what `mode` says is found at the end. Each part carries its own digest.
     pub async fn put_object_multipart(
         &self,
         key: &ObjectKey,
         mut parts: impl PartSource,
         headers: &ObjectHeaders,
+        mode: WriteMode,
     ) -> Result<Written, CallError> {
         let bucket_key = self.prefix.bucket_key(key);
-        let upload_id = self.create_multipart_upload(key, &bucket_key, headers).await?;
-        let sent = self.send_parts(key, &bucket_key, &upload_id, &mut parts).await;
+        let id = self.create_multipart_upload(key, &bucket_key, headers).await?;
+        let upload = Upload { key, bucket_key, id, headers, mode };
+        let sent = self.send_parts(&upload, &mut parts).await;
         let result = match sent {
-            Ok(completed) => self.complete_multipart_upload(key, &bucket_key, &upload_id, completed).await,
+            Ok(completed) => self.complete_multipart_upload(&upload, completed).await,
             Err(error) => Err(error),
         };
         if result.is_err() {
             // The parts cost money until they are removed. Why the upload failed matters more than why this does.
-            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(&bucket_key);
-            let _ = abort.upload_id(&upload_id).send().await;
+            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(&upload.bucket_key);
+            let _ = abort.upload_id(&upload.id).send().await;
         }
         result
     }
@@ -90,9 +102,7 @@ impl Bucket {
 
     async fn send_parts(
         &self,
-        key: &ObjectKey,
-        bucket_key: &str,
-        upload_id: &str,
+        upload: &Upload<'_>,
         parts: &mut impl PartSource,
     ) -> Result<Vec<CompletedPart>, CallError> {
         let mut completed = Vec::new();
@@ -104,13 +114,13 @@ impl Bucket {
             let e_tag = self
                 .retry
                 .calling(Operation::UPLOAD_PART)
-                .run(key.as_str(), || async {
+                .run(upload.key.as_str(), || async {
                     let output = self
                         .client
                         .upload_part()
                         .bucket(&self.name)
-                        .key(bucket_key)
-                        .upload_id(upload_id)
+                        .key(&upload.bucket_key)
+                        .upload_id(&upload.id)
                         .part_number(number)
                         .checksum_sha256(&checksum)
                         .body(ByteStream::from(bytes.clone()))
@@ -129,9 +139,7 @@ impl Bucket {
 
     async fn complete_multipart_upload(
         &self,
-        key: &ObjectKey,
-        bucket_key: &str,
-        upload_id: &str,
+        upload: &Upload<'_>,
         parts: Vec<CompletedPart>,
     ) -> Result<Written, CallError> {
         let expected = multipart_e_tag(&parts);
@@ -139,14 +147,15 @@ impl Bucket {
         let completed = self
             .retry
             .calling(Operation::COMPLETE_MULTIPART_UPLOAD)
-            .run(key.as_str(), || async {
+            .run(upload.key.as_str(), || async {
                 let output = self
                     .client
                     .complete_multipart_upload()
                     .bucket(&self.name)
-                    .key(bucket_key)
-                    .upload_id(upload_id)
+                    .key(&upload.bucket_key)
+                    .upload_id(&upload.id)
                     .multipart_upload(parts.clone())
+                    .set_if_none_match(upload.mode.if_none_match().map(str::to_owned))
                     .send()
                     .await
                     .map_err(CallError::from)?;
@@ -157,15 +166,22 @@ impl Bucket {
             // An answer that was lost or cannot be read (some endpoints answer with another document than S3):
             // what is stored tells whether it happened. An older object of many parts may stand there as well, so
             // only the ETag that these parts make is proof.
-            Err(error) if error.kind == FailureKind::NotFound || error.kind == FailureKind::Transient => {
-                match self.head_object(key, None).await? {
-                    Some(head) if expected.as_ref() == Some(&head.e_tag) => {
+            Err(error)
+                if matches!(
+                    error.kind,
+                    FailureKind::NotFound | FailureKind::Transient | FailureKind::PreconditionFailed
+                ) =>
+            {
+                match self.head_object(upload.key, None).await? {
+                    Some(head)
+                        if expected.as_ref() == Some(&head.e_tag) && head.headers == *upload.headers =>
+                    {
                         Ok(Written::new(head.e_tag, head.version_id))
                     }
                     _ => Err(error),
                 }
             }
-            Ok(written) if written.e_tag.is_empty() => match self.head_object(key, None).await? {
+            Ok(written) if written.e_tag.is_empty() => match self.head_object(upload.key, None).await? {
                 Some(head) => Ok(Written::new(head.e_tag, head.version_id)),
                 None => Err(CallError::local(FailureKind::Other, "the uploaded object is not there")),
             },
