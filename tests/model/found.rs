@@ -1,4 +1,4 @@
-//! Histories that once broke a promise.
+//! Histories that once broke a promise, and such as are too rare to be drawn each time.
 
 use crate::machine::Machine;
 use crate::step::{Act, Edit, Keep, Step, Trouble};
@@ -126,4 +126,20 @@ fn a_strangers_object_that_visitors_saw_is_neither_overwritten_unseen_nor_kept_b
             push(Trouble::Visitors),
         ]);
     }
+}
+
+#[test]
+fn a_picture_whose_name_may_be_hashed_is_dropped_from_the_caches_when_it_shows_something_else() {
+    let shows = |what| Step::Edit(Edit::Picture(what));
+    holds(&[
+        shows(Some(0)),
+        push(Trouble::None),
+        Step::Visit,
+        shows(Some(1)),
+        push(Trouble::None),
+        Step::Visit,
+        Step::Rollback { back: 1, trouble: Trouble::Visitors },
+        shows(None),
+        push(Trouble::None),
+    ]);
 }

@@ -589,7 +589,8 @@ impl Machine {
 
     /// Keys of all builds that there can be.
     fn all_keys(&self) -> BTreeSet<String> {
-        let names = build::PAGES.iter().chain(&build::THEMES).chain(&["style.css", "copy.css", "sw.js"]);
+        let others = ["style.css", "copy.css", "sw.js", build::PICTURE];
+        let names = build::PAGES.iter().chain(&build::THEMES).chain(&others);
         let bundles = (0..build::HASHES.len()).map(build::bundle_key);
         names.map(|name| (*name).to_owned()).chain(bundles).collect()
     }
