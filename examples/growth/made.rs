@@ -28,6 +28,8 @@ const EDITED_PAGES: usize = 100;
 /// What was done to the site since the live release.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Change {
+    /// Everything: there is no release yet.
+    First,
     Nothing,
     /// [`EDITED_PAGES`] of them.
     Pages,
@@ -38,10 +40,11 @@ pub enum Change {
 impl Change {
     pub fn named(name: &str) -> Result<Self> {
         Ok(match name {
+            "first" => Self::First,
             "again" => Self::Nothing,
             "pages" => Self::Pages,
             "bundle" => Self::Bundle,
-            other => bail!("there is no change `{other}`; there are again, pages, bundle"),
+            other => bail!("there is no change `{other}`; there are first, again, pages, bundle"),
         })
     }
 }
@@ -72,7 +75,7 @@ pub fn scanned(names: Vec<ObjectKey>, verdicts: Vec<Verdict>, change: Change) ->
         pages += usize::from(key.is_page());
         let is_changed = key.is_page()
             && match change {
-                Change::Nothing => false,
+                Change::First | Change::Nothing => false,
                 Change::Pages => pages % between_edits == 0,
                 Change::Bundle => true,
             };
@@ -101,11 +104,11 @@ pub struct Push {
     remote: RemoteState,
 }
 
-/// Plans the push of `build` over `live`, and reads the guards against it.
-pub fn planned(build: &ClassifiedBuild, live: &Manifest) -> Result<Push> {
-    let remote = RemoteState::from_manifest(live, true);
-    let planned = plan(build, &remote, Some(live));
-    guard::check(&planned.plan, build.inventory.desired(), Some(live), &Limits::default())?;
+/// Plans the push of `build` over `live`, where there is one, and reads the guards against it.
+pub fn planned(build: &ClassifiedBuild, live: Option<&Manifest>) -> Result<Push> {
+    let remote = live.map(|live| RemoteState::from_manifest(live, true)).unwrap_or_default();
+    let planned = plan(build, &remote, live);
+    guard::check(&planned.plan, build.inventory.desired(), live, &Limits::default())?;
     Ok(Push { planned, remote })
 }
 
@@ -159,15 +162,6 @@ pub fn written(plan: &Plan) -> BTreeMap<ObjectKey, Written> {
 /// The manifest that the push would leave behind.
 pub fn next_manifest(
     build: &ClassifiedBuild,
-    push: &Push,
-    live: &Manifest,
-    written: BTreeMap<ObjectKey, Written>,
-) -> Manifest {
-    committed(build, push, Some(live), written)
-}
-
-fn committed(
-    build: &ClassifiedBuild,
     Push { planned, remote }: &Push,
     previous: Option<&Manifest>,
     written: BTreeMap<ObjectKey, Written>,
@@ -191,14 +185,16 @@ fn committed(
 }
 
 /// What the first push of the site left behind.
-pub fn live_manifest(files: usize) -> Manifest {
-    let names = names(files, Change::Nothing);
+///
+/// # Errors
+/// When a guard refuses it.
+pub fn live_manifest(files: usize) -> Result<Manifest> {
+    let names = names(files, Change::First);
     let verdicts = verdicts(&names);
-    let build = classified(scanned(names, verdicts, Change::Nothing), None);
-    let remote = RemoteState::default();
-    let push = Push { planned: plan(&build, &remote, None), remote };
+    let build = classified(scanned(names, verdicts, Change::First), None);
+    let push = planned(&build, None)?;
     let written = written(&push.planned.plan);
-    committed(&build, &push, None, written)
+    Ok(next_manifest(&build, &push, None, written))
 }
 
 fn digest(key: &ObjectKey, is_changed: bool) -> Sha256Digest {

@@ -59,8 +59,9 @@ pub fn classify(
     for file in files {
         let verdict = file.verdict;
         let is_known_demoted = manifest.is_some_and(|manifest| manifest.demoted.contains_key(&file.key));
+        let live = live.as_mut().and_then(|live| live.get_key_value(&file.key));
         let is_newly_demoted = {
-            let live = live.as_mut().and_then(|live| live.get(&file.key));
+            let live = live.map(|(_, object)| object);
             let kept =
                 || manifest.and_then(|manifest| manifest.stale.get(&file.key)).map(|stale| &stale.object);
             let has_other_bytes = || match live.or_else(kept) {
@@ -87,7 +88,9 @@ pub fn classify(
             packing: file.packing,
             explanation: interner.explanation(classified.rule, classified.reason),
         };
-        classified_files.push((file.key, local));
+        // One text for both: a site has thousands of names.
+        let key = live.map_or(file.key, |(key, _)| key.clone());
+        classified_files.push((key, local));
     }
     // Made at once: files come sorted, and then that is much quicker than one by one.
     build.inventory.files = classified_files.into_iter().collect();

@@ -25,19 +25,24 @@ impl<'a, K: Borrow<ObjectKey> + Ord, V> InStep<'a, K, V> {
 
     /// What stands under the key.
     pub fn get(&mut self, key: &ObjectKey) -> Option<&'a V> {
+        self.get_key_value(key).map(|(_, value)| value)
+    }
+
+    /// The same with the map's own key, whose text is shared where it is cloned.
+    pub fn get_key_value(&mut self, key: &ObjectKey) -> Option<(&'a K, &'a V)> {
         if self.passed.is_some_and(|passed| key <= passed) {
             self.ahead = self.map.range::<ObjectKey, _>(key..).peekable();
             self.passed = self.map.range::<ObjectKey, _>(..key).next_back().map(|(there, _)| there.borrow());
         }
         loop {
-            let (there, value) = self.ahead.peek().copied()?;
-            let there = there.borrow();
+            let (own, value) = self.ahead.peek().copied()?;
+            let there = own.borrow();
             match there.cmp(key) {
                 std::cmp::Ordering::Less => {
                     self.passed = Some(there);
                     self.ahead.next();
                 }
-                std::cmp::Ordering::Equal => return Some(value),
+                std::cmp::Ordering::Equal => return Some((own, value)),
                 std::cmp::Ordering::Greater => return None,
             }
         }

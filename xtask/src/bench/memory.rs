@@ -13,7 +13,7 @@ use super::programs::Programs;
 use super::work::{Bench, Contender, Work};
 
 /// Pages of the two sites; as many images come with them.
-const PAGES: [usize; 2] = [10_000, 20_000];
+const PAGES: [usize; 2] = [10_000, 50_000];
 
 /// What is pushed to both. An edit lies between a build that did not change and one that changed wholly.
 const WORKS: [Work; 3] = [Work::First, Work::Again, Work::Bundle];

@@ -49,9 +49,12 @@ impl Estimate<'_> {
         }
     }
 
-    /// The manifest is read, and written where anything changed. The copy that is kept is made by S3.
+    /// The manifest is read where there is one, and written where anything changed. The copy that is kept is made by S3.
     fn manifest_seconds(&self, link: &Link) -> f64 {
-        let times = if self.push == Push::Again { 1.0 } else { 2.0 };
+        let times = match self.push {
+            Push::First | Push::Again => 1.0,
+            Push::Pages | Push::Bundle => 2.0,
+        };
         times * self.manifest_bytes / link.bytes_per_second
     }
 
@@ -98,7 +101,7 @@ pub fn text(on_disk: &[OnDisk], made: &made::Site) -> String {
         .collect();
     let mut text = format!(
         "Estimated for {} files. The scan takes {}, the folder being in the page cache; the last is \
-         multiplied. Requests and memory go on in a straight line from the two sizes on the disk. A request is taken to \
+         multiplied. Requests and memory go on in a straight line from the two sizes on the disk; where the plan alone took more memory on made metadata, that counts. A request is taken to \
          take {:.0} ms, with {IN_FLIGHT} in flight for files. Seconds; in brackets over {}, else over {}:\n\n\
          | work | scan | decide and record | manifest on the line | files on the line | in all | manifest's share | requests | memory MB |\n\
          |---|---|---|---|---|---|---|---|---|\n",
@@ -147,7 +150,7 @@ fn estimates<'a>(on_disk: &[OnDisk], made: &'a made::Site) -> Vec<Estimate<'a>> 
             manifest_bytes: made.manifest_bytes as f64,
             file_bytes: large.bytes as f64 / large.files as f64,
             requests: line(|sample| sample.requests as f64),
-            megabytes: line(|sample| sample.peak_megabytes),
+            megabytes: line(|sample| sample.peak_megabytes).max(steps.peak_megabytes()),
         }
     };
     made.pushes.iter().map(estimate).collect()
@@ -185,6 +188,7 @@ mod tests {
         assert_eq!(pages.manifest_seconds(&LINKS[0]), 2.0);
         assert!((pages.files_seconds(&LINKS[0]) - 100.0 / 64.0 * 0.03).abs() < 1e-9);
         assert_eq!(estimate(Push::Again).manifest_seconds(&LINKS[1]), 10.0);
+        assert_eq!(estimate(Push::First).manifest_seconds(&LINKS[1]), 10.0);
         assert_eq!(estimate(Push::Again).files_seconds(&LINKS[0]), 0.0);
         // Half a million files of 10 kB: a quick line waits for the answers, a slow one is waited for.
         assert_eq!(estimate(Push::Bundle).files_seconds(&LINKS[0]), 234.375);

@@ -9,17 +9,18 @@ use anyhow::{Context, Result, ensure};
 use super::Push;
 use crate::tools;
 
-/// The pushes over a live release; a first push has no record to read.
-const CHANGES: [(Push, &str); 3] = [(Push::Again, "again"), (Push::Pages, "pages"), (Push::Bundle, "bundle")];
+/// What is pushed, and the program's word for it.
+const CHANGES: [(Push, &str); 4] =
+    [(Push::First, "first"), (Push::Again, "again"), (Push::Pages, "pages"), (Push::Bundle, "bundle")];
 
-/// The steps in the order of the columns. The last two are left out where nothing changed.
+/// The steps in the order of the columns. A first push has no record to read; the last two are left out where nothing changed.
 const STEPS: [&str; 6] = ["decode", "names", "classify", "plan", "commit", "encode"];
 
 /// What one run of the program printed.
 #[derive(Debug, Default, PartialEq)]
 pub struct Steps(Vec<(String, f64, f64)>);
 
-/// A made site and the pushes over its first release.
+/// A made site, its first push and those over that.
 pub struct Site {
     pub files: usize,
     pub manifest_bytes: u64,
