@@ -286,8 +286,14 @@ fn show(session: &Session, prepared: &Prepared) {
     session.ui.text("");
 }
 
-async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
+/// Applies a plan that is not of an end.
+///
+/// # Errors
+/// When Terraform fails, or the person stops.
+pub(super) async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
     process::unless_stopped(&session.stop)?;
+    // What an earlier end left is of an earlier life: the next end must not take its backups for its own.
+    session.state.forget_backups().await?;
     let total = saved.changes.resources.len();
     let ui = session.ui;
     let mut shown = Instant::now();

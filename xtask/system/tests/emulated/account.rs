@@ -76,6 +76,22 @@ impl Account {
         cloudfront.chain(others).collect()
     }
 
+    /// The names of all snapshots of databases and caches, automated ones too; sorted.
+    pub fn snapshots(&self) -> Vec<String> {
+        let databases = self.ask_query("rds", "Action=DescribeDBSnapshots&Version=2014-10-31");
+        let caches = self.ask_query("elasticache", "Action=DescribeSnapshots&Version=2015-02-02");
+        let of_databases = texts(&databases, "DBSnapshotIdentifier");
+        let mut names: Vec<String> = of_databases.chain(texts(&caches, "SnapshotName")).collect();
+        names.sort();
+        names
+    }
+
+    /// Makes a snapshot of a database, as a person does by hand.
+    pub fn take_snapshot(&self, database: &str, name: &str) {
+        let of = format!("DBInstanceIdentifier={database}&DBSnapshotIdentifier={name}");
+        self.ask_query("rds", &format!("Action=CreateDBSnapshot&Version=2014-10-31&{of}"));
+    }
+
     /// An object of S3.
     pub fn object(&self, bucket: &str, key: &str) -> String {
         get(&format!("{}/{bucket}/{key}", self.moto), "s3")
@@ -105,6 +121,13 @@ fn scope(service: &str) -> String {
 
 fn get(url: &str, service: &str) -> String {
     text(ureq::get(url).header("authorization", scope(service)).call())
+}
+
+/// What stands in each element of the name `element`, which holds no other.
+fn texts<'a>(document: &'a str, element: &'a str) -> impl Iterator<Item = String> + 'a {
+    let (begin, end) = (format!("<{element}>"), format!("</{element}>"));
+    let parts: Vec<&str> = document.split(&begin).skip(1).collect();
+    parts.into_iter().map(move |part| part.split(&end).next().unwrap_or_default().to_owned())
 }
 
 fn text(answer: Result<Response<Body>, Error>) -> String {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use account::Account;
 use clone::Clone;
 use program::Page;
 use program::{Ended, Program};
@@ -95,11 +96,13 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     let account = program.account();
     assert!(account.tagged().len() > 50, "there is nothing to take away");
     assert!(account.untagged().values().all(|count| *count > 0), "{:?}", account.untagged());
+    account.take_snapshot("sitepush-staging-db", "by-hand");
     program.run_inside(&["destroy", "--confirm", "emulated"]).expect_code(0);
     let left: Vec<String> = account.tagged().into_iter().filter(|arn| !is_left_on_purpose(arn)).collect();
     assert_eq!(left, [""; 0]);
     assert!(account.untagged().values().all(|count| *count == 0), "{:?}", account.untagged());
     assert_eq!(program.state_resources(), 0, "Terraform still knows of something");
+    the_backups_go_when_they_are_to(&program, &account);
     let marks = program.processes();
     program.run(&["destroy", "--confirm", "emulated"]).expect_code(0);
     assert!(marks.iter().all(|mark| !mark.is_alive()), "a process of the environment is still there");
@@ -201,6 +204,18 @@ fn a_stale_checkout_is_refused(program: &Program<'_>, clone: &Clone, older: &str
         assert!(stale.stderr.contains(&words), "{}", stale.stderr);
     }
     assert_eq!(what_runs(program), before);
+}
+
+/// Those of the database and the cache that are gone by now, and no other.
+fn the_backups_go_when_they_are_to(program: &Program<'_>, account: &Account) {
+    let there = account.snapshots();
+    let made = |part: &str| there.iter().filter(|name| name.contains(part)).count();
+    assert_eq!((made("-db-made-"), made("-cache-made-"), made("rds:")), (1, 1, 1), "{there:?}");
+    let destroy = ["destroy", "--confirm", "emulated", "--delete-backups", "--json"];
+    let destroyed = program.run_inside(&destroy).expect_code(0).json();
+    assert_eq!(destroyed["left"], Value::Array(Vec::new()), "{destroyed}");
+    assert_eq!(destroyed["deleted_backups"].as_array().map(Vec::len), Some(3), "{destroyed}");
+    assert_eq!(account.snapshots(), ["by-hand"]);
 }
 
 /// The current record, and by service what it runs, how many of it, and how many of those are healthy.
