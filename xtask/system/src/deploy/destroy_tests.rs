@@ -194,3 +194,16 @@ async fn a_protected_environment_is_not_touched() {
     assert_eq!(stage.asked(), ["plan"]);
     assert!(stage.session.state.lock().await.expect("it can be read").is_none(), "the lock is left");
 }
+
+#[tokio::test]
+async fn what_must_not_be_destroyed_is_no_failure_of_terraforms() {
+    let stage = Stage::new(&document(&[bucket()])).await;
+    let complaint = "Error: Instance cannot be destroyed\n\n  on main.tf line 1:\n\nResource aws_s3_bucket.x has \
+        lifecycle.prevent_destroy set, but the plan\ncalls for this resource to be destroyed.\n";
+    fs::write(stage.folder.path().join("complaint"), complaint).expect("it is written");
+    let error = destroy(&stage.session, Some("staging")).await.expect_err("Terraform does not plan it");
+    assert_eq!(failure::class(&error), Class::Refused);
+    assert!(format!("{error:#}").contains("aws_s3_bucket.x"), "{error:#}");
+    assert!(failure::hint(&error).is_some_and(|hint| hint.contains("take its `prevent_destroy` away")));
+    assert_eq!((stage.versions(), stage.asked()), (1, vec!["plan".to_owned()]));
+}

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::changes;
 use super::failure::Failure;
 
 /// What has to be known before anything is taken away.
@@ -76,11 +77,6 @@ impl Backup {
     }
 }
 
-/// Arguments that have AWS refuse. Source: the provider's `aws_db_instance` and `aws_lb`, and for what others add,
-/// `aws_dynamodb_table`.
-const PROTECTIONS: &[&str] =
-    &["deletion_protection", "enable_deletion_protection", "deletion_protection_enabled"];
-
 impl Ending {
     /// Reads the document of a plan. What is only replaced or changed is no part of an end.
     pub fn parse(document: &Value) -> Self {
@@ -95,7 +91,7 @@ impl Ending {
                 _ => {}
             }
             ending.backups.extend(backups(resource["type"].as_str().unwrap_or_default(), before));
-            if PROTECTIONS.iter().any(|name| before[*name] == true) {
+            if changes::is_protected(before) {
                 ending.protected.extend(resource["address"].as_str().map(str::to_owned));
             }
         }

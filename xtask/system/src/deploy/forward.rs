@@ -166,6 +166,7 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
     ui.text(&view::named(&saved.changes));
     ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
     guard::data_is_safe(&saved.changes, permissions)?;
+    guard::nothing_is_protected(&saved.changes)?;
     if !permissions.is_agreed {
         ui.ask(
             "Apply this? Then images are pushed, and containers, site and record follow. (yes)",
