@@ -5,6 +5,7 @@
 
 mod account;
 mod clone;
+mod forgetting;
 mod program;
 mod thorough;
 #[path = "../visitors/asking.rs"]
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use account::Account;
 use clone::Clone;
+use forgetting::OldReleases;
 use program::Page;
 use program::{Ended, Program};
 use serde_json::Value;
@@ -56,10 +58,12 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     // A second commit: nothing of the infrastructure changes but which images run.
     clone.edit_the_page_and_commit();
     a_plan_tells_and_changes_nothing(&program, &clone);
+    let old = OldReleases::write(&program.account(), record);
     let deploy = || program.run(&["deploy", "--yes", "--json"]).expect_code(0);
     let answer = while_visitors_ask(&url, Page::Shows(clone::EDIT), deploy);
     let second = answer.json();
     assert_eq!(second["record"]["commit"], clone.head());
+    old.assert_forgotten(&program.account(), &[record, &second["record"]]);
     let of_each = |change: &str| {
         services.iter().map(move |name| format!("{change}.this[\"{name}\"]")).collect::<Vec<_>>()
     };
