@@ -1,6 +1,7 @@
 //! `/healthz` and `/readyz`: whether the process is worth keeping, and whether it is worth sending requests to.
 //!
-//! Load balancers look at the first: a store that is down is not mended by replacing the processes in front of it.
+//! Load balancers look at the first: a store that is down is not mended by replacing the processes in front of it. One that is
+//! being migrated holds up the rollout that brought the migration.
 
 use std::sync::Arc;
 
@@ -19,6 +20,12 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// Whether the store refused the user or the password the last time that somebody connected. Does not ask.
     fn credentials_refused(&self) -> bool;
+
+    /// Whether the store is being brought to what this version needs, or that has yet to begin. Does not ask. Not so while
+    /// the store is not reached at all: nobody knows then how long that lasts, and a new process would not mend it.
+    fn is_migrating(&self) -> bool {
+        false
+    }
 }
 
 /// Who answers, from which commit.
@@ -40,6 +47,9 @@ pub(crate) struct Health {
 ///
 /// A password that was changed is the one failure of a store that only a new process mends, since it gets the new one
 /// with its environment.
+///
+/// An instance that migrates cannot answer any request yet. Called alive, it would have a rollout go on and end the instances
+/// of before, which can.
 pub(crate) async fn healthz<S: Store>(
     State(store): State<S>,
     Extension(identity): Extension<Identity>,
@@ -49,6 +59,13 @@ pub(crate) async fn healthz<S: Store>(
             StatusCode::SERVICE_UNAVAILABLE,
             "credentials_refused",
             "The store refuses this instance's credentials.",
+        ));
+    }
+    if store.is_migrating() {
+        return Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "migrating",
+            "The store is being migrated to what this instance needs.",
         ));
     }
     Ok(Json(Health { status: "alive", identity }))

@@ -32,7 +32,17 @@ struct Inner {
     pool: Pool,
     statement_limit: Duration,
     credentials_refused: AtomicBool,
-    migrated: watch::Sender<bool>,
+    schema: watch::Sender<Schema>,
+}
+
+/// How far the schema is from what this version needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// It is looked at, waited for while another instance migrates it, or migrated. How every process begins.
+    Migrating,
+    /// The database is not reached, so nobody knows.
+    OutOfReach,
+    UpToDate,
 }
 
 impl Database {
@@ -61,7 +71,7 @@ impl Database {
             pool,
             statement_limit: settings.statement_limit,
             credentials_refused: AtomicBool::new(false),
-            migrated: watch::Sender::new(false),
+            schema: watch::Sender::new(Schema::Migrating),
         })))
     }
 
@@ -117,14 +127,18 @@ impl Database {
 
     /// Whether the schema is up to date, or is so before it has been waited for long enough.
     async fn is_migrated(&self) -> bool {
-        let mut migrated = self.0.migrated.subscribe();
-        let waited = tokio::time::timeout(CONNECTION_LIMIT, migrated.wait_for(|is| *is)).await;
-        waited.is_ok_and(|ended| ended.is_ok())
+        let mut schema = self.0.schema.subscribe();
+        let up_to_date = schema.wait_for(|schema| *schema == Schema::UpToDate);
+        tokio::time::timeout(CONNECTION_LIMIT, up_to_date).await.is_ok_and(|ended| ended.is_ok())
     }
 
-    /// From now on statements are run.
-    pub fn mark_migrated(&self) {
-        self.0.migrated.send_replace(true);
+    pub fn schema(&self) -> Schema {
+        *self.0.schema.borrow()
+    }
+
+    /// Statements are run from when the schema is up to date.
+    pub fn set_schema(&self, schema: Schema) {
+        self.0.schema.send_replace(schema);
     }
 
     /// How many connections are at work now.

@@ -10,7 +10,7 @@ use service_common::{Lifecycle, StoreError, causes};
 use thiserror::Error;
 use tracing::{error, info, warn};
 
-use crate::database::{Database, classify};
+use crate::database::{Database, Schema, classify};
 
 /// The migrations in the order of their numbers. One that was released is never changed again.
 const MIGRATIONS: &[Migration] = &[
@@ -63,7 +63,7 @@ pub async fn apply_when_possible(database: Database, lifecycle: Arc<Lifecycle>) 
     loop {
         match apply(&database).await {
             Ok(applied) => {
-                database.mark_migrated();
+                database.set_schema(Schema::UpToDate);
                 info!(applied, "the schema is up to date");
                 return;
             }
@@ -85,10 +85,24 @@ pub async fn apply_when_possible(database: Database, lifecycle: Arc<Lifecycle>) 
 /// # Errors
 /// When the store cannot be used, or what is there is not what this version can work with.
 async fn apply(database: &Database) -> Result<usize, MigrationError> {
-    let mut connection = database.connect().await?;
+    let mut connection = match database.connect().await {
+        Ok(connection) => connection,
+        Err(failure) => {
+            database.set_schema(Schema::OutOfReach);
+            return Err(failure.into());
+        }
+    };
+    database.set_schema(Schema::Migrating);
     let transaction = connection.transaction().await.map_err(classify)?;
     // The time limits are for requests. Waiting for the lock has one of its own, and then it is tried again.
-    let begin = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '30s'";
+    // An instance that is stopped meanwhile must not leave the server at work, and holding the lock, for nobody: the server looks
+    // whether somebody is still there. PostgreSQL 14 can do so on Linux only, and refuses the setting elsewhere.
+    let begin = "SET LOCAL statement_timeout = 0;
+        SET LOCAL lock_timeout = '30s';
+        DO $$ BEGIN
+            SET LOCAL client_connection_check_interval = '1s';
+        EXCEPTION WHEN invalid_parameter_value THEN NULL;
+        END $$";
     transaction.batch_execute(begin).await.map_err(classify)?;
     // Let go by the end of the transaction, and so by the end of this process too.
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await.map_err(classify)?;
@@ -103,6 +117,7 @@ async fn apply(database: &Database) -> Result<usize, MigrationError> {
     let known: Vec<(i32, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let missing = missing(&known)?;
     for Migration { number, name, sql } in &missing {
+        info!(number, name, "applying a migration");
         let failed = |error| MigrationError::Failed { number: *number, name, source: classify(error) };
         transaction.batch_execute(sql).await.map_err(failed)?;
         let insert = "INSERT INTO schema_migrations (number, name, sql) VALUES ($1, $2, $3)";

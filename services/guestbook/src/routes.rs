@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode};
 use serde::Deserialize;
 use service_common::{Api, ApiError, JsonBody, Metrics, QueryPart, Store, StoreError};
 
-use crate::database::Database;
+use crate::database::{Database, Schema};
 use crate::entries::{self, Entry, Listed, ModeratedEntry, Page};
 use crate::moderator::Moderator;
 use crate::text;
@@ -35,6 +35,10 @@ impl Store for Guestbook {
 
     fn credentials_refused(&self) -> bool {
         self.database.credentials_refused()
+    }
+
+    fn is_migrating(&self) -> bool {
+        self.database.schema() == Schema::Migrating
     }
 }
 

@@ -129,6 +129,50 @@ def cache_parameter_groups():
     ElastiCacheBackend.__init__ = init
 
 
+def automated_backups():
+    """RDS: the automated backups of an instance that is gone cannot be deleted."""
+    from moto.rds.exceptions import RDSClientError
+    from moto.rds.models import RDSBackend
+    from moto.rds.responses import RDSResponse
+
+    IDENTIFIERS = {}
+    delete = RDSBackend.delete_db_instance
+
+    def delete_db_instance(self, db_instance_identifier, *args, **kwargs):
+        database = delete(self, db_instance_identifier, *args, **kwargs)
+        IDENTIFIERS[database.dbi_resource_id] = db_instance_identifier
+        return database
+
+    def delete_db_instance_automated_backup(self):
+        resource = self.params.get("DbiResourceId")
+        identifier = IDENTIFIERS.get(resource)
+        snapshots = self.backend.describe_db_snapshots(identifier, snapshot_type="automated") if identifier else []
+        if not snapshots:
+            raise RDSClientError("DBInstanceAutomatedBackupNotFound", f"Automated backup for {resource} not found.")
+        for snapshot in snapshots:
+            self.backend.delete_db_snapshot(snapshot.db_snapshot_identifier)
+        return ActionResult({"DBInstanceAutomatedBackup": {"DbiResourceId": resource, "Status": "deleting"}})
+
+    RDSBackend.delete_db_instance = delete_db_instance
+    RDSResponse.delete_db_instance_automated_backup = delete_db_instance_automated_backup
+
+
+def cache_snapshots():
+    """ElastiCache: a replication group that is deleted leaves no last snapshot."""
+    from moto.elasticache.responses import ElastiCacheResponse
+
+    original = ElastiCacheResponse.delete_replication_group
+
+    def delete_replication_group(self):
+        name = self._get_param("FinalSnapshotIdentifier")
+        if name:
+            group = self._get_param("ReplicationGroupId")
+            self.elasticache_backend.create_snapshot(name, group, None, None, None)
+        return original(self)
+
+    ElastiCacheResponse.delete_replication_group = delete_replication_group
+
+
 def cache_members():
     """ElastiCache: a replication group has no member clusters, and neither it nor its subnet group is ever gone."""
     from moto.elasticache.models import ElastiCacheBackend
@@ -338,7 +382,9 @@ GAPS = [
     rule_descriptions,
     parameter_sources,
     performance_insights,
+    automated_backups,
     cache_parameter_groups,
+    cache_snapshots,
     cache_members,
     scaling_tags,
     services_elsewhere,

@@ -31,10 +31,10 @@ fn a_service_that_is_there_before_its_database_migrates_it_when_it_comes() {
     let (mut postgres, _) = Postgres::start(false);
     postgres.stop();
     let service = service(&postgres, &[]);
-    assert_eq!(service.http.get("/healthz").status, 200);
+    service.wait_for_log("cannot migrate yet");
+    assert_eq!(service.http.get("/healthz").status, 200, "a new process would not mend it");
     assert_eq!(service.http.get("/readyz").status, 503);
     assert_eq!(sign(&service.http, "Ada", "early").status, 503);
-    service.wait_for_log("cannot migrate yet");
     postgres.resume();
     service.wait_until_ready();
     assert_eq!(sign(&service.http, "Ada", "in time").status, 201);

@@ -67,4 +67,7 @@ pub struct DestroyArguments {
     /// Do not ask for the environment's name; give it here
     #[arg(long, value_name = "NAME")]
     pub confirm: Option<String>,
+    /// Delete the backups of database and cache, too: nothing brings them back
+    #[arg(long)]
+    pub delete_backups: bool,
 }

@@ -17,6 +17,9 @@ pub struct Change {
     pub action: Action,
     /// Top-level arguments whose values differ, for an update; sorted.
     pub arguments: Vec<String>,
+    /// Whether AWS refuses to delete it as it is now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_protected: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +65,16 @@ pub struct Gap {
     pub resource: String,
     pub argument: String,
     pub reason: String,
+}
+
+/// Arguments that have AWS refuse to delete. Source: the provider's `aws_db_instance` and `aws_lb`, and for what others add,
+/// `aws_dynamodb_table`.
+const PROTECTIONS: &[&str] =
+    &["deletion_protection", "enable_deletion_protection", "deletion_protection_enabled"];
+
+/// Whether AWS refuses to delete a resource that is as `before` says.
+pub fn is_protected(before: &Value) -> bool {
+    PROTECTIONS.iter().any(|name| before[*name] == true)
 }
 
 /// What is not the plan of Terraform that is expected.
@@ -130,6 +143,15 @@ impl Changes {
         beyond.map(|change| change.address.as_str()).collect()
     }
 
+    /// Resources that are to be replaced or deleted, and that AWS refuses to delete as they are now. That the same plan turns the
+    /// protection off does not help: what is deleted is what there is.
+    pub fn refused(&self) -> Vec<&str> {
+        let is_refused = |change: &&Change| {
+            change.is_protected && matches!(change.action, Action::Delete | Action::Replace)
+        };
+        self.resources.iter().filter(is_refused).map(|change| change.address.as_str()).collect()
+    }
+
     /// Resources whose loss loses data: replaced or deleted.
     pub fn losing_data(&self) -> Vec<&str> {
         const WITH_DATA: &[&str] = &[
@@ -168,6 +190,7 @@ fn change(resource: &Value) -> Option<Change> {
         kind: text("type")?,
         action,
         arguments: arguments(&resource["change"]),
+        is_protected: is_protected(&resource["change"]["before"]),
     })
 }
 
@@ -257,6 +280,24 @@ mod tests {
         ]);
         assert_eq!(changes.losing_data(), ["module.d.aws_db_instance.this"]);
         assert_eq!(changes.beyond_services(), ["aws_s3_bucket.logs", "module.d.aws_db_instance.this"]);
+    }
+
+    #[test]
+    fn what_aws_protects_is_named_when_it_would_go() {
+        let change = |address: &str, actions: &[&str], before: Value| {
+            json!({"mode": "managed", "address": address, "type": "aws_db_instance",
+                "change": {"actions": actions, "before": before, "after": {"deletion_protection": false}}})
+        };
+        let (on, off) = (json!({"deletion_protection": true}), json!({"deletion_protection": false}));
+        let list = [
+            change("replaced", &["delete", "create"], on.clone()),
+            change("deleted", &["delete"], json!({"enable_deletion_protection": true})),
+            change("turned_off", &["update"], on.clone()),
+            change("let_go", &["forget"], on),
+            change("open", &["delete"], off),
+        ];
+        let changes = Changes::parse(&json!({"format_version": "1.2", "resource_changes": list}));
+        assert_eq!(changes.expect("a plan").refused(), ["deleted", "replaced"]);
     }
 
     #[test]

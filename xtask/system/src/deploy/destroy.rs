@@ -1,14 +1,17 @@
 //! `destroy`: empties what Terraform does not delete while it holds something, has Terraform delete the rest, and forgets the
-//! records. Backups stay: the database's last snapshot and automated backups, the cache's last snapshot, and the state's bucket
-//! with its earlier versions.
+//! records. Backups stay unless they are to go, too: the database's last snapshot and automated backups, and the cache's last
+//! snapshot. The state's bucket with its earlier versions stays.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 use aws_sdk_ecr::operation::list_images::ListImagesError;
 use aws_sdk_s3::types as s3;
+use serde::Serialize;
 
-use super::ending::{self, Ending, Left};
+use super::backups::Noted;
+use super::ending::{self, Backup, Backups, Ending, Left};
 use super::failure::Failure;
 use super::plan::Presence;
 use super::session::Session;
@@ -18,26 +21,38 @@ use super::{process, view};
 /// S3 DeleteObjects takes at most 1000 keys per request.
 const KEYS_A_CALL: i32 = 1000;
 
-/// Takes the environment away, and gives what is left of it on purpose.
+/// What became of an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Destroyed {
+    pub environment: String,
+    pub is_destroyed: bool,
+    /// Backups that are left on purpose.
+    pub left: Vec<Left>,
+    pub deleted_backups: Vec<Backup>,
+}
+
+/// Takes the environment away, and its backups where these are to go, too.
 ///
 /// # Errors
 /// When the name was not given, somebody else is at it, or AWS keeps something: the same command goes on from there.
-pub async fn destroy(session: &Session, confirmed: Option<&str>) -> Result<Vec<Left>> {
+pub async fn destroy(session: &Session, confirmed: Option<&str>, backups: Backups) -> Result<Destroyed> {
     let Session { settings, state, ui, .. } = session;
+    let environment = settings.environment.clone();
     if state.presence().await? == Presence::Missing {
-        ui.text(&format!("nothing to do: `{}` was never deployed", settings.environment));
-        return Ok(Vec::new());
+        ui.text(&format!("nothing to do: `{environment}` was never deployed"));
+        let (left, deleted_backups) = (Vec::new(), Vec::new());
+        return Ok(Destroyed { environment, is_destroyed: true, left, deleted_backups });
     }
-    agree(session, confirmed)?;
+    agree(session, confirmed, backups)?;
     let held = session.lock("destroy", "").await?;
-    let done = under_lock(session, &held).await;
+    let done = under_lock(session, &held, backups).await;
     let given_back = held.give_back().await;
-    let left = done?;
+    let destroyed = done?;
     given_back?;
-    Ok(left)
+    Ok(destroyed)
 }
 
-fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
+fn agree(session: &Session, confirmed: Option<&str>, backups: Backups) -> Result<()> {
     let name = &session.settings.environment;
     match confirmed {
         Some(given) if given == name => Ok(()),
@@ -47,8 +62,12 @@ fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
             Err(failure.hint("nothing was changed").into())
         }
         None => {
+            let backups = match backups {
+                Backups::Keep => ". Backups stay, and are named.",
+                Backups::Delete => ", and the backups of both. Nothing brings their data back.",
+            };
             session.ui.text(&format!(
-                "This deletes `{name}` in the account {}: site, services, database, cache. Backups stay, and are named.",
+                "This deletes `{name}` in the account {}: site, services, database, cache{backups}",
                 session.settings.account_id
             ));
             session.ui.ask("Type the environment's name:", name, &format!("--confirm {name}"))
@@ -56,13 +75,14 @@ fn agree(session: &Session, confirmed: Option<&str>) -> Result<()> {
     }
 }
 
-async fn under_lock(session: &Session, held: &super::held::Held) -> Result<Vec<Left>> {
+async fn under_lock(session: &Session, held: &super::held::Held, policy: Backups) -> Result<Destroyed> {
     let Session { terraform, stop, ui, state, settings, .. } = session;
     terraform.init(stop).await?;
     session.clear_left_lock(held).await?;
     let first = plan_end(session).await?;
-    let stays = ending::render(&first.ending.left, &format!("{}/{}", settings.state_bucket, settings.name));
-    ui.text(&stays);
+    let place = format!("{}/{}", settings.state_bucket, settings.name);
+    let mut noted = Noted::take(state, &first.ending.backups).await?;
+    ui.text(&ending::render(&noted.backups, policy, &place));
     empty(session, &first.ending).await?;
     if let Err(error) = delete(session, &first.saved).await {
         again(session, error).await?;
@@ -73,8 +93,20 @@ async fn under_lock(session: &Session, held: &super::held::Held) -> Result<Vec<L
         state.forget(&record.id).await?;
     }
     state.forget_pointer().await?;
-    ui.text(&format!("\n{} is gone\n{stays}", settings.environment));
-    Ok(first.ending.left)
+    let environment = settings.environment.clone();
+    let mut deleted_backups = Vec::new();
+    if policy == Backups::Delete {
+        let deletion = noted.delete_all(session).await?;
+        deletion.all_went(&environment)?;
+        deleted_backups = deletion.deleted;
+    }
+    let mut text = format!("\n{environment} is gone\n{}", ending::render_left(&noted.backups, &place));
+    for backup in &deleted_backups {
+        let _ = writeln!(text, "deleted: {}", backup.what());
+    }
+    ui.text(&text);
+    let left = noted.backups.iter().map(Backup::left).collect();
+    Ok(Destroyed { environment, is_destroyed: true, left, deleted_backups })
 }
 
 /// A plan of the end that nothing is in the way of.

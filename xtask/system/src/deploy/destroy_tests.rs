@@ -11,7 +11,9 @@ use sitepush::local::target::{Target, TargetOptions, store_options};
 use tokio_util::sync::CancellationToken;
 use xtask::project::Project;
 
-use super::destroy::destroy;
+use super::destroy::Destroyed;
+use super::destroy::destroy as destroy_with;
+use super::ending::Backups;
 use super::ending::tests::document;
 use super::failure;
 use super::session::Session;
@@ -26,23 +28,28 @@ const STATE: &str = "sitepush-state-1-eu-central-1";
 const SITE: &str = "sitepush-staging-site-1";
 
 /// An environment of one bucket with one object in it.
-struct Stage {
-    target: Target,
-    session: Session,
-    folder: tempfile::TempDir,
+pub(super) struct Stage {
+    pub target: Target,
+    pub session: Session,
+    pub folder: tempfile::TempDir,
 }
 
 impl Stage {
     /// `plan` is what Terraform plans for the end.
-    async fn new(plan: &Value) -> Self {
+    pub async fn new(plan: &Value) -> Self {
         let store = Store::memory(store_options());
         let target = Target::start(&store, TargetOptions::new(STATE, "E1")).await.expect("it starts");
         store.create_bucket(SITE);
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("plan.json"), plan.to_string()).expect("it is written");
         let stage = Self { session: session(&target, folder.path()).await, target, folder };
+        stage.plans(plan);
         stage.put("index.html");
         stage
+    }
+
+    /// Has Terraform plan this for the end from now on.
+    pub fn plans(&self, plan: &Value) {
+        fs::write(self.folder.path().join("plan.json"), plan.to_string()).expect("it is written");
     }
 
     fn put(&self, key: &str) {
@@ -55,7 +62,7 @@ impl Stage {
     }
 
     /// The tasks that Terraform was given, but for those that only look.
-    fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         let text = fs::read_to_string(self.folder.path().join("asked")).unwrap_or_default();
         text.lines().filter(|task| ["plan", "apply"].contains(task)).map(str::to_owned).collect()
     }
@@ -90,6 +97,10 @@ async fn session(target: &Target, folder: &Path) -> Session {
         stop: CancellationToken::new(),
         lost: CancellationToken::new(),
     }
+}
+
+async fn destroy(session: &Session, confirmed: Option<&str>) -> anyhow::Result<Destroyed> {
+    destroy_with(session, confirmed, Backups::Keep).await
 }
 
 fn bucket() -> (&'static str, Value) {
@@ -182,4 +193,17 @@ async fn a_protected_environment_is_not_touched() {
     assert_eq!(stage.versions(), 1, "the site is gone");
     assert_eq!(stage.asked(), ["plan"]);
     assert!(stage.session.state.lock().await.expect("it can be read").is_none(), "the lock is left");
+}
+
+#[tokio::test]
+async fn what_must_not_be_destroyed_is_no_failure_of_terraforms() {
+    let stage = Stage::new(&document(&[bucket()])).await;
+    let complaint = "Error: Instance cannot be destroyed\n\n  on main.tf line 1:\n\nResource aws_s3_bucket.x has \
+        lifecycle.prevent_destroy set, but the plan\ncalls for this resource to be destroyed.\n";
+    fs::write(stage.folder.path().join("complaint"), complaint).expect("it is written");
+    let error = destroy(&stage.session, Some("staging")).await.expect_err("Terraform does not plan it");
+    assert_eq!(failure::class(&error), Class::Refused);
+    assert!(format!("{error:#}").contains("aws_s3_bucket.x"), "{error:#}");
+    assert!(failure::hint(&error).is_some_and(|hint| hint.contains("take its `prevent_destroy` away")));
+    assert_eq!((stage.versions(), stage.asked()), (1, vec!["plan".to_owned()]));
 }

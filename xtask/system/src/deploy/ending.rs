@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::changes;
 use super::failure::Failure;
 
 /// What has to be known before anything is taken away.
@@ -17,10 +18,20 @@ pub struct Ending {
     /// Names of repositories, which ECR does not delete while they hold anything.
     pub repositories: Vec<String>,
     /// Backups that outlive it.
-    pub left: Vec<Left>,
+    pub backups: Vec<Backup>,
 }
 
-/// A backup that is left on purpose.
+/// A backup that AWS keeps of what is deleted, by the name that only this environment's has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "id")]
+pub enum Backup {
+    DatabaseSnapshot(String),
+    /// All automated backups of the instance with this resource id.
+    AutomatedBackups(String),
+    CacheSnapshot(String),
+}
+
+/// A backup that is left, as `--json` has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Left {
     /// Such as "the last snapshot of the database".
@@ -29,10 +40,42 @@ pub struct Left {
     pub remove: String,
 }
 
-/// Arguments that have AWS refuse. Source: the provider's `aws_db_instance` and `aws_lb`, and for what others add,
-/// `aws_dynamodb_table`.
-const PROTECTIONS: &[&str] =
-    &["deletion_protection", "enable_deletion_protection", "deletion_protection_enabled"];
+/// What becomes of backups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backups {
+    Keep,
+    Delete,
+}
+
+impl Backup {
+    /// What it is, with its name.
+    pub fn what(&self) -> String {
+        match self {
+            Self::DatabaseSnapshot(id) => format!("the last snapshot of the database, {id}"),
+            Self::AutomatedBackups(id) => {
+                format!("automated backups of the database, {id}, for as many days as they were kept")
+            }
+            Self::CacheSnapshot(name) => format!("the last snapshot of the cache, {name}"),
+        }
+    }
+
+    /// The command that deletes it, for good.
+    pub fn remove(&self) -> String {
+        match self {
+            Self::DatabaseSnapshot(id) => {
+                format!("aws rds delete-db-snapshot --db-snapshot-identifier {id}")
+            }
+            Self::AutomatedBackups(id) => {
+                format!("aws rds delete-db-instance-automated-backup --dbi-resource-id {id}")
+            }
+            Self::CacheSnapshot(name) => format!("aws elasticache delete-snapshot --snapshot-name {name}"),
+        }
+    }
+
+    pub fn left(&self) -> Left {
+        Left { what: self.what(), remove: self.remove() }
+    }
+}
 
 impl Ending {
     /// Reads the document of a plan. What is only replaced or changed is no part of an end.
@@ -47,8 +90,8 @@ impl Ending {
                 Some("aws_ecr_repository") => ending.repositories.extend(text("name")),
                 _ => {}
             }
-            ending.left.extend(backups(resource["type"].as_str().unwrap_or_default(), before));
-            if PROTECTIONS.iter().any(|name| before[*name] == true) {
+            ending.backups.extend(backups(resource["type"].as_str().unwrap_or_default(), before));
+            if changes::is_protected(before) {
                 ending.protected.extend(resource["address"].as_str().map(str::to_owned));
             }
         }
@@ -74,36 +117,37 @@ impl Ending {
 
 /// What AWS keeps of a resource of the type `kind` that was as `before` says. Source: DeleteDBInstance of the RDS API,
 /// DeleteReplicationGroup of the ElastiCache API; its automatic snapshots go with the replication group.
-fn backups(kind: &str, before: &Value) -> Vec<Left> {
-    let text = |name: &str| before[name].as_str().filter(|text| !text.is_empty());
+fn backups(kind: &str, before: &Value) -> Vec<Backup> {
+    let text = |name: &str| before[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let snapshot = text("final_snapshot_identifier").filter(|_| before["skip_final_snapshot"] != true);
-    let left = |what: &str, command: &str, id: &str| Left {
-        what: what.to_owned(),
-        remove: format!("aws {command} {id}"),
-    };
-    let of_database =
-        |id| left("the last snapshot of the database", "rds delete-db-snapshot --db-snapshot-identifier", id);
-    let of_cache =
-        |id| left("the last snapshot of the cache", "elasticache delete-snapshot --snapshot-name", id);
     match kind {
         "aws_db_instance" => {
-            let id = text("resource_id").filter(|_| before["delete_automated_backups"] == false);
-            let automated = id.map(|id| {
-                let command = "rds delete-db-instance-automated-backup --dbi-resource-id";
-                left("automated backups of the database, for as many days as they were kept", command, id)
-            });
-            snapshot.map(of_database).into_iter().chain(automated).collect()
+            let automated = text("resource_id").filter(|_| before["delete_automated_backups"] == false);
+            let automated = automated.map(Backup::AutomatedBackups);
+            snapshot.map(Backup::DatabaseSnapshot).into_iter().chain(automated).collect()
         }
-        "aws_elasticache_replication_group" => snapshot.map(of_cache).into_iter().collect(),
+        "aws_elasticache_replication_group" => snapshot.map(Backup::CacheSnapshot).into_iter().collect(),
         _ => Vec::new(),
     }
 }
 
-/// What is told about `left`, in an environment whose state is in the folder `state`, such as `bucket/sitepush-staging`.
-pub fn render(left: &[Left], state: &str) -> String {
+/// What is told before the end about `backups`, in an environment whose state is in the folder `state`, such as
+/// `bucket/sitepush-staging`.
+pub fn render(backups: &[Backup], policy: Backups, state: &str) -> String {
+    let mut text = render_left(if policy == Backups::Keep { backups } else { &[] }, state);
+    if policy == Backups::Delete {
+        for backup in backups {
+            let _ = writeln!(text, "goes, too: {}", backup.what());
+        }
+    }
+    text
+}
+
+/// What is told about what stays.
+pub fn render_left(left: &[Backup], state: &str) -> String {
     let mut text = format!("stays: the state in s3://{state}/, with its earlier versions\n");
-    for Left { what, remove } in left {
-        let _ = writeln!(text, "stays: {what}; to delete it for good:\n  {remove}");
+    for backup in left {
+        let _ = writeln!(text, "stays: {}; to delete it for good:\n  {}", backup.what(), backup.remove());
     }
     text
 }
@@ -170,19 +214,23 @@ pub(crate) mod tests {
         let left = |before: Value| {
             let cache =
                 ("aws_elasticache_replication_group.this", json!({"final_snapshot_identifier": "cache-1"}));
-            let left = Ending::parse(&document(&[("aws_db_instance.this", before), cache])).left;
-            left.into_iter().map(|left| left.remove).collect::<Vec<_>>()
+            let ending = Ending::parse(&document(&[("aws_db_instance.this", before), cache]));
+            ending.backups.iter().map(Backup::remove).collect::<Vec<_>>()
         };
         let cache = "aws elasticache delete-snapshot --snapshot-name cache-1";
         let snapshot = "aws rds delete-db-snapshot --db-snapshot-identifier staging-db-made-1";
         let automated = "aws rds delete-db-instance-automated-backup --dbi-resource-id db-ABC";
         assert_eq!(left(database(false, false)), [snapshot, automated, cache]);
         assert_eq!(left(database(true, true)), [cache]);
-        let one = Left { what: "the last snapshot of the cache".to_owned(), remove: cache.to_owned() };
-        let expected = "stays: the state in s3://bucket/staging/, with its earlier versions\n\
-            stays: the last snapshot of the cache; to delete it for good:\n  \
-            aws elasticache delete-snapshot --snapshot-name cache-1\n";
-        assert_eq!(render(&[one], "bucket/staging"), expected);
+        let one = [Backup::CacheSnapshot("cache-1".to_owned())];
+        let state = "stays: the state in s3://bucket/staging/, with its earlier versions\n";
+        let expected = format!(
+            "{state}stays: the last snapshot of the cache, cache-1; to delete it for good:\n  \
+            aws elasticache delete-snapshot --snapshot-name cache-1\n"
+        );
+        assert_eq!(render(&one, Backups::Keep, "bucket/staging"), expected);
+        let expected = format!("{state}goes, too: the last snapshot of the cache, cache-1\n");
+        assert_eq!(render(&one, Backups::Delete, "bucket/staging"), expected);
     }
 
     #[test]

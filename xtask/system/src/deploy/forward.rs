@@ -166,6 +166,7 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
     ui.text(&view::named(&saved.changes));
     ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
     guard::data_is_safe(&saved.changes, permissions)?;
+    guard::nothing_is_protected(&saved.changes)?;
     if !permissions.is_agreed {
         ui.ask(
             "Apply this? Then images are pushed, and containers, site and record follow. (yes)",
@@ -286,8 +287,14 @@ fn show(session: &Session, prepared: &Prepared) {
     session.ui.text("");
 }
 
-async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
+/// Applies a plan that is not of an end.
+///
+/// # Errors
+/// When Terraform fails, or the person stops.
+pub(super) async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
     process::unless_stopped(&session.stop)?;
+    // What an earlier end left is of an earlier life: the next end must not take its backups for its own.
+    session.state.forget_backups().await?;
     let total = saved.changes.resources.len();
     let ui = session.ui;
     let mut shown = Instant::now();

@@ -26,6 +26,7 @@ pub fn check(plan: &DeployPlan, permissions: Permissions) -> Result<()> {
     for step in &plan.steps {
         let Step::Infrastructure { changes } = step else { continue };
         data_is_safe(changes, permissions)?;
+        nothing_is_protected(changes)?;
         let beyond = changes.beyond_services();
         if permissions.scope == Scope::Services && !beyond.is_empty() {
             let failure =
@@ -67,8 +68,26 @@ pub fn data_is_safe(changes: &Changes, permissions: Permissions) -> Result<()> {
     Err(failure.hint("if that is meant, say `--allow-data-loss`").into())
 }
 
+/// Refuses changes that AWS would refuse part way: whoever accepts that data is lost has not turned its protection off.
+///
+/// # Errors
+/// When something that is protected would be deleted, or replaced.
+pub fn nothing_is_protected(changes: &Changes) -> Result<()> {
+    let refused = changes.refused();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let what = "this plan deletes or replaces what AWS protects from deletion";
+    let failure = Failure::refused(format!("{what}: {}", refused.join(", ")));
+    Err(failure
+        .hint("nothing was changed; set `deletion_protection = false` in terraform.tfvars and deploy that first, in a commit without this change")
+        .into())
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::super::failure::{class, hint};
     use super::*;
     use crate::class::Class;
@@ -107,6 +126,23 @@ mod tests {
         assert!(hint.contains("--allow-data-loss"), "{hint}");
         check(&losing, Permissions { may_lose_data: true, ..NOTHING }).expect("it was agreed to");
         check(&plan(&[("aws_db_instance.this", &["update"])]), NOTHING).expect("nothing is lost");
+    }
+
+    #[test]
+    fn what_is_protected_is_refused_whatever_was_agreed_to() {
+        let before = json!({"deletion_protection": true});
+        let change = json!({"actions": ["delete", "create"], "before": before, "after": null});
+        let database = json!({"mode": "managed", "address": "module.d.aws_db_instance.this",
+            "type": "aws_db_instance", "change": change});
+        let document = json!({"format_version": "1.2", "resource_changes": [database]});
+        let changes = Changes::parse(&document).expect("a plan");
+        let plan = DeployPlan { steps: vec![Step::Infrastructure { changes }], ..plan(&[]) };
+        let may_lose_data = Permissions { may_lose_data: true, ..NOTHING };
+        let (message, hint) = refused(&plan, may_lose_data);
+        assert!(message.ends_with("protects from deletion: module.d.aws_db_instance.this"), "{message}");
+        assert!(hint.contains("deletion_protection = false"), "{hint}");
+        // That data would be lost comes first: it may not be meant.
+        assert!(refused(&plan, NOTHING).0.contains("holds data"));
     }
 
     #[test]

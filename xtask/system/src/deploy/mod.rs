@@ -6,6 +6,9 @@
 //! ```
 
 mod arguments;
+mod backups;
+#[cfg(test)]
+mod backups_tests;
 pub mod changes;
 mod destroy;
 #[cfg(test)]

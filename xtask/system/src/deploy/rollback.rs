@@ -59,8 +59,43 @@ pub fn plan(to: &Record, live: Option<&Live>, running: &BTreeMap<String, String>
     }
 }
 
-fn render(plan: &RollbackPlan, current: &Record) -> String {
-    let (to, from) = (view::short(&plan.to.commit), view::short(&current.commit));
+/// Whether something runs that no release had: a deploy went live, and ended before it was written down. Pure.
+///
+/// What is of another release than the current one is a rollback that was cut off, unless it was one to the current.
+pub fn is_unrecorded(
+    records: &[Record],
+    current: &Record,
+    live: Option<&Live>,
+    running: &BTreeMap<String, String>,
+) -> bool {
+    let is_of_a_release = |(service, arn): (&String, &String)| {
+        records.iter().any(|record| record.task_definitions.get(service) == Some(arn))
+    };
+    let has_site =
+        |release: &String| records.iter().any(|record| record.site_release.as_ref() == Some(release));
+    let is_site_of_none = live.is_some_and(|live| {
+        !has_site(&live.id)
+            && live
+                .back_to
+                .as_ref()
+                .is_none_or(|to| !has_site(to) || current.site_release.as_ref() == Some(to))
+    });
+    is_site_of_none || !running.iter().all(is_of_a_release)
+}
+
+/// The release to go back to, named or not. What no release had is left for the one before it, which is the current one.
+fn target<'a>(
+    records: &'a [Record],
+    current: &'a Record,
+    wanted: Option<&str>,
+    is_unrecorded: bool,
+) -> Option<&'a Record> {
+    if wanted.is_none() && is_unrecorded { Some(current) } else { record::find(records, current, wanted) }
+}
+
+fn render(plan: &RollbackPlan, current: &Record, is_unrecorded: bool) -> String {
+    let to = view::short(&plan.to.commit);
+    let from = if is_unrecorded { "what no release has" } else { view::short(&current.commit) };
     let mut text = format!(
         "roll {} back to {to}, of {} (now {from})\n\n",
         plan.environment,
@@ -114,24 +149,30 @@ async fn under_lock(
 ) -> Result<(String, Option<Record>)> {
     let Session { state, terraform, stop, ui, .. } = session;
     let records = state.records().await?;
-    let Some(to) = record::find(&records, &current.value, to) else {
+    let no_release = || {
         let known: Vec<&str> =
             records.iter().rev().take(8).map(|record| view::short(&record.commit)).collect();
         let what = to.map_or_else(
             || "there is no earlier release".to_owned(),
             |to| format!("there is no release `{to}`"),
         );
-        return Err(Failure::usage(what).hint(format!("there are releases of {}", known.join(", "))).into());
+        Failure::usage(what).hint(format!("there are releases of {}", known.join(", ")))
     };
+    if to.is_some() && record::find(&records, &current.value, to).is_none() {
+        return Err(no_release().into());
+    }
     terraform.init(stop).await?;
     let outputs =
         terraform.outputs(stop).await?.context("there is a record, and Terraform has no outputs")?;
     let site = session.site(&outputs).await?;
     let running = roll_out::task_definitions(&session.running(&outputs).await?);
-    let plan = plan(to, site.live(stop).await?.as_ref(), &running);
-    ui.text(&format!("\n{}", render(&plan, &current.value)));
+    let live = site.live(stop).await?;
+    let is_unrecorded = is_unrecorded(&records, &current.value, live.as_ref(), &running);
+    let to = target(&records, &current.value, to, is_unrecorded).ok_or_else(no_release)?;
+    let plan = plan(to, live.as_ref(), &running);
+    ui.text(&format!("\n{}", render(&plan, &current.value, is_unrecorded)));
     let is_recorded = current.value.id == to.id || current.value.back_to.as_ref() == Some(&to.id);
-    if plan.is_empty() && is_recorded {
+    if plan.is_empty() && is_recorded && !is_unrecorded {
         return Ok((to.commit.clone(), None));
     }
     if !is_agreed {
@@ -198,6 +239,35 @@ mod tests {
         let site_is_back = plan(&to, Some(&live("site-c", Some("site-a"))), &now.task_definitions);
         assert_eq!((site_is_back.site, site_is_back.services.len()), (None, 1));
         assert!(plan(&to, Some(&live("site-a", None)), &to.task_definitions).is_empty());
+    }
+
+    /// Of the releases `a` and `b`, with `b` the current one.
+    #[track_caller]
+    fn assert_goes_back(site: &Live, running: &Record, expected: &str) {
+        let records = [record(0, "a"), record(1, "b")];
+        let current = &records[1];
+        let unrecorded = is_unrecorded(&records, current, Some(site), &running.task_definitions);
+        let to = target(&records, current, None, unrecorded).expect("there is an earlier one");
+        assert_eq!(to.commit, expected.repeat(40));
+        let named = target(&records, current, Some("aaa"), unrecorded).expect("it was released");
+        assert_eq!(named.commit, "a".repeat(40), "a name is a name");
+    }
+
+    #[test]
+    fn what_runs_without_a_record_is_left_for_the_last_record() {
+        let (a, b, c) = (record(0, "a"), record(1, "b"), record(2, "c"));
+        // All as the record has it.
+        assert_goes_back(&live("site-b", None), &b, "a");
+        // `c` went live, or its services did.
+        assert_goes_back(&live("site-c", None), &c, "b");
+        assert_goes_back(&live("site-b", None), &c, "b");
+        assert_goes_back(&live("site-c", None), &b, "b");
+        // On the way back from there, cut off before the services or before the record.
+        assert_goes_back(&live("site-d", Some("site-b")), &c, "b");
+        assert_goes_back(&live("site-d", Some("site-b")), &b, "b");
+        // On the way back to `a`, cut off as well: the same command goes on.
+        assert_goes_back(&live("site-d", Some("site-a")), &b, "a");
+        assert_goes_back(&live("site-d", Some("site-a")), &a, "a");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use aws_sdk_s3::operation::head_bucket::HeadBucketError;
 use aws_sdk_s3::types as s3;
 use serde::Serialize;
 
+use super::ending::Backup;
 use super::failure::Failure;
 use super::plan::Presence;
 use super::record::{self, Pointer, Record, SCHEMA};
@@ -19,6 +20,7 @@ use super::settings::Settings;
 const RELEASES: &str = "releases";
 const POINTER: &str = "current.json";
 const LOCK: &str = "deploy-lock.json";
+const BACKUPS: &str = "backups.json";
 
 /// The part of the state's bucket that is one environment's.
 #[derive(Clone, Debug)]
@@ -318,6 +320,40 @@ impl State {
     /// When S3 refuses.
     pub async fn forget_pointer(&self) -> Result<()> {
         self.delete(POINTER).await
+    }
+
+    /// The backups that the last end of the environment left, as it was noted when that began.
+    ///
+    /// # Errors
+    /// When the note cannot be read.
+    pub async fn backups(&self) -> Result<Option<Tagged<Vec<Backup>>>> {
+        let Some(found) = self.get(BACKUPS).await? else { return Ok(None) };
+        let value = serde_json::from_slice(&found.value)
+            .with_context(|| format!("cannot use `{}`", self.key(BACKUPS)))?;
+        Ok(Some(Tagged { value, e_tag: found.e_tag }))
+    }
+
+    /// Notes which backups are left, and gives the note's ETag.
+    ///
+    /// # Errors
+    /// When S3 refuses, or somebody else wrote one in the meantime.
+    pub async fn note_backups(&self, backups: &[Backup], replaces: Option<&str>) -> Result<String> {
+        let condition = replaces.map_or(Condition::Absent, Condition::Unchanged);
+        match self.put(BACKUPS, &backups, condition).await? {
+            Written::Done { e_tag } => Ok(e_tag),
+            Written::Lost => {
+                let what = format!("somebody else takes `{}` away at the same time", self.name);
+                Err(Failure::conflict(what).into())
+            }
+        }
+    }
+
+    /// Forgets what an earlier end left: the environment is made anew, and its next end is about that.
+    ///
+    /// # Errors
+    /// When S3 refuses.
+    pub async fn forget_backups(&self) -> Result<()> {
+        if self.get(BACKUPS).await?.is_some() { self.delete(BACKUPS).await } else { Ok(()) }
     }
 
     /// The document of Terraform's own lock, as it lies beside the state; none when there is none.

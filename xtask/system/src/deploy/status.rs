@@ -11,7 +11,8 @@ use super::lock::Lock;
 use super::plan::Presence;
 use super::record::Record;
 use super::session::{self, Session};
-use super::view;
+use super::site::Live;
+use super::{roll_out, rollback, view};
 use crate::image;
 use crate::rollout::{self, ServiceStatus};
 
@@ -29,6 +30,8 @@ pub struct Status {
     pub lock: Option<Lock>,
     /// What is not as the record has it.
     pub differences: Vec<String>,
+    /// Whether something runs that no release had: a deploy went live, and ended before it was written down.
+    pub is_unrecorded: bool,
     pub is_healthy: bool,
 }
 
@@ -54,6 +57,7 @@ pub async fn status(session: &Session) -> Result<Status> {
         service_commits: BTreeMap::new(),
         lock: None,
         differences: Vec::new(),
+        is_unrecorded: false,
         is_healthy: false,
     };
     if state.presence().await? == Presence::Missing {
@@ -66,6 +70,7 @@ pub async fn status(session: &Session) -> Result<Status> {
         status.services = session.running(&outputs).await?;
         status.service_commits = commits(session, &status.services).await;
         let live = session.site(&outputs).await?.live(stop).await?;
+        status.is_unrecorded = is_unrecorded(session, &status, live.as_ref()).await?;
         status.site = live.map(|live| SiteStatus { release: live.id, commit: live.commit });
     }
     status.differences = differences(&status);
@@ -73,6 +78,12 @@ pub async fn status(session: &Session) -> Result<Status> {
         && status.differences.is_empty()
         && status.services.iter().all(|service| service.is_stable);
     Ok(status)
+}
+
+async fn is_unrecorded(session: &Session, status: &Status, live: Option<&Live>) -> Result<bool> {
+    let Some(current) = &status.record else { return Ok(false) };
+    let running = roll_out::task_definitions(&status.services);
+    Ok(rollback::is_unrecorded(&session.state.records().await?, current, live, &running))
 }
 
 /// Asks the registry for the commit of each service's image. What it does not know stays unknown, with a warning.
@@ -160,6 +171,14 @@ pub fn render(status: &Status) -> String {
     for difference in &status.differences {
         let _ = writeln!(text, "  differs   {difference}");
     }
+    // While somebody deploys, it is about to be written down.
+    if status.is_unrecorded && status.lock.is_none() {
+        let _ = writeln!(
+            text,
+            "  hint      no release had that: `deploy` finishes a deploy that was not written down, `rollback` goes back to {}",
+            record.id
+        );
+    }
     text
 }
 
@@ -194,6 +213,7 @@ mod tests {
             service_commits: [("guestbook".to_owned(), "a".repeat(40))].into(),
             lock: None,
             differences: Vec::new(),
+            is_unrecorded: false,
             is_healthy: true,
         }
     }
@@ -215,6 +235,17 @@ mod tests {
         assert!(text.starts_with("staging runs aaaaaaa since 2026-09-21 14:13 UTC, healthy\n"), "{text}");
         assert!(text.contains("\n  site      site-a (aaaaaaa)\n"), "{text}");
         assert!(text.contains("\n  guestbook  ok, 1 of 1 healthy  a (aaaaaaa)\n"), "{text}");
+    }
+
+    #[test]
+    fn what_was_deployed_and_not_written_down_is_told_with_the_ways_on() {
+        let mut status = status("arn:task/b", "site-b");
+        status.differences = differences(&status);
+        assert!(!render(&status).contains("no release had that"), "a rollback that was cut off, say");
+        status.is_unrecorded = true;
+        let text = render(&status);
+        let id = record(0, "a").id;
+        assert!(text.ends_with(&format!("`rollback` goes back to {id}\n")), "{text}");
     }
 
     #[test]

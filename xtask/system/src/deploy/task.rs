@@ -10,6 +10,7 @@ use xtask::project::Project;
 use super::arguments::{
     Common, DeployArguments, DestroyArguments, PlanArguments, RollbackArguments, StatusArguments,
 };
+use super::ending::Backups;
 use super::forward;
 use super::guard::Permissions;
 use super::outcome::Outcome;
@@ -128,9 +129,9 @@ async fn perform(session: &Session, task: &Task) -> Result<ExitCode> {
             document(task, &status)
         }
         Task::Destroy(arguments) => {
-            let left = destroy::destroy(session, arguments.confirm.as_deref()).await?;
-            let environment = &session.settings.environment;
-            document(task, &json!({"environment": environment, "is_destroyed": true, "left": left}))
+            let backups = if arguments.delete_backups { Backups::Delete } else { Backups::Keep };
+            let left = destroy::destroy(session, arguments.confirm.as_deref(), backups).await?;
+            document(task, &left)
         }
     }
 }

@@ -260,6 +260,11 @@ impl Terraform {
             || said.contains("error configuring S3 Backend")
         {
             Failure::environment(doing)
+        } else if said.contains("lifecycle.prevent_destroy") {
+            // Said of a plan, so nothing was applied.
+            let failure = Failure::refused(format!("{doing}: something would go that must not be destroyed"));
+            let hint = "nothing was changed; if that is meant, take its `prevent_destroy` away first";
+            return Err(anyhow::anyhow!(said).context(failure.hint(hint)));
         } else {
             Failure::service(doing)
         };

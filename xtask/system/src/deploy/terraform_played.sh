@@ -1,11 +1,18 @@
 #!/bin/sh
 # Plays Terraform in tests. It works in the folder of the root module, where the test has put plan.json, and writes down what
-# it was asked for. With a file `fail` the next apply fails, once there is a file `go-on`.
+# it was asked for. With a file `fail` the next apply fails, once there is a file `go-on`; with a file `complaint` every plan fails,
+# and says what is in it.
 set -eu
 echo "$1" >>asked
 case "$*" in
 output*) echo '{}' ;;
 show*-json*) cat plan.json ;;
+plan*)
+	if [ -e complaint ]; then
+		cat complaint >&2
+		exit 1
+	fi
+	;;
 apply*)
 	if [ -e fail ]; then
 		rm fail

@@ -181,6 +181,19 @@ fn an_unhealthy_task_is_warned_of_at_once_and_fails_after_the_grace_period() {
     assert_eq!(failure.task_id.as_deref(), Some("a"));
 }
 
+/// Such as one that migrates its database: it has as long as its service says, and no less.
+#[test]
+fn a_task_that_gets_healthy_within_its_grace_period_was_no_failure() {
+    let mut judge = judge();
+    let mut snapshot = Snapshot { health_grace: Duration::from_secs(600), ..begun() };
+    snapshot.tasks = ["a", "b"].map(|id| running(id, TargetState::Unhealthy)).into();
+    for second in (10..=600).step_by(3) {
+        in_progress(judge.judge(&snapshot, at(second)));
+    }
+    snapshot.tasks = ["a", "b"].map(|id| running(id, TargetState::Healthy)).into();
+    in_progress(judge.judge(&snapshot, at(611)));
+}
+
 #[test]
 fn one_unhealthy_task_beside_a_healthy_one_may_be_replaced() {
     let mut judge = judge();

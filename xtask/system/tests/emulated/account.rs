@@ -76,6 +76,53 @@ impl Account {
         cloudfront.chain(others).collect()
     }
 
+    /// The names of all snapshots of databases and caches, automated ones too; sorted.
+    pub fn snapshots(&self) -> Vec<String> {
+        let databases = self.ask_query("rds", "Action=DescribeDBSnapshots&Version=2014-10-31");
+        let caches = self.ask_query("elasticache", "Action=DescribeSnapshots&Version=2015-02-02");
+        let of_databases = texts(&databases, "DBSnapshotIdentifier");
+        let mut names: Vec<String> = of_databases.chain(texts(&caches, "SnapshotName")).collect();
+        names.sort();
+        names
+    }
+
+    /// Makes a snapshot of a database, as a person does by hand.
+    pub fn take_snapshot(&self, database: &str, name: &str) {
+        let of = format!("DBInstanceIdentifier={database}&DBSnapshotIdentifier={name}");
+        self.ask_query("rds", &format!("Action=CreateDBSnapshot&Version=2014-10-31&{of}"));
+    }
+
+    /// Gives a repository an image with `tag`, which no other has, and gives its digest.
+    pub fn put_image(&self, repository: &str, tag: &str) -> String {
+        let kind = "application/vnd.oci.image.manifest.v1+json";
+        let part = |name: &str| json!({"mediaType": name, "size": 2, "digest": format!("sha256:{tag:0>64}")});
+        let manifest = json!({"schemaVersion": 2, "mediaType": kind,
+            "config": part("application/vnd.oci.image.config.v1+json"),
+            "layers": [part("application/vnd.oci.image.layer.v1.tar")]});
+        let body =
+            json!({"repositoryName": repository, "imageManifest": manifest.to_string(), "imageTag": tag});
+        let answer = self.ask_json("ecr", "AmazonEC2ContainerRegistry_V20150921.PutImage", &body);
+        answer["image"]["imageId"]["imageDigest"].as_str().expect("a digest").to_owned()
+    }
+
+    /// The digests of a repository's images.
+    pub fn images(&self, repository: &str) -> Vec<String> {
+        let body = json!({"repositoryName": repository});
+        let answer = self.ask_json("ecr", "AmazonEC2ContainerRegistry_V20150921.ListImages", &body);
+        let images = answer["imageIds"].as_array().expect("a list").iter();
+        images.map(|image| image["imageDigest"].as_str().expect("a digest").to_owned()).collect()
+    }
+
+    /// The keys of a bucket that begin with `prefix`, at most 1000; sorted.
+    pub fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
+        texts(&get(&format!("{}/{bucket}?list-type=2&prefix={prefix}", self.moto), "s3"), "Key").collect()
+    }
+
+    pub fn put_object(&self, bucket: &str, key: &str, content: &str) {
+        let request = ureq::put(format!("{}/{bucket}/{key}", self.moto)).header("authorization", scope("s3"));
+        text(request.send(content));
+    }
+
     /// An object of S3.
     pub fn object(&self, bucket: &str, key: &str) -> String {
         get(&format!("{}/{bucket}/{key}", self.moto), "s3")
@@ -105,6 +152,13 @@ fn scope(service: &str) -> String {
 
 fn get(url: &str, service: &str) -> String {
     text(ureq::get(url).header("authorization", scope(service)).call())
+}
+
+/// What stands in each element of the name `element`, which holds no other.
+fn texts<'a>(document: &'a str, element: &'a str) -> impl Iterator<Item = String> + 'a {
+    let (begin, end) = (format!("<{element}>"), format!("</{element}>"));
+    let parts: Vec<&str> = document.split(&begin).skip(1).collect();
+    parts.into_iter().map(move |part| part.split(&end).next().unwrap_or_default().to_owned())
 }
 
 fn text(answer: Result<Response<Body>, Error>) -> String {

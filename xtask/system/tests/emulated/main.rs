@@ -5,6 +5,7 @@
 
 mod account;
 mod clone;
+mod forgetting;
 mod program;
 mod thorough;
 #[path = "../visitors/asking.rs"]
@@ -15,7 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use account::Account;
 use clone::Clone;
+use forgetting::OldReleases;
 use program::Page;
 use program::{Ended, Program};
 use serde_json::Value;
@@ -55,10 +58,12 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     // A second commit: nothing of the infrastructure changes but which images run.
     clone.edit_the_page_and_commit();
     a_plan_tells_and_changes_nothing(&program, &clone);
+    let old = OldReleases::write(&program.account(), record);
     let deploy = || program.run(&["deploy", "--yes", "--json"]).expect_code(0);
     let answer = while_visitors_ask(&url, Page::Shows(clone::EDIT), deploy);
     let second = answer.json();
     assert_eq!(second["record"]["commit"], clone.head());
+    old.assert_forgotten(&program.account(), &[record, &second["record"]]);
     let of_each = |change: &str| {
         services.iter().map(move |name| format!("{change}.this[\"{name}\"]")).collect::<Vec<_>>()
     };
@@ -95,11 +100,13 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     let account = program.account();
     assert!(account.tagged().len() > 50, "there is nothing to take away");
     assert!(account.untagged().values().all(|count| *count > 0), "{:?}", account.untagged());
+    account.take_snapshot("sitepush-staging-db", "by-hand");
     program.run_inside(&["destroy", "--confirm", "emulated"]).expect_code(0);
     let left: Vec<String> = account.tagged().into_iter().filter(|arn| !is_left_on_purpose(arn)).collect();
     assert_eq!(left, [""; 0]);
     assert!(account.untagged().values().all(|count| *count == 0), "{:?}", account.untagged());
     assert_eq!(program.state_resources(), 0, "Terraform still knows of something");
+    the_backups_go_when_they_are_to(&program, &account);
     let marks = program.processes();
     program.run(&["destroy", "--confirm", "emulated"]).expect_code(0);
     assert!(marks.iter().all(|mark| !mark.is_alive()), "a process of the environment is still there");
@@ -201,6 +208,18 @@ fn a_stale_checkout_is_refused(program: &Program<'_>, clone: &Clone, older: &str
         assert!(stale.stderr.contains(&words), "{}", stale.stderr);
     }
     assert_eq!(what_runs(program), before);
+}
+
+/// Those of the database and the cache that are gone by now, and no other.
+fn the_backups_go_when_they_are_to(program: &Program<'_>, account: &Account) {
+    let there = account.snapshots();
+    let made = |part: &str| there.iter().filter(|name| name.contains(part)).count();
+    assert_eq!((made("-db-made-"), made("-cache-made-"), made("rds:")), (1, 1, 1), "{there:?}");
+    let destroy = ["destroy", "--confirm", "emulated", "--delete-backups", "--json"];
+    let destroyed = program.run_inside(&destroy).expect_code(0).json();
+    assert_eq!(destroyed["left"], Value::Array(Vec::new()), "{destroyed}");
+    assert_eq!(destroyed["deleted_backups"].as_array().map(Vec::len), Some(3), "{destroyed}");
+    assert_eq!(account.snapshots(), ["by-hand"]);
 }
 
 /// The current record, and by service what it runs, how many of it, and how many of those are healthy.

@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
 
 pub fn run(program: &Program<'_>, clone: &Clone) {
     a_commit_is_killed_at_each_step(program, clone);
+    a_commit_that_is_live_and_not_recorded_is_taken_back(program, clone);
     clone.commit_nothing("Deploy again");
     a_commit_that_is_stopped_goes_back(program, |text| {
         text.starts_with("infrastructure: ") && text.contains(" of ")
@@ -38,6 +39,26 @@ fn a_commit_is_killed_at_each_step(program: &Program<'_>, clone: &Clone) {
     assert!(killed_at.len() >= 6, "a step was not there to be killed at: {killed_at:?}");
     program.run(&["deploy", "--yes"]).expect_code(0);
     expect_healthy(program, clone);
+}
+
+/// Killed while the site is looked at: everything runs, and no record says so. Back is to the last record, not before it.
+fn a_commit_that_is_live_and_not_recorded_is_taken_back(program: &Program<'_>, clone: &Clone) {
+    let before = what_runs(program);
+    clone.commit_nothing("Live and not written down");
+    let Ended::Killed(_) = program.run_and_kill(&["deploy", "--yes"], |text| text.starts_with("check:"))
+    else {
+        panic!("the deploy ended before it was killed")
+    };
+    let status = program.run(&["status", "--json"]).expect_code(0).json();
+    assert_eq!((&status["is_unrecorded"], &status["is_healthy"]), (&true.into(), &false.into()), "{status}");
+    assert_eq!(status["site"]["commit"], clone.head());
+    let back = program.run(&["rollback", "--yes", "--json"]).expect_code(0).json();
+    assert_eq!(back["record"]["back_to"], before["record"]["id"], "{back}");
+    let after = what_runs(program);
+    assert_eq!(
+        (&after["services"], &after["site"]["commit"]),
+        (&before["services"], &before["site"]["commit"])
+    );
 }
 
 /// Stopped, as by Ctrl-C, once Terraform has told the services what to run, or while they are rolled out: they go back.
