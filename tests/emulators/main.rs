@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conditions;
 #[path = "../support/dns.rs"]
 mod dns;
 mod doctor;
@@ -65,6 +66,7 @@ promises! {
         a_push_killed_after_a_change_leaves_a_whole_site_and_the_next_one_finishes_it;
     repair:
         a_bucket_that_something_else_filled_is_adopted
+        a_strangers_object_under_the_name_of_a_new_file_is_found_and_then_taken
         drift_is_repaired_and_headers_without_their_body;
     way_back:
         a_rollback_copies_the_earlier_versions
