@@ -1,7 +1,7 @@
 //! The same end-to-end promises against implementations of S3 and CloudFront that nobody here wrote.
 //!
 //! The program is run as a user runs it; what it left is looked at through the AWS SDK, never through its own code.
-//! Where an emulator departs from AWS, [`lies`] says so by name, and docs/emulators.md links what AWS documents.
+//! Where an emulator departs from AWS, [`lies`] and its neighbors say so by name, and docs/emulators.md links what AWS documents.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -17,6 +17,7 @@ mod edge;
 mod emulator;
 mod least;
 mod lies;
+mod lies_of_policies;
 mod meddler;
 mod observe;
 mod order;
