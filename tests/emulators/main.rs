@@ -26,6 +26,7 @@ mod permissions;
 mod publishing;
 mod races;
 mod repair;
+mod spelling;
 mod visitors;
 mod way_back;
 mod witness;
@@ -54,6 +55,8 @@ promises! {
         special_keys_arrive_as_they_are
         large_files_go_in_parts_and_arrive_whole
         a_bucket_that_does_not_exist_is_named;
+    spelling:
+        the_headers_of_s3_are_spelled_as_in_its_reference;
     races:
         conditional_writes_are_refused_when_the_object_moved
         a_plan_made_before_another_push_is_refused
