@@ -72,6 +72,8 @@ promises! {
         a_bucket_that_something_else_filled_is_adopted
         a_strangers_object_under_the_name_of_a_new_file_is_found_and_then_taken
         drift_is_repaired_and_headers_without_their_body;
+    paging:
+        more_than_a_page_of_objects_is_adopted_and_more_than_a_request_takes_is_deleted;
     way_back:
         a_rollback_copies_the_earlier_versions
         without_versioning_the_plan_names_the_promise
