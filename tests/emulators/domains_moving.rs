@@ -166,7 +166,7 @@ fn what_is_still_in_use_or_under_way_is_tried_again() {
     assert!(answer.stderr.contains("waiting for the certificate to be let go"), "{}", answer.stderr);
 }
 
-/// moto does not tell: it fails at a request whose certificate was deleted.
+/// On ministack, for moto does not tell (`moto_fails_at_the_token_of_a_certificate_that_was_deleted`).
 #[test]
 fn a_certificate_that_acm_gives_and_does_not_know_is_requested_anew() {
     const DELETED: &str = r#"{"CertificateArn":"arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"}"#;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::dns::{FIRST, Reply};
 use crate::domains::{World, create_zone, record};
-use crate::emulator::{Emulator, acm_client};
+use crate::emulator::{Emulator, Kind, acm_client};
 use crate::meddler::{Meddler, Meddling};
 use crate::support::Answer;
 
@@ -135,7 +135,7 @@ fn name_servers_by_names_of_the_users_own_are_the_zones_when_the_zone_says_so() 
     assert_eq!(world.problems(&NAMES, 0), []);
 }
 
-/// moto gives every zone the same name servers, so both look as if the world asked them.
+/// Both look as if the world asked them (`both_give_every_zone_the_same_name_servers`).
 #[test]
 fn between_two_zones_that_cannot_be_told_apart_nobody_guesses() {
     let emulator = Emulator::moto_issuing_after(1);
@@ -529,4 +529,49 @@ fn ministack_issues_what_nobody_has_validated() {
         emulator.runtime.block_on(emulator.acm.describe_certificate().certificate_arn(arn).send());
     let certificate = described.expect("it is there").certificate.expect("it is described");
     assert_eq!(certificate.status.expect("a status").as_str(), "ISSUED");
+}
+
+/// By default, each zone has a random selection of name servers:
+/// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/route-53-concepts.html>
+#[test]
+fn both_give_every_zone_the_same_name_servers() {
+    for emulator in [Emulator::moto(), Emulator::ministack()] {
+        let servers = ["one.example", "another.example"].map(|zone| create_zone(&emulator, zone).1);
+        assert_eq!(servers[0], servers[1], "{:?}", emulator.kind);
+    }
+}
+
+/// A token stands for one certificate, as long as that is there; no call with one ends in a failure of the service:
+/// <https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html>
+#[test]
+fn moto_fails_at_the_token_of_a_certificate_that_was_deleted() {
+    let emulator = Emulator::moto();
+    let acm = &emulator.acm;
+    let request = || acm.request_certificate().domain_name("example.com").idempotency_token("again").send();
+    let first = emulator.runtime.block_on(request()).expect("one is requested").certificate_arn;
+    let second = emulator.runtime.block_on(request()).expect("it is the same").certificate_arn;
+    assert_eq!(first, second);
+    let delete = acm.delete_certificate().set_certificate_arn(first).send();
+    emulator.runtime.block_on(delete).expect("certificates can be deleted");
+    let error = emulator.runtime.block_on(request()).expect_err("moto looks for it");
+    assert_eq!(error.raw_response().expect("an answer").status().as_u16(), 500);
+}
+
+/// The first part of the name is `_` and 32 hexadecimal digits:
+/// <https://docs.aws.amazon.com/acm/latest/APIReference/API_DomainValidation.html>
+#[test]
+fn ministack_validates_at_a_name_that_acm_does_not_have() {
+    for emulator in [Emulator::moto(), Emulator::ministack()] {
+        let request = emulator.acm.request_certificate().domain_name("example.com");
+        let request = request.validation_method(aws_sdk_acm::types::ValidationMethod::Dns);
+        let requested = emulator.runtime.block_on(request.send()).expect("certificates can be requested");
+        let describe = emulator.acm.describe_certificate().set_certificate_arn(requested.certificate_arn);
+        let described = emulator.runtime.block_on(describe.send()).expect("it is there");
+        let validations = described.certificate.expect("it is described").domain_validation_options;
+        let record = validations.expect("a list").remove(0).resource_record.expect("a record");
+        let digits = record.name().strip_suffix(".example.com.").and_then(|label| label.strip_prefix('_'));
+        let digits = digits.expect("a label below the name");
+        let is_acms = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        assert_eq!(is_acms, emulator.kind == Kind::Moto, "{}", record.name());
+    }
 }

@@ -229,10 +229,14 @@ pub fn credentials() -> Credentials {
 }
 
 fn s3_client(url: &str) -> aws_sdk_s3::Client {
+    s3_client_as(url, credentials())
+}
+
+pub fn s3_client_as(url: &str, credentials: Credentials) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
-        .credentials_provider(credentials())
+        .credentials_provider(credentials)
         .endpoint_url(url)
         // The tests compare digests of their own; what moto says of a copy is wrong (see `lies`).
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
@@ -241,10 +245,14 @@ fn s3_client(url: &str) -> aws_sdk_s3::Client {
 }
 
 fn cloudfront_client(url: &str) -> aws_sdk_cloudfront::Client {
+    cloudfront_client_as(url, credentials())
+}
+
+pub fn cloudfront_client_as(url: &str, credentials: Credentials) -> aws_sdk_cloudfront::Client {
     let config = aws_sdk_cloudfront::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))
-        .credentials_provider(credentials())
+        .credentials_provider(credentials)
         .endpoint_url(url);
     aws_sdk_cloudfront::Client::from_conf(config.build())
 }

@@ -2,7 +2,7 @@
 //! AWS documents, on resources and under conditions, by tables of its own.
 //!
 //! With the whole policy nothing is denied; with any action less something is. Where ministack knows less of a call than
-//! AWS does, the policy is widened before it is given to it: see [`as_ministack_reads_it`]. What it does not look at, the
+//! AWS does, the policy is widened before it is given to it: see [`Widening`]. What it does not look at, the
 //! names of records and certificates, is read from what was sent.
 
 use std::collections::BTreeSet;
@@ -28,10 +28,10 @@ const ELSEWHERE: &str = "eu-west-1";
 const THREADS: usize = 3;
 
 /// A permission: the statement that it is in, and the action.
-type Permission = (String, String);
+pub type Permission = (String, String);
 
 /// Somebody whom ministack knows.
-struct User<'a> {
+pub struct User<'a> {
     emulator: &'a Emulator,
     name: String,
     access_key_id: String,
@@ -39,7 +39,7 @@ struct User<'a> {
 }
 
 impl<'a> User<'a> {
-    fn create(emulator: &'a Emulator, name: &str) -> Self {
+    pub fn create(emulator: &'a Emulator, name: &str) -> Self {
         ask_iam(emulator, &format!("Action=CreateUser&UserName={name}"));
         let key = ask_iam(emulator, &format!("Action=CreateAccessKey&UserName={name}"));
         let (access_key_id, secret_access_key) =
@@ -47,9 +47,19 @@ impl<'a> User<'a> {
         Self { emulator, name: name.to_owned(), access_key_id, secret_access_key }
     }
 
-    /// Allows the user this, and nothing else, from now on.
-    fn may(&self, policy: Value) {
-        let document = as_ministack_reads_it(policy).to_string();
+    /// Allows the user this, and what ministack asks for besides, and nothing else, from now on.
+    pub fn may(&self, policy: Value) {
+        self.may_exactly(&widened(policy, &Widening::ALL));
+    }
+
+    /// The same without one of the things that ministack asks for besides.
+    pub fn may_without(&self, left_out: Widening, policy: Value) {
+        let others = Widening::ALL.into_iter().filter(|widening| *widening != left_out);
+        self.may_exactly(&widened(policy, &others.collect::<Vec<_>>()));
+    }
+
+    fn may_exactly(&self, policy: &Value) {
+        let document = policy.to_string();
         let document = percent_encoding::utf8_percent_encode(&document, percent_encoding::NON_ALPHANUMERIC);
         let name = &self.name;
         ask_iam(
@@ -58,18 +68,35 @@ impl<'a> User<'a> {
         );
     }
 
+    /// Runs the program as this user; what it was denied, each by the name of the call or the kind of thing that it is about.
+    pub fn denied(&self, command: Command) -> BTreeSet<String> {
+        let witness = Witness::start(&self.emulator.url);
+        self.run_through(&witness, &witness.url, command);
+        denials(&witness)
+    }
+
+    /// The same while another distribution has the names, so that it is asked who has them.
+    pub fn denied_at_a_taken_alias(&self, command: Command) -> BTreeSet<String> {
+        let witness = Witness::start(&self.emulator.url);
+        self.run_at_a_taken_alias(&witness, command);
+        denials(&witness)
+    }
+
     /// Runs the program as this user; whether anything was denied comes with what it said.
     fn run(&self, command: Command) -> (Answer, bool) {
         let witness = Witness::start(&self.emulator.url);
         self.run_through(&witness, &witness.url, command)
     }
 
-    /// The same while another distribution has the names, so that it is asked who has them.
+    /// The same while another distribution has the names.
     fn run_into_a_taken_alias(&self, command: Command) -> (Answer, bool) {
-        let witness = Witness::start(&self.emulator.url);
+        self.run_at_a_taken_alias(&Witness::start(&self.emulator.url), command)
+    }
+
+    fn run_at_a_taken_alias(&self, witness: &Witness, command: Command) -> (Answer, bool) {
         let refusal = Meddling::Answer("PUT /2020-05-31/distribution", 409, "CNAMEAlreadyExists");
         let meddler = Meddler::start(&witness.url, refusal);
-        let run = self.run_through(&witness, &meddler.url, command);
+        let run = self.run_through(witness, &meddler.url, command);
         assert!(meddler.count() > 0, "the distribution was not changed: {}", run.0.stderr);
         run
     }
@@ -85,31 +112,81 @@ impl<'a> User<'a> {
     }
 }
 
-/// Widens what ministack could not find to be allowed: it knows no ARN of some things and asks for `*`, and of certificates
-/// neither their tags nor how they are validated.
-fn as_ministack_reads_it(mut policy: Value) -> Value {
-    let statements = policy["Statement"].as_array_mut().expect("a list");
-    let mut of_no_resource = Vec::new();
-    for statement in statements.iter_mut() {
-        match statement["Sid"].as_str().expect("text") {
-            "DistributionParts" | "KeyValueStore" | "RecordChanges" => statement["Resource"] = json!("*"),
-            "Distributions" => {
-                let is_of_alias = |action: &Value| action == "cloudfront:ListConflictingAliases";
-                let actions = statement["Action"].as_array_mut().expect("a list");
-                of_no_resource.extend(actions.extract_if(.., |action| is_of_alias(action)));
+/// What was denied: ACM's calls by their target, others by the kind of thing in the path.
+fn denials(witness: &Witness) -> BTreeSet<String> {
+    let exchanges = witness.exchanges();
+    let denied = exchanges.iter().filter(|exchange| exchange.is_denied());
+    denied.map(|exchange| exchange.header("x-amz-target").unwrap_or(kind(exchange)).to_owned()).collect()
+}
+
+/// `cache-policy` of `GET /2020-05-31/cache-policy/ID`.
+fn kind(exchange: &Exchange) -> &str {
+    let parts = exchange.call().split(['/', '?']).skip(1);
+    parts.into_iter().find(|part| !part.starts_with("20")).expect("a path has a kind")
+}
+
+/// What ministack could not find to be allowed, and what is allowed for it beyond the printed policy. In [`crate::lies_of_policies`]
+/// each is left out, and something is denied then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Widening {
+    /// It knows no ARN of these, and asks for `*`.
+    DistributionParts,
+    KeyValueStore,
+    RecordChanges,
+    ConflictingAliases,
+    /// It does not know how a certificate is to be validated.
+    ValidationMethod,
+    /// Nor the tags of the certificate that is asked about.
+    OwnCertificates,
+}
+
+impl Widening {
+    pub const ALL: [Self; 6] = [
+        Self::DistributionParts,
+        Self::KeyValueStore,
+        Self::RecordChanges,
+        Self::ConflictingAliases,
+        Self::ValidationMethod,
+        Self::OwnCertificates,
+    ];
+
+    /// Allows more in those of a policy's statements that it is about.
+    fn widen(self, statements: &mut Vec<Value>) {
+        let sid = match self {
+            Self::DistributionParts => "DistributionParts",
+            Self::KeyValueStore => "KeyValueStore",
+            Self::RecordChanges => "RecordChanges",
+            Self::ConflictingAliases => "Distributions",
+            Self::ValidationMethod => "NewCertificate",
+            Self::OwnCertificates => "OwnCertificates",
+        };
+        let Some(statement) = statements.iter_mut().find(|statement| statement["Sid"] == sid) else { return };
+        match self {
+            Self::DistributionParts | Self::KeyValueStore | Self::RecordChanges => {
+                statement["Resource"] = json!("*");
             }
-            "NewCertificate" => {
+            Self::ConflictingAliases => {
+                let actions = statement["Action"].as_array_mut().expect("a list");
+                let of_aliases: Vec<Value> =
+                    actions.extract_if(.., |action| action == "cloudfront:ListConflictingAliases").collect();
+                statements.push(json!({ "Effect": "Allow", "Action": of_aliases, "Resource": "*" }));
+            }
+            Self::ValidationMethod => {
                 let equal = statement["Condition"]["StringEquals"].as_object_mut().expect("conditions");
                 equal.remove("acm:ValidationMethod").expect("it is limited");
             }
-            "OwnCertificates" => {
+            Self::OwnCertificates => {
                 statement.as_object_mut().expect("a statement").remove("Condition").expect("it is limited");
             }
-            _ => {}
         }
     }
-    if !of_no_resource.is_empty() {
-        statements.push(json!({ "Effect": "Allow", "Action": of_no_resource, "Resource": "*" }));
+}
+
+/// The policy with more allowed.
+fn widened(mut policy: Value, widenings: &[Widening]) -> Value {
+    let statements = policy["Statement"].as_array_mut().expect("a list");
+    for widening in widenings {
+        widening.widen(statements);
     }
     statements.retain(|statement| statement["Action"] != json!([]));
     policy
@@ -126,7 +203,7 @@ fn permissions(policy: &Value) -> Vec<Permission> {
     statements.flat_map(of_statement).collect()
 }
 
-fn without(policy: &Value, (sid, action): &Permission) -> Value {
+pub fn without(policy: &Value, (sid, action): &Permission) -> Value {
     let mut policy = policy.clone();
     for statement in policy["Statement"].as_array_mut().expect("a list") {
         if statement["Sid"] == **sid {
@@ -140,13 +217,13 @@ fn without(policy: &Value, (sid, action): &Permission) -> Value {
 
 /// A zone, a distribution and two names, with certificates that are good for one of them, and for both where CloudFront
 /// does not take it from.
-struct Names<'a> {
+pub struct Names<'a> {
     world: World<'a>,
     names: [String; 2],
 }
 
 impl<'a> Names<'a> {
-    fn new(emulator: &'a Emulator, zone: &str) -> Self {
+    pub fn new(emulator: &'a Emulator, zone: &str) -> Self {
         let names = ["shop", "www"].map(|part| format!("{part}.{zone}"));
         for (region, name) in [("us-east-1", &names[0]), (ELSEWHERE, &format!("*.{zone}"))] {
             let request = acm_client(&emulator.url, region).request_certificate().domain_name(name);
@@ -156,7 +233,7 @@ impl<'a> Names<'a> {
         Self { world: World::in_zone(emulator, zone), names }
     }
 
-    fn command(&self, verb: &str, more: &[&str]) -> Command {
+    pub fn command(&self, verb: &str, more: &[&str]) -> Command {
         let [first, second] = [0, 1].map(|at| self.names[at].as_str());
         let mut arguments = match verb {
             "remove" => vec!["--domain", first, "--domain", second, "--yes", "--validation-records"],
@@ -171,12 +248,17 @@ impl<'a> Names<'a> {
     }
 
     /// As somebody who may do everything.
-    fn apply(&self) {
+    pub fn apply(&self) {
         let output = self.command("apply", &[]).output().expect("the program starts");
         Answer::from_output(&output).success();
     }
 
-    fn policy(&self, verb: &str) -> Value {
+    /// Whether the distribution has the names.
+    pub fn is_set_up(&self) -> bool {
+        self.world.aliases() == self.names.clone().into()
+    }
+
+    pub fn policy(&self, verb: &str) -> Value {
         let command = format!("domain {verb}");
         let [first, second] = [0, 1].map(|at| self.names[at].as_str());
         let arguments = [
@@ -218,7 +300,8 @@ const TOLERATED: [(&str, &str); 5] = [
     ("RecordChanges", "route53:GetChange"),
 ];
 
-/// ministack asks for this at another call only, which sitepush does not make.
+/// ministack asks for this at another call only, which sitepush does not make
+/// (`ministack_tags_a_new_certificate_for_who_may_not_tag_any`).
 const NOT_ASKED_FOR: (&str, &str) = ("CertificateTag", "acm:AddTagsToCertificate");
 
 /// Whether anything was denied in a run without a permission; the action is named then, unless it can be done without.
@@ -288,34 +371,54 @@ fn is_needed_on_the_way(emulator: &Emulator, number: usize, verb: &str, permissi
     is_noticed(permission, &run)
 }
 
+/// A good set-up with a name and a release, so that doctor asks everything, and the policy that is printed for that.
+pub struct Judged {
+    pub world: place::World,
+    pub place: place::Place,
+    pub policy: Value,
+}
+
+impl Judged {
+    pub fn new() -> Self {
+        let world = place::World::start();
+        let place = world.good("judged");
+        // The bucket's policy denies what comes without TLS, as here everything does.
+        let mut policy = place.policy();
+        let statements = policy["Statement"].as_array_mut().expect("a list");
+        statements.retain(|statement| statement["Sid"] != "EncryptedConnectionsOnly");
+        world.set_policy(&place, &policy);
+        with_names(&world, &place, "www.good.example.com", &["www.good.example.com"], "TLSv1.2_2021");
+        let flags = ["--bucket", &place.bucket, "--distribution", &place.distribution];
+        let flags =
+            [&["iam-policy", "--for", "doctor", "--key-value-store", &place.store_arn], &flags[..]].concat();
+        let policy = world.emulator.run(&flags).success().json();
+        // With a release, there is something that the store has to say.
+        let site = Site::small();
+        let push =
+            ["push", site.path().to_str().expect("a plain path"), "--key-value-store", &place.store_arn];
+        let target = ["--bucket", &place.bucket, "--distribution", &place.distribution];
+        world.emulator.run(&[&push[..], &target[..]].concat()).success();
+        Self { world, place, policy }
+    }
+
+    pub fn doctor(&self) -> Command {
+        self.world.emulator.command(&self.place.arguments(&["--json"]))
+    }
+}
+
 #[test]
 fn ministack_lets_a_user_with_the_printed_policy_look_at_the_set_up_and_no_action_is_too_many() {
-    let world = place::World::start();
-    let user = User::create(&world.emulator, "doctor");
-    let place = world.good("judged");
-    // The bucket's policy denies what comes without TLS, as here everything does.
-    let mut policy = place.policy();
-    let statements = policy["Statement"].as_array_mut().expect("a list");
-    statements.retain(|statement| statement["Sid"] != "EncryptedConnectionsOnly");
-    world.set_policy(&place, &policy);
-    with_names(&world, &place, "www.good.example.com", &["www.good.example.com"], "TLSv1.2_2021");
-    let flags = ["--bucket", &place.bucket, "--distribution", &place.distribution];
-    let flags =
-        [&["iam-policy", "--for", "doctor", "--key-value-store", &place.store_arn], &flags[..]].concat();
-    let policy = world.emulator.run(&flags).success().json();
-    let look = || user.run(world.emulator.command(&place.arguments(&["--json"])));
-    // With a release, there is something that the store has to say.
-    let site = Site::small();
-    let push = ["push", site.path().to_str().expect("a plain path"), "--key-value-store", &place.store_arn];
-    let target = ["--bucket", &place.bucket, "--distribution", &place.distribution];
-    world.emulator.run(&[&push[..], &target[..]].concat()).success();
+    let judged = Judged::new();
+    let policy = &judged.policy;
+    let user = User::create(&judged.world.emulator, "doctor");
+    let look = || user.run(judged.doctor());
     user.may(policy.clone());
     let (answer, is_denied) = look();
     let document = answer.success().json();
     assert!(!is_denied, "{document}");
     assert_eq!(document["warning_count"], 0, "{document}");
-    for permission in permissions(&policy) {
-        user.may(without(&policy, &permission));
+    for permission in permissions(policy) {
+        user.may(without(policy, &permission));
         let (answer, is_denied) = look();
         assert!(is_denied, "`doctor` does not need {permission:?}: {}", answer.stdout);
         assert!(answer.stdout.contains(&format!("`{}`", permission.1)), "{permission:?}: {}", answer.stdout);
@@ -354,7 +457,7 @@ fn is_like(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// moto's certificates are validated at names like those of AWS, which ministack's are not.
+/// On moto, whose certificates are validated at names like those of AWS (`ministack_validates_at_a_name_that_acm_does_not_have`).
 #[test]
 fn the_records_and_certificates_that_are_written_are_those_that_the_policy_allows() {
     let emulator = Emulator::moto();

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudfront::types::DistributionConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
+use sha2::{Digest as _, Sha256};
 
+use crate::conditions::Unmet;
 use crate::emulator::{ACCESS_KEY_ID, Emulator};
 use crate::meddler::{Meddler, Meddling};
 use crate::support::{Answer, BUCKET, Site};
@@ -43,6 +45,71 @@ fn moto_stores_what_a_checksum_contradicts() {
 #[test]
 fn ministack_refuses_what_a_checksum_contradicts() {
     assert!(!takes_a_wrong_checksum(&Emulator::ministack()));
+}
+
+/// S3 answers 412 when the source is not the one that `x-amz-copy-source-if-match` says:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
+#[test]
+fn moto_copies_a_source_that_moved() {
+    assert!(Unmet::CopyOfAnother.is_carried_out(&Emulator::moto()));
+}
+
+/// S3 copies nothing onto what is there when `If-None-Match` is sent:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+#[test]
+fn both_copy_onto_what_is_there_though_nothing_may_be() {
+    for emulator in [Emulator::moto(), Emulator::ministack()] {
+        assert!(Unmet::CopyOntoSomething.is_carried_out(&emulator), "{:?}", emulator.kind);
+        // So a new file that gets the bytes of another, by a copy, takes a stranger's place unseen.
+        let site = Site::small();
+        emulator.push(&site, &[]).success();
+        emulator.put_foreign("promo.css", "theirs");
+        site.write("promo.css", "body { color: black }");
+        let answer = emulator.push(&site, &["--json"]).success().json();
+        assert_eq!(answer["outcome"]["copied_count"], 1, "{:?}: {answer}", emulator.kind);
+        assert_eq!(emulator.body("promo.css"), "body { color: black }", "{:?}", emulator.kind);
+    }
+}
+
+/// What a HEAD that asks for checksums tells of `key`.
+fn digest_told(emulator: &Emulator, key: &str) -> Option<String> {
+    let request = emulator.s3.head_object().bucket(BUCKET).key(key).checksum_mode(ChecksumMode::Enabled);
+    emulator.runtime.block_on(request.send()).expect("it is there").checksum_sha256
+}
+
+/// A push of one new file, the answer to whose write is lost.
+fn push_without_an_answer(emulator: &Emulator, site: &Site) -> Answer {
+    emulator.push(site, &[]).success();
+    site.write("promo.html", "ours");
+    let meddler = Meddler::start(&emulator.url, Meddling::LoseAnswer("PUT /example-site/promo.html "));
+    let mut command = emulator.push_command(site, &[]);
+    let output = command.env("AWS_ENDPOINT_URL", &meddler.url).output().expect("the program starts");
+    assert!(meddler.count() > 1, "the write was not repeated");
+    assert_eq!(emulator.writes("promo.html"), 1, "it was written once");
+    Answer::from_output(&output)
+}
+
+#[test]
+fn ministack_tells_the_digest_of_a_write_so_that_one_without_an_answer_is_known_for_our_own() {
+    let (emulator, site) = (Emulator::ministack(), Site::small());
+    push_without_an_answer(&emulator, &site).success();
+    let digest = Sha256::digest("ours");
+    assert_eq!(digest_told(&emulator, "promo.html"), Some(aws_smithy_types::base64::encode(digest)));
+    let before = emulator.history();
+    emulator.push(&site, &["--verify-remote"]).success();
+    assert_eq!(emulator.history(), before, "the record knows what is there");
+}
+
+/// S3 tells the checksum that an object was written with, whether or not its algorithm was named besides:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
+#[test]
+fn moto_forgets_a_digest_whose_algorithm_is_not_named_besides() {
+    let (emulator, site) = (Emulator::moto(), Site::small());
+    let words = ["promo.html", "somebody else's object is there", "run the command again"];
+    push_without_an_answer(&emulator, &site).explains(1, &words);
+    assert_eq!(digest_told(&emulator, "promo.html"), None);
+    emulator.push(&site, &[]).success();
+    emulator.assert_is_published(&site, "");
 }
 
 /// S3 answers `InvalidAccessKeyId`:

@@ -1,11 +1,12 @@
 //! The same end-to-end promises against implementations of S3 and CloudFront that nobody here wrote.
 //!
 //! The program is run as a user runs it; what it left is looked at through the AWS SDK, never through its own code.
-//! Where an emulator departs from AWS, [`lies`] says so by name, and docs/emulators.md links what AWS documents.
+//! Where an emulator departs from AWS, [`lies`] and its neighbors say so by name, and docs/emulators.md links what AWS documents.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conditions;
 #[path = "../support/dns.rs"]
 mod dns;
 mod doctor;
@@ -16,6 +17,7 @@ mod edge;
 mod emulator;
 mod least;
 mod lies;
+mod lies_of_policies;
 mod meddler;
 mod observe;
 mod order;
@@ -24,6 +26,7 @@ mod permissions;
 mod publishing;
 mod races;
 mod repair;
+mod spelling;
 mod visitors;
 mod way_back;
 mod witness;
@@ -52,6 +55,8 @@ promises! {
         special_keys_arrive_as_they_are
         large_files_go_in_parts_and_arrive_whole
         a_bucket_that_does_not_exist_is_named;
+    spelling:
+        the_headers_of_s3_are_spelled_as_in_its_reference;
     races:
         conditional_writes_are_refused_when_the_object_moved
         a_plan_made_before_another_push_is_refused
@@ -65,7 +70,10 @@ promises! {
         a_push_killed_after_a_change_leaves_a_whole_site_and_the_next_one_finishes_it;
     repair:
         a_bucket_that_something_else_filled_is_adopted
+        a_strangers_object_under_the_name_of_a_new_file_is_found_and_then_taken
         drift_is_repaired_and_headers_without_their_body;
+    paging:
+        more_than_a_page_of_objects_is_adopted_and_more_than_a_request_takes_is_deleted;
     way_back:
         a_rollback_copies_the_earlier_versions
         without_versioning_the_plan_names_the_promise

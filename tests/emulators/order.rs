@@ -131,9 +131,19 @@ fn missing(emulator: &Emulator, prefix: &str) -> Vec<String> {
     missing.collect()
 }
 
+/// What that push changes in the bucket: the lock, the intent, two files, two pages, the manifest, the record, two
+/// deletions, and the lock again.
+const CHANGES: usize = 11;
+
+/// Whether the push is killed at every change, and not at every third.
+fn is_thorough() -> bool {
+    std::env::var_os("SITEPUSH_THOROUGH").is_some()
+}
+
 pub fn a_push_killed_after_a_change_leaves_a_whole_site_and_the_next_one_finishes_it(emulator: &Emulator) {
-    let mut points = 0;
-    for k in (1..).step_by(3) {
+    let stride = if is_thorough() { 1 } else { 3 };
+    let (mut points, mut takeovers) = (0, 0);
+    for k in (1..).step_by(stride) {
         // A target of its own for each.
         let prefix = format!("killed-at-{k}");
         let site = first_edition();
@@ -144,7 +154,11 @@ pub fn a_push_killed_after_a_change_leaves_a_whole_site_and_the_next_one_finishe
         }
         points += 1;
         assert_eq!(missing(emulator, &prefix), Vec::<String>::new(), "killed at {k}");
-        emulator.push(&site, &["--prefix", &prefix, "--allow-shrink"]).success();
+        let lock = lock(emulator, &prefix);
+        let answer = emulator.push(&site, &["--prefix", &prefix, "--allow-shrink"]).success();
+        let is_taken_over = answer.stderr.contains("is gone and left its lock");
+        assert_eq!(is_taken_over, lock == "held", "killed at {k}, the lock is {lock}: {}", answer.stderr);
+        takeovers += usize::from(is_taken_over);
         emulator.assert_is_published(&site, &format!("{prefix}/"));
         let (keys, _) = found(emulator, &prefix);
         assert!(!keys.contains("old.html") && !keys.contains("old.css"), "killed at {k}: {keys:?}");
@@ -155,5 +169,14 @@ pub fn a_push_killed_after_a_change_leaves_a_whole_site_and_the_next_one_finishe
             assert_eq!(status[list], serde_json::json!([]), "killed at {k}: {status:#}");
         }
     }
-    assert!(points >= 4, "only {points} points were tried");
+    assert!(points >= CHANGES.div_ceil(stride), "only {points} points were tried");
+    // The last change of a push is that it gives its lock back.
+    assert!(takeovers + 1 >= points, "{takeovers} locks were left by {points} pushes");
+}
+
+/// In which state the file of the lock says that it is.
+fn lock(emulator: &Emulator, prefix: &str) -> String {
+    let file: serde_json::Value =
+        serde_json::from_slice(&emulator.get(&format!("{prefix}/.sitepush/lock.json")).1).expect("JSON");
+    file["state"].as_str().expect("a state").to_owned()
 }

@@ -15,9 +15,7 @@ fn push(emulator: &Emulator, site: &Site, more: &[&str]) -> (serde_json::Value, 
     (Answer::from_output(&output).success().json(), witness.exchanges())
 }
 
-#[test]
-fn more_than_a_page_of_objects_is_adopted_and_more_than_a_request_takes_is_deleted() {
-    let emulator = Emulator::moto();
+pub fn more_than_a_page_of_objects_is_adopted_and_more_than_a_request_takes_is_deleted(emulator: &Emulator) {
     let site = Site::small();
     let pages: Vec<String> = (0..MOST + 100).map(|number| format!("blog/{number:04}.html")).collect();
     for page in &pages {
@@ -27,7 +25,7 @@ fn more_than_a_page_of_objects_is_adopted_and_more_than_a_request_takes_is_delet
     for stranger in ["a-stranger.txt", "zzz/stranger.txt"] {
         emulator.put_foreign(stranger, "somebody's");
     }
-    let (adopted, asked) = push(&emulator, &site, &[]);
+    let (adopted, asked) = push(emulator, &site, &[]);
     assert_eq!(adopted["outcome"]["header_update_count"], pages.len());
     assert_eq!(adopted["outcome"]["uploaded_count"], 6);
     let listings = asked.iter().filter(|exchange| exchange.call().contains("list-type=2")).count();
@@ -38,7 +36,7 @@ fn more_than_a_page_of_objects_is_adopted_and_more_than_a_request_takes_is_delet
     for page in gone {
         site.remove(page);
     }
-    let (dropped, asked) = push(&emulator, &site, &["--allow-shrink", "--max-deletes", "2000"]);
+    let (dropped, asked) = push(emulator, &site, &["--allow-shrink", "--max-deletes", "2000"]);
     assert_eq!(dropped["outcome"]["deleted_count"], gone.len());
     let deletes = asked.iter().filter(|exchange| exchange.body.contains("<Delete"));
     let counts: Vec<usize> = deletes.map(|exchange| exchange.body.matches("<Key>").count()).collect();

@@ -3,11 +3,12 @@
 //! At S3, moto asks for actions on resources as AWS does, and verifies signatures meanwhile; but not for the source of a
 //! copy, nor for a version whose headers are asked for, and it hides no missing object. Another of its ways is met in the
 //! policy before it is given to the user: see [`as_moto_reads_it`]. At CloudFront, it refuses every signature then (those of
-//! boto3, too), so that the target here has no distribution.
+//! boto3, too), so that the target here has no distribution. Each of these has a test in [`crate::lies_of_policies`].
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use aws_credential_types::Credentials;
 use serde_json::{Value, json};
 
 use crate::emulator::Emulator;
@@ -16,14 +17,14 @@ use crate::support::{Answer, BUCKET, Site};
 const USER: &str = "publisher";
 
 /// Somebody whom moto knows.
-struct User<'a> {
+pub struct User<'a> {
     emulator: &'a Emulator,
     access_key_id: String,
     secret_access_key: String,
 }
 
 impl<'a> User<'a> {
-    fn create(emulator: &'a Emulator) -> Self {
+    pub fn create(emulator: &'a Emulator) -> Self {
         ask_iam(emulator, &format!("Action=CreateUser&UserName={USER}"));
         let key = ask_iam(emulator, &format!("Action=CreateAccessKey&UserName={USER}"));
         let (access_key_id, secret_access_key) =
@@ -32,7 +33,7 @@ impl<'a> User<'a> {
     }
 
     /// Allows the user this, and nothing else, from now on.
-    fn may(&self, policy: &Value) {
+    pub fn may(&self, policy: &Value) {
         enforce(self.emulator, "inf");
         let document =
             percent_encoding::utf8_percent_encode(&policy.to_string(), percent_encoding::NON_ALPHANUMERIC)
@@ -41,6 +42,10 @@ impl<'a> User<'a> {
             format!("Action=PutUserPolicy&UserName={USER}&PolicyName=sitepush&PolicyDocument={document}");
         ask_iam(self.emulator, &form);
         enforce(self.emulator, "0");
+    }
+
+    pub fn credentials(&self) -> Credentials {
+        Credentials::new(&self.access_key_id, &self.secret_access_key, None, None, "tests")
     }
 
     fn run(&self, command: &str, more: &[&str]) -> Answer {
@@ -96,7 +101,7 @@ fn printed(emulator: &Emulator) -> Value {
     emulator.run(&["iam-policy", "--bucket", BUCKET, "--for", commands]).success().json()
 }
 
-/// moto takes a delete of many objects for a call about the bucket.
+/// moto takes a delete of many objects for a call about the bucket (`moto_asks_for_the_bucket_when_objects_are_deleted`).
 fn as_moto_reads_it(mut policy: Value) -> Value {
     for statement in policy["Statement"].as_array_mut().expect("a list") {
         if statement["Sid"] == "Objects" {

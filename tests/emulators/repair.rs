@@ -1,7 +1,7 @@
 //! Objects that are not what sitepush put there.
 
 use crate::emulator::Emulator;
-use crate::support::Site;
+use crate::support::{BUCKET, Site};
 
 pub fn a_bucket_that_something_else_filled_is_adopted(emulator: &Emulator) {
     let site = Site::small();
@@ -12,6 +12,30 @@ pub fn a_bucket_that_something_else_filled_is_adopted(emulator: &Emulator) {
     assert_eq!(answer["outcome"]["header_update_count"], 1);
     assert_eq!(answer["outcome"]["uploaded_count"], 5);
     assert_eq!(emulator.body("elsewhere/file"), "not ours");
+    emulator.assert_is_published(&site, "");
+}
+
+/// With a file that is sent by one request, and with one that is sent in parts.
+pub fn a_strangers_object_under_the_name_of_a_new_file_is_found_and_then_taken(emulator: &Emulator) {
+    let site = Site::small();
+    emulator.push(&site, &[]).success();
+    for (key, ours) in [("promo.html", b"ours".to_vec()), ("promo.bin", vec![7; 17 << 20])] {
+        emulator.put_foreign(key, "theirs");
+        site.write(key, &ours);
+        let invalidated = emulator.invalidated();
+        let words = [key, "somebody else's object is there", "run the command again"];
+        emulator.push(&site, &[]).explains(1, &words);
+        assert_eq!((emulator.body(key).as_str(), emulator.writes(key)), ("theirs", 1));
+        assert_eq!(emulator.invalidated(), invalidated, "nothing of `{key}` has changed");
+        emulator.push(&site, &[]).success();
+        assert!(emulator.get(key).1 == ours, "`{key}` is ours now");
+        // Visitors had been shown the stranger's.
+        let invalidated = emulator.invalidated().len() - invalidated.len();
+        let is_named = emulator.invalidated().iter().flatten().any(|item| item.starts_with("/promo"));
+        assert!(invalidated == 1 && is_named, "`{key}`: {:?}", emulator.invalidated());
+    }
+    let open = emulator.runtime.block_on(emulator.s3.list_multipart_uploads().bucket(BUCKET).send());
+    assert_eq!(open.expect("a listing").uploads().len(), 0, "no parts are left of the one that was refused");
     emulator.assert_is_published(&site, "");
 }
 

@@ -22,6 +22,16 @@ impl Exchange {
         self.head.lines().next().and_then(|line| line.rsplit_once(' ')).map_or("", |(call, _)| call)
     }
 
+    /// Name and value of the headers, as they were sent.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.head.lines().skip(1).filter_map(|line| line.split_once(": "))
+    }
+
+    /// The value of a header, whatever the spelling of its name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
     /// Whether the service did what it was asked.
     pub fn is_done(&self) -> bool {
         self.answer.split(' ').nth(1).is_some_and(|status| status.starts_with('2'))

@@ -28,11 +28,12 @@ pub fn install(project: &Project) -> Result<Result<PathBuf, Missing>> {
     tools::python_environment(&project.scratch("emulators"), &wanted, &versions)
 }
 
-/// Installs the emulators and runs the tests; returns what is missing, when nothing can be downloaded.
+/// Installs the emulators and runs the tests; returns what is missing, when nothing can be downloaded. A thorough run
+/// takes the time for what the tests else leave out.
 ///
 /// # Errors
 /// When they cannot be installed as they are wanted, or a test fails.
-pub fn test(project: &Project) -> Result<Option<Missing>> {
+pub fn test(project: &Project, thorough: bool) -> Result<Option<Missing>> {
     let programs = match install(project)? {
         Ok(programs) => programs,
         Err(missing) => return Ok(Some(missing)),
@@ -40,10 +41,15 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
     let mut tests = project.command("cargo");
     // The whole workspace, so that nothing is built again with fewer features.
     let select = ["--workspace", "--features", "sitepush/emulators", "--test", "emulators"];
-    match tools::find("cargo-nextest") {
-        Some(_) => tests.args(["nextest", "run"]).args(select).arg("--no-fail-fast"),
-        None => tests.arg("test").args(select),
+    match (tools::find("cargo-nextest"), thorough) {
+        (Some(_), false) => tests.args(["nextest", "run"]),
+        (Some(_), true) => tests.args(["nextest", "run", "--profile", "thorough"]),
+        (None, _) => tests.arg("test"),
     };
+    tests.args(select).arg("--no-fail-fast");
+    if thorough {
+        tests.env("SITEPUSH_THOROUGH", "1");
+    }
     tools::run(tests.env(VARIABLE, programs))?;
     Ok(None)
 }

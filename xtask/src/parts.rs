@@ -136,7 +136,7 @@ fn emulators(run: &Run) -> Result<Option<Missing>> {
     if let Err(missing) = tools::need_python() {
         return Ok(Some(missing));
     }
-    emulators::test(&run.project)
+    emulators::test(&run.project, run.thorough)
 }
 
 fn services(run: &Run) -> Result<Option<Missing>> {
