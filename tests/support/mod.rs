@@ -134,10 +134,12 @@ impl Cloud {
         Self::start(options, TargetOptions::new(BUCKET, DISTRIBUTION))
     }
 
-    /// A second distribution in front of the same bucket, with this origin path.
-    pub fn with_two_distributions(origin_path: &str) -> Self {
-        let other = EdgeOptions { origin_path: origin_path.to_owned(), ..EdgeOptions::default() };
-        let mut options = TargetOptions::new(BUCKET, DISTRIBUTION);
+    /// Two distributions in front of one bucket, with these origin paths: first that of the usual one, then the other's.
+    pub fn with_two_distributions(origin_paths: [&str; 2]) -> Self {
+        let edges = origin_paths
+            .map(|path| EdgeOptions { origin_path: path.to_owned(), ..EdgeOptions::default() });
+        let [usual, other] = edges;
+        let mut options = TargetOptions { edge: usual, ..TargetOptions::new(BUCKET, DISTRIBUTION) };
         options.other_distributions.insert(OTHER_DISTRIBUTION.to_owned(), other);
         Self::start(store_options(), options)
     }

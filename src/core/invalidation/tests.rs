@@ -94,19 +94,6 @@ fn the_distributions_origin_path_and_the_prefix_stand_between_key_and_path() {
 }
 
 #[test]
-fn two_distributions_do_not_share_one_list() {
-    let first =
-        ViewerMapping { prefix: KeyPrefix::new("site").expect("a prefix"), origin_path: "/site".into() };
-    let second =
-        ViewerMapping { prefix: KeyPrefix::new("site").expect("a prefix"), origin_path: String::new() };
-    let changed = [("a b.css", ChangeKind::Updated)];
-    let before = plan(&changed, &["x"], &second);
-    let _ = plan(&changed, &["x"], &first);
-    assert_eq!(plan(&changed, &["x"], &second), before);
-    assert_eq!(before.items, ["/site/a%20b.css"]);
-}
-
-#[test]
 fn a_new_key_needs_no_item_unless_another_answered_under_its_path() {
     let new = plan(&[("new.html", ChangeKind::Created)], &["index.html"], &ViewerMapping::default());
     assert_eq!(new.items, Vec::<String>::new());
