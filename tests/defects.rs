@@ -100,10 +100,10 @@ mod deleting {
             site.remove(&format!("blog/{number:04}.html"));
         }
         site.write("index.html", "new");
-        let before = cloud.store().snapshot(BUCKET);
+        let before = cloud.contents();
         let answer = cloud.push(&site, &["--max-deletes", "3"]);
         answer.explains(REFUSED, &["would delete 4 objects, more than the limit of 3", "--max-deletes"]);
-        assert_eq!(cloud.store().snapshot(BUCKET), before);
+        cloud.is_as_it_was(&before, "over the limit");
         cloud.push(&site, &["--max-deletes", "4"]).success();
         assert_eq!(cloud.site_keys().len(), 12);
     }
@@ -419,12 +419,12 @@ mod comparing {
         let config = ["--config", config.to_str().expect("a plain path")];
         cloud.push(&site, &config).success();
         assert_eq!(cloud.cache_control("blog/0007.html"), "public, max-age=7");
-        let before = cloud.store().snapshot(BUCKET);
+        let before = cloud.contents();
         for more in [&[][..], &["--verify-remote"]] {
             let again = cloud.push(&site, &[&config[..], more].concat()).success();
             assert!(again.stderr.contains("is up to date"), "{}", again.stderr);
         }
-        assert_eq!(cloud.store().snapshot(BUCKET), before);
+        cloud.is_as_it_was(&before, "pushed again");
     }
 
     #[test]

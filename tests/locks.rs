@@ -376,7 +376,7 @@ fn a_push_beside_a_running_one_says_who_and_until_when() {
     cloud.faults().add(slow(3_000).key("style.css"));
     let child = start(&cloud, &site);
     wait_until("the lock is held", || lock_state(&cloud) == "held");
-    let before = cloud.store().snapshot(BUCKET);
+    let before = cloud.contents();
     let process = child.id().to_string();
     let more = [site.path().to_str().expect("a plain path")];
     for (command, arguments) in [("push", &more[..]), ("rollback", &[]), ("prune", &[]), ("unlock", &[])] {
@@ -388,7 +388,7 @@ fn a_push_beside_a_running_one_says_who_and_until_when() {
     }
     let status = cloud.on_target("status", &["--json"]).success().json();
     assert_eq!(status["lock"], "held");
-    assert_eq!(cloud.store().snapshot(BUCKET), before);
+    cloud.is_as_it_was(&before, "refused");
     end(child).success();
     assert_eq!(cloud.body("style.css"), "new");
 }
@@ -400,10 +400,10 @@ fn a_lock_of_another_machine_is_respected_until_it_runs_out() {
     cloud.push(&site, &[]).success();
     site.write("style.css", "new");
     foreign_lock(&cloud, from_now(60));
-    let before = cloud.store().snapshot(BUCKET);
+    let before = cloud.contents();
     cloud.push(&site, &[]).explains(REFUSED_BY_LOCK, &["ann@build-7 (process 4711)", "UTC"]);
     cloud.on_target("unlock", &[]).explains(REFUSED_BY_LOCK, &["ann@build-7"]);
-    assert_eq!(cloud.store().snapshot(BUCKET), before);
+    cloud.is_as_it_was(&before, "refused");
 
     foreign_lock(&cloud, from_now(-5));
     let answer = cloud.push(&site, &[]).success();
