@@ -99,6 +99,9 @@ impl S3Service {
         if !verdict.delay.is_zero() {
             tokio::time::sleep(verdict.delay).await;
         }
+        for gate in &verdict.gates {
+            gate.pass().await;
+        }
         match verdict.effect {
             Some(Effect::DropBefore) => return Err(dropped()),
             Some(Effect::Answer(answer)) => {
@@ -106,7 +109,7 @@ impl S3Service {
                 return refuse(&answer);
             }
             Some(Effect::DropAfter) => return act(request).await.and_then(|_| Err(dropped())),
-            Some(Effect::Delay(_) | Effect::FailKey { .. }) | None => {}
+            Some(Effect::Delay(_) | Effect::Hold(_) | Effect::FailKey { .. }) | None => {}
         }
         let response = act(request).await?;
         if faults.is_stopped() { Err(dropped()) } else { Ok(response) }
