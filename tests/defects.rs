@@ -475,6 +475,11 @@ mod trouble {
         Rule::new(Effect::DropAfter).times(1)
     }
 
+    /// Lost with the connection, and not in order.
+    fn reset() -> Rule {
+        Rule::new(Effect::ResetAfter).times(1)
+    }
+
     /// Two pushes, the second with a lost answer; the site must be as without trouble, and nothing twice.
     fn survives_a_lost_answer(rule: &Rule, is_first: bool) {
         let [disturbed, calm] = [Cloud::new(), Cloud::new()];
@@ -531,6 +536,44 @@ mod trouble {
         survives_a_lost_answer(&lost_answer().operation("CreateInvalidation"), false);
     }
 
+    /// The first two are sent by hands of our own, the others by the SDK.
+    #[test]
+    fn a_reset_after_the_server_has_acted_is_as_an_answer_that_was_lost() {
+        survives_a_lost_answer(&reset().method(Method::PUT).key_suffix("index.html"), false);
+        survives_a_lost_answer(&reset().method(Method::PUT).key_suffix("new.css"), false);
+        survives_a_lost_answer(&reset().method(Method::PUT).key_suffix("lock.json"), false);
+        survives_a_lost_answer(&reset().method(Method::PUT).key_suffix("manifest.json.gz"), false);
+        survives_a_lost_answer(&reset().method(Method::GET).key_suffix("manifest.json.gz"), false);
+        survives_a_lost_answer(&reset().operation("DeleteObjects"), false);
+        survives_a_lost_answer(&reset().operation("CreateInvalidation"), false);
+    }
+
+    /// A network that resets is not one that is not there: it is asked again, for as long as the user allows.
+    #[test]
+    fn resets_without_end_are_given_up_at_the_time_limit_and_told_as_what_they_are() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        cloud.push(&site, &[]).success();
+        site.write("style.css", "new");
+        let attempts = |rule: Rule, what: &str| {
+            cloud.requests();
+            cloud.faults().add(rule);
+            let answer = cloud.push(&site, &["--retry-seconds", "2"]);
+            let words = [what, "onnection reset", "or give it more time with `--retry-seconds`"];
+            answer.explains(PART_WAY, &words);
+            cloud.faults().clear();
+            let requests = cloud.store().requests().into_iter();
+            requests.filter(|request| request.status.is_none()).count()
+        };
+        let resets = || Rule::new(Effect::ResetAfter);
+        let of_the_putter = resets().method(Method::PUT).key("style.css");
+        assert!(attempts(of_the_putter, "cannot upload `style.css`") > 1);
+        let of_the_sdk = resets().method(Method::GET).key_suffix("manifest.json.gz");
+        assert!(attempts(of_the_sdk, "cannot read the state of bucket") > 1);
+        cloud.push(&site, &[]).success();
+        assert_eq!(cloud.body("style.css"), "new");
+    }
+
     #[test]
     fn a_lost_answer_when_the_lock_is_given_back_leaves_it_free() {
         let cloud = Cloud::new();
@@ -547,12 +590,14 @@ mod trouble {
         assert_eq!(status["lock"], "free");
     }
 
-    /// Of all requests, 30% are told to slow down and 10% lose their answer after they acted, and each takes 50 ms.
+    /// Of all requests, 30% are told to slow down, 10% lose their answer after they acted (half of them by a reset), and
+    /// each takes 50 ms.
     fn bad_weather(cloud: &Cloud) {
         let faults = cloud.faults();
         faults.add(Rule::new(Effect::Delay(Duration::from_millis(50))));
         // The first rule that fires decides: it has to see every request, and the next one a third of the rest.
-        faults.add(Rule::new(Effect::DropAfter).share(10, 2));
+        faults.add(Rule::new(Effect::ResetAfter).share(5, 2));
+        faults.add(Rule::new(Effect::DropAfter).share(5, 3));
         faults.add(Rule::slow_down().share(33, 1));
     }
 

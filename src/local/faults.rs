@@ -9,6 +9,11 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use tokio::sync::Semaphore;
 
+/// The error of a service that wants its connection reset and not merely closed.
+#[derive(Debug, thiserror::Error)]
+#[error("the fault script resets the connection")]
+pub struct ConnectionReset;
+
 /// What is known of a call before it acts.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -35,6 +40,8 @@ pub enum Effect {
     DropBefore,
     /// The call acts, and its connection is closed without an answer.
     DropAfter,
+    /// The call acts, and its connection is reset: the client gets a TCP RST in the place of an answer.
+    ResetAfter,
     /// The call waits this long, then goes on to the next rule.
     Delay(Duration),
     /// The call waits until the gate is opened, then goes on to the next rule.
@@ -106,7 +113,7 @@ pub struct Verdict {
     pub delay: Duration,
     /// What to wait for then.
     pub gates: Vec<Gate>,
-    /// `Answer`, `DropBefore` or `DropAfter`; none to let the call pass.
+    /// `Answer`, `DropBefore`, `DropAfter` or `ResetAfter`; none to let the call pass.
     pub effect: Option<Effect>,
 }
 

@@ -15,7 +15,7 @@ use super::backend::Backend;
 use super::operation::Target;
 use super::options::Credentials;
 use super::store::Store;
-use crate::local::faults::{Call, Effect, ErrorAnswer};
+use crate::local::faults::{Call, ConnectionReset, Effect, ErrorAnswer};
 
 /// Answers S3 requests from a store. An error from it means that the connection is to be closed unanswered.
 #[derive(Clone)]
@@ -109,6 +109,9 @@ impl S3Service {
                 return refuse(&answer);
             }
             Some(Effect::DropAfter) => return act(request).await.and_then(|_| Err(dropped())),
+            Some(Effect::ResetAfter) => {
+                return act(request).await.and_then(|_| Err(HttpError::new(Box::new(ConnectionReset))));
+            }
             Some(Effect::Delay(_) | Effect::Hold(_) | Effect::FailKey { .. }) | None => {}
         }
         let response = act(request).await?;
