@@ -123,7 +123,7 @@ impl Answer {
 /// All that a publisher can change. It is not equal to what it was when the same was written again.
 pub struct Contents {
     pub objects: Snapshot,
-    headers: BTreeMap<String, Arc<ObjectHeaders>>,
+    pub headers: BTreeMap<String, Arc<ObjectHeaders>>,
     versions: Vec<VersionInfo>,
     open_uploads: usize,
     /// Of each distribution.
