@@ -339,10 +339,17 @@ proptest! {
         prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_graphic()));
     }
 
+    /// The aliases are said anew, for `viewer_paths` is what is tested.
     #[test]
-    fn every_alias_of_a_changed_page_is_covered(name in "([a-c]{1,2}/){0,2}(index|about)\\.html") {
-        let planned = plan(&[(&name, ChangeKind::Updated)], &["c.html", "a/c/index.html"], &ViewerMapping::default());
-        for path in viewer_paths(&format!("/{name}"), UrlStyle::Clean) {
+    fn every_alias_of_a_changed_page_is_covered(folder in "([a-c]{1,2}/){0,2}", is_index in any::<bool>()) {
+        let page = if is_index { format!("{folder}index.html") } else { format!("{folder}about.html") };
+        let planned = plan(&[(&page, ChangeKind::Updated)], &["c.html", "a/c/index.html"], &ViewerMapping::default());
+        let aliases = match (is_index, folder.strip_suffix('/')) {
+            (true, None) => vec!["/".to_owned()],
+            (true, Some(name)) => vec![format!("/{name}"), format!("/{name}/")],
+            (false, _) => vec![format!("/{folder}about"), format!("/{folder}about/")],
+        };
+        for path in aliases.into_iter().chain([format!("/{page}")]) {
             prop_assert!(planned.items.iter().any(|item| matches(item, &path)), "{path} in {:?}", planned.items);
         }
     }
