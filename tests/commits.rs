@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use support::{BUCKET, Cloud, Site};
+use support::{Cloud, Site};
 
 const REFUSED: i32 = 3;
 
@@ -64,10 +64,10 @@ fn three_commits() -> Site {
 /// The push must be refused and change nothing, and go through when it is told to.
 #[track_caller]
 fn is_refused_unless_allowed(cloud: &Cloud, site: &Site, page: &str) {
-    let before = cloud.store().snapshot(BUCKET);
+    let before = cloud.contents();
     let answer = cloud.push(site, &[]);
     answer.explains(REFUSED, &["is newer", "--allow-older-commit", "sitepush rollback"]);
-    assert_eq!(cloud.store().snapshot(BUCKET), before);
+    cloud.is_as_it_was(&before, "refused");
     cloud.push(site, &["--allow-older-commit"]).success();
     assert_eq!(cloud.body("index.html"), page);
 }

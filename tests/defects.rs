@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use sitepush::local::control::faults::{Fault as CloudFrontFault, Operation};
 use sitepush::local::faults::{Effect, Rule};
-use sitepush::local::s3::{ForeignObject, MutationKind, RecordedRequest, StoredObject};
+use sitepush::local::s3::{MutationKind, RecordedRequest, StoredObject};
 use support::{BUCKET, Cloud, DISTRIBUTION, OTHER_DISTRIBUTION, Site};
 
 const PART_WAY: i32 = 1;
@@ -100,10 +100,10 @@ mod deleting {
             site.remove(&format!("blog/{number:04}.html"));
         }
         site.write("index.html", "new");
-        let before = cloud.store().snapshot(BUCKET);
+        let before = cloud.contents();
         let answer = cloud.push(&site, &["--max-deletes", "3"]);
         answer.explains(REFUSED, &["would delete 4 objects, more than the limit of 3", "--max-deletes"]);
-        assert_eq!(cloud.store().snapshot(BUCKET), before);
+        cloud.is_as_it_was(&before, "over the limit");
         cloud.push(&site, &["--max-deletes", "4"]).success();
         assert_eq!(cloud.site_keys().len(), 12);
     }
@@ -296,27 +296,33 @@ mod invalidating {
         assert_eq!((records.len(), references.len()), (seconds.len(), seconds.len()));
     }
 
+    /// A list that was rewritten for one would be wrong for the other, whichever of them comes first.
     #[test]
     fn each_distribution_gets_the_paths_of_its_own_origin() {
-        let cloud = Cloud::with_two_distributions("/site");
-        let site = Site::small();
-        let both = ["--prefix", "site", "--distribution", OTHER_DISTRIBUTION];
-        cloud.push(&site, &both).success();
-        site.write("style.css", "new").write("about/index.html", "new");
-        cloud.push(&site, &both).success();
-        assert_eq!(cloud.invalidated(), [["/site/about*", "/site/style.css"]]);
-        let other = cloud.target.control.invalidations(OTHER_DISTRIBUTION);
-        assert_eq!(other.len(), 1);
-        assert_eq!(other[0].items, ["/about*", "/style.css"]);
-        assert_ne!(
-            other[0].caller_reference,
-            cloud.target.control.invalidations(DISTRIBUTION)[0].caller_reference
-        );
+        let of_root = ["/site/a%20b.css", "/site/about*", "/site/style.css"];
+        let of_folder = ["/a%20b.css", "/about*", "/style.css"];
+        for (origin_paths, expected) in
+            [(["", "/site"], [of_root, of_folder]), (["/site", ""], [of_folder, of_root])]
+        {
+            let cloud = Cloud::with_two_distributions(origin_paths);
+            let site = Site::small();
+            site.write("a b.css", "old");
+            let both = ["--prefix", "site", "--distribution", OTHER_DISTRIBUTION];
+            cloud.push(&site, &both).success();
+            site.write("style.css", "new").write("about/index.html", "new").write("a b.css", "new");
+            cloud.push(&site, &both).success();
+            let made = [DISTRIBUTION, OTHER_DISTRIBUTION].map(|id| cloud.target.control.invalidations(id));
+            for (records, expected) in made.iter().zip(expected) {
+                let items: Vec<_> = records.iter().map(|record| &record.items).collect();
+                assert_eq!(items, [&expected], "origin paths {origin_paths:?}");
+            }
+            assert_ne!(made[0][0].caller_reference, made[1][0].caller_reference);
+        }
     }
 
     #[test]
     fn one_distribution_failing_does_not_keep_the_other_from_its_due() {
-        let cloud = Cloud::with_two_distributions("");
+        let cloud = Cloud::with_two_distributions(["", ""]);
         let site = Site::small();
         let both = ["--distribution", OTHER_DISTRIBUTION];
         cloud.push(&site, &both).success();
@@ -413,12 +419,12 @@ mod comparing {
         let config = ["--config", config.to_str().expect("a plain path")];
         cloud.push(&site, &config).success();
         assert_eq!(cloud.cache_control("blog/0007.html"), "public, max-age=7");
-        let before = cloud.store().snapshot(BUCKET);
+        let before = cloud.contents();
         for more in [&[][..], &["--verify-remote"]] {
             let again = cloud.push(&site, &[&config[..], more].concat()).success();
             assert!(again.stderr.contains("is up to date"), "{}", again.stderr);
         }
-        assert_eq!(cloud.store().snapshot(BUCKET), before);
+        cloud.is_as_it_was(&before, "pushed again");
     }
 
     #[test]
@@ -433,11 +439,15 @@ mod comparing {
         cloud.requests();
         cloud.push(&site, &["--verify-remote"]).success();
         assert!(!cloud.requests().iter().any(|request| request.starts_with("PUT film.mp4")));
-        // ...and another film of that size is not taken for it by a run that knows no manifest.
+        // ...and another film of that size, sent in parts too, is not taken for it by a run that knows no manifest.
         let other = Cloud::new();
-        let headers = cloud.store().object(BUCKET, "film.mp4").expect("published").headers;
-        let object = ForeignObject { bytes: vec![b'g'; film.len()].into(), headers: (*headers).clone() };
-        other.store().put_foreign(BUCKET, "film.mp4", object);
+        let other_site = Site::small();
+        other_site.write("film.mp4", vec![b'g'; film.len()]);
+        other.push(&other_site, &[]).success();
+        for key in other.store().keys(BUCKET).iter().filter(|key| key.starts_with(".sitepush/")) {
+            other.store().delete_foreign(BUCKET, key);
+        }
+        assert!(other.store().object(BUCKET, "film.mp4").expect("theirs").e_tag.ends_with("-2\""));
         other.push(&site, &[]).success();
         assert!(other.store().object(BUCKET, "film.mp4").expect("published").bytes == film);
     }
@@ -463,6 +473,11 @@ mod trouble {
 
     fn lost_answer() -> Rule {
         Rule::new(Effect::DropAfter).times(1)
+    }
+
+    /// Lost with the connection, and not in order.
+    fn reset() -> Rule {
+        Rule::new(Effect::ResetAfter).times(1)
     }
 
     /// Two pushes, the second with a lost answer; the site must be as without trouble, and nothing twice.
@@ -521,6 +536,44 @@ mod trouble {
         survives_a_lost_answer(&lost_answer().operation("CreateInvalidation"), false);
     }
 
+    /// The first two are sent by hands of our own, the others by the SDK.
+    #[test]
+    fn a_reset_after_the_server_has_acted_is_as_an_answer_that_was_lost() {
+        survives_a_lost_answer(&reset().method(Method::PUT).key_suffix("index.html"), false);
+        survives_a_lost_answer(&reset().method(Method::PUT).key_suffix("new.css"), false);
+        survives_a_lost_answer(&reset().method(Method::PUT).key_suffix("lock.json"), false);
+        survives_a_lost_answer(&reset().method(Method::PUT).key_suffix("manifest.json.gz"), false);
+        survives_a_lost_answer(&reset().method(Method::GET).key_suffix("manifest.json.gz"), false);
+        survives_a_lost_answer(&reset().operation("DeleteObjects"), false);
+        survives_a_lost_answer(&reset().operation("CreateInvalidation"), false);
+    }
+
+    /// A network that resets is not one that is not there: it is asked again, for as long as the user allows.
+    #[test]
+    fn resets_without_end_are_given_up_at_the_time_limit_and_told_as_what_they_are() {
+        let cloud = Cloud::new();
+        let site = Site::small();
+        cloud.push(&site, &[]).success();
+        site.write("style.css", "new");
+        let attempts = |rule: Rule, what: &str| {
+            cloud.requests();
+            cloud.faults().add(rule);
+            let answer = cloud.push(&site, &["--retry-seconds", "2"]);
+            let words = [what, "onnection reset", "or give it more time with `--retry-seconds`"];
+            answer.explains(PART_WAY, &words);
+            cloud.faults().clear();
+            let requests = cloud.store().requests().into_iter();
+            requests.filter(|request| request.status.is_none()).count()
+        };
+        let resets = || Rule::new(Effect::ResetAfter);
+        let of_the_putter = resets().method(Method::PUT).key("style.css");
+        assert!(attempts(of_the_putter, "cannot upload `style.css`") > 1);
+        let of_the_sdk = resets().method(Method::GET).key_suffix("manifest.json.gz");
+        assert!(attempts(of_the_sdk, "cannot read the state of bucket") > 1);
+        cloud.push(&site, &[]).success();
+        assert_eq!(cloud.body("style.css"), "new");
+    }
+
     #[test]
     fn a_lost_answer_when_the_lock_is_given_back_leaves_it_free() {
         let cloud = Cloud::new();
@@ -537,12 +590,14 @@ mod trouble {
         assert_eq!(status["lock"], "free");
     }
 
-    /// Of all requests, 30% are told to slow down and 10% lose their answer after they acted, and each takes 50 ms.
+    /// Of all requests, 30% are told to slow down, 10% lose their answer after they acted (half of them by a reset), and
+    /// each takes 50 ms.
     fn bad_weather(cloud: &Cloud) {
         let faults = cloud.faults();
         faults.add(Rule::new(Effect::Delay(Duration::from_millis(50))));
         // The first rule that fires decides: it has to see every request, and the next one a third of the rest.
-        faults.add(Rule::new(Effect::DropAfter).share(10, 2));
+        faults.add(Rule::new(Effect::ResetAfter).share(5, 2));
+        faults.add(Rule::new(Effect::DropAfter).share(5, 3));
         faults.add(Rule::slow_down().share(33, 1));
     }
 

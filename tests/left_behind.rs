@@ -233,7 +233,7 @@ fn a_build_that_lost_its_hashed_files_is_refused() {
 
 #[test]
 fn a_distribution_that_one_run_does_not_name_is_still_owed() {
-    let cloud = Cloud::with_two_distributions("");
+    let cloud = Cloud::with_two_distributions(["", ""]);
     let site = Site::small();
     let both = ["--distribution", OTHER_DISTRIBUTION];
     cloud.push(&site, &both).success();

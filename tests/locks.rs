@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use sitepush::core::manifest::Manifest;
-use sitepush::local::faults::{Effect, Rule};
+use sitepush::local::faults::{Effect, Gate, Rule};
 use support::{Answer, BUCKET, Cloud, Site};
 
 const REFUSED_BY_LOCK: i32 = 4;
@@ -96,13 +96,21 @@ fn a_commit_that_comes_late_does_not_overwrite_another() {
     theirs.release.message = Some("theirs".to_owned());
     site.write("style.css", "mine");
     // It asked whether the lock is its own, and its commit is on the way.
-    cloud.faults().add(slow(3000).key(RECORD));
+    let gate = Gate::closed();
+    cloud.faults().add(Rule::new(Effect::Hold(gate.clone())).method(Method::PUT).key(RECORD));
+    cloud.requests();
     let child = start(&cloud, &site);
-    wait_until("all is in place but the commit", || cloud.body("style.css") == "mine");
-    std::thread::sleep(Duration::from_millis(1000));
+    wait_until("the commit is on the way", || {
+        let requests = cloud.store().requests().into_iter();
+        requests
+            .filter(|request| request.method == Method::PUT && request.key.as_deref() == Some(RECORD))
+            .count()
+            == 1
+    });
+    assert_eq!(cloud.body("style.css"), "mine", "all is in place but the commit");
     cloud.put_foreign(RECORD, theirs.encode());
-    let answer = end(child);
-    assert_ne!(answer.code, 0, "{}", answer.stderr);
+    gate.open();
+    end(child).explains(1, &["another run committed in between"]);
     let kept = Manifest::decode(&cloud.store().object(BUCKET, RECORD).expect("it is there").bytes);
     assert_eq!(kept.expect("a record").release.message.as_deref(), Some("theirs"));
 }
@@ -376,7 +384,7 @@ fn a_push_beside_a_running_one_says_who_and_until_when() {
     cloud.faults().add(slow(3_000).key("style.css"));
     let child = start(&cloud, &site);
     wait_until("the lock is held", || lock_state(&cloud) == "held");
-    let before = cloud.store().snapshot(BUCKET);
+    let before = cloud.contents();
     let process = child.id().to_string();
     let more = [site.path().to_str().expect("a plain path")];
     for (command, arguments) in [("push", &more[..]), ("rollback", &[]), ("prune", &[]), ("unlock", &[])] {
@@ -388,7 +396,7 @@ fn a_push_beside_a_running_one_says_who_and_until_when() {
     }
     let status = cloud.on_target("status", &["--json"]).success().json();
     assert_eq!(status["lock"], "held");
-    assert_eq!(cloud.store().snapshot(BUCKET), before);
+    cloud.is_as_it_was(&before, "refused");
     end(child).success();
     assert_eq!(cloud.body("style.css"), "new");
 }
@@ -400,10 +408,10 @@ fn a_lock_of_another_machine_is_respected_until_it_runs_out() {
     cloud.push(&site, &[]).success();
     site.write("style.css", "new");
     foreign_lock(&cloud, from_now(60));
-    let before = cloud.store().snapshot(BUCKET);
+    let before = cloud.contents();
     cloud.push(&site, &[]).explains(REFUSED_BY_LOCK, &["ann@build-7 (process 4711)", "UTC"]);
     cloud.on_target("unlock", &[]).explains(REFUSED_BY_LOCK, &["ann@build-7"]);
-    assert_eq!(cloud.store().snapshot(BUCKET), before);
+    cloud.is_as_it_was(&before, "refused");
 
     foreign_lock(&cloud, from_now(-5));
     let answer = cloud.push(&site, &[]).success();

@@ -39,13 +39,13 @@ fn the_same_build_again_costs_two_requests_and_changes_nothing() {
         site.write(name, bytes);
     }
     cloud.requests();
-    let before = cloud.store().snapshot(BUCKET);
+    let before = cloud.contents();
     let again = cloud.push(&site, &[]).success();
     assert!(again.stderr.contains("is up to date"), "{}", again.stderr);
     let mut requests = cloud.requests();
     requests.sort();
     assert_eq!(requests, ["GET .sitepush/lock.json", "GET .sitepush/manifest.json.gz"]);
-    assert_eq!(cloud.store().snapshot(BUCKET), before);
+    cloud.is_as_it_was(&before, "pushed again");
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_rollback_brings_back_bytes_and_headers_without_the_build() {
     let cloud = Cloud::new();
     let site = Site::small();
     cloud.push(&site, &["--message", "first"]).success();
-    let first = cloud.store().snapshot(BUCKET);
+    let first = cloud.contents();
     site.write("index.html", "second").remove("about/index.html").write("new.html", "new");
     site.write("_headers", "/style.css\n  Cache-Control: no-store\n");
     cloud.push(&site, &["--message", "second"]).success();
@@ -301,8 +301,10 @@ fn a_rollback_brings_back_bytes_and_headers_without_the_build() {
         .filter(|request| request.starts_with("PUT") && request.contains(".html"))
         .collect();
     assert_eq!(sent, ["PUT about/index.html", "PUT index.html"]);
-    for (key, body) in first.iter().filter(|(key, _)| !key.starts_with(".sitepush/")) {
-        assert_eq!(cloud.store().object(BUCKET, key).expect("back").bytes, body);
+    for (key, body) in first.objects.iter().filter(|(key, _)| !key.starts_with(".sitepush/")) {
+        let object = cloud.store().object(BUCKET, key).expect("back");
+        assert_eq!(object.bytes, body, "{key}");
+        assert_eq!(object.headers, first.headers[key], "{key}");
     }
     assert!(!cloud.site_keys().contains(&"new.html".to_owned()));
     let releases = cloud.on_target("releases", &["--json"]).success().json();
@@ -324,10 +326,10 @@ fn a_rollback_that_cannot_be_whole_is_refused_before_anything_changes() {
     site.write("index.html", "second");
     cloud.push(&site, &[]).success();
     cloud.store().expire_versions(BUCKET, "index.html");
-    let before = cloud.store().snapshot(BUCKET);
+    let before = cloud.contents();
     let answer = cloud.on_target("rollback", &[]).expect_code(3);
     assert!(answer.stderr.contains("no longer has the bytes of `index.html`"), "{}", answer.stderr);
-    assert_eq!(cloud.store().snapshot(BUCKET), before);
+    cloud.is_as_it_was(&before, "refused");
 }
 
 #[test]

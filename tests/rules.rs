@@ -109,7 +109,7 @@ fn a_saved_plan_takes_no_other_store() {
 
 #[test]
 fn a_distribution_that_shows_nothing_of_the_target_is_named() {
-    let cloud = Cloud::with_two_distributions("/elsewhere");
+    let cloud = Cloud::with_two_distributions(["", "/elsewhere"]);
     let site = Site::small();
     let answer = cloud.push(&site, &["--distribution", support::OTHER_DISTRIBUTION]).success();
     let warning = format!("distribution {} shows nothing of this target", support::OTHER_DISTRIBUTION);

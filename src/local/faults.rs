@@ -7,6 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use tokio::sync::Semaphore;
+
+/// The error of a service that wants its connection reset and not merely closed.
+#[derive(Debug, thiserror::Error)]
+#[error("the fault script resets the connection")]
+pub struct ConnectionReset;
 
 /// What is known of a call before it acts.
 #[derive(Clone, Copy, Debug)]
@@ -34,11 +40,19 @@ pub enum Effect {
     DropBefore,
     /// The call acts, and its connection is closed without an answer.
     DropAfter,
+    /// The call acts, and its connection is reset: the client gets a TCP RST in the place of an answer.
+    ResetAfter,
     /// The call waits this long, then goes on to the next rule.
     Delay(Duration),
+    /// The call waits until the gate is opened, then goes on to the next rule.
+    Hold(Gate),
     /// Inside `DeleteObjects`: the matching key stays and is reported under this code.
     FailKey { code: String },
 }
+
+/// Where calls wait until a test lets them pass. Clones are the same gate.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Semaphore>);
 
 /// One line of the script: which calls, how many of them, and what befalls them.
 #[derive(Clone, Debug)]
@@ -97,9 +111,38 @@ impl Default for Script {
 pub struct Verdict {
     /// How long to wait before anything else.
     pub delay: Duration,
-    /// `Answer`, `DropBefore` or `DropAfter`; none to let the call pass.
+    /// What to wait for then.
+    pub gates: Vec<Gate>,
+    /// `Answer`, `DropBefore`, `DropAfter` or `ResetAfter`; none to let the call pass.
     pub effect: Option<Effect>,
 }
+
+impl Gate {
+    /// A gate that nobody has opened.
+    pub fn closed() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    /// Lets everybody pass, now and from now on.
+    pub fn open(&self) {
+        self.0.close();
+    }
+
+    /// Returns when the gate is open.
+    pub(in crate::local) async fn pass(&self) {
+        // There is never a permit: it ends with the error that the semaphore was closed.
+        let _ = self.0.acquire().await;
+    }
+}
+
+/// Two are equal when they are the same.
+impl PartialEq for Gate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Gate {}
 
 impl Rule {
     /// A rule for every call, without end; narrow it with the methods below.
@@ -284,6 +327,7 @@ impl Faults {
             }
             match &rule.effect {
                 Effect::Delay(delay) => verdict.delay += *delay,
+                Effect::Hold(gate) => verdict.gates.push(gate.clone()),
                 effect => {
                     verdict.effect = Some(effect.clone());
                     break;
@@ -363,7 +407,8 @@ mod tests {
         faults.add(Rule::new(Effect::DropAfter));
         faults.add(Rule::access_denied());
         let verdict = faults.judge(&PUT);
-        assert_eq!(verdict, Verdict { delay: Duration::from_millis(12), effect: Some(Effect::DropAfter) });
+        let (delay, effect) = (Duration::from_millis(12), Some(Effect::DropAfter));
+        assert_eq!(verdict, Verdict { delay, effect, ..Verdict::default() });
     }
 
     #[test]

@@ -19,19 +19,18 @@ use std::time::{Duration, Instant};
 use http::{Method, StatusCode};
 use sitepush::local::control::faults::{Fault as CloudFrontFault, Operation};
 use sitepush::local::faults::Rule;
-use sitepush::local::s3::Snapshot;
-use support::{Answer, BUCKET, Cloud, DISTRIBUTION, Site, program};
+use support::{Answer, BUCKET, Cloud, Contents, DISTRIBUTION, Site, program};
 
 const REFUSED: i32 = 3;
 const PART_WAY: i32 = 1;
 const ENVIRONMENT: i32 = 5;
 const USAGE: i32 = 64;
 
-/// A published site, and what the bucket held then.
+/// A published site, and what was there then.
 struct Published {
     cloud: Cloud,
     site: Site,
-    before: Snapshot,
+    before: Contents,
 }
 
 impl Published {
@@ -43,7 +42,7 @@ impl Published {
     }
 
     fn with(cloud: Cloud, site: Site) -> Self {
-        let before = cloud.store().snapshot(BUCKET);
+        let before = cloud.contents();
         Self { cloud, site, before }
     }
 
@@ -57,7 +56,7 @@ impl Published {
 
     #[track_caller]
     fn is_untouched(&self) {
-        assert_eq!(self.cloud.store().snapshot(BUCKET), self.before);
+        self.cloud.is_as_it_was(&self.before, "after a refusal");
     }
 }
 

@@ -72,7 +72,7 @@ fn uploads_that_are_not_permitted_are_told_once_and_the_site_stays() {
         .push(&published.site, &[])
         .explains(ENVIRONMENT, &["cannot upload", "AccessDenied", "`s3:PutObject`"]);
     assert_eq!(published.cloud.site_keys().len(), 6);
-    assert_eq!(published.cloud.body("index.html").as_bytes(), published.before["index.html"]);
+    assert_eq!(published.cloud.body("index.html").as_bytes(), published.before.objects["index.html"]);
     published.cloud.faults().clear();
     published.cloud.push(&published.site, &[]).success();
     assert_eq!(published.cloud.site_keys().len(), 36);

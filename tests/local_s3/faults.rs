@@ -1,13 +1,15 @@
 //! The fault script and the mutation hook, as a client meets them.
 
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
-use sitepush::local::faults::{Effect, Rule};
+use sitepush::local::faults::{Effect, Gate, Rule};
 use sitepush::local::s3::MutationKind;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{BUCKET, Site, config, plain_site, refusal, was_dropped};
 
@@ -65,6 +67,47 @@ async fn a_connection_is_dropped_before_or_after_the_call_acts() {
     }
     assert_eq!(site.store.keys(BUCKET), ["after"]);
     assert!(site.store.requests().iter().all(|request| request.status.is_none()));
+}
+
+/// What the client's socket says: a connection that was closed in order would end, with nothing to read.
+#[tokio::test]
+async fn a_connection_is_reset_where_the_script_says_so_and_closed_elsewhere() {
+    let site = plain_site().await;
+    site.store.faults().add(Rule::new(Effect::DropAfter).key("closed"));
+    site.store.faults().add(Rule::new(Effect::ResetAfter).key("reset"));
+    let read = async |key: &str| {
+        let mut stream = tokio::net::TcpStream::connect(site.server.address).await.expect("it listens");
+        let request = format!("GET /{BUCKET}/{key} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("it is read");
+        stream.read_to_end(&mut Vec::new()).await.map_err(|error| error.kind())
+    };
+    assert_eq!(read("closed").await, Ok(0));
+    assert_eq!(read("reset").await, Err(ErrorKind::ConnectionReset));
+}
+
+#[tokio::test]
+async fn a_call_acts_before_its_connection_is_reset() {
+    let site = plain_site().await;
+    site.store.faults().add(Rule::new(Effect::ResetAfter));
+    assert!(was_dropped(site.client.put_object().bucket(BUCKET).key("reset").send().await));
+    assert_eq!(site.store.keys(BUCKET), ["reset"]);
+    assert!(site.store.requests().iter().all(|request| request.status.is_none()));
+}
+
+#[tokio::test]
+async fn a_call_is_held_until_the_gate_is_opened() {
+    let site = plain_site().await;
+    let gate = Gate::closed();
+    site.store.faults().add(Rule::new(Effect::Hold(gate.clone())).key("held"));
+    let held = tokio::spawn(site.client.put_object().bucket(BUCKET).key("held").send());
+    while site.store.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    site.put("other", "x").await;
+    assert_eq!(site.store.keys(BUCKET), ["other"]);
+    gate.open();
+    held.await.expect("it ends").expect("it is answered");
+    assert_eq!(site.store.keys(BUCKET), ["held", "other"]);
 }
 
 #[tokio::test]

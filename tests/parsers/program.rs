@@ -2,7 +2,7 @@
 
 use crate::corpus::{Sample, folder, samples};
 use crate::manifest::packed;
-use crate::support::{Answer, BUCKET, Cloud, DISTRIBUTION, Site, program};
+use crate::support::{Answer, Cloud, DISTRIBUTION, Site, program};
 
 const REFUSED: i32 = 3;
 const USAGE: i32 = 64;
@@ -68,9 +68,9 @@ fn is_refused(file: &str, bytes: impl Fn(&Sample) -> Vec<u8>, samples: Vec<Sampl
     site.write("index.html", "other");
     for sample in samples {
         cloud.put_foreign(&format!(".sitepush/{file}"), bytes(&sample));
-        let before = cloud.store().snapshot(BUCKET);
+        let before = cloud.contents();
         cloud.push(&site, &[]).explains(REFUSED, &[file]);
-        assert_eq!(cloud.store().snapshot(BUCKET), before, "{}", sample.name);
+        cloud.is_as_it_was(&before, &sample.name);
     }
 }
 
@@ -95,9 +95,9 @@ fn a_broken_record_of_a_release_refuses_the_rollback_and_changes_nothing() {
     cloud.push(&site, &[]).success();
     for sample in broken_in_kind("manifest", MANIFESTS) {
         cloud.put_foreign(&format!(".sitepush/releases/{id}.json.gz"), packed(&sample.bytes));
-        let before = cloud.store().snapshot(BUCKET);
+        let before = cloud.contents();
         cloud.on_target("rollback", &[&id]).explains(REFUSED, &[&id]);
-        assert_eq!(cloud.store().snapshot(BUCKET), before, "{}", sample.name);
+        cloud.is_as_it_was(&before, &sample.name);
     }
     assert_eq!(cloud.invalidated().len(), 1, "of the second push: {DISTRIBUTION}");
 }

@@ -1,15 +1,18 @@
 //! What the end-to-end tests share: a site in a temporary folder, the embedded target, and the program run against it.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt as _;
 use serde_json::Value;
+use sitepush::local::control::InvalidationRecord;
 use sitepush::local::edge::EdgeOptions;
 use sitepush::local::faults::Faults;
-use sitepush::local::s3::{ForeignObject, Store, StoreOptions};
+use sitepush::local::s3::{ForeignObject, ObjectHeaders, Snapshot, Store, StoreOptions, VersionInfo};
 use sitepush::local::target::{Target, TargetOptions, store_options};
 use tempfile::TempDir;
 
@@ -117,6 +120,17 @@ impl Answer {
     }
 }
 
+/// All that a publisher can change. It is not equal to what it was when the same was written again.
+pub struct Contents {
+    pub objects: Snapshot,
+    pub headers: BTreeMap<String, Arc<ObjectHeaders>>,
+    versions: Vec<VersionInfo>,
+    open_uploads: usize,
+    /// Of each distribution.
+    invalidations: [Vec<InvalidationRecord>; 2],
+    edge_settings: Vec<(String, String)>,
+}
+
 /// The embedded target with a runtime of its own, so that tests are plain functions.
 pub struct Cloud {
     pub target: Target,
@@ -134,10 +148,12 @@ impl Cloud {
         Self::start(options, TargetOptions::new(BUCKET, DISTRIBUTION))
     }
 
-    /// A second distribution in front of the same bucket, with this origin path.
-    pub fn with_two_distributions(origin_path: &str) -> Self {
-        let other = EdgeOptions { origin_path: origin_path.to_owned(), ..EdgeOptions::default() };
-        let mut options = TargetOptions::new(BUCKET, DISTRIBUTION);
+    /// Two distributions in front of one bucket, with these origin paths: first that of the usual one, then the other's.
+    pub fn with_two_distributions(origin_paths: [&str; 2]) -> Self {
+        let edges =
+            origin_paths.map(|path| EdgeOptions { origin_path: path.to_owned(), ..EdgeOptions::default() });
+        let [usual, other] = edges;
+        let mut options = TargetOptions { edge: usual, ..TargetOptions::new(BUCKET, DISTRIBUTION) };
         options.other_distributions.insert(OTHER_DISTRIBUTION.to_owned(), other);
         Self::start(store_options(), options)
     }
@@ -166,6 +182,38 @@ impl Cloud {
     /// What goes wrong at S3 and at CloudFront.
     pub fn faults(&self) -> &Faults {
         self.target.store.faults()
+    }
+
+    /// All that is there now, for [`Self::is_as_it_was`].
+    pub fn contents(&self) -> Contents {
+        let store = self.store();
+        let headers = store.keys(BUCKET).into_iter().map(|key| {
+            let object = store.object(BUCKET, &key).expect("it is listed");
+            (key, object.headers)
+        });
+        Contents {
+            objects: store.snapshot(BUCKET),
+            headers: headers.collect(),
+            versions: store.versions(BUCKET),
+            open_uploads: store.open_uploads(BUCKET),
+            invalidations: [DISTRIBUTION, OTHER_DISTRIBUTION].map(|id| self.target.control.invalidations(id)),
+            edge_settings: self.target.edge.options().store.list(),
+        }
+    }
+
+    /// Nothing was changed, written again or invalidated since `before`.
+    #[track_caller]
+    pub fn is_as_it_was(&self, before: &Contents, what: &str) {
+        let now = self.contents();
+        // Keys alone: the bytes may be many.
+        let keys = now.objects.keys().chain(before.objects.keys());
+        let changed: Vec<_> = keys.filter(|key| now.objects.get(*key) != before.objects.get(*key)).collect();
+        assert!(changed.is_empty(), "{what}: the bytes of {changed:?}");
+        assert_eq!(now.headers, before.headers, "{what}: their headers");
+        assert_eq!(now.versions, before.versions, "{what}: the versions");
+        assert_eq!(now.open_uploads, before.open_uploads, "{what}: the uploads that were begun");
+        assert_eq!(now.invalidations, before.invalidations, "{what}: the invalidations");
+        assert_eq!(now.edge_settings, before.edge_settings, "{what}: the settings of the edge");
     }
 
     /// Stores an object as somebody else would.

@@ -18,7 +18,7 @@ struct Project {
 
 impl Project {
     fn new() -> Self {
-        let cloud = Cloud::with_two_distributions("");
+        let cloud = Cloud::with_two_distributions(["", ""]);
         let store_arn = ControlPlane::store_arn(DISTRIBUTION);
         let more = ["--distribution", OTHER_DISTRIBUTION, "--key-value-store", &store_arn];
         cloud.push(&whole_site(), &more).success();

@@ -17,6 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::service::service;
 use super::store::Store;
+use crate::local::faults::ConnectionReset;
 
 /// How long to wait when a connection cannot be accepted: most often there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
@@ -85,10 +86,14 @@ where
 {
     // Without it, small answers wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
-    let connection =
+    let mut connection =
         http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     // A client that goes away, or a connection that the fault script closes, is no concern of the server.
-    let _ = connection.await;
+    let Err(error) = (&mut connection).await else { return };
+    if error.source().is_some_and(<dyn Error>::is::<ConnectionReset>) {
+        // A socket that does not linger is closed with a reset.
+        let _ = connection.into_parts().io.into_inner().set_zero_linger();
+    }
 }
 
 impl Running {

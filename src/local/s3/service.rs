@@ -15,7 +15,7 @@ use super::backend::Backend;
 use super::operation::Target;
 use super::options::Credentials;
 use super::store::Store;
-use crate::local::faults::{Call, Effect, ErrorAnswer};
+use crate::local::faults::{Call, ConnectionReset, Effect, ErrorAnswer};
 
 /// Answers S3 requests from a store. An error from it means that the connection is to be closed unanswered.
 #[derive(Clone)]
@@ -99,6 +99,9 @@ impl S3Service {
         if !verdict.delay.is_zero() {
             tokio::time::sleep(verdict.delay).await;
         }
+        for gate in &verdict.gates {
+            gate.pass().await;
+        }
         match verdict.effect {
             Some(Effect::DropBefore) => return Err(dropped()),
             Some(Effect::Answer(answer)) => {
@@ -106,7 +109,10 @@ impl S3Service {
                 return refuse(&answer);
             }
             Some(Effect::DropAfter) => return act(request).await.and_then(|_| Err(dropped())),
-            Some(Effect::Delay(_) | Effect::FailKey { .. }) | None => {}
+            Some(Effect::ResetAfter) => {
+                return act(request).await.and_then(|_| Err(HttpError::new(Box::new(ConnectionReset))));
+            }
+            Some(Effect::Delay(_) | Effect::Hold(_) | Effect::FailKey { .. }) | None => {}
         }
         let response = act(request).await?;
         if faults.is_stopped() { Err(dropped()) } else { Ok(response) }
