@@ -12,7 +12,7 @@ use super::failure::{self, Failure};
 use super::guard::{self, Permissions};
 use super::held::Held;
 use super::lineage::{self, Age};
-use super::live::{self, Expected, ServicePaths};
+use super::live::{self, Expected, Patience, ServicePaths};
 use super::outcome::Outcome;
 use super::plan::{self, DeployPlan, Found, Presence, Scope, Step, Wanted};
 use super::process;
@@ -410,7 +410,7 @@ pub async fn check_live(
     let site_url = session.settings.site_url();
     session.ui.step(&format!("check: looking at {site_url} and {} services", service_paths.len()));
     let expected = Expected { commit, service_paths: service_paths.clone() };
-    tokio::task::spawn_blocking(move || live::check(&site_url, &expected)).await?
+    tokio::task::spawn_blocking(move || live::check(&site_url, &expected, Patience::default())).await?
 }
 
 /// Forgets the oldest releases. What fails is tried again by the next deploy; the release itself is done.
