@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::changes::Gap;
+use super::ending::Ending;
 use super::failure::{self, Failure};
 use super::guard::{self, Permissions};
 use super::held::Held;
@@ -22,7 +23,7 @@ use super::session::{self, Session};
 use super::site::OlderCommit;
 use super::state::Tagged;
 use super::terraform::{Outputs, Purpose, SavedPlan};
-use super::{forget, roll_out, view};
+use super::{destroy, forget, roll_out, view};
 use crate::image::{self, Arrival, BuiltImage, Registry, Source};
 
 /// All that was found out and prepared.
@@ -157,7 +158,7 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
     }
     // What runs goes on running: its images are the ones of before.
     let images = match &outputs {
-        Some(outputs) => images_of(&session::running_images(&session.running(outputs).await?)),
+        Some(outputs) => kept_images(&session::running_images(&session.running(outputs).await?), &services),
         None => BTreeMap::new(),
     };
     ui.step("infrastructure: planning everything but containers");
@@ -180,6 +181,13 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
 
 fn images_of(running: &BTreeMap<String, plan::Running>) -> BTreeMap<String, String> {
     running.iter().filter_map(|(service, running)| Some((service.clone(), running.image.clone()?))).collect()
+}
+
+/// The images that run, of the `services` that the checkout has: the modules refuse one of a service that was taken away. Pure.
+pub(super) fn kept_images(running: &BTreeMap<String, plan::Running>, services: &[String]) -> BTreeMap<String, String> {
+    let mut images = images_of(running);
+    images.retain(|service, _| services.contains(service));
+    images
 }
 
 fn service_names(session: &Session) -> Result<Vec<String>> {
@@ -212,7 +220,7 @@ async fn prepare(session: &Session, source: Source, scope: Scope) -> Result<Prep
             built = build_images(session, &source).await?;
             wanted.images = pinned(session, outputs, &built, &source).await?;
         } else {
-            wanted.images = images_of(&found.running);
+            wanted.images = kept_images(&found.running, &service_names(session)?);
         }
         live = session.site(outputs).await?.live(stop).await?;
         found.site_commit = live.as_ref().and_then(|live| live.commit.clone());
@@ -286,8 +294,14 @@ fn show(session: &Session, prepared: &Prepared) {
     session.ui.text("");
 }
 
-async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
+/// Applies a plan that was agreed to. The repositories of services that it takes away are emptied first: ECR would refuse to
+/// delete them when the rest is gone.
+pub(super) async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
     process::unless_stopped(&session.stop)?;
+    for repository in Ending::parse(&saved.document).repositories {
+        let count = destroy::empty_repository(&session.config, &repository).await?;
+        session.ui.step(&format!("{repository}: emptied of {count} images"));
+    }
     let total = saved.changes.resources.len();
     let ui = session.ui;
     let mut shown = Instant::now();

@@ -14,6 +14,8 @@ mod ending;
 pub mod failure;
 mod forget;
 mod forward;
+#[cfg(test)]
+mod forward_tests;
 mod guard;
 mod held;
 mod left;
