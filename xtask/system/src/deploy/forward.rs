@@ -166,7 +166,7 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
     ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
     ui.text(&view::named(&saved.changes));
     ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
-    guard::data_is_safe(&saved.changes, permissions)?;
+    guard::nothing_is_lost(&saved.changes, permissions)?;
     if !permissions.is_agreed {
         ui.ask(
             "Apply this? Then images are pushed, and containers, site and record follow. (yes)",
@@ -184,7 +184,10 @@ fn images_of(running: &BTreeMap<String, plan::Running>) -> BTreeMap<String, Stri
 }
 
 /// The images that run, of the `services` that the checkout has: the modules refuse one of a service that was taken away. Pure.
-pub(super) fn kept_images(running: &BTreeMap<String, plan::Running>, services: &[String]) -> BTreeMap<String, String> {
+pub(super) fn kept_images(
+    running: &BTreeMap<String, plan::Running>,
+    services: &[String],
+) -> BTreeMap<String, String> {
     let mut images = images_of(running);
     images.retain(|service, _| services.contains(service));
     images
