@@ -73,8 +73,7 @@ fn starts_and_ends(
     let mut prepared = way.prepare(config, root, &[&own, settings].concat());
     let mut process = Running(prepared.command.stdout(Stdio::piped()).spawn().expect("it can be run"));
     let lines = BufReader::new(process.0.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
-    let is_whole =
-        |line: &String| assert!(!line.contains("CA bundle"), "a certificate is of no use: {line}");
+    let is_whole = |line: &String| assert!(!line.contains("CA bundle"), "a certificate is of no use: {line}");
     let mut lines = lines.inspect(is_whole);
     let listens = lines.find(|line| line.contains("listening"));
     assert!(listens.is_some(), "{service} ended, by {way:?}: {:?}", process.0.wait());
@@ -103,6 +102,37 @@ fn the_guestbook_brings_the_authorities_of_rds_and_neither_has_anything_that_is_
     };
     assert_eq!(files("counter"), ["counter", "etc/group", "etc/passwd"]);
     assert_eq!(files("guestbook"), ["etc/group", "etc/passwd", "etc/ssl/certs/rds.pem", "guestbook"]);
+}
+
+/// The names of places on the machine that builds would make the bytes another machine's. The test of the small service shows that they
+/// are the same from two folders; these two have C, and crates of a registry, which lie under Cargo's home.
+#[test]
+fn no_path_of_this_machine_is_in_the_programs() {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let home = variable("HOME").expect("somebody builds");
+    let cargo_home = variable("CARGO_HOME").unwrap_or_else(|| format!("{home}/.cargo"));
+    let project = xtask::project::Project::find().expect("cargo runs the tests");
+    let checkout = project.path("").canonicalize().expect("it is there");
+    let target = project.target();
+    let places = [
+        cargo_home,
+        variable("RUSTUP_HOME").unwrap_or_else(|| format!("{home}/.rustup")),
+        checkout.display().to_string(),
+        target.display().to_string(),
+        home,
+    ];
+    let places = places.map(|place| format!("{}/", place.trim_end_matches('/')));
+    // Of a user whose home is `/`, every program has paths.
+    assert!(places.iter().all(|place| place.len() > 1), "nothing can be told from {places:?}");
+    for (service, _) in SERVICES {
+        let root = tempfile::tempdir().expect("a folder");
+        unpacked(layout(service).to_str().expect("UTF-8"), root.path()).expect("it is there");
+        let program = std::fs::read(root.path().join(service)).expect("it is the program");
+        let has = |text: &str| program.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+        assert!(has("/cargo/registry/src/"), "{service} has no path of a crate, so that this proves nothing");
+        let found: Vec<&String> = places.iter().filter(|place| has(place)).collect();
+        assert!(found.is_empty(), "{service} has names of folders of this machine: {found:?}");
+    }
 }
 
 fn list(root: &Path, folder: &Path, files: &mut Vec<String>) {
