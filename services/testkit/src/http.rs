@@ -1,4 +1,5 @@
-//! Requests to a service. Every answer is held against the service's OpenAPI document before a test sees it.
+//! Requests to a service. Every answer is held against the service's OpenAPI document before a test sees it, and so is every
+//! request that is answered well.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -63,7 +64,8 @@ impl Http {
     /// Any request at all.
     ///
     /// # Panics
-    /// When there is no answer, or it is not what the OpenAPI document says.
+    /// When there is no answer, or it is not what the OpenAPI document says, or the document says nothing of a request that is
+    /// answered well.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         self.try_send(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
@@ -74,7 +76,7 @@ impl Http {
     /// When there is no answer.
     ///
     /// # Panics
-    /// When the answer is not what the OpenAPI document says.
+    /// When the answer is not what the OpenAPI document says, or it says nothing of a request that is answered well.
     pub fn try_send(
         &self,
         method: &str,
@@ -92,10 +94,16 @@ impl Http {
         } else {
             self.agent.run(request.body(body.to_owned()).expect("the request is one"))?
         };
-        self.read(method, path, response)
+        self.read(method, path, body, response)
     }
 
-    fn read(&self, method: &str, path: &str, mut response: Response<Body>) -> Result<Answer, ureq::Error> {
+    fn read(
+        &self,
+        method: &str,
+        path: &str,
+        sent: &str,
+        mut response: Response<Body>,
+    ) -> Result<Answer, ureq::Error> {
         let status = response.status().as_u16();
         let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers =
@@ -106,6 +114,12 @@ impl Http {
             && let Err(problem) = openapi::check(&self.document, method, bare_path, status, &body)
         {
             panic!("{method} {path} answered {status}: {problem}");
+        }
+        if method != "OPTIONS"
+            && (200..300).contains(&status)
+            && let Err(problem) = openapi::check_request(&self.document, method, path, sent.as_bytes())
+        {
+            panic!("{method} {path} answered {status}, and may not be asked so: {problem}");
         }
         Ok(Answer { status, json: serde_json::from_slice(&body).unwrap_or_default(), headers })
     }

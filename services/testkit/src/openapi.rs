@@ -1,4 +1,5 @@
-//! Holds answers against an OpenAPI document: the status has to be documented, and the body has to have its shape.
+//! Holds answers against an OpenAPI document: the status has to be documented, and the body has to have its shape. And requests that
+//! are answered well: whoever knows the document alone has to be able to make them.
 //!
 //! Knows as much of JSON Schema as the documents of the services use, and panics at a keyword that it does not know.
 
@@ -50,6 +51,54 @@ pub(crate) fn check(
     }
 }
 
+/// What is wrong by the document with a request that was answered well, or nothing: names in its query that nobody can know of,
+/// a value or a body of another shape, something required that did without. `path` may have a query.
+pub(crate) fn check_request(document: &Value, method: &str, path: &str, body: &[u8]) -> Result<(), String> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let item = find(document, path).ok_or_else(|| format!("no path of the document is `{path}`"))?;
+    let operation = &item[method.to_lowercase()];
+    let mut required = Vec::new();
+    let mut documented = Vec::new();
+    for parameter in each(&operation["parameters"]).filter(|parameter| parameter["in"] == "query") {
+        let name = parameter["name"].as_str().ok_or("a parameter has a name")?;
+        documented.push((name, &parameter["schema"]));
+        if parameter["required"] == true {
+            required.push(name);
+        }
+    }
+    for (name, text) in form_urlencoded::parse(query.as_bytes()) {
+        let (_, schema) = documented
+            .iter()
+            .find(|(documented, _)| *documented == name)
+            .ok_or_else(|| format!("the parameter `{name}` is not documented"))?;
+        conforms(document, schema, &value_of(schema, &text))
+            .map_err(|problem| format!("the parameter `{name}`: {problem}"))?;
+        required.retain(|required| *required != name);
+    }
+    if let Some(name) = required.first() {
+        return Err(format!("the parameter `{name}` is documented to be required, and was not"));
+    }
+    let wanted = &operation["requestBody"];
+    match &wanted["content"]["application/json"]["schema"] {
+        _ if body.is_empty() && wanted["required"] == true => {
+            Err("a body is documented to be required, and was not".to_owned())
+        }
+        _ if body.is_empty() => Ok(()),
+        Value::Null => Err("no body of the request is documented".to_owned()),
+        schema => {
+            conforms(document, schema, &parse(body)?).map_err(|problem| format!("the request: {problem}"))
+        }
+    }
+}
+
+/// A parameter's text, as a value of the type that its schema says.
+fn value_of(schema: &Value, text: &str) -> Value {
+    match text.parse::<i64>() {
+        Ok(number) if schema["type"] == "integer" => number.into(),
+        _ => text.into(),
+    }
+}
+
 fn parse(body: &[u8]) -> Result<Value, String> {
     serde_json::from_slice(body)
         .map_err(|_| format!("the body is not JSON: {:?}", String::from_utf8_lossy(body)))
@@ -81,13 +130,14 @@ fn conforms(document: &Value, schema: &Value, value: &Value) -> Result<(), Strin
             "required" => each(wanted).all(|name| value.get(name.as_str().unwrap_or_default()).is_some()),
             "enum" => each(wanted).any(|one| one == value),
             "minimum" => value.as_f64() >= wanted.as_f64(),
+            "maximum" => value.as_f64() <= wanted.as_f64(),
             "minLength" => value.as_str().is_some_and(|text| text.chars().count() as u64 >= number(wanted)),
             "maxLength" => value.as_str().is_some_and(|text| text.chars().count() as u64 <= number(wanted)),
             "pattern" => {
                 wanted == "^[0-9]+$" && value.as_str().is_some_and(|text| text.parse::<u64>().is_ok())
             }
             "format" => wanted == "date-time" && value.as_str().is_some_and(is_utc_time),
-            "properties" | "additionalProperties" | "items" | "description" => true,
+            "properties" | "additionalProperties" | "items" | "description" | "default" => true,
             unknown => return Err(format!("the keyword `{unknown}` is not known here")),
         };
         if !is_kept {
@@ -147,10 +197,22 @@ mod tests {
 
     fn document() -> Value {
         json!({
-            "paths": {"/things/{id}": {"get": {"responses": {
-                "200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
-                "204": {"description": "Nothing."},
-            }}}},
+            "paths": {
+                "/things/{id}": {"get": {"responses": {
+                    "200": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
+                    "204": {"description": "Nothing."},
+                }}},
+                "/things": {
+                    "get": {"parameters": [
+                        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 9, "default": 5}},
+                        {"name": "kind", "in": "query", "required": true, "schema": {"type": "string"}},
+                    ]},
+                    "post": {"requestBody": {
+                        "required": true,
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}},
+                    }},
+                },
+            },
             "components": {"schemas": {
                 "Thing": {
                     "type": "object",
@@ -190,5 +252,39 @@ mod tests {
             assert!(answer(status, body).is_err(), "{status} {body}");
         }
         assert!(check(&document(), "GET", "/nowhere", 404, b"{}").is_err());
+    }
+
+    #[test]
+    fn a_request_that_is_documented_passes() {
+        for (method, path, body) in [
+            ("GET", "/things/7", ""),
+            ("GET", "/things?kind=a", ""),
+            ("GET", "/things?limit=9&kind=%C3%A4+b%26", ""),
+            ("POST", "/things", r#"{"id": 1}"#),
+        ] {
+            assert_eq!(check_request(&document(), method, path, body.as_bytes()), Ok(()), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn each_departure_of_a_request_is_found() {
+        for (method, path, body) in [
+            ("GET", "/nowhere", ""),
+            ("GET", "/things/7?kind=a", ""),
+            ("GET", "/things?kind=a&k%69nds=b", ""),
+            ("GET", "/things?limit=5", ""),
+            ("GET", "/things?kind=a&limit=0", ""),
+            ("GET", "/things?kind=a&limit=10", ""),
+            ("GET", "/things?kind=a&limit=x", ""),
+            ("GET", "/things?kind=a", "{}"),
+            ("POST", "/things", ""),
+            ("POST", "/things", "{}"),
+            ("POST", "/things", "no JSON"),
+        ] {
+            assert!(
+                check_request(&document(), method, path, body.as_bytes()).is_err(),
+                "{method} {path} {body}"
+            );
+        }
     }
 }

@@ -34,7 +34,7 @@ pub struct DeployArguments {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
-    /// Accept a plan that deletes or replaces what holds data
+    /// Accept a plan that takes a service away, or deletes or replaces what holds data
     #[arg(long)]
     pub allow_data_loss: bool,
     /// Accept a commit older than the one that runs

@@ -152,6 +152,12 @@ impl Changes {
         self.resources.iter().filter(is_refused).map(|change| change.address.as_str()).collect()
     }
 
+    /// Services whose containers go, and do not come back. One that is replaced does.
+    pub fn taking_away(&self) -> Vec<&str> {
+        let is_taken = |change: &&Change| change.action == Action::Delete && change.kind == "aws_ecs_service";
+        self.resources.iter().filter(is_taken).map(|change| change.address.as_str()).collect()
+    }
+
     /// Resources whose loss loses data: replaced or deleted.
     pub fn losing_data(&self) -> Vec<&str> {
         const WITH_DATA: &[&str] = &[
@@ -279,6 +285,7 @@ mod tests {
             ("aws_ecs_service.this", &["delete"]),
         ]);
         assert_eq!(changes.losing_data(), ["module.d.aws_db_instance.this"]);
+        assert_eq!(changes.taking_away(), ["aws_ecs_service.this"]);
         assert_eq!(changes.beyond_services(), ["aws_s3_bucket.logs", "module.d.aws_db_instance.this"]);
     }
 

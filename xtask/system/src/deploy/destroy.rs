@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
+use aws_config::SdkConfig;
 use aws_sdk_ecr::operation::list_images::ListImagesError;
 use aws_sdk_s3::types as s3;
 use serde::Serialize;
@@ -170,7 +171,7 @@ async fn empty(session: &Session, ending: &Ending) -> Result<usize> {
         count += empty_bucket(session, bucket).await?;
     }
     for repository in &ending.repositories {
-        count += empty_repository(session, repository).await?;
+        count += empty_repository(&session.config, repository).await?;
     }
     Ok(count)
 }
@@ -208,9 +209,12 @@ async fn empty_bucket(session: &Session, bucket: &str) -> Result<usize> {
     Ok(count)
 }
 
-/// Deletes all images.
-async fn empty_repository(session: &Session, repository: &str) -> Result<usize> {
-    let ecr = aws_sdk_ecr::Client::new(&session.config);
+/// Deletes all images, and gives how many there were. A repository that is gone has none.
+///
+/// # Errors
+/// When ECR refuses.
+pub async fn empty_repository(config: &SdkConfig, repository: &str) -> Result<usize> {
+    let ecr = aws_sdk_ecr::Client::new(config);
     let doing = || format!("cannot empty the repository `{repository}`");
     let mut count = 0;
     let mut pages = ecr.list_images().repository_name(repository).into_paginator().send();

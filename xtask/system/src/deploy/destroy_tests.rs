@@ -68,7 +68,7 @@ impl Stage {
     }
 }
 
-async fn session(target: &Target, folder: &Path) -> Session {
+pub(super) async fn session(target: &Target, folder: &Path) -> Session {
     let keys = target.credentials();
     let keys = Credentials::new(&keys.access_key_id, &keys.secret_access_key, None, None, "tests");
     let config = aws_config::defaults(BehaviorVersion::latest())

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use aws_sdk_ecr::Client;
+use aws_sdk_ecr::operation::batch_delete_image::BatchDeleteImageError;
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageFailureCode, ImageIdentifier, TagStatus};
 use jiff::Timestamp;
 
@@ -100,13 +101,24 @@ async fn tagged(ecr: &Client, repository: &str) -> Result<Vec<Tagged>> {
     Ok(images)
 }
 
+/// A repository that is gone, with the service that it was of, has taken its images along.
 async fn delete(ecr: &Client, repository: &str, digests: &BTreeSet<String>) -> Result<()> {
     let ids: Vec<ImageIdentifier> =
         digests.iter().map(|digest| ImageIdentifier::builder().image_digest(digest).build()).collect();
     for ids in ids.chunks(IMAGES_A_CALL) {
         let request = ecr.batch_delete_image().repository_name(repository).set_image_ids(Some(ids.to_vec()));
         let doing = || format!("cannot delete images of `{repository}`");
-        let answer = request.send().await.map_err(|error| Failure::aws(doing(), &error))?;
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(BatchDeleteImageError::is_repository_not_found_exception) =>
+            {
+                return Ok(());
+            }
+            Err(error) => return Err(Failure::aws(doing(), &error)),
+        };
         // An earlier run may have come further.
         let is_trouble = |code: Option<&ImageFailureCode>| code != Some(&ImageFailureCode::ImageNotFound);
         if let Some(failure) = answer.failures().iter().find(|failure| is_trouble(failure.failure_code())) {
@@ -124,7 +136,7 @@ mod tests {
     use aws_config::{BehaviorVersion, Region};
     use aws_credential_types::Credentials;
     use axum::extract::State as Extract;
-    use axum::http::HeaderMap;
+    use axum::http::{HeaderMap, StatusCode};
     use serde_json::{Value, json};
     use tokio::net::TcpListener;
 
@@ -155,10 +167,17 @@ mod tests {
     /// The images of one repository, as digests and the seconds at which they were pushed.
     type Images = Arc<Mutex<BTreeMap<String, i64>>>;
 
-    /// As ECR answers to the two calls that forgetting makes; a page has two images.
-    async fn answer(Extract(images): Extract<Images>, headers: HeaderMap, body: String) -> String {
+    /// As ECR answers to the two calls that forgetting makes; a page has two images, and the guestbook the one repository.
+    async fn answer(
+        Extract(images): Extract<Images>,
+        headers: HeaderMap,
+        body: String,
+    ) -> (StatusCode, String) {
         let request: Value = serde_json::from_str(&body).expect("JSON");
-        assert_eq!(request["repositoryName"], "guestbook");
+        if request["repositoryName"] != "guestbook" {
+            let refusal = json!({"__type": "RepositoryNotFoundException", "message": "It does not exist."});
+            return (StatusCode::BAD_REQUEST, refusal.to_string());
+        }
         let mut images = images.lock().expect("nobody panics");
         let target = headers["x-amz-target"].to_str().expect("text");
         if target.ends_with(".DescribeImages") {
@@ -167,7 +186,7 @@ mod tests {
             let detail = |(digest, pushed): (&String, &i64)| json!({"imageDigest": digest, "imageTags": ["c".repeat(40)], "imagePushedAt": pushed});
             let page: Vec<Value> = images.iter().skip(from).take(2).map(detail).collect();
             let next = (from + 2 < images.len()).then(|| (from + 2).to_string());
-            return json!({"imageDetails": page, "nextToken": next}).to_string();
+            return (StatusCode::OK, json!({"imageDetails": page, "nextToken": next}).to_string());
         }
         assert!(target.ends_with(".BatchDeleteImage"), "{target}");
         let ids = request["imageIds"].as_array().expect("a list").iter();
@@ -176,7 +195,7 @@ mod tests {
             .filter(|digest| images.remove(*digest).is_none())
             .map(|digest| json!({"imageId": {"imageDigest": digest}, "failureCode": "ImageNotFound"}))
             .collect();
-        json!({"failures": unknown}).to_string()
+        (StatusCode::OK, json!({"failures": unknown}).to_string())
     }
 
     async fn ecr(images: &Images) -> Client {
@@ -227,5 +246,34 @@ mod tests {
             let gone: Vec<&String> = before.iter().filter(|digest| !after.contains(digest)).collect();
             assert_eq!(gone, ["sha256:a", "sha256:failed-early"]);
         }
+    }
+
+    #[tokio::test]
+    async fn a_release_whose_service_was_taken_away_is_forgotten_with_the_images_that_are_left() {
+        let (_target, state) = state().await;
+        let images = Images::default();
+        let mut e_tag = None;
+        let mut records = Vec::new();
+        for number in 0..=i64::try_from(KEPT).expect("it is small") {
+            let letter = char::from(b'a' + u8::try_from(number).expect("it is small")).to_string();
+            let mut release = record(10 * number, &letter);
+            images
+                .lock()
+                .expect("nobody panics")
+                .insert(format!("sha256:{letter}"), release.time.as_second() - 60);
+            if number == 0 {
+                // Before the guestbook in order, so that it is asked for first.
+                release.images.insert("away".to_owned(), "host/away@sha256:of-away".to_owned());
+            }
+            state.commit(&release, e_tag.as_deref()).await.expect("nobody else writes");
+            e_tag = state.pointer().await.expect("it can be read").map(|pointer| pointer.e_tag);
+            records.push(release);
+        }
+        let urls = [("guestbook".to_owned(), "host/guestbook".to_owned())].into();
+        old_releases(&state, &ecr(&images).await, &records[KEPT].id, &urls)
+            .await
+            .expect("what is gone is forgotten");
+        assert_eq!(state.records().await.expect("they can be read"), records[1..]);
+        assert!(!images.lock().expect("nobody panics").contains_key("sha256:a"), "its other image is left");
     }
 }

@@ -8,11 +8,12 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::changes::Gap;
+use super::ending::Ending;
 use super::failure::{self, Failure};
 use super::guard::{self, Permissions};
 use super::held::Held;
 use super::lineage::{self, Age};
-use super::live::{self, Expected, ServicePaths};
+use super::live::{self, Expected, Patience, ServicePaths};
 use super::outcome::Outcome;
 use super::plan::{self, DeployPlan, Found, Presence, Scope, Step, Wanted};
 use super::process;
@@ -22,7 +23,7 @@ use super::session::{self, Session};
 use super::site::OlderCommit;
 use super::state::Tagged;
 use super::terraform::{Outputs, Purpose, SavedPlan};
-use super::{forget, roll_out, view};
+use super::{destroy, forget, roll_out, view};
 use crate::image::{self, Arrival, BuiltImage, Registry, Source};
 
 /// All that was found out and prepared.
@@ -157,7 +158,7 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
     }
     // What runs goes on running: its images are the ones of before.
     let images = match &outputs {
-        Some(outputs) => images_of(&session::running_images(&session.running(outputs).await?)),
+        Some(outputs) => kept_images(&session::running_images(&session.running(outputs).await?), &services),
         None => BTreeMap::new(),
     };
     ui.step("infrastructure: planning everything but containers");
@@ -165,7 +166,7 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
     ui.text(&format!("infrastructure of {}: {}", settings.environment, view::counted(&saved.changes)));
     ui.text(&view::named(&saved.changes));
     ui.text(&format!("  the whole plan is in {}\n", saved.text_file.display()));
-    guard::data_is_safe(&saved.changes, permissions)?;
+    guard::nothing_is_lost(&saved.changes, permissions)?;
     guard::nothing_is_protected(&saved.changes)?;
     if !permissions.is_agreed {
         ui.ask(
@@ -181,6 +182,16 @@ async fn bootstrap(session: &Session, permissions: Permissions) -> Result<()> {
 
 fn images_of(running: &BTreeMap<String, plan::Running>) -> BTreeMap<String, String> {
     running.iter().filter_map(|(service, running)| Some((service.clone(), running.image.clone()?))).collect()
+}
+
+/// The images that run, of the `services` that the checkout has: the modules refuse one of a service that was taken away. Pure.
+pub(super) fn kept_images(
+    running: &BTreeMap<String, plan::Running>,
+    services: &[String],
+) -> BTreeMap<String, String> {
+    let mut images = images_of(running);
+    images.retain(|service, _| services.contains(service));
+    images
 }
 
 fn service_names(session: &Session) -> Result<Vec<String>> {
@@ -213,7 +224,7 @@ async fn prepare(session: &Session, source: Source, scope: Scope) -> Result<Prep
             built = build_images(session, &source).await?;
             wanted.images = pinned(session, outputs, &built, &source).await?;
         } else {
-            wanted.images = images_of(&found.running);
+            wanted.images = kept_images(&found.running, &service_names(session)?);
         }
         live = session.site(outputs).await?.live(stop).await?;
         found.site_commit = live.as_ref().and_then(|live| live.commit.clone());
@@ -287,14 +298,19 @@ fn show(session: &Session, prepared: &Prepared) {
     session.ui.text("");
 }
 
-/// Applies a plan that is not of an end.
+/// Applies a plan that was agreed to and is not of an end. The repositories of services that it takes away are emptied first: ECR
+/// would refuse to delete them when the rest is gone.
 ///
 /// # Errors
-/// When Terraform fails, or the person stops.
+/// When a repository cannot be emptied, Terraform fails, or the person stops.
 pub(super) async fn apply(session: &Session, saved: &SavedPlan) -> Result<()> {
     process::unless_stopped(&session.stop)?;
     // What an earlier end left is of an earlier life: the next end must not take its backups for its own.
     session.state.forget_backups().await?;
+    for repository in Ending::parse(&saved.document).repositories {
+        let count = destroy::empty_repository(&session.config, &repository).await?;
+        session.ui.step(&format!("{repository}: emptied of {count} images"));
+    }
     let total = saved.changes.resources.len();
     let ui = session.ui;
     let mut shown = Instant::now();
@@ -417,7 +433,7 @@ pub async fn check_live(
     let site_url = session.settings.site_url();
     session.ui.step(&format!("check: looking at {site_url} and {} services", service_paths.len()));
     let expected = Expected { commit, service_paths: service_paths.clone() };
-    tokio::task::spawn_blocking(move || live::check(&site_url, &expected)).await?
+    tokio::task::spawn_blocking(move || live::check(&site_url, &expected, Patience::default())).await?
 }
 
 /// Forgets the oldest releases. What fails is tried again by the next deploy; the release itself is done.

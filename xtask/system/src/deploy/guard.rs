@@ -25,7 +25,7 @@ pub fn check(plan: &DeployPlan, permissions: Permissions) -> Result<()> {
     commit_is_not_older(&plan.commit, plan.newer_commit.as_deref(), permissions)?;
     for step in &plan.steps {
         let Step::Infrastructure { changes } = step else { continue };
-        data_is_safe(changes, permissions)?;
+        nothing_is_lost(changes, permissions)?;
         nothing_is_protected(changes)?;
         let beyond = changes.beyond_services();
         if permissions.scope == Scope::Services && !beyond.is_empty() {
@@ -54,17 +54,19 @@ pub fn commit_is_not_older(commit: &str, newer: Option<&str>, permissions: Permi
         .into())
 }
 
-/// Refuses changes that lose data.
+/// Refuses changes that lose data, or take services away. All of it is named at once: one flag agrees to it.
 ///
 /// # Errors
 /// When they do, and that was not agreed to.
-pub fn data_is_safe(changes: &Changes, permissions: Permissions) -> Result<()> {
-    let lost = changes.losing_data();
-    if lost.is_empty() || permissions.may_lose_data {
+pub fn nothing_is_lost(changes: &Changes, permissions: Permissions) -> Result<()> {
+    let (services, data) = (changes.taking_away(), changes.losing_data());
+    if permissions.may_lose_data || (services.is_empty() && data.is_empty()) {
         return Ok(());
     }
-    let failure =
-        Failure::refused(format!("this plan deletes or replaces what holds data: {}", lost.join(", ")));
+    let parts = [("takes services away", services), ("deletes or replaces what holds data", data)];
+    let parts = parts.iter().filter(|(_, lost)| !lost.is_empty());
+    let said: Vec<String> = parts.map(|(what, lost)| format!("{what}: {}", lost.join(", "))).collect();
+    let failure = Failure::refused(format!("this plan {}", said.join("; and it ")));
     Err(failure.hint("if that is meant, say `--allow-data-loss`").into())
 }
 
@@ -143,6 +145,28 @@ mod tests {
         assert!(hint.contains("deletion_protection = false"), "{hint}");
         // That data would be lost comes first: it may not be meant.
         assert!(refused(&plan, NOTHING).0.contains("holds data"));
+    }
+
+    #[test]
+    fn a_service_is_not_taken_away_unless_that_is_agreed_to() {
+        let service = "module.services.aws_ecs_service.this[\"greeter\"]";
+        // As with images that are left out: the containers go, and nothing else.
+        let only_containers = plan(&[(service, &["delete"])]);
+        let (message, hint) = refused(&only_containers, NOTHING);
+        assert_eq!(message, format!("this plan takes services away: {service}"));
+        assert!(hint.contains("--allow-data-loss"), "{hint}");
+        for scope in [Scope::Services, Scope::Infra] {
+            refused(&only_containers, Permissions { scope, ..NOTHING });
+        }
+        // What goes besides is not agreed to unseen.
+        let more = plan(&[(service, &["delete"]), ("aws_db_instance.this", &["delete"])]);
+        let (message, _) = refused(&more, NOTHING);
+        assert!(
+            message.ends_with("; and it deletes or replaces what holds data: aws_db_instance.this"),
+            "{message}"
+        );
+        check(&more, Permissions { may_lose_data: true, ..NOTHING }).expect("it was agreed to");
+        check(&plan(&[(service, &["delete", "create"])]), NOTHING).expect("it comes back");
     }
 
     #[test]

@@ -17,6 +17,8 @@ mod ending;
 pub mod failure;
 mod forget;
 mod forward;
+#[cfg(test)]
+mod forward_tests;
 mod guard;
 mod held;
 mod left;

@@ -6,6 +6,10 @@ use thiserror::Error;
 
 use crate::class::Class;
 
+/// The variables with the name and the password for a registry that is not ECR.
+pub(super) const USER: &str = "SITEPUSH_REGISTRY_USER";
+pub(super) const PASSWORD: &str = "SITEPUSH_REGISTRY_PASSWORD";
+
 /// A failure with a known cause.
 #[derive(Debug, Error)]
 pub enum ImageError {
@@ -17,6 +21,8 @@ pub enum ImageError {
     PlainHttp { host: String },
     #[error("`--push` needs to know where to")]
     NowhereToPush,
+    #[error("`{set}` is set, and `{missing}` is not")]
+    HalfALogIn { set: &'static str, missing: &'static str },
     #[error("the tree differs from commit {commit}, so its images are not that commit's")]
     DirtyTree { commit: String, files: Vec<String> },
     #[error("`{reference}` is there already, with the digest {there}, and this build has {ours}")]
@@ -54,7 +60,8 @@ impl ImageError {
             Self::UnknownService { .. }
             | Self::Address { .. }
             | Self::PlainHttp { .. }
-            | Self::NowhereToPush => Class::Usage,
+            | Self::NowhereToPush
+            | Self::HalfALogIn { .. } => Class::Usage,
             Self::DirtyTree { .. } | Self::TagTaken { .. } => Class::Refused,
             Self::Password { .. }
             | Self::Denied { .. }
@@ -74,6 +81,7 @@ impl ImageError {
             }
             Self::PlainHttp { host } => format!("use `https://{host}`"),
             Self::NowhereToPush => "name the registry with `--registry`".to_owned(),
+            Self::HalfALogIn { .. } => "set both for a registry with a log-in, and neither for another, or for ECR".to_owned(),
             Self::DirtyTree { files, .. } => {
                 format!("commit or stash {}; without `--push` the images are built all the same", few(files))
             }
@@ -83,7 +91,9 @@ impl ImageError {
                     .to_owned()
             }
             Self::Password { .. } => "see that AWS credentials are there, and may call ecr:GetAuthorizationToken".to_owned(),
-            Self::Denied { .. } => "the identity has to be allowed to do this in this repository".to_owned(),
+            Self::Denied { .. } => {
+                format!("who asks has to be allowed to do this in this repository; for another registry than ECR, `{USER}` and `{PASSWORD}` say who that is")
+            }
             Self::NotThere { .. } => "`infra` makes the repositories: apply it first, or look for a typing error".to_owned(),
             Self::Unreachable { .. } => "run it again: what has arrived is not sent twice".to_owned(),
             Self::NoDocker { .. } => "install Docker with buildx (https://docs.docker.com)".to_owned(),

@@ -18,7 +18,7 @@ use super::retry::{Retry, Verdict, retrying};
 /// The other form of a manifest, which older builders write.
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
-/// A registry, and the folder in it under which each service has a repository.
+/// A registry, and the folder in it under which each service has a repository. What it prints for debugging has no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registry {
     /// With the port, if it is not the scheme's own.
@@ -26,6 +26,16 @@ pub struct Registry {
     /// Without slashes at its ends; may be empty.
     prefix: String,
     transport: Transport,
+    log_in: LogIn,
+}
+
+/// Who it is told that is asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum LogIn {
+    /// With a name and a password, or without.
+    As(RegistryAuth),
+    /// With a password that ECR gives, in the region of its host.
+    Ecr { region: String },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +84,17 @@ impl Registry {
             (None, true) => Transport::Http,
             (None, false) => Transport::Https,
         };
-        Ok(Self { host: host.to_owned(), prefix: prefix.to_owned(), transport })
+        let log_in = match ecr::region(host) {
+            Some(region) => LogIn::Ecr { region: region.to_owned() },
+            None => LogIn::As(RegistryAuth::Anonymous),
+        };
+        Ok(Self { host: host.to_owned(), prefix: prefix.to_owned(), transport, log_in })
+    }
+
+    /// The same, asked with a name and a password.
+    #[must_use]
+    pub fn with_password(self, user: String, password: String) -> Self {
+        Self { log_in: LogIn::As(RegistryAuth::Basic(user, password)), ..self }
     }
 
     /// The name of a service's repository, without the host.
@@ -92,7 +112,9 @@ impl Registry {
     /// # Errors
     /// When there is no password, or the registry does not answer or does not take it.
     pub async fn check(&self, service: &str) -> Result<()> {
-        self.connect(service, RegistryOperation::Push).await.map(drop)
+        let connection = self.connect(service, RegistryOperation::Push).await?;
+        // Where a password goes along with each call, as with ECR, nothing has looked at it yet.
+        connection.digest_of("latest").await.map(drop)
     }
 
     /// Opens a connection for the repository of one service; for ECR, gets a password.
@@ -114,9 +136,9 @@ impl Registry {
             ..ClientConfig::default()
         };
         let client = Client::try_from(config).context("cannot make a client for registries")?;
-        let auth = match ecr::region(&self.host) {
-            Some(region) => ecr::password(&self.host, region).await?,
-            None => RegistryAuth::Anonymous,
+        let auth = match &self.log_in {
+            LogIn::As(auth) => auth.clone(),
+            LogIn::Ecr { region } => ecr::password(&self.host, region).await?,
         };
         let repository = self.repository(service);
         let connection =
@@ -339,6 +361,13 @@ mod tests {
                 Registry::parse(address).expect_err(address).downcast::<ImageError>().expect("one of ours");
             assert!(matches!(error, ImageError::PlainHttp { .. }), "{address}: {error}");
         }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let registry = Registry::parse("registry.example").expect("an address");
+        let shown = format!("{:?}", registry.with_password("ada".to_owned(), "a secret".to_owned()));
+        assert!(shown.contains("ada") && !shown.contains("a secret"), "{shown}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use xtask::project::Project;
 
 use super::build::build;
-use super::error::ImageError;
+use super::error::{ImageError, PASSWORD, USER};
 use super::push::push;
 use super::registry::Registry;
 use super::report::{self, Done};
@@ -23,7 +23,8 @@ pub struct Arguments {
     #[arg(long)]
     push: bool,
     /// Where to push: ACCOUNT.dkr.ecr.REGION.amazonaws.com/PREFIX, or a registry on this machine such as
-    /// http://127.0.0.1:5000/PREFIX. Each service has the repository PREFIX/SERVICE.
+    /// http://127.0.0.1:5000/PREFIX. Each service has the repository PREFIX/SERVICE. SITEPUSH_REGISTRY_USER and
+    /// SITEPUSH_REGISTRY_PASSWORD log in to one that is not ECR.
     #[arg(long, value_name = "URL", env = "SITEPUSH_REGISTRY")]
     registry: Option<String>,
     /// Print one JSON document instead of the table.
@@ -85,9 +86,25 @@ fn prepare(project: &Project, arguments: &Arguments) -> Result<Vec<Done>> {
 fn destination(arguments: &Arguments, source: &Source) -> Result<Registry> {
     let registry = arguments.registry.as_deref().ok_or(ImageError::NowhereToPush)?;
     let registry = Registry::parse(registry)?;
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let registry = logged_in(registry, variable(USER), variable(PASSWORD))?;
     if !source.changed.is_empty() {
         let (commit, files) = (source.commit.clone(), source.changed.clone());
         return Err(ImageError::DirtyTree { commit, files }.into());
     }
     Ok(registry)
+}
+
+/// A registry that is told who asks, if anything says it.
+fn logged_in(
+    registry: Registry,
+    user: Option<String>,
+    password: Option<String>,
+) -> Result<Registry, ImageError> {
+    match (user, password) {
+        (Some(user), Some(password)) => Ok(registry.with_password(user, password)),
+        (None, None) => Ok(registry),
+        (Some(_), None) => Err(ImageError::HalfALogIn { set: USER, missing: PASSWORD }),
+        (None, Some(_)) => Err(ImageError::HalfALogIn { set: PASSWORD, missing: USER }),
+    }
 }

@@ -93,6 +93,7 @@ fn a_commit_is_deployed_replaced_taken_back_and_taken_away() {
     program.look(&url, Page::Hides(clone::EDIT));
     let nothing = program.run(&["rollback", commit, "--yes", "--json"]).expect_code(0).json();
     assert_eq!(nothing["record"], Value::Null, "{nothing}");
+    infrastructure_alone_leaves_what_runs(&program);
     program.run(&["rollback", "0000000", "--yes"]).expect_code(64);
 
     // Away: not under another name, and nothing stays but backups.
@@ -174,6 +175,22 @@ fn a_commit_whose_services_do_not_start_leaves_what_ran(program: &Program<'_>, c
     assert_eq!(what_runs(program), before);
     assert!(program.page(url).contains(clone::EDIT), "the site was touched");
     clone.revert_the_last_commit();
+}
+
+/// Terraform's state and the checkout are of another commit than what runs after a rollback: it is told the images that run. The
+/// revisions are new, and what they run is not.
+fn infrastructure_alone_leaves_what_runs(program: &Program<'_>) {
+    let before = what_runs(program);
+    program.run(&["deploy", "--yes", "--only", "infra"]).expect_code(0);
+    let after = what_runs(program);
+    for same in ["site", "service_commits"] {
+        assert_eq!(after[same], before[same], "{same}");
+    }
+    assert_eq!(after["record"]["images"], before["record"]["images"]);
+    assert_ne!(after["record"]["id"], before["record"]["id"], "Terraform had nothing to do");
+    let services = after["services"].as_array().expect("a list");
+    assert_eq!(services.len(), before["services"].as_array().expect("a list").len(), "a service is gone");
+    assert!(services.iter().all(|service| service[2] == service[3]), "not all are healthy: {after}");
 }
 
 /// What a deploy of what is checked out would do.

@@ -135,6 +135,8 @@ impl Checkout {
         program
             .env_remove("CARGO_TARGET_DIR")
             .env_remove("SITEPUSH_REGISTRY")
+            .env_remove("SITEPUSH_REGISTRY_USER")
+            .env_remove("SITEPUSH_REGISTRY_PASSWORD")
             .envs(variables.iter().copied());
         Answer::of(&program.output().expect("it can be run"))
     }

@@ -104,6 +104,35 @@ fn a_tag_that_is_another_images_is_left_alone() {
     assert_eq!(text(&seen, "Digest"), there);
 }
 
+#[test]
+fn a_registry_with_a_password_takes_the_images_of_who_has_it() {
+    let (registry, checkout) = (Registry::start_with_password(), Checkout::make("app"));
+    let address = registry.address();
+    let push = |variables: &[(&str, &str)]| {
+        checkout.image_with(&["--push", "--registry", &address, "--json"], variables)
+    };
+    let with = |password| [("SITEPUSH_REGISTRY_USER", "AWS"), ("SITEPUSH_REGISTRY_PASSWORD", password)];
+    let name = format!("example/app:{}", checkout.head());
+    for refused in [push(&[]), push(&with("another word"))] {
+        assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+        assert!(refused.stderr.contains("wants a log-in, or another one"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("SITEPUSH_REGISTRY_PASSWORD"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("another word"), "{}", refused.stderr);
+        assert!(!checkout.root.join("target/xtask/images/app").exists(), "it was built to be refused");
+    }
+    let half = push(&[("SITEPUSH_REGISTRY_USER", "AWS")]);
+    assert_eq!(half.code, Some(64), "{}", half.stderr);
+    assert!(half.stderr.contains("`SITEPUSH_REGISTRY_PASSWORD` is not"), "{}", half.stderr);
+    assert_eq!(registry.uploads(), (0, 0));
+    assert!(!registry.gives(&name, "AWS:a word"));
+
+    let pushed = push(&with("a word")).images()[0].clone();
+    assert_eq!(pushed["pushed"], true);
+    assert!(registry.gives(&name, "AWS:a word") && !registry.gives(&name, "AWS:another word"));
+    let again = push(&with("a word")).images()[0].clone();
+    assert_eq!((&again["pushed"], &again["digest"]), (&json!(false), &pushed["digest"]));
+}
+
 /// Another machine, or the same one after an update, has another compiler: what it builds of a commit has another digest.
 #[tokio::test]
 async fn a_commit_that_was_built_with_other_tools_is_what_was_pushed_first() {

@@ -22,13 +22,27 @@ pub struct Registry {
 
 impl Registry {
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// One that asks each call for a name and a password, as ECR does: `AWS` and `a word`.
+    pub fn start_with_password() -> Self {
+        Self::start_with("AWS:$2b$04$I8Ku8DVx07.g8YqMNp0Vne4vZoXVxLLxlOiJhKza1.wYuqUXTh4e2\n")
+    }
+
+    /// `users` is a file of names and hashes by bcrypt; empty for anybody.
+    fn start_with(users: &str) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let port = free_port();
         let folder = home.path().display();
-        let settings = format!(
+        let mut settings = format!(
             "version: 0.1\nlog: {{level: info, accesslog: {{disabled: false}}}}\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n\
              http: {{addr: \"127.0.0.1:{port}\"}}\n"
         );
+        if !users.is_empty() {
+            fs::write(home.path().join("htpasswd"), users).expect("a file");
+            settings += &format!("auth: {{htpasswd: {{realm: images, path: {folder}/htpasswd}}}}\n");
+        }
         fs::write(home.path().join("config.yml"), settings).expect("a file");
         let log = fs::File::create(home.path().join("log")).expect("a file");
         let mut server = Command::new(program(REGISTRY));
@@ -64,6 +78,13 @@ impl Registry {
         let output =
             skopeo().args(["inspect", "--tls-verify=false", &name]).output().expect("skopeo can be run");
         output.status.success().then(|| serde_json::from_slice(&output.stdout).expect("JSON"))
+    }
+
+    /// Whether `skopeo` gets an image with this name and password, such as `ada:secret`.
+    pub fn gives(&self, name: &str, user_and_password: &str) -> bool {
+        let name = format!("docker://127.0.0.1:{}/{name}", self.port);
+        let arguments = ["inspect", "--tls-verify=false", "--creds", user_and_password, &name];
+        skopeo().args(arguments).output().expect("skopeo can be run").status.success()
     }
 
     /// Copies an image with `skopeo`, from or to this registry.
