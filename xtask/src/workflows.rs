@@ -53,6 +53,34 @@ mod tests {
         rest.split(to).next().expect("a part").to_owned()
     }
 
+    /// Each workflow: its file's name and its text.
+    fn workflows() -> Vec<(String, String)> {
+        let folder = Project::find().expect("cargo runs the tests").path(".github/workflows");
+        let files = fs::read_dir(folder).expect("it is there").map(|file| file.expect("it is read"));
+        let read = |path| fs::read_to_string(path).expect("it is a text");
+        files.map(|file| (file.file_name().to_string_lossy().into_owned(), read(file.path()))).collect()
+    }
+
+    /// The values that the lines of a workflow give a member, wherever it stands.
+    fn values<'a>(text: &'a str, member: &str) -> Vec<&'a str> {
+        let members = text.lines().map(|line| line.trim_start().trim_start_matches("- "));
+        let values = members.filter_map(|line| line.strip_prefix(member)?.strip_prefix(':'));
+        values.map(str::trim).filter(|value| !value.is_empty()).collect()
+    }
+
+    /// A shell that no line names is `bash -e`, which asks only for the end of a pipe how it went. Source: GitHub, "Workflow syntax for
+    /// GitHub Actions", on `jobs.<job_id>.steps[*].shell`.
+    #[test]
+    fn what_fails_before_a_pipe_fails_the_step() {
+        let workflows = workflows();
+        let running: Vec<_> = workflows.iter().filter(|(_, text)| !values(text, "run").is_empty()).collect();
+        assert!(!running.is_empty());
+        for (file, text) in running {
+            assert!(text.contains("\ndefaults:\n  run:\n    shell: bash\n"), "{file} names no shell");
+            assert_eq!(values(text, "shell"), ["bash"], "{file} has another shell in one of its steps");
+        }
+    }
+
     #[test]
     fn every_push_is_tested_and_has_images() {
         for file in ["ci.yml", "images.yml"] {
