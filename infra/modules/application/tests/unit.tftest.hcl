@@ -81,6 +81,21 @@ run "a_service_is_told_of_the_stores_that_it_uses_and_of_no_others" {
   }
 }
 
+run "whoever_moderates_is_told_where_the_token_is" {
+  command = plan
+
+  override_resource {
+    target          = aws_secretsmanager_secret.generated
+    override_during = plan
+    values          = { arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:example-test/moderation-token-1" }
+  }
+
+  assert {
+    condition     = output.generated_secret_arns["guestbook"] == { MODERATION_TOKEN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:example-test/moderation-token-1" }
+    error_message = "The output names the secret, not what is in it."
+  }
+}
+
 run "what_a_service_says_of_itself_is_understood" {
   command = plan
 
