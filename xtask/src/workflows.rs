@@ -89,6 +89,26 @@ mod tests {
         }
     }
 
+    /// A group of all commits of a branch would cancel the run of one when the next is pushed.
+    #[test]
+    fn a_commit_that_is_followed_by_another_keeps_its_images() {
+        let group = between("images.yml", "\nconcurrency:\n", "\n\n");
+        assert!(
+            group
+                .contains("  group: images-${{ github.event_name == 'push' && github.sha || github.ref }}\n"),
+            "{group}"
+        );
+    }
+
+    #[test]
+    fn a_rollback_that_waits_does_not_give_way_to_the_next_deploy() {
+        let group = between("deploy_environment.yml", "\nconcurrency:\n", "\n\n");
+        assert_eq!(
+            group,
+            "  group: deploy-${{ inputs.environment }}\n  cancel-in-progress: false\n  queue: max"
+        );
+    }
+
     /// A workflow that runs after another one has this repository's rights, whoever set the other one off.
     #[test]
     fn what_a_fork_proposes_is_not_deployed() {
