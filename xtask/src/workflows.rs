@@ -122,4 +122,54 @@ mod tests {
         let production = between("deploy.yml", "\n  production:\n", "\n    uses:");
         assert!(production.contains("needs: staging"), "{production}");
     }
+
+    /// Who approves, and from which branch, are rules of the environment on GitHub; the role asks for its name, and GitHub signs it only for a
+    /// job that may ask for a token, whoever calls it.
+    #[test]
+    fn a_deploy_is_in_its_environment_and_may_prove_it() {
+        let environment = "    environment: ${{ inputs.environment }}\n";
+        let token = "    permissions:\n      contents: read\n      id-token: write\n";
+        let run = between("deploy_environment.yml", "\n  run:\n", "\n    steps:");
+        assert!(format!("{run}\n").contains(environment), "{run}");
+        assert!(format!("{run}\n").contains(token), "{run}");
+        let callers = [
+            between("deploy.yml", "\n  staging:\n", "\n\n"),
+            between("deploy.yml", "\n  production:\n", "\n\n"),
+            between("rollback.yml", "\n  rollback:\n", "\n\n"),
+        ];
+        let wanted = ["staging", "production", "${{ inputs.environment }}"];
+        for (caller, environment) in callers.iter().zip(wanted) {
+            assert!(caller.contains("    uses: ./.github/workflows/deploy_environment.yml\n"), "{caller}");
+            assert!(caller.contains(token), "{caller}");
+            assert!(caller.contains(&format!("    with:\n      environment: {environment}\n")), "{caller}");
+        }
+    }
+
+    #[test]
+    fn the_rollback_goes_back_and_the_deploy_does_not() {
+        let steps = between("deploy_environment.yml", "\n    steps:\n", "\n\n");
+        let step = |condition: &str| {
+            let (_, rest) =
+                steps.split_once(&format!("      - if: ${{{{ {condition} }}}}\n")).expect(condition);
+            values(rest, "run")[0].to_owned()
+        };
+        assert!(step("!inputs.back").starts_with("cargo xtask deploy --env"), "{steps}");
+        assert!(step("inputs.back").starts_with("cargo xtask rollback "), "{steps}");
+        let back = between("rollback.yml", "\n    with:\n", "\n\n");
+        assert_eq!(values(&back, "back"), ["true"], "{back}");
+        assert_eq!(values(&back, "back_to"), ["${{ inputs.back_to }}"], "{back}");
+        let forward = between("deploy.yml", "\njobs:\n", "\n\n\n");
+        assert!(values(&forward, "back").is_empty(), "{forward}");
+    }
+
+    /// AWS refuses a session that is longer than the role allows.
+    #[test]
+    fn a_deploy_asks_for_as_long_as_its_role_allows() {
+        let project = Project::find().expect("cargo runs the tests");
+        let role =
+            fs::read_to_string(project.path("infra/modules/deploy_role/main.tf")).expect("it is there");
+        let allowed = role.lines().find_map(|line| line.trim().strip_prefix("max_session_duration = "));
+        let steps = between("deploy_environment.yml", "\n    steps:\n", "\n\n");
+        assert_eq!(values(&steps, "role-duration-seconds"), [allowed.expect("the role says how long")]);
+    }
 }
