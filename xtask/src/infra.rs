@@ -374,4 +374,29 @@ mod tests {
         assert_eq!(aliases(declared).collect::<Vec<_>>(), ["us_east_1", "other"]);
         assert_eq!(aliases("    aws = {}\n").count(), 0);
     }
+
+    /// Terraform tells a service where the authorities of its database are; nothing but its image can bring them.
+    #[test]
+    fn the_image_of_a_service_brings_the_authorities_that_it_is_to_trust() {
+        let project = Project::find().expect("cargo runs the tests");
+        let settings =
+            fs::read_to_string(project.path(&format!("{APPLICATION}/services.tf"))).expect("it is there");
+        let told = settings.lines().find_map(|line| line.trim().strip_prefix("DATABASE_CA_FILE = \"/"));
+        let authorities = told.and_then(|told| told.strip_suffix('"')).expect("it says where");
+        let mut trusting = 0;
+        for file in project.files().expect("git lists them").iter().filter(|file| file.ends_with(DESCRIPTION))
+        {
+            let text = fs::read_to_string(project.path(file)).expect("it is there");
+            let description: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+            let uses_database = |stores: &Vec<_>| stores.iter().any(|store| store == "database");
+            if !description["stores"].as_array().is_some_and(uses_database) {
+                continue;
+            }
+            trusting += 1;
+            let image = file.strip_suffix(DESCRIPTION).expect("it ends so");
+            let brought = project.path(&format!("{image}/image/{authorities}"));
+            assert!(brought.is_file(), "{image} has no {}", brought.display());
+        }
+        assert!(trusting > 0, "no service uses the database");
+    }
 }
