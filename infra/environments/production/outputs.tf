@@ -43,9 +43,9 @@ output "nat_public_ips" {
   value       = module.application.nat_public_ips
 }
 
-output "moderation_token_secret_arn" {
-  description = "The secret that lets its bearer moderate the guestbook."
-  value       = module.application.moderation_token_secret_arn
+output "generated_secret_arns" {
+  description = "The secrets that were made for services, by service and variable: the guestbook's MODERATION_TOKEN lets its bearer moderate."
+  value       = module.application.generated_secret_arns
 }
 
 output "dashboard_name" {

@@ -124,7 +124,7 @@ module "services" {
       image          = lookup(var.images, name, null)
       repository_arn = module.registry.repository_arns[name]
       log_group      = module.observability.log_groups[name]
-      environment    = merge(local.common_environment, lookup(local.environment, name, {}))
+      environment    = lookup(local.environment, name, {})
       secrets        = lookup(local.secrets, name, {})
     })
   }

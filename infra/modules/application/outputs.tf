@@ -47,9 +47,13 @@ output "nat_public_ips" {
   value       = module.network.nat_public_ips
 }
 
-output "moderation_token_secret_arn" {
-  description = "The secret that lets its bearer moderate the guestbook."
-  value       = aws_secretsmanager_secret.generated["guestbook/MODERATION_TOKEN"].arn
+output "generated_secret_arns" {
+  description = "The secrets that were made for services, by service and variable: the guestbook's MODERATION_TOKEN lets its bearer moderate."
+  value = {
+    for service in distinct(values(local.generated_secrets)[*].service) : service => {
+      for key, secret in local.generated_secrets : secret.variable => aws_secretsmanager_secret.generated[key].arn if secret.service == service
+    }
+  }
 }
 
 output "dashboard_name" {

@@ -59,7 +59,7 @@ locals {
   }
 
   environment = {
-    for name, service in local.services : name => merge([for store in service.stores : local.store_environment[store]]...)
+    for name, service in local.services : name => merge(local.common_environment, [for store in service.stores : local.store_environment[store]]...)
   }
 
   secrets = {

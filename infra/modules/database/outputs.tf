@@ -37,3 +37,8 @@ output "has_deletion_protection" {
   description = "Whether AWS refuses to delete it."
   value       = aws_db_instance.this.deletion_protection
 }
+
+output "permissions_boundary_arn" {
+  description = "The permissions boundary of the monitoring role; null for none."
+  value       = aws_iam_role.monitoring.permissions_boundary
+}

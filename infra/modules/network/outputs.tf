@@ -30,3 +30,8 @@ output "interface_endpoints" {
   description = "The AWS services that are reached inside the VPC, sorted."
   value       = sort([for endpoint in aws_vpc_endpoint.interface : trimprefix(endpoint.service_name, "com.amazonaws.${data.aws_region.current.name}.")])
 }
+
+output "permissions_boundary_arn" {
+  description = "The permissions boundary of the flow logs' role; null for none."
+  value       = aws_iam_role.flow.permissions_boundary
+}

@@ -47,3 +47,8 @@ output "has_deletion_protection" {
   description = "Whether AWS refuses to delete the load balancer."
   value       = aws_lb.public.enable_deletion_protection
 }
+
+output "permissions_boundary_arns" {
+  description = "The permissions boundary of each service's role, by service; null for none."
+  value       = { for name, role in aws_iam_role.execution : name => role.permissions_boundary }
+}

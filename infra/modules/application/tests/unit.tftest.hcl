@@ -81,6 +81,50 @@ run "a_service_is_told_of_the_stores_that_it_uses_and_of_no_others" {
   }
 }
 
+run "a_service_is_told_what_it_trusts" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for name in keys(local.services) : local.environment[name].SITE_ORIGIN == "https://test.example.com"])
+    error_message = "Pages of the site may call, and pages of no other origin."
+  }
+
+  assert {
+    condition     = lookup(local.environment["guestbook"], "DATABASE_CA_FILE", null) == "/etc/ssl/certs/rds.pem"
+    error_message = "The database proves itself by RDS's own authority, which the image brings."
+  }
+}
+
+run "every_role_is_made_under_the_deploy_roles_boundary" {
+  command = plan
+
+  override_resource {
+    target          = module.deploy_role.aws_iam_policy.boundary
+    override_during = plan
+    values          = { arn = "arn:aws:iam::123456789012:policy/deploy/example-test-boundary" }
+  }
+
+  assert {
+    condition     = toset(concat([module.network.permissions_boundary_arn, module.database.permissions_boundary_arn], values(module.services.permissions_boundary_arns))) == toset(["arn:aws:iam::123456789012:policy/deploy/example-test-boundary"])
+    error_message = "Whoever deploys could make no role without it."
+  }
+}
+
+run "whoever_moderates_is_told_where_the_token_is" {
+  command = plan
+
+  override_resource {
+    target          = aws_secretsmanager_secret.generated
+    override_during = plan
+    values          = { arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:example-test/moderation-token-1" }
+  }
+
+  assert {
+    condition     = output.generated_secret_arns["guestbook"] == { MODERATION_TOKEN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:example-test/moderation-token-1" }
+    error_message = "The output names the secret, not what is in it."
+  }
+}
+
 run "what_a_service_says_of_itself_is_understood" {
   command = plan
 

@@ -56,6 +56,11 @@ run "counters_are_never_evicted" {
     condition     = one([for parameter in aws_elasticache_parameter_group.this.parameter : parameter.value if parameter.name == "maxmemory-policy"]) == "volatile-lru"
     error_message = "Only keys with an expiry go when memory is full."
   }
+
+  assert {
+    condition     = aws_elasticache_replication_group.this.parameter_group_name == aws_elasticache_parameter_group.this.name
+    error_message = "The parameters are the group's own."
+  }
 }
 
 run "one_node_has_nothing_to_fail_over_to" {

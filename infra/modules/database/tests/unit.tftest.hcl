@@ -115,6 +115,13 @@ run "what_goes_wrong_is_seen" {
   command = plan
 
   assert {
+    condition = [
+      for statement in data.aws_iam_policy_document.monitoring_trust.statement : [statement.actions, [for principal in statement.principals : [principal.type, principal.identifiers]]]
+    ] == [[toset(["sts:AssumeRole"]), [["Service", toset(["monitoring.rds.amazonaws.com"])]]]]
+    error_message = "RDS's monitoring takes its role, and nobody else."
+  }
+
+  assert {
     condition     = aws_db_instance.this.performance_insights_enabled && aws_db_instance.this.monitoring_interval == 60 && toset(aws_db_instance.this.enabled_cloudwatch_logs_exports) == toset(["postgresql", "upgrade"])
     error_message = "Metrics of the system, of statements, and logs."
   }
@@ -128,6 +135,12 @@ run "what_goes_wrong_is_seen" {
 run "the_parameters_are_of_the_engines_major_version" {
   command = plan
 
+  override_resource {
+    target          = aws_db_parameter_group.this
+    override_during = plan
+    values          = { name = "example-test-db-1" }
+  }
+
   variables {
     engine_version = "16.4"
   }
@@ -135,6 +148,11 @@ run "the_parameters_are_of_the_engines_major_version" {
   assert {
     condition     = aws_db_parameter_group.this.family == "postgres16"
     error_message = "The family follows the version."
+  }
+
+  assert {
+    condition     = aws_db_instance.this.parameter_group_name == "example-test-db-1"
+    error_message = "The parameters are the instance's, TLS among them."
   }
 }
 

@@ -43,6 +43,13 @@ run "one_branch_of_one_repository_takes_the_role" {
   command = plan
 
   assert {
+    condition = [
+      for statement in data.aws_iam_policy_document.trust.statement : [statement.actions, [for principal in statement.principals : [principal.type, principal.identifiers]]]
+    ] == [[toset(["sts:AssumeRoleWithWebIdentity"]), [["Federated", toset(["arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"])]]]]
+    error_message = "GitHub says who asks, and nobody else."
+  }
+
+  assert {
     condition = {
       for condition in one(data.aws_iam_policy_document.trust.statement).condition : condition.variable => [condition.test, one(condition.values)]
       } == {

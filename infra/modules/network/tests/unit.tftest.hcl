@@ -26,6 +26,42 @@ variables {
   nat        = "one"
 }
 
+override_resource {
+  target          = aws_route_table.private["eu-central-1a"]
+  override_during = plan
+  values          = { id = "rtb-a" }
+}
+
+override_resource {
+  target          = aws_route_table.private["eu-central-1b"]
+  override_during = plan
+  values          = { id = "rtb-b" }
+}
+
+override_resource {
+  target          = aws_route_table.private["eu-central-1c"]
+  override_during = plan
+  values          = { id = "rtb-c" }
+}
+
+override_resource {
+  target          = aws_nat_gateway.this["eu-central-1a"]
+  override_during = plan
+  values          = { id = "nat-a" }
+}
+
+override_resource {
+  target          = aws_nat_gateway.this["eu-central-1b"]
+  override_during = plan
+  values          = { id = "nat-b" }
+}
+
+override_resource {
+  target          = aws_nat_gateway.this["eu-central-1c"]
+  override_during = plan
+  values          = { id = "nat-c" }
+}
+
 run "two_zones_have_three_tiers_each" {
   command = plan
 
@@ -81,8 +117,8 @@ run "one_nat_gateway_serves_every_zone" {
   }
 
   assert {
-    condition     = length(aws_route.nat) == 2
-    error_message = "Every private subnet has a way out."
+    condition     = { for zone, route in aws_route.nat : zone => [route.route_table_id, route.nat_gateway_id] } == { eu-central-1a = ["rtb-a", "nat-a"], eu-central-1b = ["rtb-b", "nat-a"] }
+    error_message = "Every private subnet has a way out, through the one gateway."
   }
 }
 
@@ -92,6 +128,11 @@ run "each_zone_can_have_a_nat_gateway_of_its_own" {
   variables {
     nat        = "one_per_zone"
     zone_count = 3
+  }
+
+  assert {
+    condition     = { for zone, route in aws_route.nat : zone => [route.route_table_id, route.nat_gateway_id] } == { eu-central-1a = ["rtb-a", "nat-a"], eu-central-1b = ["rtb-b", "nat-b"], eu-central-1c = ["rtb-c", "nat-c"] }
+    error_message = "Each zone's way out leads through its own gateway, which does not go down with another zone."
   }
 
   assert {
@@ -110,12 +151,6 @@ run "databases_have_no_way_out" {
   }
 
   override_resource {
-    target          = aws_route_table.private
-    override_during = plan
-    values          = { id = "rtb-private" }
-  }
-
-  override_resource {
     target          = aws_route_table.database
     override_during = plan
     values          = { id = "rtb-database" }
@@ -127,18 +162,30 @@ run "databases_have_no_way_out" {
   }
 
   assert {
-    condition     = aws_route.internet.route_table_id == "rtb-public" && alltrue([for route in aws_route.nat : route.route_table_id == "rtb-private"])
+    condition     = aws_route.internet.route_table_id == "rtb-public" && !anytrue([for route in aws_route.nat : route.route_table_id == "rtb-database"])
     error_message = "No route leads out of the database's route table."
   }
 
   assert {
-    condition     = aws_vpc_endpoint.s3.route_table_ids == toset(["rtb-private"])
+    condition     = aws_vpc_endpoint.s3.route_table_ids == toset(["rtb-a", "rtb-b"])
     error_message = "S3 is reached from the containers only."
   }
 }
 
 run "traffic_is_logged" {
   command = plan
+
+  assert {
+    condition = [
+      for statement in data.aws_iam_policy_document.flow_trust.statement : [statement.actions, [for principal in statement.principals : [principal.type, principal.identifiers]]]
+    ] == [[toset(["sts:AssumeRole"]), [["Service", toset(["vpc-flow-logs.amazonaws.com"])]]]]
+    error_message = "Flow logs take their role, and nobody else."
+  }
+
+  assert {
+    condition     = one(data.aws_iam_policy_document.flow.statement).actions == toset(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"])
+    error_message = "The role writes logs, and nothing else."
+  }
 
   assert {
     condition     = aws_flow_log.this.traffic_type == "ALL"

@@ -82,23 +82,53 @@ run "services_have_log_groups_that_forget" {
   }
 }
 
-run "every_part_has_its_alarms" {
+# AWS takes an alarm for a metric that nothing measures, and it never goes off: so each is held against what AWS calls it.
+run "every_part_has_its_alarms_on_what_aws_measures" {
   command = plan
 
   assert {
-    condition = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset([
-      "load-balancer-5xx", "services-5xx", "services-slow", "load-balancer-certificate",
-      "guestbook-unhealthy", "guestbook-cpu", "guestbook-memory",
-      "counter-unhealthy", "counter-cpu", "counter-memory",
-      "database-cpu", "database-memory", "database-storage", "database-connections",
-      "example-test-cache-001-cpu", "example-test-cache-001-memory", "example-test-cache-001-connections",
-    ])
+    condition = {
+      for name, alarm in aws_cloudwatch_metric_alarm.this :
+      name => [alarm.namespace, alarm.metric_name, alarm.dimensions, coalesce(alarm.statistic, alarm.extended_statistic), alarm.comparison_operator, alarm.threshold]
+      } == {
+      load-balancer-5xx                  = ["AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", tomap({ LoadBalancer = "app/example-test/1" }), "Sum", "GreaterThanOrEqualToThreshold", 5]
+      services-5xx                       = ["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", tomap({ LoadBalancer = "app/example-test/1" }), "Sum", "GreaterThanOrEqualToThreshold", 5]
+      services-slow                      = ["AWS/ApplicationELB", "TargetResponseTime", tomap({ LoadBalancer = "app/example-test/1" }), "p95", "GreaterThanOrEqualToThreshold", 1]
+      counter-unhealthy                  = ["AWS/ApplicationELB", "UnHealthyHostCount", tomap({ LoadBalancer = "app/example-test/1", TargetGroup = "targetgroup/counter/1" }), "Maximum", "GreaterThanOrEqualToThreshold", 1]
+      counter-cpu                        = ["AWS/ECS", "CPUUtilization", tomap({ ClusterName = "example-test", ServiceName = "counter" }), "Average", "GreaterThanOrEqualToThreshold", 85]
+      counter-memory                     = ["AWS/ECS", "MemoryUtilization", tomap({ ClusterName = "example-test", ServiceName = "counter" }), "Maximum", "GreaterThanOrEqualToThreshold", 85]
+      guestbook-unhealthy                = ["AWS/ApplicationELB", "UnHealthyHostCount", tomap({ LoadBalancer = "app/example-test/1", TargetGroup = "targetgroup/guestbook/1" }), "Maximum", "GreaterThanOrEqualToThreshold", 1]
+      guestbook-cpu                      = ["AWS/ECS", "CPUUtilization", tomap({ ClusterName = "example-test", ServiceName = "guestbook" }), "Average", "GreaterThanOrEqualToThreshold", 85]
+      guestbook-memory                   = ["AWS/ECS", "MemoryUtilization", tomap({ ClusterName = "example-test", ServiceName = "guestbook" }), "Maximum", "GreaterThanOrEqualToThreshold", 85]
+      database-cpu                       = ["AWS/RDS", "CPUUtilization", tomap({ DBInstanceIdentifier = "example-test-db" }), "Average", "GreaterThanOrEqualToThreshold", 80]
+      database-memory                    = ["AWS/RDS", "FreeableMemory", tomap({ DBInstanceIdentifier = "example-test-db" }), "Minimum", "LessThanThreshold", 100000000]
+      database-storage                   = ["AWS/RDS", "FreeStorageSpace", tomap({ DBInstanceIdentifier = "example-test-db" }), "Minimum", "LessThanThreshold", 4000000000]
+      database-connections               = ["AWS/RDS", "DatabaseConnections", tomap({ DBInstanceIdentifier = "example-test-db" }), "Maximum", "GreaterThanOrEqualToThreshold", 80]
+      example-test-cache-001-cpu         = ["AWS/ElastiCache", "EngineCPUUtilization", tomap({ CacheClusterId = "example-test-cache-001" }), "Maximum", "GreaterThanOrEqualToThreshold", 80]
+      example-test-cache-001-memory      = ["AWS/ElastiCache", "DatabaseMemoryUsagePercentage", tomap({ CacheClusterId = "example-test-cache-001" }), "Maximum", "GreaterThanOrEqualToThreshold", 80]
+      example-test-cache-001-connections = ["AWS/ElastiCache", "CurrConnections", tomap({ CacheClusterId = "example-test-cache-001" }), "Maximum", "GreaterThanOrEqualToThreshold", 1000]
+      load-balancer-certificate          = ["AWS/CertificateManager", "DaysToExpiry", tomap({ CertificateArn = "arn:aws:acm:eu-central-1:123456789012:certificate/load-balancer" }), "Minimum", "LessThanThreshold", 21]
+    }
     error_message = "Errors, latency, health, CPU, memory, storage, connections and certificates are watched."
   }
 
   assert {
-    condition     = keys(aws_cloudwatch_metric_alarm.edge) == ["site-5xx", "site-certificate"]
+    condition = {
+      for name, alarm in aws_cloudwatch_metric_alarm.edge :
+      name => [alarm.namespace, alarm.metric_name, alarm.dimensions, alarm.statistic, alarm.comparison_operator, alarm.threshold]
+      } == {
+      site-5xx         = ["AWS/CloudFront", "5xxErrorRate", tomap({ DistributionId = "E1EXAMPLE", Region = "Global" }), "Average", "GreaterThanOrEqualToThreshold", 5]
+      site-certificate = ["AWS/CertificateManager", "DaysToExpiry", tomap({ CertificateArn = "arn:aws:acm:us-east-1:123456789012:certificate/site" }), "Minimum", "LessThanThreshold", 21]
+    }
     error_message = "So are the site's errors and its certificate."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, alarm in merge(aws_cloudwatch_metric_alarm.this, aws_cloudwatch_metric_alarm.edge) :
+      [alarm.period, alarm.evaluation_periods, alarm.datapoints_to_alarm] == (endswith(name, "-certificate") ? [86400, 1, 1] : [60, 5, 5])
+    ])
+    error_message = "Five bad minutes are an alarm; a certificate is measured twice a day."
   }
 }
 

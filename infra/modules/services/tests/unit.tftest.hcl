@@ -85,6 +85,7 @@ variables {
       port           = 8081
       priority       = 20
       paths          = ["/api/counter"]
+      health_path    = "/alive"
       min_count      = 1
       max_count      = 2
     }
@@ -172,8 +173,31 @@ run "a_service_that_starts_slowly_gets_the_time_that_it_asks_for" {
   }
 }
 
+run "the_load_balancer_asks_each_service_whether_it_is_alive" {
+  command = plan
+
+  assert {
+    condition     = { for name, group in aws_lb_target_group.this : name => [group.health_check[0].path, group.health_check[0].matcher] } == { guestbook = ["/healthz", "200"], counter = ["/alive", "200"] }
+    error_message = "200 at the path that the service says, and nothing else, is healthy."
+  }
+}
+
+run "the_load_balancer_closes_idle_connections_before_a_service_does" {
+  command = plan
+
+  assert {
+    condition     = aws_lb.public.idle_timeout < 75
+    error_message = "A service closes a connection after 75 idle seconds (KEEP_ALIVE_SECONDS): a request on its way then would be a 502."
+  }
+}
+
 run "only_cloudfront_reaches_the_load_balancer" {
   command = plan
+
+  assert {
+    condition     = data.aws_ec2_managed_prefix_list.cloudfront.name == "com.amazonaws.global.cloudfront.origin-facing"
+    error_message = "The list is the one of CloudFront's addresses."
+  }
 
   assert {
     condition     = aws_vpc_security_group_ingress_rule.cloudfront[0].prefix_list_id == "pl-cloudfront" && aws_vpc_security_group_ingress_rule.cloudfront[0].from_port == 443 && length(aws_vpc_security_group_ingress_rule.internet) == 0
@@ -260,6 +284,28 @@ run "requests_find_their_service_by_path_and_host" {
 
 run "each_service_may_do_what_it_needs_and_no_more" {
   command = plan
+
+  assert {
+    condition = { for statement in data.aws_iam_policy_document.execution["guestbook"].statement : statement.sid => statement.actions } == {
+      SignIn  = toset(["ecr:GetAuthorizationToken"])
+      Image   = toset(["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"])
+      Log     = toset(["logs:CreateLogStream", "logs:PutLogEvents"])
+      Secrets = toset(["secretsmanager:GetSecretValue"])
+    }
+    error_message = "It fetches the image, writes the log and reads secrets."
+  }
+
+  assert {
+    condition     = one([for statement in data.aws_iam_policy_document.execution["counter"].statement : statement.resources if statement.sid == "Log"]) == toset(["arn:aws:logs:eu-central-1:123456789012:log-group:/example-test/counter:*"])
+    error_message = "A service writes to its own log group."
+  }
+
+  assert {
+    condition = [
+      for statement in data.aws_iam_policy_document.execution_trust.statement : [statement.actions, [for principal in statement.principals : [principal.type, principal.identifiers]]]
+    ] == [[toset(["sts:AssumeRole"]), [["Service", toset(["ecs-tasks.amazonaws.com"])]]]]
+    error_message = "ECS takes the role for a task, and nobody else."
+  }
 
   assert {
     condition     = one([for statement in data.aws_iam_policy_document.execution["guestbook"].statement : statement.resources if statement.sid == "Secrets"]) == toset(["arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1"])

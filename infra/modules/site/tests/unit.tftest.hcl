@@ -66,6 +66,24 @@ override_resource {
 }
 
 override_resource {
+  target          = aws_cloudfront_cache_policy.site
+  override_during = plan
+  values          = { id = "cache-site" }
+}
+
+override_resource {
+  target          = aws_cloudfront_cache_policy.api
+  override_during = plan
+  values          = { id = "cache-api" }
+}
+
+override_resource {
+  target          = aws_cloudfront_origin_request_policy.api
+  override_during = plan
+  values          = { id = "requests-api" }
+}
+
+override_resource {
   target          = terraform_data.origin_secret
   override_during = plan
   values          = { output = "0123456789abcdef0123456789abcdef" }
@@ -213,6 +231,11 @@ run "the_cache_does_as_the_objects_say" {
   command = plan
 
   assert {
+    condition     = aws_cloudfront_distribution.this.default_cache_behavior[0].cache_policy_id == "cache-site"
+    error_message = "The site's policy is in force."
+  }
+
+  assert {
     condition     = aws_cloudfront_cache_policy.site.min_ttl == 0 && aws_cloudfront_cache_policy.site.max_ttl == 31536000
     error_message = "No Cache-Control of ours is cut short or drawn out."
   }
@@ -264,7 +287,7 @@ run "without_a_domain_cloudfronts_name_is_used" {
   command = plan
 
   assert {
-    condition     = aws_cloudfront_distribution.this.viewer_certificate[0].cloudfront_default_certificate && aws_cloudfront_distribution.this.aliases == null || length(aws_cloudfront_distribution.this.aliases) == 0
+    condition     = aws_cloudfront_distribution.this.viewer_certificate[0].cloudfront_default_certificate && length(coalesce(aws_cloudfront_distribution.this.aliases, toset([]))) == 0
     error_message = "There are no aliases and CloudFront's certificate."
   }
 }
@@ -322,8 +345,18 @@ run "the_api_goes_to_the_load_balancer_and_is_not_cached" {
   }
 
   assert {
-    condition     = aws_cloudfront_cache_policy.api[0].max_ttl == 0
+    condition     = aws_cloudfront_distribution.this.ordered_cache_behavior[0].cache_policy_id == "cache-api" && aws_cloudfront_cache_policy.api[0].max_ttl == 0
     error_message = "No answer of a service is cached."
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.ordered_cache_behavior[0].origin_request_policy_id == "requests-api" && aws_cloudfront_origin_request_policy.api[0].query_strings_config[0].query_string_behavior == "all" && aws_cloudfront_origin_request_policy.api[0].cookies_config[0].cookie_behavior == "all"
+    error_message = "A service gets whole requests, with their query strings."
+  }
+
+  assert {
+    condition     = aws_cloudfront_origin_request_policy.api[0].headers_config[0].header_behavior == "allExcept" && one(aws_cloudfront_origin_request_policy.api[0].headers_config[0].headers).items == toset(["Host"])
+    error_message = "All headers go to the services but Host: the load balancer's certificate and rules are for its own name."
   }
 
   assert {
