@@ -249,8 +249,10 @@ fn plan_invalidations(
     release_id: &ReleaseId,
 ) -> Vec<PlannedInvalidation> {
     let mut by_time: BTreeMap<DueAfter, BTreeMap<ObjectKey, ChangeKind>> = BTreeMap::new();
+    let retired = manifest.map(|manifest| manifest.retired.lookup());
+    let was_retired = |key: &ObjectKey| retired.as_ref().is_some_and(|retired| retired.contains(key));
     for change in &changes.changes {
-        if let Some(kind) = change_kind(change, input.newly_demoted, manifest) {
+        if let Some(kind) = change_kind(change, input.newly_demoted, manifest, &was_retired) {
             by_time.entry(due_after(change)).or_default().insert(change.key.clone(), kind);
         }
     }
@@ -303,6 +305,7 @@ fn change_kind(
     change: &Change,
     newly_demoted: &[ObjectKey],
     manifest: Option<&Manifest>,
+    was_retired: &dyn Fn(&ObjectKey) -> bool,
 ) -> Option<ChangeKind> {
     let is_fingerprinted = change.class == ObjectClass::Fingerprinted;
     match (&change.action, &change.reason) {
@@ -312,6 +315,8 @@ fn change_kind(
         (Action::Delete, Reason::Drifted(_)) => Some(ChangeKind::Deleted),
         // Kept until somebody else removed it: caches may hold what it was.
         (_, Reason::New) if !is_fingerprinted && was_kept(&change.key, manifest) => Some(ChangeKind::Updated),
+        // Caches may hold what its name promised, in other company: immutable, which it is not any more.
+        (_, Reason::New) if !is_fingerprinted && was_retired(&change.key) => Some(ChangeKind::Updated),
         // Nobody can have cached what was never there; an immutable object that goes is right
         // wherever it is cached, as long as its name does not come back with other bytes, which the record would know.
         (_, Reason::New) | (Action::Delete, _) if is_fingerprinted => None,

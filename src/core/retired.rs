@@ -62,6 +62,11 @@ impl RetiredNames {
 }
 
 impl Lookup {
+    /// Whether `key` is among the names.
+    pub fn contains(&self, key: &ObjectKey) -> bool {
+        !self.0.is_empty() && self.0.contains_key(&name_of(key))
+    }
+
     /// Whether `key` stood for bytes of another digest when it went.
     pub fn has_other_bytes(&self, key: &ObjectKey, sha256: Sha256Digest) -> bool {
         // Most targets have none, and a name's digest is not for nothing.
@@ -75,14 +80,17 @@ impl Lookup {
 
 impl Mark {
     fn of(key: &ObjectKey, sha256: Sha256Digest) -> Self {
-        let name = Sha256Digest::of(key.as_str().as_bytes());
-        Self { name: beginning(name), content: beginning(sha256) }
+        Self { name: name_of(key), content: beginning(sha256) }
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (name, content) = bytes.split_first_chunk()?;
         Some(Self { name: *name, content: content.try_into().ok()? })
     }
+}
+
+fn name_of(key: &ObjectKey) -> [u8; NAME_BYTES] {
+    beginning(Sha256Digest::of(key.as_str().as_bytes()))
 }
 
 fn beginning<const LENGTH: usize>(digest: Sha256Digest) -> [u8; LENGTH] {

@@ -410,6 +410,23 @@ fn a_hashed_name_that_comes_back_with_other_bytes_when_it_is_long_gone_is_droppe
     assert_eq!(caches_are_right(&history), Ok(()));
 }
 
+#[test]
+fn a_hashed_name_that_comes_back_where_nobody_takes_it_for_hashed_is_dropped() {
+    let site = |files: &[(&str, u8)]| -> Site {
+        files.iter().map(|(name, content)| ((*name).to_owned(), *content)).collect()
+    };
+    // A name is judged in the company of the others.
+    let (app, more) = ("assets/app-DRXg7gsA.js", "assets/more-e3x9OWoK.js");
+    let others = [
+        site(&[("a.html", 0)]),
+        site(&[("a/index.html", 0), (app, 0)]),
+        site(&[("assets/app-CzQAN4l5.js", 0)]),
+    ];
+    let [second, third, fourth] = others;
+    let history = [site(&[(app, 0), (more, 2)]), second, third, fourth, site(&[(more, 2)])];
+    assert_eq!(caches_are_right(&history), Ok(()));
+}
+
 proptest! {
     #[test]
     fn no_cache_keeps_anything_but_what_is_there(builds in vec(sites(), 2..7)) {
