@@ -327,6 +327,7 @@ async fn connect(settings: &DomainSettings, stop: &Stop) -> Result<DomainEdges, 
     for profile in &settings.zone_profiles {
         let connection = Connection { profile: Some(profile.clone()), ..connection.clone() };
         let config = aws::load(&connection).await;
+        let retry = retry.with_profile_of(settings.zone_profiles_setting);
         zones.push(ZoneAccount { profile: Some(profile.clone()), route53: Route53::new(&config, &retry) });
     }
     let own_region = config.region().map(ToString::to_string).filter(|region| region != CLOUDFRONT_REGION);

@@ -60,6 +60,8 @@ pub struct CallError {
     pub operation: Option<Operation>,
     /// The flag of the command that gives calls more time, where it has one.
     pub limit_flag: Option<&'static str>,
+    /// Where the user named the profile whose credentials were used, where it is not the target's own.
+    pub profile_setting: Option<&'static str>,
     /// How often it was sent: of a change that was sent again, the first may have been made, and its answer lost.
     pub attempts: u32,
 }
@@ -73,6 +75,7 @@ impl CallError {
             message: one_line(message.as_ref()),
             operation: None,
             limit_flag: None,
+            profile_setting: None,
             attempts: 1,
         }
     }
@@ -109,9 +112,14 @@ impl CallError {
     /// One action for the user, where it is known.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self.kind {
-            FailureKind::Credentials => {
-                "sign in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass `--profile`"
-            }
+            FailureKind::Credentials => match self.profile_setting {
+                Some(setting) => {
+                    return Some(format!("sign in with that profile, or name another one by {setting}").into());
+                }
+                None => {
+                    "sign in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass `--profile`"
+                }
+            },
             FailureKind::Denied => match denied::advice(self.operation.as_ref(), &self.message) {
                 Some(advice) => return Some(advice.into()),
                 None => "give the identity in use the permission that the message names",
@@ -239,7 +247,7 @@ pub(super) fn service_error(
     if let Some(request_id) = request_id {
         message.push_str(&format!(" (request {request_id})"));
     }
-    CallError { kind, code, message, operation: None, limit_flag: None, attempts: 1 }
+    CallError { kind, code, message, operation: None, limit_flag: None, profile_setting: None, attempts: 1 }
 }
 
 /// Source: "List of error codes", S3 API Reference; "Common errors", CloudFront API Reference.
@@ -330,6 +338,8 @@ pub struct Retry {
     time_limit: Duration,
     /// The flag by which the user sets it.
     limit_flag: Option<&'static str>,
+    /// Where the user named the profile that is asked with.
+    profile_setting: Option<&'static str>,
     observer: AttemptObserver,
     /// Who is asked, for messages; empty where nobody said.
     place: Arc<str>,
@@ -378,6 +388,7 @@ impl Retry {
         Self {
             time_limit,
             limit_flag: None,
+            profile_setting: None,
             observer: Arc::new(|_| {}),
             place: Arc::from(""),
             operation: None,
@@ -390,6 +401,12 @@ impl Retry {
     #[must_use]
     pub fn limited_by(&self, flag: &'static str) -> Self {
         Self { limit_flag: Some(flag), ..self.clone() }
+    }
+
+    /// The same policy and counters, for the credentials of a profile that the user named by this setting.
+    #[must_use]
+    pub fn with_profile_of(&self, setting: &'static str) -> Self {
+        Self { profile_setting: Some(setting), ..self.clone() }
     }
 
     /// The same policy and counters, telling each attempt to `observer`.
@@ -453,6 +470,7 @@ impl Retry {
                 Err(error) => CallError {
                     operation: error.operation.or(self.operation),
                     limit_flag: self.limit_flag,
+                    profile_setting: self.profile_setting,
                     ..error
                 },
             };
@@ -630,6 +648,19 @@ mod tests {
         let lost = retry.run("put", || async { Err::<(), _>(failing(FailureKind::Transient)) }).await;
         let hint = lost.expect_err("lost").hint().expect("there is one");
         assert!(hint.contains("`--retry-seconds`"), "{hint}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whose_credentials_fail_is_told_where_the_profile_was_named() {
+        let hint = async |retry: &Retry| {
+            let failed = retry.run("list", || async { Err::<(), _>(failing(FailureKind::Credentials)) }).await;
+            failed.expect_err("no credentials").hint().expect("there is one").into_owned()
+        };
+        let retry = Retry::new(Duration::from_secs(5));
+        assert!(hint(&retry).await.contains("`--profile`"));
+        let of_zones = hint(&retry.with_profile_of("`--zone-profile`")).await;
+        assert_eq!(of_zones, "sign in with that profile, or name another one by `--zone-profile`");
+        assert!(hint(&retry).await.contains("`--profile`"), "of the target's own credentials");
     }
 
     #[tokio::test(start_paused = true)]
