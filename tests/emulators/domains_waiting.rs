@@ -339,11 +339,29 @@ fn a_certificate_in_another_region_is_named_and_not_used() {
     while !issued() && started.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(100));
     }
-    let mut command = world.command("plan", &["--domain", "example.com", "--json"]);
-    let output = command.env("AWS_REGION", "eu-central-1").output().expect("the program starts");
-    let plan = Answer::from_output(&output).success().json();
-    assert_eq!(plan["problems"][0]["kind"], "certificate-elsewhere", "{plan}");
-    assert_eq!(plan["steps"][0]["step"], "request-certificate");
+    let arn = request().certificate_summary_list()[0].certificate_arn().expect("an ARN").to_owned();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let profiles = folder.path().join("config");
+    let text = "[profile home]\nregion = eu-central-1\n[profile away]\nregion = eu-west-1\n";
+    std::fs::write(&profiles, text).expect("files can be written");
+    let problems = |region: &str, profile: &str| {
+        let mut command = world.command("plan", &["--domain", "example.com", "--json"]);
+        command.env("AWS_CONFIG_FILE", &profiles).env("AWS_REGION", region).env("AWS_PROFILE", profile);
+        let plan = Answer::from_output(&command.output().expect("the program starts")).success().json();
+        assert_eq!(plan["steps"][0]["step"], "request-certificate");
+        plan["problems"].as_array().expect("a list").clone()
+    };
+    // In the region that was told, and in the one that the tools of AWS take when none is.
+    for (region, profile) in [("eu-central-1", "away"), ("us-east-1", "home")] {
+        let found = problems(region, profile);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0]["kind"], "certificate-elsewhere", "{found:?}");
+        let what = format!(
+            "certificate {arn} in eu-central-1 covers these names, and CloudFront reads only those in us-east-1"
+        );
+        assert_eq!(found[0]["what"], what);
+    }
+    assert!(problems("us-east-1", "away").is_empty(), "not every region is asked");
 }
 
 #[test]
