@@ -114,7 +114,9 @@ impl CallError {
         let hint = match self.kind {
             FailureKind::Credentials => match self.profile_setting {
                 Some(setting) => {
-                    return Some(format!("sign in with that profile, or name another one by {setting}").into());
+                    return Some(
+                        format!("sign in with that profile, or name another one by {setting}").into(),
+                    );
                 }
                 None => {
                     "sign in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass `--profile`"
@@ -653,7 +655,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whose_credentials_fail_is_told_where_the_profile_was_named() {
         let hint = async |retry: &Retry| {
-            let failed = retry.run("list", || async { Err::<(), _>(failing(FailureKind::Credentials)) }).await;
+            let failed =
+                retry.run("list", || async { Err::<(), _>(failing(FailureKind::Credentials)) }).await;
             failed.expect_err("no credentials").hint().expect("there is one").into_owned()
         };
         let retry = Retry::new(Duration::from_secs(5));
