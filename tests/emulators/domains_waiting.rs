@@ -177,7 +177,8 @@ fn zones_of_another_account_are_reached_by_their_profile() {
         Answer::from_output(&output.expect("the program starts"))
     };
     run(&[]).explains(3, &["www.other.example", "--zone-profile"]);
-    let unknown = run(&["--zone-profile", "nope"]).explains(5, &["the profile `nope`", "by `--zone-profile`"]);
+    let unknown =
+        run(&["--zone-profile", "nope"]).explains(5, &["the profile `nope`", "by `--zone-profile`"]);
     assert!(!unknown.stderr.contains("`--profile`"), "the target's own is right: {}", unknown.stderr);
     let answer = run(&["--zone-profile", "dns"]).success();
     assert!(answer.stderr.contains("profile dns"), "{}", answer.stderr);
