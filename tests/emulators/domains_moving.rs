@@ -1,10 +1,12 @@
 //! Names that come from another distribution, and what CloudFront, ACM and Route 53 refuse for a time: behind a proxy that
 //! refuses as they do.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use aws_sdk_route53::types as r53;
 
 use crate::dns::Reply;
-use crate::domains::{World, record};
+use crate::domains::{World, dies_after, record};
 use crate::emulator::Emulator;
 use crate::meddler::{End, Meddler, Meddling, Refusal};
 use crate::support::Answer;
@@ -63,6 +65,43 @@ fn a_name_is_taken_over_from_another_distribution_though_cloudfront_refuses_it_u
     }
     assert_eq!(world.aliases(), ["www.example.com".to_owned()].into());
     assert_eq!(of_www(&world), ["A", "AAAA", "HTTPS"]);
+}
+
+/// Takes the name over in a run that is killed when it wants to make one change more than `changes`, and in a second one.
+/// Whether the first came to its end, and whether it left the name without an answer.
+fn take_over_twice(changes: usize) -> (bool, bool) {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    lead_elsewhere(&world);
+    let take_over = [&WWW[..], &["--take-over", "--timeout", "60"]].concat();
+    let is_whole = dies_after(&world, changes, "apply", &take_over);
+    let is_withdrawn = of_www(&world).is_empty();
+    world.run("apply", &take_over).success();
+    assert_eq!(of_www(&world), ["A", "AAAA", "HTTPS"], "killed after {changes} changes");
+    assert_eq!(world.aliases(), ["www.example.com".to_owned()].into(), "killed after {changes} changes");
+    assert_eq!(world.certificates().len(), 1, "killed after {changes} changes");
+    world.run("plan", &[&WWW[..], &["--detailed-exitcode"]].concat()).success();
+    (is_whole, is_withdrawn)
+}
+
+#[test]
+fn a_take_over_killed_after_any_change_is_finished_by_the_next() {
+    const THREADS: usize = 3;
+    let (next, withdrawn) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let (is_whole, is_withdrawn) = take_over_twice(next.fetch_add(1, Ordering::SeqCst));
+                    if is_whole {
+                        return;
+                    }
+                    withdrawn.fetch_add(usize::from(is_withdrawn), Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    assert!(withdrawn.into_inner() > 0, "no run was killed while the name answered nothing");
 }
 
 #[test]
@@ -178,4 +217,18 @@ fn a_certificate_that_acm_gives_and_does_not_know_is_requested_anew() {
     assert_eq!(meddler.count(), 1);
     assert_eq!(answer.stderr.matches("requesting a certificate").count(), 2, "{}", answer.stderr);
     assert_eq!((world.certificates().len(), world.aliases().len()), (1, 1));
+}
+
+#[test]
+fn a_change_that_is_accepted_and_never_there_is_waited_for_until_the_time_limit() {
+    const ACCEPTED: &str = "<Distribution></Distribution>";
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    let serving = Meddling::Serve("PUT /2020-05-31/distribution", ACCEPTED, usize::MAX);
+    let meddler = Meddler::start(&emulator.url, serving);
+    let limited = [&WWW[..], &["--timeout", "5"]].concat();
+    let answer = run(&world, &meddler, "apply", &limited).explains(1, &["what was changed to be read back"]);
+    assert_eq!(meddler.count(), 1, "it is not sent again: {}", answer.stderr);
+    assert!(world.aliases().is_empty());
+    world.run("apply", &WWW).success();
 }

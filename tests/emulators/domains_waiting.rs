@@ -9,6 +9,7 @@ use crate::domains::{World, create_zone, record};
 use crate::emulator::{Emulator, Kind, acm_client};
 use crate::meddler::{Meddler, Meddling};
 use crate::support::Answer;
+use crate::witness::Witness;
 
 const NAMES: [&str; 4] = ["--domain", "example.com", "--domain", "www.example.com"];
 
@@ -363,6 +364,28 @@ fn a_certificate_in_another_region_is_named_and_not_used() {
         assert_eq!(found[0]["what"], what);
     }
     assert!(problems("us-east-1", "away").is_empty(), "not every region is asked");
+}
+
+/// ACM writes every certificate into the public logs that browsers want it in: no option keeps it out.
+#[test]
+fn a_new_certificate_has_the_key_that_is_wanted_and_is_logged() {
+    for (flag, key) in
+        [(None, "RSA_2048"), (Some("rsa-2048"), "RSA_2048"), (Some("ec-p256"), "EC_prime256v1")]
+    {
+        let emulator = Emulator::moto_issuing_after(0);
+        let world = World::new(&emulator);
+        let witness = Witness::start(&emulator.url);
+        let flags = flag.map_or(Vec::new(), |flag| vec!["--key-algorithm", flag]);
+        let mut command = world.command("apply", &[&NAMES[..], &flags].concat());
+        let output = command.env("AWS_ENDPOINT_URL", &witness.url).output().expect("the program starts");
+        Answer::from_output(&output).success();
+        let exchanges = witness.exchanges();
+        let mut requests =
+            exchanges.iter().filter(|found| found.head.contains("CertificateManager.RequestCertificate"));
+        let request: serde_json::Value =
+            serde_json::from_str(&requests.next().expect("one is requested").body).expect("JSON");
+        assert_eq!((&request["KeyAlgorithm"], &request["Options"]), (&key.into(), &serde_json::Value::Null));
+    }
 }
 
 #[test]
