@@ -272,7 +272,7 @@ impl Problem {
             "certificate {arn} in {region} covers these names, and CloudFront reads only those in {CLOUDFRONT_REGION}"
         );
         let remedy = format!(
-            "nothing: another one is requested in {CLOUDFRONT_REGION}; `aws acm delete-certificate` clears this one away, if \
+            "nothing: another one is requested in {CLOUDFRONT_REGION}; `aws acm delete-certificate --region {region}` clears this one away, if \
              nothing else uses it"
         );
         Self::new(Severity::Warning, ProblemKind::CertificateElsewhere, name, what, remedy)
