@@ -172,21 +172,24 @@ fn a_referral_is_told_from_a_name_without_records() {
     assert_eq!(ask("_x.www.example.com"), DnsAnswer::NoRecords);
 }
 
+/// What is answered to a question, both as they go over the wire.
+type Answering = fn(&[u8]) -> Vec<u8>;
+
 /// A resolver whose answers are made of the questions by this; it ends with the test program.
-fn odd_resolver(answer: fn(Vec<u8>) -> Vec<u8>) -> Dns {
+fn odd_resolver(answer: Answering) -> Dns {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let address = socket.local_addr().expect("an address");
     std::thread::spawn(move || {
         let mut question = [0; 1500];
         while let Ok((length, from)) = socket.recv_from(&mut question) {
-            let _ = socket.send_to(&answer(question[..length].to_vec()), from);
+            let _ = socket.send_to(&answer(&question[..length]), from);
         }
     });
     Dns::new(address)
 }
 
 /// The question as an answer with one address, `192.0.2.66`, of this name as it goes over the wire.
-fn with_address(question: Vec<u8>, owner: &[u8]) -> Vec<u8> {
+fn with_address(question: &[u8], owner: &[u8]) -> Vec<u8> {
     const HEAD: usize = 12;
     let name = question[HEAD..].iter().position(|byte| *byte == 0).expect("a name ends");
     let mut answer = question[..HEAD + name + 5].to_vec();
@@ -206,7 +209,7 @@ fn what_is_no_answer_to_the_question_is_not_taken_for_one() {
     let of = |dns: &Dns| runtime.block_on(dns.ask_resolver(&name("www.example.com"), Question::Address));
     let right = odd_resolver(|question| with_address(question, SAME));
     assert_eq!(of(&right), DnsAnswer::Records(vec!["192.0.2.66".into()]));
-    let no_answers: [(&str, fn(Vec<u8>) -> Vec<u8>); 4] = [
+    let no_answers: [(&str, Answering); 4] = [
         ("bytes that are no message", |_| b"220 mail.example.com ready".to_vec()),
         ("an answer that is cut", |question| {
             let mut answer = with_address(question, SAME);

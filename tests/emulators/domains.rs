@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use aws_sdk_cloudfront::types::{Aliases, HttpVersion, ViewerCertificate};
+use aws_sdk_cloudfront::types::{Aliases, DistributionSummary, HttpVersion, ViewerCertificate};
 use aws_sdk_route53::types as r53;
 use serde_json::Value;
 
@@ -309,7 +309,7 @@ fn of_others(world: &World<'_>) -> BTreeSet<String> {
         (&world.emulator.runtime, &world.emulator.cloudfront, &world.emulator.acm);
     let listed = runtime.block_on(cloudfront.list_distributions().send()).expect("a listing");
     let listed = listed.distribution_list.and_then(|list| list.items).unwrap_or_default();
-    let others = listed.iter().map(|found| found.id()).filter(|id| *id != world.distribution);
+    let others = listed.iter().map(DistributionSummary::id).filter(|id| *id != world.distribution);
     let distributions = others.map(|id| {
         let found = runtime.block_on(cloudfront.get_distribution_config().id(id).send());
         format!("{id}: {:?}", found.expect("it is there").distribution_config)

@@ -301,7 +301,7 @@ fn a_distribution_that_somebody_changes_in_between_is_not_overwritten() {
     // Between the plan and the last look: another alias is what the plan was not made on.
     let alias = Aliases::builder().quantity(1).items("theirs.example.net").build().expect("complete");
     apply_while_somebody_changes(&world, of_distribution("GET"), |config| {
-        config.aliases = Some(alias.clone())
+        config.aliases = Some(alias.clone());
     })
     .explains(4, &["not as they were when this was planned", "run the command again"]);
     assert_eq!(world.aliases(), ["theirs.example.net".to_owned()].into());
