@@ -4,6 +4,7 @@
 #[path = "support/dns.rs"]
 mod dns;
 
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -169,4 +170,67 @@ fn a_referral_is_told_from_a_name_without_records() {
         DnsAnswer::Referred { zone: name("dev.example.com"), servers: vec![name("ns.example.org")] };
     assert_eq!(ask("_x.www.dev.example.com"), referral);
     assert_eq!(ask("_x.www.example.com"), DnsAnswer::NoRecords);
+}
+
+/// What is answered to a question, both as they go over the wire.
+type Answering = fn(&[u8]) -> Vec<u8>;
+
+/// A resolver whose answers are made of the questions by this; it ends with the test program.
+fn odd_resolver(answer: Answering) -> Dns {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let address = socket.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        let mut question = [0; 1500];
+        while let Ok((length, from)) = socket.recv_from(&mut question) {
+            let _ = socket.send_to(&answer(&question[..length]), from);
+        }
+    });
+    Dns::new(address)
+}
+
+/// The question as an answer with one address, `192.0.2.66`, of this name as it goes over the wire.
+fn with_address(question: &[u8], owner: &[u8]) -> Vec<u8> {
+    const HEAD: usize = 12;
+    let name = question[HEAD..].iter().position(|byte| *byte == 0).expect("a name ends");
+    let mut answer = question[..HEAD + name + 5].to_vec();
+    (answer[2], answer[3]) = (0x81, 0x80);
+    answer[6..HEAD].copy_from_slice(&[0, 1, 0, 0, 0, 0]);
+    answer.extend(owner);
+    answer.extend([0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 66]);
+    answer
+}
+
+/// The name that was asked for.
+const SAME: &[u8] = &[0xC0, 12];
+
+#[test]
+fn what_is_no_answer_to_the_question_is_not_taken_for_one() {
+    let runtime = runtime();
+    let of = |dns: &Dns| runtime.block_on(dns.ask_resolver(&name("www.example.com"), Question::Address));
+    let right = odd_resolver(|question| with_address(question, SAME));
+    assert_eq!(of(&right), DnsAnswer::Records(vec!["192.0.2.66".into()]));
+    let no_answers: [(&str, Answering); 4] = [
+        ("bytes that are no message", |_| b"220 mail.example.com ready".to_vec()),
+        ("an answer that is cut", |question| {
+            let mut answer = with_address(question, SAME);
+            answer.truncate(answer.len() - 6);
+            answer
+        }),
+        ("an answer to somebody else", |question| {
+            let mut answer = with_address(question, SAME);
+            answer[0] ^= 0xFF;
+            answer
+        }),
+        ("an answer to another question", |question| {
+            let mut answer = with_address(question, SAME);
+            answer[13] = b'x';
+            answer
+        }),
+    ];
+    for (what, answer) in no_answers {
+        let found = of(&odd_resolver(answer));
+        assert!(matches!(found, DnsAnswer::NoAnswer(_)), "{what}: {found:?}");
+    }
+    let of_another = odd_resolver(|question| with_address(question, b"\x03www\x03bad\x07example\x00"));
+    assert_eq!(of(&of_another), DnsAnswer::NoRecords);
 }

@@ -1,5 +1,6 @@
 //! `sitepush domain`: a certificate, aliases and records for the site's names.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -302,6 +303,12 @@ fn exit_code(outcome: &DomainOutcome) -> ExitCode {
     }
 }
 
+/// Where somebody is likely to have requested a certificate that CloudFront does not take: in the region of the target, and in
+/// the one that their tools take when none is said.
+fn misplacing_regions(of_target: Option<String>, of_profile: Option<String>) -> BTreeSet<String> {
+    of_target.into_iter().chain(of_profile).filter(|region| region != CLOUDFRONT_REGION).collect()
+}
+
 /// The edges, ready for use; asks nobody.
 ///
 /// # Errors
@@ -327,17 +334,19 @@ async fn connect(settings: &DomainSettings, stop: &Stop) -> Result<DomainEdges, 
     for profile in &settings.zone_profiles {
         let connection = Connection { profile: Some(profile.clone()), ..connection.clone() };
         let config = aws::load(&connection).await;
+        let retry = retry.with_profile_of(settings.zone_profiles_setting);
         zones.push(ZoneAccount { profile: Some(profile.clone()), route53: Route53::new(&config, &retry) });
     }
-    let own_region = config.region().map(ToString::to_string).filter(|region| region != CLOUDFRONT_REGION);
-    let elsewhere = own_region.map(|region| {
+    let own_region = config.region().map(ToString::to_string);
+    let regions = misplacing_regions(own_region, aws::region_of_profile(&connection).await);
+    let elsewhere = regions.into_iter().map(|region| {
         let certificates = CertificateManager::new(&config, &region, &retry);
         (region, certificates)
     });
     Ok(DomainEdges {
         cloudfront: CloudFront::new(&config, &retry),
         certificates: CertificateManager::new(&config, CLOUDFRONT_REGION, &retry),
-        elsewhere,
+        elsewhere: elsewhere.collect(),
         zones,
         dns: Dns::new(settings.resolver.unwrap_or(PUBLIC_RESOLVER)),
         clock: Clock::system(),

@@ -40,8 +40,6 @@ pub struct PolicyTarget {
     pub key_value_store: Option<String>,
     /// The ARN of the key that the bucket is encrypted with.
     pub kms_key: Option<String>,
-    /// The target's own region, where it names one.
-    pub region: Option<String>,
     /// The names that `domain` brings to the distribution.
     pub domains: Vec<DnsName>,
     /// The ids of the hosted zones that the names are in; none leaves it open.
@@ -159,7 +157,6 @@ fn sid((resource, reach): Scope) -> &'static str {
         (Resource::Key, _) => "EncryptionKey",
         (Resource::Lists, _) => "Lists",
         (Resource::Certificates, _) => "Certificates",
-        (Resource::CertificatesElsewhere, _) => "CertificatesElsewhere",
         (Resource::NewCertificate, _) => "NewCertificate",
         (Resource::CertificateTag, _) => "CertificateTag",
         (Resource::OwnCertificates, _) => "OwnCertificates",
@@ -196,11 +193,7 @@ impl PolicyTarget {
                 DISTRIBUTION_PARTS.iter().map(arn).collect()
             }
             Resource::Certificates | Resource::CertificateTag | Resource::OwnCertificates => {
-                vec![self.certificate_arns(CLOUDFRONT_REGION)]
-            }
-            Resource::CertificatesElsewhere => {
-                let elsewhere = self.region.iter().filter(|region| *region != CLOUDFRONT_REGION);
-                elsewhere.map(|region| self.certificate_arns(region)).collect()
+                vec![self.certificate_arns()]
             }
             Resource::Zones => self.zone_arns(),
             Resource::RecordChanges => vec![format!("arn:{}:route53:::change/*", self.partition)],
@@ -267,8 +260,8 @@ impl PolicyTarget {
         }
     }
 
-    fn certificate_arns(&self, region: &str) -> String {
-        format!("arn:{}:acm:{region}:{}:certificate/*", self.partition, self.account_part())
+    fn certificate_arns(&self) -> String {
+        format!("arn:{}:acm:{CLOUDFRONT_REGION}:{}:certificate/*", self.partition, self.account_part())
     }
 
     /// Sorted; each once.

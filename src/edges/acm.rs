@@ -37,6 +37,7 @@ pub struct ListedCertificate {
     pub names: BTreeSet<DnsName>,
     /// The list holds at most 100 names of each.
     pub has_more_names: bool,
+    pub status: CertificateStatus,
 }
 
 /// A certificate that is wanted.
@@ -214,6 +215,7 @@ fn listed(summary: &CertificateSummary) -> Option<ListedCertificate> {
         arn,
         names: names.map(DnsName::from_service).collect(),
         has_more_names: summary.has_additional_subject_alternative_names().unwrap_or(false),
+        status: status_of(summary.status()),
     })
 }
 

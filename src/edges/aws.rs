@@ -86,6 +86,15 @@ pub async fn load(connection: &Connection) -> SdkConfig {
     builder.build()
 }
 
+/// The region that the profile in use names in `~/.aws/config`, whatever the flags and the environment say.
+pub async fn region_of_profile(connection: &Connection) -> Option<String> {
+    let mut provider = ProfileFileRegionProvider::builder();
+    if let Some(profile) = &connection.profile {
+        provider = provider.profile_name(profile);
+    }
+    provider.build().region().await.map(|region| region.to_string())
+}
+
 /// The place that a service is asked at, for messages.
 pub(super) fn place_of(config: &SdkConfig, service_id: &'static str) -> String {
     endpoint_of(config, service_id).unwrap_or_else(|| {

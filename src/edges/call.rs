@@ -60,6 +60,8 @@ pub struct CallError {
     pub operation: Option<Operation>,
     /// The flag of the command that gives calls more time, where it has one.
     pub limit_flag: Option<&'static str>,
+    /// Where the user named the profile whose credentials were used, where it is not the target's own.
+    pub profile_setting: Option<&'static str>,
     /// How often it was sent: of a change that was sent again, the first may have been made, and its answer lost.
     pub attempts: u32,
 }
@@ -73,6 +75,7 @@ impl CallError {
             message: one_line(message.as_ref()),
             operation: None,
             limit_flag: None,
+            profile_setting: None,
             attempts: 1,
         }
     }
@@ -109,9 +112,16 @@ impl CallError {
     /// One action for the user, where it is known.
     pub fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self.kind {
-            FailureKind::Credentials => {
-                "sign in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass `--profile`"
-            }
+            FailureKind::Credentials => match self.profile_setting {
+                Some(setting) => {
+                    return Some(
+                        format!("sign in with that profile, or name another one by {setting}").into(),
+                    );
+                }
+                None => {
+                    "sign in (`aws sso login`), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass `--profile`"
+                }
+            },
             FailureKind::Denied => match denied::advice(self.operation.as_ref(), &self.message) {
                 Some(advice) => return Some(advice.into()),
                 None => "give the identity in use the permission that the message names",
@@ -239,7 +249,7 @@ pub(super) fn service_error(
     if let Some(request_id) = request_id {
         message.push_str(&format!(" (request {request_id})"));
     }
-    CallError { kind, code, message, operation: None, limit_flag: None, attempts: 1 }
+    CallError { kind, code, message, operation: None, limit_flag: None, profile_setting: None, attempts: 1 }
 }
 
 /// Source: "List of error codes", S3 API Reference; "Common errors", CloudFront API Reference.
@@ -330,6 +340,8 @@ pub struct Retry {
     time_limit: Duration,
     /// The flag by which the user sets it.
     limit_flag: Option<&'static str>,
+    /// Where the user named the profile that is asked with.
+    profile_setting: Option<&'static str>,
     observer: AttemptObserver,
     /// Who is asked, for messages; empty where nobody said.
     place: Arc<str>,
@@ -378,6 +390,7 @@ impl Retry {
         Self {
             time_limit,
             limit_flag: None,
+            profile_setting: None,
             observer: Arc::new(|_| {}),
             place: Arc::from(""),
             operation: None,
@@ -390,6 +403,12 @@ impl Retry {
     #[must_use]
     pub fn limited_by(&self, flag: &'static str) -> Self {
         Self { limit_flag: Some(flag), ..self.clone() }
+    }
+
+    /// The same policy and counters, for the credentials of a profile that the user named by this setting.
+    #[must_use]
+    pub fn with_profile_of(&self, setting: &'static str) -> Self {
+        Self { profile_setting: Some(setting), ..self.clone() }
     }
 
     /// The same policy and counters, telling each attempt to `observer`.
@@ -453,6 +472,7 @@ impl Retry {
                 Err(error) => CallError {
                     operation: error.operation.or(self.operation),
                     limit_flag: self.limit_flag,
+                    profile_setting: self.profile_setting,
                     ..error
                 },
             };
@@ -545,138 +565,4 @@ fn with_attempts(mut error: CallError, attempts: u32) -> CallError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-
-    fn failing(kind: FailureKind) -> CallError {
-        CallError::local(kind, "no")
-    }
-
-    #[test]
-    fn a_success_that_cannot_be_read_may_have_happened() {
-        use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadError;
-        use aws_smithy_types::body::SdkBody;
-        use aws_smithy_types::error::metadata::Builder;
-
-        let answer = |status: u16, code: Option<&str>| {
-            let metadata = aws_smithy_types::error::ErrorMetadata::builder();
-            let metadata = code.into_iter().fold(metadata, Builder::code).build();
-            let raw = HttpResponse::new(status.try_into().expect("a status"), SdkBody::empty());
-            CallError::from(SdkError::service_error(CompleteMultipartUploadError::generic(metadata), raw))
-                .kind
-        };
-        assert_eq!(answer(200, None), FailureKind::Transient);
-        // S3 may answer 200 and name an error in the body: that one was read.
-        assert_eq!(answer(200, Some("AccessDenied")), FailureKind::Denied);
-        assert_eq!(answer(403, None), FailureKind::Denied);
-        assert_eq!(answer(501, None), FailureKind::Unsupported);
-        assert_eq!(answer(502, None), FailureKind::Transient);
-    }
-
-    #[test]
-    fn the_request_id_is_kept_by_whatever_name_a_service_tells_it() {
-        use aws_sdk_acm::operation::describe_certificate::DescribeCertificateError;
-        use aws_smithy_types::body::SdkBody;
-        use aws_smithy_types::error::ErrorMetadata;
-
-        let message = |header: &'static str| {
-            let metadata = ErrorMetadata::builder().code("AccessDenied").build();
-            let mut raw = HttpResponse::new(403_u16.try_into().expect("a status"), SdkBody::empty());
-            raw.headers_mut().insert(header, "0a1b2c3d");
-            let error = DescribeCertificateError::generic(metadata);
-            CallError::from(SdkError::service_error(error, raw)).message
-        };
-        for header in ["x-amz-request-id", "x-amzn-requestid", "x-amzn-RequestId"] {
-            assert_eq!(message(header), "AccessDenied (request 0a1b2c3d)", "{header}");
-        }
-        assert_eq!(message("x-cache"), "AccessDenied");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_throttled_call_is_sent_again_until_it_is_answered() {
-        let retry = Retry::new(Duration::from_secs(60));
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&seen);
-        let retry = retry.observed_by(move |report| sink.lock().expect("not poisoned").push(report.attempt));
-        let mut left = 3;
-        let result = retry
-            .run("put", || {
-                left -= 1;
-                let done = left == 0;
-                async move { if done { Ok(7) } else { Err(failing(FailureKind::Throttled)) } }
-            })
-            .await;
-        assert_eq!(result.expect("answered"), 7);
-        assert_eq!(
-            *seen.lock().expect("not poisoned"),
-            [Attempt::Throttled, Attempt::Throttled, Attempt::Answered]
-        );
-        assert_eq!(retry.requests(), 3);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_refusal_is_not_tried_again_and_time_ends_the_rest() {
-        let retry = Retry::new(Duration::from_secs(5));
-        let denied = retry.run("put", || async { Err::<(), _>(failing(FailureKind::Denied)) }).await;
-        assert_eq!(denied.expect_err("denied").kind, FailureKind::Denied);
-        assert_eq!(retry.requests(), 1);
-        let lost = retry.run("put", || async { Err::<(), _>(failing(FailureKind::Transient)) }).await;
-        let lost = lost.expect_err("lost");
-        assert!(lost.message.contains("attempts"));
-        assert_eq!(lost.hint().as_deref(), Some("run the command again in a moment"));
-        let retry = retry.limited_by("--retry-seconds");
-        let lost = retry.run("put", || async { Err::<(), _>(failing(FailureKind::Transient)) }).await;
-        let hint = lost.expect_err("lost").hint().expect("there is one");
-        assert!(hint.contains("`--retry-seconds`"), "{hint}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_endpoint_that_never_answered_is_given_up_quickly() {
-        let retry = Retry::new(Duration::from_secs(600));
-        let result = retry.run("get", || async { Err::<(), _>(failing(FailureKind::Unreachable)) }).await;
-        assert_eq!(result.expect_err("unreachable").kind, FailureKind::Unreachable);
-        assert_eq!(retry.requests(), u64::from(FIRST_CONTACT_ATTEMPTS));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_endpoint_that_takes_connections_and_never_answers_is_given_up() {
-        let retry = Retry::new(Duration::from_secs(600)).to_place("http://127.0.0.1:9");
-        let error = retry.run("get", std::future::pending::<Result<(), _>>).await.expect_err("silence");
-        assert_eq!(error.kind, FailureKind::Unreachable);
-        assert_eq!(error.message, "no connection to http://127.0.0.1:9: no answer within 15 s (3 attempts)");
-        assert_eq!(retry.requests(), u64::from(FIRST_CONTACT_ATTEMPTS));
-        // Whoever said that it shall not take long does not wait for three attempts.
-        let retry = Retry::new(Duration::from_secs(1));
-        let error = retry.run("get", std::future::pending::<Result<(), _>>).await.expect_err("silence");
-        assert_eq!((error.kind, retry.requests()), (FailureKind::Unreachable, 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_that_has_begun_may_take_longer_than_a_first_contact() {
-        let retry = Retry::new(Duration::from_secs(600));
-        let contact = retry.contact();
-        let read = || async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            contact.make();
-            tokio::time::sleep(10 * FIRST_CONTACT_LIMIT).await;
-            Ok("a large manifest")
-        };
-        assert_eq!(retry.run("get", read).await.expect("read"), "a large manifest");
-        assert_eq!(retry.requests(), 1);
-    }
-
-    #[test]
-    fn a_connection_that_does_not_come_about_in_time_is_no_slow_answer() {
-        use aws_sdk_s3::operation::get_object::GetObjectError;
-        use aws_smithy_runtime_api::client::result::ConnectorError;
-
-        let kind = |text: &str| {
-            let error = ConnectorError::timeout(text.into());
-            CallError::from(SdkError::<GetObjectError, HttpResponse>::dispatch_failure(error)).kind
-        };
-        assert_eq!(kind("HTTP connect timeout occurred after 10s"), FailureKind::Unreachable);
-        assert_eq!(kind("HTTP read timeout occurred after 10s"), FailureKind::Transient);
-    }
-}
+mod tests;

@@ -46,6 +46,8 @@ pub struct DomainSettings {
     pub intent: Intent,
     /// Besides the target's own account.
     pub zone_profiles: Vec<String>,
+    /// Where the user named them, for hints.
+    pub zone_profiles_setting: &'static str,
     /// Names that go and that sitepush.toml wants all the same.
     pub still_configured: Vec<DnsName>,
     /// Who is asked instead of a public resolver.
@@ -173,13 +175,17 @@ impl DomainSettings {
                 .with_hint(format!("pass `--distribution` with one of {}", several.join(", "))));
             }
         };
-        let zone_profiles =
-            if source.zone_profiles.is_empty() { &config.zone_profiles } else { &source.zone_profiles };
+        let (zone_profiles, zone_profiles_setting) = if source.zone_profiles.is_empty() {
+            (&config.zone_profiles, "the target's `zone_profiles`")
+        } else {
+            (&source.zone_profiles, "`--zone-profile`")
+        };
         Ok(Self {
             target,
             distribution_id,
             intent,
             zone_profiles: zone_profiles.clone(),
+            zone_profiles_setting,
             still_configured: Vec::new(),
             resolver: source.resolver,
         })

@@ -54,7 +54,6 @@ impl IamPolicySettings {
             distributions: target.distributions,
             key_value_store: target.key_value_store,
             kms_key: args.kms_key.clone(),
-            region: target.region,
             domains,
             hosted_zones,
         };

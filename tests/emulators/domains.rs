@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use aws_sdk_cloudfront::types::{Aliases, HttpVersion};
+use aws_sdk_cloudfront::types::{Aliases, DistributionSummary, HttpVersion, ViewerCertificate};
 use aws_sdk_route53::types as r53;
 use serde_json::Value;
 
@@ -104,12 +104,24 @@ impl<'a> World<'a> {
         aliases(self.emulator, &self.distribution)
     }
 
-    /// The ARN of the certificate that the distribution shows.
-    pub fn shown(&self) -> Option<String> {
+    fn viewer_certificate(&self) -> Option<ViewerCertificate> {
         let request = self.emulator.cloudfront.get_distribution_config().id(&self.distribution);
         let found = self.emulator.runtime.block_on(request.send()).expect("it is there");
-        let certificate = found.distribution_config.expect("a configuration").viewer_certificate?;
-        certificate.acm_certificate_arn.filter(|arn| !arn.is_empty())
+        found.distribution_config.expect("a configuration").viewer_certificate
+    }
+
+    /// The ARN of the certificate that the distribution shows.
+    pub fn shown(&self) -> Option<String> {
+        self.viewer_certificate()?.acm_certificate_arn.filter(|arn| !arn.is_empty())
+    }
+
+    /// How the certificate is served, and what is spoken at least.
+    fn protocols(&self) -> (Option<String>, Option<String>) {
+        let found = self.viewer_certificate().expect("it has one");
+        (
+            found.ssl_support_method.map(|method| method.as_str().to_owned()),
+            found.minimum_protocol_version.map(|version| version.as_str().to_owned()),
+        )
     }
 
     pub fn certificates(&self) -> Vec<String> {
@@ -291,6 +303,26 @@ fn everything(world: &World<'_>) -> (BTreeSet<String>, BTreeSet<String>, Option<
     (world.records(), world.aliases(), world.shown(), world.certificates())
 }
 
+/// The other distributions, whole, and the certificates that are none of sitepush's, with their tags.
+fn of_others(world: &World<'_>) -> BTreeSet<String> {
+    let (runtime, cloudfront, acm) =
+        (&world.emulator.runtime, &world.emulator.cloudfront, &world.emulator.acm);
+    let listed = runtime.block_on(cloudfront.list_distributions().send()).expect("a listing");
+    let listed = listed.distribution_list.and_then(|list| list.items).unwrap_or_default();
+    let others = listed.iter().map(DistributionSummary::id).filter(|id| *id != world.distribution);
+    let distributions = others.map(|id| {
+        let found = runtime.block_on(cloudfront.get_distribution_config().id(id).send());
+        format!("{id}: {:?}", found.expect("it is there").distribution_config)
+    });
+    let certificates = world.certificates().into_iter().filter_map(|arn| {
+        let found = runtime.block_on(acm.list_tags_for_certificate().certificate_arn(&arn).send());
+        let tags = found.expect("it is there").tags.unwrap_or_default();
+        let is_ours = tags.iter().any(|tag| tag.key() == "sitepush");
+        (!is_ours).then(|| format!("{arn}: {tags:?}"))
+    });
+    distributions.chain(certificates).collect()
+}
+
 /// Whether a name is one that ACM makes up, or that of its text record.
 fn is_made_up(name: &str) -> bool {
     name.strip_prefix("_sitepush.").unwrap_or(name).starts_with('_') && !name.starts_with("_sitepush-")
@@ -307,6 +339,7 @@ fn assert_is_set_up(world: &World<'_>, before: &BTreeSet<(String, String)>, cert
     let mut new = world.certificates();
     new.retain(|arn| !certificates.contains(arn));
     assert_eq!(new, [shown], "one certificate of ours, and it is shown");
+    assert_eq!(world.protocols(), (Some("sni-only".into()), Some("TLSv1.2_2021".into())));
     world
         .run("plan", &["--domain", "example.com", "--domain", "*.example.com", "--detailed-exitcode"])
         .success();
@@ -317,9 +350,12 @@ pub fn names_are_set_up_and_taken_back_in_a_zone_full_of_others(emulator: &Emula
     fill_with_foreign_records(&world);
     let alias_of_other: BTreeSet<String> = ["mail.example.com".to_owned()].into();
     let other = create_distribution_with(emulator, "other", &alias_of_other);
-    let request = emulator.acm.request_certificate().domain_name("mail.example.com");
+    let tag = aws_sdk_acm::types::Tag::builder().key("team").value("mail").build().expect("complete");
+    let request = emulator.acm.request_certificate().domain_name("mail.example.com").tags(tag);
     emulator.runtime.block_on(request.send()).expect("certificates can be requested");
     let (before, names_before) = (everything(&world), world.record_names());
+    let others = of_others(&world);
+    assert!(others.len() >= 2, "{others:?}");
     let wanted = ["--domain", "example.com", "--domain", "*.example.com"];
     world.run("plan", &[&wanted[..], &["--detailed-exitcode"]].concat()).expect_code(2);
     world.apply(&["--dry-run"]).success();
@@ -335,7 +371,7 @@ pub fn names_are_set_up_and_taken_back_in_a_zone_full_of_others(emulator: &Emula
 
     world.apply(&[]).success();
     assert_is_set_up(&world, &names_before, &before.3);
-    assert!(before.3.iter().all(|arn| world.certificates().contains(arn)));
+    assert_eq!(of_others(&world), others);
     assert_eq!(aliases(emulator, &other), alias_of_other);
     assert!(world.records().is_superset(&before.0), "records of others changed");
     let done = everything(&world);
@@ -350,7 +386,7 @@ pub fn names_are_set_up_and_taken_back_in_a_zone_full_of_others(emulator: &Emula
     assert_eq!(everything(&world), done);
     world.remove().success();
     assert_eq!(everything(&world), before);
-    assert_eq!(aliases(emulator, &other), alias_of_other);
+    assert_eq!(of_others(&world), others);
     let nothing = world.remove().success();
     assert!(nothing.stderr.contains("nothing to do"), "{}", nothing.stderr);
 }
@@ -565,7 +601,7 @@ pub fn a_run_killed_after_any_change_is_finished_by_the_next(emulator: &Emulator
 }
 
 /// Runs the program and kills it when it wants to make one change more than `changes`; whether it came to its end.
-fn dies_after(world: &World<'_>, changes: usize, verb: &str, more: &[&str]) -> bool {
+pub fn dies_after(world: &World<'_>, changes: usize, verb: &str, more: &[&str]) -> bool {
     let meddler = Meddler::start(&world.emulator.url, Meddling::PassChanges(changes));
     let mut command = world.command(verb, more);
     command.env("AWS_ENDPOINT_URL", &meddler.url).stdout(Stdio::null()).stderr(Stdio::null());

@@ -1,10 +1,14 @@
 //! Names that come from another distribution, and what CloudFront, ACM and Route 53 refuse for a time: behind a proxy that
 //! refuses as they do.
 
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_sdk_cloudfront::types::{Aliases, DistributionConfig};
 use aws_sdk_route53::types as r53;
 
 use crate::dns::Reply;
-use crate::domains::{World, record};
+use crate::domains::{World, dies_after, record};
 use crate::emulator::Emulator;
 use crate::meddler::{End, Meddler, Meddling, Refusal};
 use crate::support::Answer;
@@ -63,6 +67,43 @@ fn a_name_is_taken_over_from_another_distribution_though_cloudfront_refuses_it_u
     }
     assert_eq!(world.aliases(), ["www.example.com".to_owned()].into());
     assert_eq!(of_www(&world), ["A", "AAAA", "HTTPS"]);
+}
+
+/// Takes the name over in a run that is killed when it wants to make one change more than `changes`, and in a second one.
+/// Whether the first came to its end, and whether it left the name without an answer.
+fn take_over_twice(changes: usize) -> (bool, bool) {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    lead_elsewhere(&world);
+    let take_over = [&WWW[..], &["--take-over", "--timeout", "60"]].concat();
+    let is_whole = dies_after(&world, changes, "apply", &take_over);
+    let is_withdrawn = of_www(&world).is_empty();
+    world.run("apply", &take_over).success();
+    assert_eq!(of_www(&world), ["A", "AAAA", "HTTPS"], "killed after {changes} changes");
+    assert_eq!(world.aliases(), ["www.example.com".to_owned()].into(), "killed after {changes} changes");
+    assert_eq!(world.certificates().len(), 1, "killed after {changes} changes");
+    world.run("plan", &[&WWW[..], &["--detailed-exitcode"]].concat()).success();
+    (is_whole, is_withdrawn)
+}
+
+#[test]
+fn a_take_over_killed_after_any_change_is_finished_by_the_next() {
+    const THREADS: usize = 3;
+    let (next, withdrawn) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let (is_whole, is_withdrawn) = take_over_twice(next.fetch_add(1, Ordering::SeqCst));
+                    if is_whole {
+                        return;
+                    }
+                    withdrawn.fetch_add(usize::from(is_withdrawn), Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    assert!(withdrawn.into_inner() > 0, "no run was killed while the name answered nothing");
 }
 
 #[test]
@@ -178,4 +219,90 @@ fn a_certificate_that_acm_gives_and_does_not_know_is_requested_anew() {
     assert_eq!(meddler.count(), 1);
     assert_eq!(answer.stderr.matches("requesting a certificate").count(), 2, "{}", answer.stderr);
     assert_eq!((world.certificates().len(), world.aliases().len()), (1, 1));
+}
+
+#[test]
+fn a_change_that_is_accepted_and_never_there_is_waited_for_until_the_time_limit() {
+    const ACCEPTED: &str = "<Distribution></Distribution>";
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    let serving = Meddling::Serve("PUT /2020-05-31/distribution", ACCEPTED, usize::MAX);
+    let meddler = Meddler::start(&emulator.url, serving);
+    let limited = [&WWW[..], &["--timeout", "5"]].concat();
+    let answer = run(&world, &meddler, "apply", &limited).explains(1, &["what was changed to be read back"]);
+    assert_eq!(meddler.count(), 1, "it is not sent again: {}", answer.stderr);
+    assert!(world.aliases().is_empty());
+    world.run("apply", &WWW).success();
+}
+
+#[test]
+fn what_is_refused_for_ever_ends_at_the_time_limit() {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    let limited = [&WWW[..], &["--timeout", "4"]].concat();
+    let for_ever = End { after: Some("never"), more: 0 };
+    lead_elsewhere(&world);
+    let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(LED_ELSEWHERE, for_ever));
+    let take_over = [&limited[..], &["--take-over"]].concat();
+    run(&world, &meddler, "apply", &take_over)
+        .explains(1, &["the old record to be forgotten: not there after", "goes on where this run ended"]);
+    world.run("apply", &WWW).success();
+    let in_use = Refusal {
+        part: "CertificateManager.DeleteCertificate",
+        status: 400,
+        code: "ResourceInUseException",
+        message: "Certificate is in use.",
+    };
+    let meddler = Meddler::start(&emulator.url, Meddling::AnswerUntil(in_use, for_ever));
+    run(&world, &meddler, "remove", &[&limited[..], &["--yes"]].concat())
+        .explains(1, &["the certificate to be let go: not there after", "goes on where this run ended"]);
+    world.run("remove", &[&WWW[..], &["--yes"]].concat()).success();
+    assert!(world.certificates().is_empty());
+}
+
+/// Runs `apply`, and lets somebody else change the distribution while a request that begins so is on its way.
+fn apply_while_somebody_changes(
+    world: &World<'_>,
+    start: String,
+    change: impl Fn(&mut DistributionConfig),
+) -> Answer {
+    // Leaked, once for each run of the tests.
+    let meddler = Meddler::start(&world.emulator.url, Meddling::Hold(start.leak()));
+    let mut command = world.command("apply", &WWW);
+    command.env("AWS_ENDPOINT_URL", &meddler.url).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the program starts");
+    meddler.wait();
+    let (cloudfront, runtime) = (&world.emulator.cloudfront, &world.emulator.runtime);
+    let found = runtime.block_on(cloudfront.get_distribution_config().id(&world.distribution).send());
+    let found = found.expect("it is there");
+    let mut config = found.distribution_config.expect("it has one");
+    change(&mut config);
+    let update = cloudfront.update_distribution().id(&world.distribution).distribution_config(config);
+    runtime.block_on(update.if_match(found.e_tag.expect("an ETag")).send()).expect("it can be changed");
+    meddler.let_go();
+    Answer::from_output(&child.wait_with_output().expect("the program ends"))
+}
+
+#[test]
+fn a_distribution_that_somebody_changes_in_between_is_not_overwritten() {
+    let emulator = Emulator::ministack();
+    let world = World::new(&emulator);
+    let of_distribution =
+        |method: &str| format!("{method} /2020-05-31/distribution/{}/config", world.distribution);
+    let comment = || {
+        let request = emulator.cloudfront.get_distribution_config().id(&world.distribution);
+        let found = emulator.runtime.block_on(request.send()).expect("it is there");
+        found.distribution_config.expect("it has one").comment
+    };
+    // After the last look at it, and before the change arrives.
+    apply_while_somebody_changes(&world, of_distribution("PUT"), |config| config.comment = "theirs".into())
+        .explains(1, &["PreconditionFailed", "run the command again"]);
+    assert_eq!((comment(), world.aliases()), ("theirs".to_owned(), [].into()));
+    // Between the plan and the last look: another alias is what the plan was not made on.
+    let alias = Aliases::builder().quantity(1).items("theirs.example.net").build().expect("complete");
+    apply_while_somebody_changes(&world, of_distribution("GET"), |config| {
+        config.aliases = Some(alias.clone());
+    })
+    .explains(4, &["not as they were when this was planned", "run the command again"]);
+    assert_eq!(world.aliases(), ["theirs.example.net".to_owned()].into());
 }

@@ -9,6 +9,7 @@ use crate::domains::{World, create_zone, record};
 use crate::emulator::{Emulator, Kind, acm_client};
 use crate::meddler::{Meddler, Meddling};
 use crate::support::Answer;
+use crate::witness::Witness;
 
 const NAMES: [&str; 4] = ["--domain", "example.com", "--domain", "www.example.com"];
 
@@ -177,6 +178,9 @@ fn zones_of_another_account_are_reached_by_their_profile() {
         Answer::from_output(&output.expect("the program starts"))
     };
     run(&[]).explains(3, &["www.other.example", "--zone-profile"]);
+    let unknown =
+        run(&["--zone-profile", "nope"]).explains(5, &["the profile `nope`", "by `--zone-profile`"]);
+    assert!(!unknown.stderr.contains("`--profile`"), "the target's own is right: {}", unknown.stderr);
     let answer = run(&["--zone-profile", "dns"]).success();
     assert!(answer.stderr.contains("profile dns"), "{}", answer.stderr);
     let list = emulator.route53.list_resource_record_sets().hosted_zone_id(zone);
@@ -337,11 +341,51 @@ fn a_certificate_in_another_region_is_named_and_not_used() {
     while !issued() && started.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(100));
     }
-    let mut command = world.command("plan", &["--domain", "example.com", "--json"]);
-    let output = command.env("AWS_REGION", "eu-central-1").output().expect("the program starts");
-    let plan = Answer::from_output(&output).success().json();
-    assert_eq!(plan["problems"][0]["kind"], "certificate-elsewhere", "{plan}");
-    assert_eq!(plan["steps"][0]["step"], "request-certificate");
+    let arn = request().certificate_summary_list()[0].certificate_arn().expect("an ARN").to_owned();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let profiles = folder.path().join("config");
+    let text = "[profile home]\nregion = eu-central-1\n[profile away]\nregion = eu-west-1\n";
+    std::fs::write(&profiles, text).expect("files can be written");
+    let problems = |region: &str, profile: &str| {
+        let mut command = world.command("plan", &["--domain", "example.com", "--json"]);
+        command.env("AWS_CONFIG_FILE", &profiles).env("AWS_REGION", region).env("AWS_PROFILE", profile);
+        let plan = Answer::from_output(&command.output().expect("the program starts")).success().json();
+        assert_eq!(plan["steps"][0]["step"], "request-certificate");
+        plan["problems"].as_array().expect("a list").clone()
+    };
+    // In the region that was told, and in the one that the tools of AWS take when none is.
+    for (region, profile) in [("eu-central-1", "away"), ("us-east-1", "home")] {
+        let found = problems(region, profile);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0]["kind"], "certificate-elsewhere", "{found:?}");
+        let what = format!(
+            "certificate {arn} in eu-central-1 covers these names, and CloudFront reads only those in us-east-1"
+        );
+        assert_eq!(found[0]["what"], what);
+    }
+    assert!(problems("us-east-1", "away").is_empty(), "not every region is asked");
+}
+
+/// ACM writes every certificate into the public logs that browsers want it in: no option keeps it out.
+#[test]
+fn a_new_certificate_has_the_key_that_is_wanted_and_is_logged() {
+    for (flag, key) in
+        [(None, "RSA_2048"), (Some("rsa-2048"), "RSA_2048"), (Some("ec-p256"), "EC_prime256v1")]
+    {
+        let emulator = Emulator::moto_issuing_after(0);
+        let world = World::new(&emulator);
+        let witness = Witness::start(&emulator.url);
+        let flags = flag.map_or(Vec::new(), |flag| vec!["--key-algorithm", flag]);
+        let mut command = world.command("apply", &[&NAMES[..], &flags].concat());
+        let output = command.env("AWS_ENDPOINT_URL", &witness.url).output().expect("the program starts");
+        Answer::from_output(&output).success();
+        let exchanges = witness.exchanges();
+        let mut requests =
+            exchanges.iter().filter(|found| found.head.contains("CertificateManager.RequestCertificate"));
+        let request: serde_json::Value =
+            serde_json::from_str(&requests.next().expect("one is requested").body).expect("JSON");
+        assert_eq!((&request["KeyAlgorithm"], &request["Options"]), (&key.into(), &serde_json::Value::Null));
+    }
 }
 
 #[test]

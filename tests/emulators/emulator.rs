@@ -18,7 +18,7 @@ use crate::support::{Answer, BUCKET, Site, program};
 /// Names the folder with the emulators' programs; `cargo xtask test --only emulators` sets it.
 const VARIABLE: &str = "SITEPUSH_EMULATORS";
 pub const ACCESS_KEY_ID: &str = "test";
-const SECRET_ACCESS_KEY: &str = "test";
+pub const SECRET_ACCESS_KEY: &str = "test";
 const REGION: &str = "us-east-1";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -292,9 +292,7 @@ fn ministack_lets_a_user_with_the_printed_policy_bring_names_to_a_distribution_a
 }
 
 /// What is denied without being noticed: nobody tells what is not known, or it is not waited for.
-const TOLERATED: [(&str, &str); 5] = [
-    ("CertificatesElsewhere", "acm:DescribeCertificate"),
-    ("CertificatesElsewhere", "acm:ListTagsForCertificate"),
+const TOLERATED: [(&str, &str); 3] = [
     ("Distributions", "cloudfront:ListConflictingAliases"),
     ("HostedZones", "route53:GetHostedZone"),
     ("RecordChanges", "route53:GetChange"),

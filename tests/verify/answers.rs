@@ -6,8 +6,8 @@ use crate::support::{Cloud, DISTRIBUTION, Site};
 use bytes::Bytes;
 use http::Response;
 use sitepush::local::control::ControlPlane;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const MADE_UP: &str = "/sitepush-verify-ID";
@@ -161,6 +161,27 @@ fn headers_that_rules_gave_objects_are_compared() {
         ),
     ] {
         assert_found(&cloud, name, wrong, &[expected]);
+    }
+}
+
+#[test]
+fn whoever_asks_says_so_and_is_nobody_in_particular() {
+    let (cloud, _site) = published(&[]);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&seen);
+    let site = Wrong::changing(move |asked, answer| {
+        heard.lock().expect("no panic").push(asked.headers.clone());
+        Reply::Answer(answer)
+    });
+    assert_found(&cloud, "heard, and right", site, &[]);
+    let seen = seen.lock().expect("no panic");
+    assert!(seen.len() > 10, "{} requests", seen.len());
+    for headers in seen.iter() {
+        let user_agent = format!("sitepush/{} verify", env!("CARGO_PKG_VERSION"));
+        assert_eq!(headers["user-agent"], user_agent);
+        for name in ["cookie", "authorization", "x-amz-security-token"] {
+            assert!(!headers.contains_key(name), "{headers:?}");
+        }
     }
 }
 

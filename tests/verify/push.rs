@@ -92,6 +92,29 @@ fn what_is_wrong_is_asked_for_again_until_it_is_right() {
 }
 
 #[test]
+fn a_release_that_comes_right_within_the_stated_time_is_not_taken_back() {
+    // Wrong for two looks of the second push: now, and after a second.
+    for (time, is_kept) in [("--verify=30", true), ("--verify=1", false)] {
+        let wrong_looks = std::sync::Arc::new(AtomicUsize::new(0));
+        let left = wrong_looks.clone();
+        let project = Project::new(Wrong::changing(move |seen, answer| {
+            let is_wrong = seen.path == "/style.css"
+                && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            Reply::Answer(if is_wrong { with_body(answer, "wrong") } else { answer })
+        }));
+        project.push(&[]).success();
+        wrong_looks.store(2, Ordering::SeqCst);
+        project.build.write("style.css", "second");
+        let document =
+            project.push(&[time, "--rollback-on-failure", "--json"]).expect_code(i32::from(!is_kept)).json();
+        assert_eq!(document.get("rollback").is_none(), is_kept, "{time}: {document:#}");
+        let live = if is_kept { "second" } else { crate::published::OLD_STYLE };
+        assert_eq!(project.cloud.body("style.css"), live, "{time}");
+        assert_eq!(wrong_looks.load(Ordering::SeqCst), 0, "{time}: it was asked again before that");
+    }
+}
+
+#[test]
 fn a_wrong_release_stays_live_unless_it_is_to_be_taken_back() {
     let project = Project::new(wrong_style());
     project.push(&[]).success();

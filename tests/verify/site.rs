@@ -44,6 +44,7 @@ pub type Change = Arc<dyn Fn(&Seen, Response<Bytes>) -> Reply + Send + Sync>;
 pub struct Seen {
     pub path: String,
     pub is_tls: bool,
+    pub headers: http::HeaderMap,
 }
 
 impl Seen {
@@ -160,7 +161,8 @@ async fn answer(
     request: Request<Incoming>,
     is_tls: bool,
 ) -> Result<Response<Body>, std::io::Error> {
-    let seen = Seen { path: request.uri().path().to_owned(), is_tls };
+    let (path, headers) = (request.uri().path().to_owned(), request.headers().clone());
+    let seen = Seen { path, is_tls, headers };
     let mut asked = request.map(|_| Empty::<Bytes>::new());
     (wrong.ask)(&mut asked);
     let (parts, body) = edge.handle(asked).await.into_parts();

@@ -141,6 +141,15 @@ fn each_security_header_that_is_missing_is_a_warning() {
     });
     let document = authority.verify(&cloud, &https(&bare)).success().json();
     assert_eq!(found(&document), ["warning security-header /"; 4]);
+    for (name, _) in SECURITY_HEADERS {
+        let lacking = site(&cloud.target.edge, authority.good(), move |seen, answer| {
+            without(careful(seen, answer), name)
+        });
+        let document = authority.verify(&cloud, &https(&lacking)).success().json();
+        assert_eq!(found(&document), ["warning security-header /"], "{name}");
+        let what = document["findings"][0]["what"].as_str().expect("text").to_ascii_lowercase();
+        assert!(what.contains(name), "no `{name}` in {what}");
+    }
 }
 
 #[test]

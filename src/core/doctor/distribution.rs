@@ -268,8 +268,11 @@ fn function(notes: &mut Notes, behavior: &BehaviorSetup, facts: &Facts, expected
         return;
     };
     code(notes, function, expected, remedy);
-    store(notes, function, expected);
-    store_entry(notes, facts);
+    // What was never published reads no store, whichever it is to read.
+    if function.code != Reading::Absent {
+        store(notes, function, expected);
+        store_entry(notes, facts);
+    }
 }
 
 fn code(notes: &mut Notes, function: &FunctionFacts, expected: &Expected, remedy: &str) {

@@ -374,7 +374,10 @@ fn one_change_is_found_as_one_thing() {
         ("warning http-versions", |f, _| setup(f).http_version = "http2".into()),
         ("problem https", |f, _| default_behavior(f).viewer_protocol = "allow-all".into()),
         ("problem function", |f, _| default_behavior(f).function = Reading::Absent),
-        ("problem function", |f, _| function(f).code = Reading::Absent),
+        ("problem function", |f, _| {
+            function(f).code = Reading::Absent;
+            function(f).store_arns = Reading::Absent;
+        }),
         ("problem function", |f, _| function(f).code = Reading::Known("older".into())),
         ("problem store", |f, _| function(f).store_arns = Reading::Known(Vec::new())),
         ("problem store-entry", |f, _| f.state.store.found = Some(Reading::Absent)),

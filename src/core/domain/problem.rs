@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::certificate::CLOUDFRONT_REGION;
 use super::dns::{self, Delegation};
 use super::facts::{CaaFacts, NoZone, ZoneFacts};
 use super::name::DnsName;
@@ -268,10 +269,12 @@ impl Problem {
 
     pub fn certificate_elsewhere(name: &DnsName, region: &str, arn: &str) -> Self {
         let what = format!(
-            "there is a certificate for all names in {region} ({arn}), where CloudFront does not take it from"
+            "certificate {arn} in {region} covers these names, and CloudFront reads only those in {CLOUDFRONT_REGION}"
         );
-        let remedy =
-            "leave it, or delete it if nothing else uses it; one in us-east-1 is requested".to_owned();
+        let remedy = format!(
+            "nothing: another one is requested in {CLOUDFRONT_REGION}; `aws acm delete-certificate --region {region}` clears this one away, if \
+             nothing else uses it"
+        );
         Self::new(Severity::Warning, ProblemKind::CertificateElsewhere, name, what, remedy)
     }
 

@@ -97,7 +97,7 @@ const EXAMINE: &[Call] = &[
 const READ_CERTIFICATES: &[Call] =
     &[site(Operation::DESCRIBE_CERTIFICATE), site(Operation::LIST_TAGS_FOR_CERTIFICATE)];
 
-/// Certificates, zones and what is in them at the names.
+/// Certificates, in the wrong region too, zones and what is in them at the names.
 const LOOK_FOR_NAMES: &[Call] = &[
     site(Operation::LIST_CERTIFICATES),
     site(Operation::LIST_HOSTED_ZONES),
@@ -105,12 +105,8 @@ const LOOK_FOR_NAMES: &[Call] = &[
     site(Operation::LIST_RESOURCE_RECORD_SETS),
 ];
 
-/// Whether names that are wanted are another distribution's, and a certificate in the wrong region.
-const LOOK_FOR_RIVALS: &[Call] = &[
-    site(Operation::LIST_DISTRIBUTIONS),
-    site(Operation::DESCRIBE_CERTIFICATE_ELSEWHERE),
-    site(Operation::LIST_TAGS_FOR_CERTIFICATE_ELSEWHERE),
-];
+/// Whether names that are wanted are another distribution's.
+const LOOK_FOR_RIVALS: &[Call] = &[site(Operation::LIST_DISTRIBUTIONS)];
 
 /// Aliases and records, and the wait until all name servers have them.
 const CHANGE_NAMES: &[Call] = &[

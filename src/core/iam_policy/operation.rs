@@ -24,8 +24,6 @@ pub enum Resource {
     Lists,
     /// Certificates in the region that CloudFront takes them from.
     Certificates,
-    /// Certificates in the target's own region, where that is another: people look there first.
-    CertificatesElsewhere,
     /// A certificate that is not there yet, for the target's names and with sitepush's tag: it has no ARN.
     NewCertificate,
     /// The tag of that certificate.
@@ -202,14 +200,6 @@ impl Operation {
     pub const LIST_TAGS_FOR_CERTIFICATE: Self = Self {
         name: "ListTagsForCertificate",
         grants: &[Grant::new("acm:ListTagsForCertificate", Resource::Certificates)],
-    };
-    pub const DESCRIBE_CERTIFICATE_ELSEWHERE: Self = Self {
-        name: "DescribeCertificate",
-        grants: &[Grant::new("acm:DescribeCertificate", Resource::CertificatesElsewhere)],
-    };
-    pub const LIST_TAGS_FOR_CERTIFICATE_ELSEWHERE: Self = Self {
-        name: "ListTagsForCertificate",
-        grants: &[Grant::new("acm:ListTagsForCertificate", Resource::CertificatesElsewhere)],
     };
     /// Tags in a request are asked for by an action of their own.
     pub const REQUEST_CERTIFICATE: Self = Self {

@@ -35,8 +35,9 @@ pub struct DomainEdges {
     pub cloudfront: CloudFront,
     /// Of the region that CloudFront takes certificates from.
     pub certificates: CertificateManager,
-    /// Of the target's own region, where that is another: people look there first.
-    pub elsewhere: Option<(String, CertificateManager)>,
+    /// Of the regions that a certificate may have been requested in by mistake, by their names: those that this machine's
+    /// settings name. Every region that there is would be 30 calls or more.
+    pub elsewhere: Vec<(String, CertificateManager)>,
     pub zones: Vec<ZoneAccount>,
     pub dns: Dns,
     pub clock: Clock,
@@ -209,17 +210,16 @@ async fn describe_all<'a>(
     Ok(found.into_iter().flatten().collect())
 }
 
-/// An issued certificate for all names in the target's own region. That it cannot be looked for is no failure.
+/// An issued certificate for all names in another region. That it cannot be looked for is no failure.
 async fn find_elsewhere(edges: &DomainEdges, needed: &BTreeSet<DnsName>) -> Option<Elsewhere> {
-    let (region, certificates) = edges.elsewhere.as_ref()?;
-    let listed = certificates.list_certificates().await.ok()?;
-    let covers_all = |found: &&ListedCertificate| {
-        needed.iter().all(|wanted| found.names.iter().any(|name| name.covers(wanted)))
+    let is_meant = |found: &ListedCertificate| {
+        let covers = |wanted: &DnsName| found.names.iter().any(|name| name.covers(wanted));
+        found.status == CertificateStatus::Issued && needed.iter().all(covers)
     };
-    for found in listed.iter().filter(covers_all) {
-        let described = certificates.describe_certificate(&found.arn).await.ok()?;
-        if described.status == CertificateStatus::Issued {
-            return Some(Elsewhere { region: region.clone(), arn: found.arn.clone() });
+    for (region, certificates) in &edges.elsewhere {
+        let listed = certificates.list_certificates().await.unwrap_or_default();
+        if let Some(found) = listed.into_iter().find(is_meant) {
+            return Some(Elsewhere { region: region.clone(), arn: found.arn });
         }
     }
     None

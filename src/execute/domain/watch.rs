@@ -242,7 +242,7 @@ mod tests {
         let edges = DomainEdges {
             cloudfront: CloudFront::new(&config, &retry),
             certificates: CertificateManager::new(&config, CLOUDFRONT_REGION, &retry),
-            elsewhere: None,
+            elsewhere: Vec::new(),
             zones: Vec::new(),
             dns: Dns::new(address),
             clock: Clock::system(),

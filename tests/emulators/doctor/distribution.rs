@@ -220,6 +220,28 @@ pub const CASES: &[Break] = &[
         let arn = world.function(&place.name, "function handler(event) {}", Some(&world.store_arn), true);
         with_function(world, place, &arn);
     }),
+    case("another function, and no store is named", &["warning function"], |world, place| {
+        place.store_arn.clear();
+        let arn = world.function(&place.name, "function handler(event) {}", None, true);
+        with_function(world, place, &arn);
+    }),
+    case("no function, and no store is named", &["warning function"], |world, place| {
+        place.store_arn.clear();
+        world.update_behavior(place, |behavior| behavior.function_associations = None);
+    }),
+    case("the function reads a store that is not named", &["warning store"], |_, place| {
+        place.store_arn.clear();
+    }),
+    case("a function that was never published", &["problem function"], |world, place| {
+        let code = include_str!("../../../src/edge_function.js");
+        let arn = world.function(&place.name, code, Some(&world.store_arn), false);
+        with_function(world, place, &arn);
+    }),
+    case("no distribution is named", &["warning distribution"], |_, place| place.distribution.clear()),
+    case("cache tags are read from another header", &["warning cache-tags"], |world, place| {
+        let tags = cf::CacheTagConfig::builder().header_name("Cache-Tag").build().expect("complete");
+        world.update(place, |config| config.cache_tag_config = Some(tags.clone()));
+    }),
     case("a function without the store", &["problem store"], |world, place| {
         let arn = world.function(&place.name, include_str!("../../../src/edge_function.js"), None, true);
         with_function(world, place, &arn);

@@ -13,7 +13,7 @@ use crate::emulator::Emulator;
 use crate::support::{Answer, Site};
 
 /// The function as infra installs it.
-const FUNCTION: &str = include_str!("../../../src/edge_function.js");
+pub const FUNCTION: &str = include_str!("../../../src/edge_function.js");
 
 /// What all set-ups share.
 pub struct World {
@@ -36,12 +36,21 @@ pub struct Place {
     pub store_arn: String,
     /// More arguments.
     pub more: Vec<String>,
+    /// What is set for doctor beside, or in place of, what every run has.
+    pub environment: Vec<(&'static str, String)>,
+    /// Where the certificates are, if not with the rest.
+    pub certificates: Option<Emulator>,
 }
 
 impl Place {
     pub fn arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
-        let mut arguments = vec!["doctor", "--bucket", &self.bucket, "--distribution", &self.distribution];
-        arguments.extend(["--key-value-store", &self.store_arn]);
+        let mut arguments = vec!["doctor", "--bucket", &self.bucket];
+        for (flag, value) in [("--distribution", &self.distribution), ("--key-value-store", &self.store_arn)]
+        {
+            if !value.is_empty() {
+                arguments.extend([flag, value]);
+            }
+        }
         arguments.extend(self.more.iter().map(String::as_str));
         arguments.extend(more);
         arguments
@@ -107,7 +116,9 @@ impl World {
     }
 
     pub fn doctor(&self, place: &Place) -> Answer {
-        self.emulator.run(&place.arguments(&["--json"]))
+        let mut command = self.emulator.command(&place.arguments(&["--json"]));
+        command.envs(place.environment.iter().map(|(name, value)| (name, value)));
+        Answer::from_output(&command.output().expect("the program starts"))
     }
 
     pub fn store(&self, name: &str) -> String {
@@ -224,6 +235,8 @@ impl World {
             arn: made.arn,
             store_arn: self.store_arn.clone(),
             more: vec!["--resolver".to_owned(), resolver],
+            environment: Vec::new(),
+            certificates: None,
         };
         self.block_public_access(&place, |_| {});
         self.set_ownership(&place, "BucketOwnerEnforced");
@@ -355,12 +368,19 @@ impl World {
 
     /// Publishes a site with pages in `/`, `/docs/` and `/api/`, telling no store of it.
     pub fn publish(&self, place: &Place) {
+        self.push(place, "body {}", &[], &self.emulator.url).success();
+    }
+
+    /// The same with this style sheet and more arguments, through a proxy.
+    pub fn push(&self, place: &Place, style: &str, more: &[&str], endpoint: &str) -> Answer {
         let site = Site::new();
         site.write("index.html", "<h1>home</h1>").write("docs/a.html", "<h1>a</h1>");
-        site.write("api/index.html", "<h1>the API</h1>").write("style.css", "body {}");
+        site.write("api/index.html", "<h1>the API</h1>").write("style.css", style);
         let folder = site.path().to_str().expect("a plain path");
         let target = ["--bucket", &place.bucket, "--distribution", &place.distribution];
-        self.emulator.run(&[&["push", folder], &target[..]].concat()).success();
+        let mut command = self.emulator.command(&[&["push", folder], &target[..], more].concat());
+        let output = command.env("AWS_ENDPOINT_URL", endpoint).output();
+        Answer::from_output(&output.expect("the program starts"))
     }
 
     /// Changes the only origin.
@@ -473,8 +493,12 @@ pub fn error_response(code: i32, response: Option<&str>, seconds: i64) -> cf::Cu
 
 /// A configuration file with these lines for the target; it lives as long as the test program.
 pub fn configuration(place: &Place, lines: &str) -> String {
+    file(&format!("[targets.production]\nbucket = \"{}\"\n{lines}\n", place.bucket))
+}
+
+/// A file with this in it, whose name ends as one of sitepush's; it lives as long as the test program.
+pub fn file(text: &str) -> String {
     let mut file = tempfile::Builder::new().suffix(".toml").tempfile().expect("a temporary file");
-    let text = format!("[targets.production]\nbucket = \"{}\"\n{lines}\n", place.bucket);
     file.write_all(text.as_bytes()).expect("files can be written");
     let (_, path) = file.keep().expect("files can be kept");
     path.to_str().expect("a plain path").to_owned()
