@@ -21,8 +21,8 @@ use super::manifest::{DueAfter, OwedInvalidation};
 use super::plan::PlannedInvalidation;
 use super::release::ReleaseId;
 
-pub use cover::{Cover, CoverRules, cover};
-pub use path::{PathError, decode, encode, normalize_item};
+pub use cover::{Cover, CoverRules, Covering};
+pub use path::{PathError, Paths, decode, encode, normalize_item};
 
 /// CloudFront takes at most this many exact paths in progress per distribution, in any mix of requests.
 pub const MAX_EXACT_PATHS: usize = 3_000;
@@ -123,20 +123,25 @@ pub fn plan_for(
     let paths_of = |key: &ObjectKey| {
         mapping.viewer_path(key).map(|path| viewer_paths(path.as_str(), url_style)).unwrap_or_default()
     };
-    let cached: BTreeSet<String> = change.before.iter().flat_map(|key| paths_of(key)).collect();
+    let created = change.changed.iter().filter(|(_, kind)| **kind == ChangeKind::Created);
+    let asked: Paths = created.flat_map(|(key, _)| paths_of(key)).collect();
+    // Of all that may be cached, only what answered for a key that is new now is looked for.
+    let before = change.before.iter().filter(|_| !asked.is_empty());
+    let cached: Paths = before.flat_map(|key| paths_of(key)).filter(|path| asked.contains(path)).collect();
     let stale = stale_paths(change.changed, &cached, &paths_of, &[]);
     if stale.is_empty() {
         return nothing(distribution_id, change.occasion.due_after);
     }
-    let others: BTreeSet<String> =
+    let others: Paths =
         change.tree.iter().flat_map(|key| paths_of(key)).filter(|path| !stale.contains(path)).collect();
     let by_path = cheapest(&stale, &others);
-    let rest = stale_paths(change.changed, &cached, &paths_of, change.tagged);
-    let with_tags = cheapest(&rest, &others);
-    let (cover, tags) = if pays(&with_tags, change.tagged.len(), &by_path) {
-        (with_tags, change.tagged)
-    } else {
-        (by_path, &[][..])
+    let with_tags = (!change.tagged.is_empty()).then(|| {
+        let rest = stale_paths(change.changed, &cached, &paths_of, change.tagged);
+        cheapest(&rest, &others)
+    });
+    let (cover, tags) = match with_tags {
+        Some(with_tags) if pays(&with_tags, change.tagged.len(), &by_path) => (with_tags, change.tagged),
+        _ => (by_path, &[][..]),
     };
     let mut items: Vec<String> = tags.iter().map(|(tag, _)| format!("#{tag}")).collect();
     items.extend(cover.items.iter().cloned());
@@ -167,10 +172,10 @@ pub fn plan_for(
 /// A path that several keys answer for goes with a tag only if all of those that changed do.
 fn stale_paths(
     changed: &BTreeMap<ObjectKey, ChangeKind>,
-    cached: &BTreeSet<String>,
+    cached: &Paths,
     paths_of: &impl Fn(&ObjectKey) -> Vec<String>,
     tagged: &[Tagged<'_>],
-) -> BTreeSet<String> {
+) -> Paths {
     let dropped: BTreeSet<&ObjectKey> = tagged.iter().flat_map(|(_, keys)| keys.iter().copied()).collect();
     let untagged = changed.iter().filter(|(key, _)| !dropped.contains(key));
     untagged
@@ -184,9 +189,6 @@ fn stale_paths(
 /// Whether tags are worth their items: fewer in all, or less that is dropped besides at a fair price.
 fn pays(with_tags: &Cover, tag_count: usize, by_path: &Cover) -> bool {
     let (ours, theirs) = (with_tags.items.len() + tag_count, by_path.items.len());
-    if tag_count == 0 {
-        return false;
-    }
     if ours <= theirs {
         return ours < theirs || with_tags.collateral < by_path.collateral;
     }
@@ -206,18 +208,19 @@ fn nothing(distribution_id: &str, due_after: DueAfter) -> PlannedInvalidation {
 }
 
 /// Without collateral if that takes few paths; else with a little; else with as much as it takes to be allowed.
-fn cheapest(stale: &BTreeSet<String>, others: &BTreeSet<String>) -> Cover {
+fn cheapest(stale: &Paths, others: &Paths) -> Cover {
+    let covering = Covering::new(stale, others);
     let rules =
         |collateral_per_saved_path| CoverRules { max_wildcards: MAX_WILDCARDS, collateral_per_saved_path };
-    let exact = cover(stale, others, rules(Some(0)));
+    let exact = covering.cover(rules(Some(0)));
     if exact.items.len() <= PATHS_WITHOUT_COLLATERAL {
         return exact;
     }
-    let thrifty = cover(stale, others, rules(Some(COLLATERAL_PER_SAVED_PATH)));
+    let thrifty = covering.cover(rules(Some(COLLATERAL_PER_SAVED_PATH)));
     if thrifty.items.len() <= MAX_EXACT_PATHS {
         return thrifty;
     }
-    cover(stale, others, rules(None))
+    covering.cover(rules(None))
 }
 
 fn explain(

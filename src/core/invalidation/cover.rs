@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::path::{encode, must_be_wildcard_before};
+use super::path::{Paths, encode, must_be_wildcard_before};
 
 /// What a cover may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,29 +36,77 @@ pub struct Cover {
     pub collateral: u64,
 }
 
-/// Covers every path of `stale`. The number of items is the least possible under the rules; among equally many, fewer
-/// are wildcards.
-pub fn cover(stale: &BTreeSet<String>, others: &BTreeSet<String>, rules: CoverRules) -> Cover {
-    if stale.is_empty() {
-        return Cover::default();
+/// Paths to cover, among others that are better left alone.
+pub struct Covering<'a> {
+    stale: &'a Paths,
+    others: &'a Paths,
+    forced: Vec<String>,
+    tree: Tree<'a>,
+}
+
+impl<'a> Covering<'a> {
+    /// No path is both `stale` and among the `others`.
+    pub fn new(stale: &'a Paths, others: &'a Paths) -> Self {
+        let forced = forced_prefixes(stale);
+        let is_forced = |path: &str| forced.iter().any(|prefix| path.starts_with(prefix.as_str()));
+        let free = stale.iter().filter(|path| !is_forced(path));
+        let tree = Tree::build(merged(free, others.iter()));
+        Self { stale, others, forced, tree }
     }
-    let forced = forced_prefixes(stale);
-    if forced.len() > rules.max_wildcards {
-        return everything(stale, others);
+
+    /// Covers every stale path. The number of items is the least possible under the rules; among equally many, fewer are
+    /// wildcards.
+    pub fn cover(&self, rules: CoverRules) -> Cover {
+        let Some(left) = rules.max_wildcards.checked_sub(self.forced.len()) else {
+            return self.assemble(vec!["/".into()]);
+        };
+        let chosen = self.tree.choose(left, rules.collateral_per_saved_path);
+        self.assemble(self.forced.iter().cloned().chain(chosen.into_iter().map(str::to_owned)).collect())
     }
-    let is_forced = |path: &&String| forced.iter().any(|prefix| path.starts_with(prefix.as_str()));
-    let free: Vec<&str> = stale.iter().filter(|path| !is_forced(path)).map(String::as_str).collect();
-    let mut paths: Vec<(&str, bool)> = free.iter().map(|path| (*path, true)).collect();
-    paths.extend(others.iter().map(|path| (path.as_str(), false)));
-    paths.sort_unstable();
-    let tree = Tree::build(&paths);
-    let chosen = tree.choose(rules.max_wildcards - forced.len(), rules.collateral_per_saved_path);
-    let prefixes = forced.into_iter().chain(chosen.into_iter().map(str::to_owned)).collect();
-    assemble(stale, others, prefixes)
+
+    fn assemble(&self, mut prefixes: Vec<String>) -> Cover {
+        prefixes.sort();
+        let covers = |path: &str| {
+            let after = prefixes.partition_point(|prefix| prefix.as_str() <= path);
+            // None lies below another, so only the nearest before the path can cover it.
+            after.checked_sub(1).filter(|index| path.starts_with(prefixes[*index].as_str()))
+        };
+        let mut wildcards: Vec<Wildcard> = prefixes
+            .iter()
+            .map(|prefix| Wildcard { item: format!("{}*", encode(prefix)), stale: 0, collateral: 0 })
+            .collect();
+        let mut items: BTreeSet<String> = wildcards.iter().map(|wildcard| wildcard.item.clone()).collect();
+        for path in self.stale.iter() {
+            match covers(path) {
+                Some(index) => wildcards[index].stale += 1,
+                None => drop(items.insert(encode(path))),
+            }
+        }
+        for path in self.others.iter() {
+            if let Some(index) = covers(path) {
+                wildcards[index].collateral += 1;
+            }
+        }
+        let collateral = wildcards.iter().map(|wildcard| wildcard.collateral).sum();
+        Cover { items: items.into_iter().collect(), wildcards, collateral }
+    }
+}
+
+/// Both in one order, the stale ones marked.
+fn merged<'a>(
+    stale: impl Iterator<Item = &'a str>,
+    others: impl Iterator<Item = &'a str>,
+) -> impl Iterator<Item = (&'a str, bool)> {
+    let (mut stale, mut others) = (stale.peekable(), others.peekable());
+    std::iter::from_fn(move || match (stale.peek(), others.peek()) {
+        (Some(a), Some(b)) if a > b => others.next().map(|path| (path, false)),
+        (Some(_), _) => stale.next().map(|path| (path, true)),
+        (None, _) => others.next().map(|path| (path, false)),
+    })
 }
 
 /// Prefixes that some path must be covered by because it cannot be said exactly; none lies below another.
-fn forced_prefixes(stale: &BTreeSet<String>) -> Vec<String> {
+fn forced_prefixes(stale: &Paths) -> Vec<String> {
     let all: BTreeSet<&str> = stale.iter().filter_map(|path| must_be_wildcard_before(path)).collect();
     let mut kept: Vec<String> = Vec::new();
     for prefix in all {
@@ -70,39 +118,8 @@ fn forced_prefixes(stale: &BTreeSet<String>) -> Vec<String> {
     kept
 }
 
-fn everything(stale: &BTreeSet<String>, others: &BTreeSet<String>) -> Cover {
-    assemble(stale, others, vec!["/".into()])
-}
-
-fn assemble(stale: &BTreeSet<String>, others: &BTreeSet<String>, prefixes: Vec<String>) -> Cover {
-    let mut prefixes = prefixes;
-    prefixes.sort();
-    let covers = |path: &str| {
-        let after = prefixes.partition_point(|prefix| prefix.as_str() <= path);
-        // None lies below another, so only the nearest before the path can cover it.
-        after.checked_sub(1).filter(|index| path.starts_with(prefixes[*index].as_str()))
-    };
-    let mut wildcards: Vec<Wildcard> = prefixes
-        .iter()
-        .map(|prefix| Wildcard { item: format!("{}*", encode(prefix)), stale: 0, collateral: 0 })
-        .collect();
-    let mut items: BTreeSet<String> = wildcards.iter().map(|wildcard| wildcard.item.clone()).collect();
-    for path in stale {
-        match covers(path) {
-            Some(index) => wildcards[index].stale += 1,
-            None => drop(items.insert(encode(path))),
-        }
-    }
-    for path in others {
-        if let Some(index) = covers(path) {
-            wildcards[index].collateral += 1;
-        }
-    }
-    let collateral = wildcards.iter().map(|wildcard| wildcard.collateral).sum();
-    Cover { items: items.into_iter().collect(), wildcards, collateral }
-}
-
-/// The compressed trie of sorted paths, children before parents.
+/// The compressed trie of sorted paths, children before parents. Nodes that would save nothing are left out: all that is read
+/// of them is what they add to those above.
 struct Tree<'a> {
     nodes: Vec<Node<'a>>,
 }
@@ -125,19 +142,20 @@ struct Open<'a> {
 }
 
 impl<'a> Tree<'a> {
-    fn build(paths: &[(&'a str, bool)]) -> Self {
+    fn build(paths: impl Iterator<Item = (&'a str, bool)>) -> Self {
         let mut nodes: Vec<Node<'a>> = Vec::new();
         let mut open: Vec<Open<'a>> = Vec::new();
-        for (index, (path, is_stale)) in paths.iter().enumerate() {
-            let shared = if index == 0 { 0 } else { common_prefix(paths[index - 1].0, path) };
-            close_to(&mut open, &mut nodes, shared, path);
-            let (stale, others) = if *is_stale { (1, 0) } else { (0, 1) };
+        let mut last = "";
+        for (path, is_stale) in paths {
+            close_to(&mut open, &mut nodes, common_prefix(last, path), path);
+            last = path;
+            let (stale, others) = if is_stale { (1, 0) } else { (0, 1) };
             open.push(Open { length: path.len(), path, children: Vec::new(), stale, others });
         }
         close_to(&mut open, &mut nodes, 0, "");
         // What is left open is the root.
         if let Some(root) = open.pop() {
-            push_node(&mut nodes, &root, 0);
+            push_node(&mut nodes, root, 0);
         }
         Self { nodes }
     }
@@ -221,29 +239,30 @@ fn close_to<'a>(open: &mut Vec<Open<'a>>, nodes: &mut Vec<Node<'a>>, length: usi
     while let Some(top) = open.pop_if(|top| top.length > length) {
         let parent_length = open.last().map_or(0, |below| below.length).max(length);
         let has_parent = open.last().is_some_and(|below| below.length >= length);
-        let index = push_node(nodes, &top, parent_length);
+        let (path, stale, others) = (top.path, top.stale, top.others);
+        let index = push_node(nodes, top, parent_length);
         if !has_parent {
-            let path = if next.is_empty() { top.path } else { next };
+            let path = if next.is_empty() { path } else { next };
             open.push(Open { length, path, children: Vec::new(), stale: 0, others: 0 });
         }
         let parent = open.last_mut().expect("just made sure of");
-        parent.children.push(index);
-        parent.stale += top.stale;
-        parent.others += top.others;
+        parent.children.extend(index);
+        parent.stale += stale;
+        parent.others += others;
         if !has_parent {
             return;
         }
     }
 }
 
-fn push_node<'a>(nodes: &mut Vec<Node<'a>>, open: &Open<'a>, parent_length: usize) -> usize {
-    nodes.push(Node {
-        prefix: readable_prefix(open.path, parent_length, open.length),
-        children: open.children.clone(),
-        stale: open.stale,
-        others: open.others,
-    });
-    nodes.len() - 1
+/// Where it stands among the nodes, if it could ever save a path. What lies below one that cannot, cannot either.
+fn push_node<'a>(nodes: &mut Vec<Node<'a>>, open: Open<'a>, parent_length: usize) -> Option<usize> {
+    let prefix = readable_prefix(open.path, parent_length, open.length);
+    let node = Node { prefix, children: open.children, stale: open.stale, others: open.others };
+    (node.saves() > 0).then(|| {
+        nodes.push(node);
+        nodes.len() - 1
+    })
 }
 
 /// All prefixes longer than the parent's and up to the node's own select the same paths: the longest that ends with `/`

@@ -26,6 +26,38 @@ const ENCODED: AsciiSet = CONTROLS
 /// The same in a query string, which may hold a `?`, and escapes that are left as they are.
 const ENCODED_IN_QUERY: AsciiSet = ENCODED.remove(b'?').remove(b'%');
 
+/// Paths in order, none twice. A large site has hundreds of thousands: they take less room side by side than in a tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paths(Vec<String>);
+
+impl Paths {
+    pub fn contains(&self, path: &str) -> bool {
+        self.0.binary_search_by(|there| there.as_str().cmp(path)).is_ok()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<String> for Paths {
+    fn from_iter<I: IntoIterator<Item = String>>(paths: I) -> Self {
+        let mut paths: Vec<String> = paths.into_iter().collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths.shrink_to_fit();
+        Self(paths)
+    }
+}
+
 /// Why a text is not an invalidation item.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {

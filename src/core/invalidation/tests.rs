@@ -17,8 +17,12 @@ fn matches(item: &str, path: &str) -> bool {
     }
 }
 
-fn set(paths: &[&str]) -> BTreeSet<String> {
+fn set(paths: &[&str]) -> Paths {
     paths.iter().map(|path| (*path).to_owned()).collect()
+}
+
+fn cover(stale: &Paths, others: &Paths, rules: CoverRules) -> Cover {
+    Covering::new(stale, others).cover(rules)
 }
 
 fn key(text: &str) -> ObjectKey {
@@ -270,7 +274,8 @@ proptest! {
     ) {
         let others: BTreeSet<String> = others.difference(&stale).cloned().collect();
         let rules = CoverRules { max_wildcards, collateral_per_saved_path: allowed };
-        let cover = cover(&stale, &others, rules);
+        let paths = |paths: &BTreeSet<String>| paths.iter().cloned().collect();
+        let cover = cover(&paths(&stale), &paths(&others), rules);
         for path in &stale {
             prop_assert!(cover.items.iter().any(|item| matches(item, path)), "{path} in {cover:?}");
         }
@@ -290,7 +295,8 @@ proptest! {
     ) {
         let others: BTreeSet<String> = others.difference(&stale).cloned().collect();
         let rules = CoverRules { max_wildcards, collateral_per_saved_path: allowed };
-        let found = cover(&stale, &others, rules).items.len();
+        let paths = |paths: &BTreeSet<String>| paths.iter().cloned().collect();
+        let found = cover(&paths(&stale), &paths(&others), rules).items.len();
         let least = least_items(&stale, &others, rules);
         prop_assert!(found <= least, "{found} items, and {least} are enough");
     }
