@@ -24,7 +24,8 @@ fn with<'a>(edge: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
 
 fn drive_plan(lab: &mut Lab) {
     let edge = edge();
-    lab.watch(&with(&edge, &[])).before("push", &[]).watch(&with(&edge, &["--verify-remote"]));
+    lab.watch(&with(&edge, &[])).before("push", &[]);
+    lab.store_again("style.css").watch(&with(&edge, &["--verify-remote"]));
 }
 
 /// A large file that fails, and then is sent after all.

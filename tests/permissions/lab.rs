@@ -7,7 +7,7 @@ use sitepush::core::iam_policy::needs::CommandNeeds;
 use sitepush::core::iam_policy::operation::{Operation, Resource};
 use sitepush::local::control::ControlPlane;
 use sitepush::local::faults::Rule;
-use sitepush::local::s3::RecordedRequest;
+use sitepush::local::s3::{ForeignObject, RecordedRequest};
 
 use crate::support::{Answer, BUCKET, Cloud, DISTRIBUTION, Site};
 
@@ -121,6 +121,14 @@ impl Lab {
         let lock = r#"{"schema":1,"state":"held","holder":{"owner":"ann@build-7","process_id":4711,"machine":"","nonce":"0"},
             "release_id":null,"started":"2026-11-23T10:15:30Z","expires":"2026-11-23T10:17:00Z"}"#;
         self.cloud.put_foreign(&format!("{}.sitepush/lock.json", self.key_prefix()), lock);
+        self
+    }
+
+    /// Somebody stores the bytes of an object again: nobody knows with which headers, whatever the clock said of the release.
+    pub fn store_again(&mut self, name: &str) -> &mut Self {
+        let key = format!("{}{name}", self.key_prefix());
+        let bytes = self.cloud.store().object(BUCKET, &key).expect("it is there").bytes;
+        self.cloud.store().put_foreign(BUCKET, &key, ForeignObject::new(bytes));
         self
     }
 

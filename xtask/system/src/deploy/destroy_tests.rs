@@ -24,7 +24,7 @@ use super::terraform::Terraform;
 use super::ui::{Answer, Ui};
 use crate::class::Class;
 
-const STATE: &str = "sitepush-state-1-eu-central-1";
+pub(super) const STATE: &str = "sitepush-state-1-eu-central-1";
 const SITE: &str = "sitepush-staging-site-1";
 
 /// An environment of one bucket with one object in it.

@@ -12,7 +12,7 @@ use sitepush::local::s3::Store;
 use sitepush::local::target::{Target, TargetOptions, store_options};
 use tokio::net::TcpListener;
 
-use super::destroy_tests::session;
+use super::destroy_tests::{STATE, session};
 use super::ending::tests::document;
 use super::forward::{apply, kept_images};
 use super::plan::Running;
@@ -70,7 +70,7 @@ async fn the_repository_of_a_service_that_is_taken_away_is_emptied_before_terraf
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("plan.json"), plan.to_string()).expect("it is written");
     let store = Store::memory(store_options());
-    let target = Target::start(&store, TargetOptions::new("state", "E1")).await.expect("it starts");
+    let target = Target::start(&store, TargetOptions::new(STATE, "E1")).await.expect("it starts");
     let images = |digests: &[&str]| digests.iter().map(|digest| (*digest).to_owned()).collect::<Vec<_>>();
     let repositories = [
         ("staging/greeter".to_owned(), images(&["sha256:a", "sha256:b"])),
