@@ -3,7 +3,6 @@
 
 mod support;
 
-use http::Method;
 use sitepush::local::faults::{Effect, Rule};
 use sitepush::local::s3::{ConditionalWrites, StoreOptions};
 use sitepush::local::target::store_options;
@@ -19,7 +18,7 @@ const LARGE: usize = (16 << 20) + 1;
 fn is_found_and_then_taken(cloud: &Cloud, key: &str, expected: &[u8], run: &dyn Fn() -> Answer) {
     cloud.put_foreign(key, "theirs");
     assert_eq!(cloud.visit(&format!("/{key}")).1, "theirs");
-    let words = [key, "somebody else's object is there", "run the command again"];
+    let words = [key, "somebody else's object is there", "run the command again to write over it"];
     let answer = run().explains(PART_WAY, &words);
     assert_eq!(cloud.body(key), "theirs", "{}", answer.stderr);
     run().success();
@@ -92,15 +91,16 @@ fn a_strangers_object_that_was_seen_with_a_kept_name_is_dropped_from_the_caches_
 fn a_new_file_whose_write_was_not_answered_is_known_for_our_own() {
     let (cloud, site) = (Cloud::new(), Site::small());
     cloud.push(&site, &[]).success();
-    site.write("promo.html", "ours")
-        .write("promo.bin", vec![7; LARGE])
-        .write("promo.css", "body { margin: 0 }");
-    for key in ["promo.html", "promo.bin", "promo.css"] {
-        for method in [Method::PUT, Method::POST] {
-            cloud.faults().add(Rule::new(Effect::DropAfter).method(method).key(key).times(1));
-        }
+    // A small file, one in parts, and a copy.
+    site.write("promo.html", "ours").write("promo.bin", vec![7; LARGE]);
+    site.write("promo.css", "body { color: black }");
+    for (operation, key) in
+        [("PutObject", "promo.html"), ("CompleteMultipartUpload", "promo.bin"), ("CopyObject", "promo.css")]
+    {
+        cloud.faults().add(Rule::new(Effect::DropAfter).operation(operation).key(key).times(1));
     }
-    cloud.push(&site, &[]).success();
+    let answer = cloud.push(&site, &["--json"]).success().json();
+    assert_eq!(answer["outcome"]["copied_count"], 1, "{answer}");
     cloud.faults().clear();
     assert_eq!(cloud.body("promo.html"), "ours");
     let before = cloud.contents();
@@ -115,7 +115,27 @@ fn an_endpoint_without_conditional_writes_is_not_asked_for_them() {
     cloud.push(&site, &[]).success();
     cloud.put_foreign("promo.html", "theirs");
     site.write("promo.html", "ours");
+    cloud.store().clear_requests();
     let answer = cloud.push(&site, &[]).success();
     assert!(answer.stderr.contains("ignores conditional writes"), "{}", answer.stderr);
+    let requests = cloud.store().requests();
+    let write = requests.iter().find(|request| request.key.as_deref() == Some("promo.html"));
+    assert_eq!(write.expect("it was written").header("if-none-match"), None);
     assert_eq!(cloud.body("promo.html"), "ours");
+}
+
+#[test]
+fn a_strangers_object_that_a_push_left_alone_is_left_alone_by_the_next_one_too() {
+    let (cloud, site) = (Cloud::new(), Site::small());
+    cloud.push(&site, &[]).success();
+    cloud.put_foreign("feed.xml", "theirs");
+    site.write("feed.xml", "ours").write("assets/late-K2m8vT4c.js", "of a release that never was");
+    cloud.push(&site, &[]).expect_code(PART_WAY);
+    assert!(cloud.site_keys().contains(&"assets/late-K2m8vT4c.js".to_owned()), "it came first");
+    // They go on writing it, and the name is given up.
+    cloud.put_foreign("feed.xml", "theirs, of today");
+    site.remove("feed.xml").remove("assets/late-K2m8vT4c.js");
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.body("feed.xml"), "theirs, of today");
+    assert!(!cloud.site_keys().contains(&"assets/late-K2m8vT4c.js".to_owned()), "what was ours goes");
 }

@@ -22,6 +22,8 @@ pub enum FailureKind {
     NotFound,
     /// A condition (`If-Match`, `If-None-Match`, `x-amz-copy-source-if-match`) did not hold.
     PreconditionFailed,
+    /// Where an object was to be created, there is another.
+    Occupied,
     /// Credentials are valid, and may not do this.
     Denied,
     /// There are no credentials, or they are wrong or expired.
@@ -139,6 +141,9 @@ impl CallError {
                 }
                 None => "run the command again in a moment",
             },
+            FailureKind::Occupied => {
+                "run the command again to write over it; if it is needed, move it away or rename your file first"
+            }
             FailureKind::PreconditionFailed => "run the command again: it plans anew from what is live then",
             FailureKind::NotFound | FailureKind::Unsupported | FailureKind::GivenUp | FailureKind::Other => {
                 return None;

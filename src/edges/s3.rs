@@ -33,7 +33,7 @@ use super::clock::Clock;
 use super::connections::Connections;
 use super::put::{Put, Putter};
 
-pub use head::{Head, Occupant};
+pub use head::Head;
 pub use multipart::{MAX_PARTS_IN_MEMORY, PartSource};
 
 /// A bucket and the prefix in it that a target owns. Cloned freely.
@@ -318,13 +318,12 @@ impl Bucket {
     ///
     /// # Errors
     /// [`FailureKind::PreconditionFailed`] when the source no longer has its ETag, [`FailureKind::NotFound`] when
-    /// it is gone; what `mode` says.
+    /// it is gone.
     pub async fn copy_object(
         &self,
         source: CopySource<'_>,
         key: &ObjectKey,
         headers: &ObjectHeaders,
-        mode: WriteMode,
     ) -> Result<Written, CallError> {
         let from = self.copy_source(&self.prefix.bucket_key(source.key), source.version_id);
         let bucket_key = self.prefix.bucket_key(key);
@@ -342,7 +341,6 @@ impl Bucket {
                     .key(&bucket_key)
                     .copy_source(&from)
                     .set_copy_source_if_match(source.e_tag.map(quote))
-                    .set_if_none_match(mode.if_none_match().map(str::to_owned))
                     .metadata_directive(MetadataDirective::Replace)
                     .set_cache_control(headers.cache_control.clone())
                     .set_content_type(headers.content_type.clone())

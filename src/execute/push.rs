@@ -61,6 +61,9 @@ pub struct Intent {
     /// When that one's intent was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inherited_since: Option<Timestamp>,
+    /// When this intent was written first, if it was written again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_at: Option<Timestamp>,
 }
 
 impl Intent {
@@ -78,6 +81,7 @@ impl Intent {
     /// The objects in `listing` that the push made. What is older than the intent (`written_at`) is somebody else's: the
     /// push did not come to write over it.
     pub fn orphans(self, written_at: Timestamp, listing: &Listing) -> Orphans {
+        let written_at = self.declared_at.unwrap_or(written_at);
         let since = self.inherited_since.unwrap_or(written_at);
         let is_made_since = |key: &ObjectKey, time: Timestamp| {
             listing.get(key).is_some_and(|listed| listed.last_modified >= time)
@@ -300,11 +304,35 @@ impl<'a> Run<'a> {
             overwrites,
             inherited: remote.orphans.keys.clone(),
             inherited_since: remote.orphans.since,
+            declared_at: None,
         };
         let written = self.tools.bucket.put_state(INTENT_FILE, Bytes::from(intent.encode()), None).await;
         written.map_err(|error| self.fail("cannot write down what is about to be created", &error))?;
         self.intent_of = Some(intent.release_id);
         Ok(())
+    }
+
+    /// What somebody else has put where this run was to create something is not its own, whatever they do to it afterwards: the
+    /// next run must not take it for something that this one left behind.
+    async fn disown(&mut self, occupied: &[ObjectKey]) {
+        if occupied.is_empty() {
+            return;
+        }
+        let bucket = &self.tools.bucket;
+        let rewritten = async {
+            let Some(file) = bucket.get_state(INTENT_FILE).await? else { return Ok(()) };
+            let Some(mut intent) = Intent::decode(&file.bytes) else { return Ok(()) };
+            intent.creates.retain(|key| !occupied.contains(key));
+            intent.declared_at = intent.declared_at.or(file.last_modified);
+            let condition = Condition::Matches(file.e_tag);
+            bucket.put_state(INTENT_FILE, Bytes::from(intent.encode()), Some(&condition)).await.map(drop)
+        };
+        let rewritten: Result<(), CallError> = rewritten.await;
+        if let Err(error) = rewritten {
+            self.outcome.warnings.push(format!(
+                "what is not of this push could not be written down ({error}): if you take it out of the build, the next push may delete it"
+            ));
+        }
     }
 
     async fn upload_stages(&mut self) -> Result<(), Halt> {
@@ -347,6 +375,7 @@ impl<'a> Run<'a> {
             }
             self.note(&mut result);
             if !result.is_whole() {
+                self.disown(&result.occupied).await;
                 self.outcome.failed_phase = Some(phase);
                 return Err(Halt);
             }

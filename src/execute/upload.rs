@@ -17,7 +17,7 @@ use crate::core::key::ObjectKey;
 use crate::core::outcome::{Failure, Written};
 use crate::core::plan::PART_SIZE_BYTES;
 use crate::edges::call::{CallError, FailureKind};
-use crate::edges::s3::{Body, Bucket, CopySource, Occupant, PartSource, WriteMode};
+use crate::edges::s3::{Body, Bucket, CopySource, PartSource, WriteMode};
 use crate::edges::site_dir::{self, FileParts, PartError};
 
 use super::pace::Pace;
@@ -64,6 +64,8 @@ pub struct StageResult {
     pub written: Vec<(ObjectKey, Written, Action, u64)>,
     /// In key order.
     pub failures: Vec<(ObjectKey, Failure)>,
+    /// Keys that were to be created and where somebody else's object is.
+    pub occupied: Vec<ObjectKey>,
     /// Whether the stage was left before its end.
     pub was_stopped: bool,
 }
@@ -155,6 +157,9 @@ impl Uploader<'_> {
             Err(error) if error.kind == FailureKind::GivenUp => result.was_stopped = true,
             Err(error) => {
                 (self.events)(Event::ItemFailed);
+                if error.kind == FailureKind::Occupied {
+                    result.occupied.push(job.key.clone());
+                }
                 let failure = failure(format!("cannot {} `{}`", verb(&job.action), job.key), &error);
                 result.failures.push((job.key, failure));
             }
@@ -187,21 +192,55 @@ fn verb(action: &Action) -> &'static str {
 }
 
 async fn carry_out(bucket: &Bucket, job: &Job, events: &EventSink) -> Result<Written, CallError> {
-    let error = match write(bucket, job, events).await {
-        Err(error) if error.kind == FailureKind::PreconditionFailed && job.mode == WriteMode::CreateOnly => {
-            error
+    let creates = job.mode == WriteMode::CreateOnly;
+    // Not every endpoint holds a copy to a condition.
+    if creates && job.action != Action::Upload {
+        match occupant(bucket, job).await? {
+            Occupant::Nobody => {}
+            Occupant::Same(written) => return Ok(written),
+            Occupant::Other => return Err(occupied()),
         }
-        other => return other,
-    };
-    // The answer to a write of our own may have been lost, and the write sent again: what is there decides.
-    match bucket.occupant(&job.key, job.sha256, &job.headers).await? {
-        Occupant::Same(written) => Ok(written),
-        Occupant::Other => Err(CallError::local(
-            FailureKind::PreconditionFailed,
-            "somebody else's object is there, which no push has seen so far",
-        )),
-        Occupant::Nobody => Err(error),
     }
+    match write(bucket, job, events).await {
+        // The answer to a write of our own may have been lost, and the write sent again: what is there decides.
+        Err(error) if creates && error.kind == FailureKind::PreconditionFailed => {
+            match occupant(bucket, job).await? {
+                Occupant::Same(written) => Ok(written),
+                Occupant::Other => Err(occupied()),
+                Occupant::Nobody => Err(error),
+            }
+        }
+        other => other,
+    }
+}
+
+/// What was found where an object was to be created.
+enum Occupant {
+    Nobody,
+    /// Exactly what was to be written.
+    Same(Written),
+    Other,
+}
+
+/// Who stands under the job's key: by the digest that the service keeps, else by size and MD5 where the ETag is one, and by
+/// the headers.
+async fn occupant(bucket: &Bucket, job: &Job) -> Result<Occupant, CallError> {
+    let Some((head, digest)) = bucket.head_with_digest(&job.key).await? else { return Ok(Occupant::Nobody) };
+    let has_bytes = match digest {
+        Some(digest) => digest == job.sha256.to_base64(),
+        None => job.file.as_ref().is_some_and(|(path, packing)| {
+            head.size_bytes == job.size_bytes
+                && site_dir::md5_hex(path, *packing).is_ok_and(|md5| md5 == head.e_tag)
+        }),
+    };
+    if has_bytes && head.headers == *job.headers {
+        return Ok(Occupant::Same(Written::new(head.e_tag, head.version_id)));
+    }
+    Ok(Occupant::Other)
+}
+
+fn occupied() -> CallError {
+    CallError::local(FailureKind::Occupied, "somebody else's object is there, which no push has seen so far")
 }
 
 async fn write(bucket: &Bucket, job: &Job, events: &EventSink) -> Result<Written, CallError> {
@@ -209,20 +248,20 @@ async fn write(bucket: &Bucket, job: &Job, events: &EventSink) -> Result<Written
         Action::Upload => return upload(bucket, job, events).await,
         Action::Copy { from, e_tag } => {
             let source = CopySource { key: from, version_id: None, e_tag: Some(e_tag) };
-            bucket.copy_object(source, &job.key, &job.headers, job.mode).await
+            bucket.copy_object(source, &job.key, &job.headers).await
         }
         Action::UpdateHeaders { e_tag } => {
             let source = CopySource { key: &job.key, version_id: None, e_tag: Some(e_tag) };
-            bucket.copy_object(source, &job.key, &job.headers, job.mode).await
+            bucket.copy_object(source, &job.key, &job.headers).await
         }
         Action::Restore { version_id } => {
             let source = CopySource { key: &job.key, version_id: Some(version_id), e_tag: None };
-            bucket.copy_object(source, &job.key, &job.headers, job.mode).await
+            bucket.copy_object(source, &job.key, &job.headers).await
         }
         Action::Delete => unreachable!("deletes are carried out in batches"),
     };
     match copied {
-        // The source is not what the manifest says, or the key is taken: the file is here, so send it.
+        // The source is not what the manifest says: the file is here, so send it.
         Err(error)
             if job.file.is_some()
                 && matches!(error.kind, FailureKind::PreconditionFailed | FailureKind::NotFound) =>

@@ -18,26 +18,19 @@ pub enum Unmet {
     PutOverAnother,
     /// CopyObject of another object than `x-amz-copy-source-if-match` says.
     CopyOfAnother,
-    /// CopyObject onto what is there, with `If-None-Match: *`.
-    CopyOntoSomething,
     /// CompleteMultipartUpload where something is, with `If-None-Match: *`.
     CompleteOntoSomething,
 }
 
 impl Unmet {
-    pub const ALL: [Self; 5] = [
-        Self::PutOntoSomething,
-        Self::PutOverAnother,
-        Self::CopyOfAnother,
-        Self::CopyOntoSomething,
-        Self::CompleteOntoSomething,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::PutOntoSomething, Self::PutOverAnother, Self::CopyOfAnother, Self::CompleteOntoSomething];
 
     /// Those that an emulator carries out all the same: [`crate::lies`] has a test of each.
     pub fn carried_out_by(kind: Kind) -> &'static [Self] {
         match kind {
-            Kind::Moto => &[Self::CopyOfAnother, Self::CopyOntoSomething],
-            Kind::Ministack => &[Self::CopyOntoSomething],
+            Kind::Moto => &[Self::CopyOfAnother],
+            Kind::Ministack => &[],
         }
     }
 
@@ -57,14 +50,10 @@ impl Unmet {
                 };
                 status(emulator.runtime.block_on(request.send()))
             }
-            Self::CopyOfAnother | Self::CopyOntoSomething => {
+            Self::CopyOfAnother => {
                 let from = format!("{BUCKET}/{}", source.replace(' ', "%20"));
                 let request = emulator.s3.copy_object().bucket(BUCKET).key(&key).copy_source(from);
-                let request = match self {
-                    Self::CopyOfAnother => request.copy_source_if_match(STALE),
-                    _ => request.if_none_match("*"),
-                };
-                status(emulator.runtime.block_on(request.send()))
+                status(emulator.runtime.block_on(request.copy_source_if_match(STALE).send()))
             }
             Self::CompleteOntoSomething => complete(emulator, &key),
         };

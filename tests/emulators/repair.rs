@@ -15,11 +15,14 @@ pub fn a_bucket_that_something_else_filled_is_adopted(emulator: &Emulator) {
     emulator.assert_is_published(&site, "");
 }
 
-/// With a file that is sent by one request, and with one that is sent in parts.
+/// With a file that is sent by one request, with one that is sent in parts, and with one that gets the bytes of another.
 pub fn a_strangers_object_under_the_name_of_a_new_file_is_found_and_then_taken(emulator: &Emulator) {
     let site = Site::small();
     emulator.push(&site, &[]).success();
-    for (key, ours) in [("promo.html", b"ours".to_vec()), ("promo.bin", vec![7; 17 << 20])] {
+    let copied = b"body { color: black }".to_vec();
+    for (key, ours) in
+        [("promo.html", b"ours".to_vec()), ("promo.bin", vec![7; 17 << 20]), ("promo.css", copied)]
+    {
         emulator.put_foreign(key, "theirs");
         site.write(key, &ours);
         let invalidated = emulator.invalidated();

@@ -219,13 +219,14 @@ pub fn lock_records() -> impl Strategy<Value = LockRecord> {
 
 pub fn intents() -> impl Strategy<Value = Intent> {
     let names = || btree_set(keys(), 0..4).prop_map(|keys| keys.into_iter().collect::<BTreeSet<_>>());
-    (release_ids(), names(), names(), names(), of(times())).prop_map(
-        |(release_id, creates, overwrites, inherited, inherited_since)| Intent {
+    (release_ids(), names(), names(), names(), of(times()), of(times())).prop_map(
+        |(release_id, creates, overwrites, inherited, inherited_since, declared_at)| Intent {
             release_id,
             creates,
             overwrites,
             inherited,
             inherited_since,
+            declared_at,
         },
     )
 }

@@ -272,7 +272,7 @@ impl Problem {
             "certificate {arn} in {region} covers these names, and CloudFront reads only those in {CLOUDFRONT_REGION}"
         );
         let remedy = format!(
-            "nothing: another one is requested in {CLOUDFRONT_REGION}; `aws acm delete-certificate --region {region}` clears this one away, if \
+            "nothing: another one is requested in {CLOUDFRONT_REGION}; `aws acm delete-certificate --region {region} --certificate-arn {arn}` clears this one away, if \
              nothing else uses it"
         );
         Self::new(Severity::Warning, ProblemKind::CertificateElsewhere, name, what, remedy)
@@ -280,9 +280,10 @@ impl Problem {
 
     pub fn validation_timed_out(name: &DnsName, arn: &str) -> Self {
         let what = format!("an earlier certificate was not validated within 72 hours ({arn})");
-        let remedy =
-            "nothing: another one is requested; `aws acm delete-certificate` clears the old one away"
-                .to_owned();
+        let remedy = format!(
+            "nothing: another one is requested; `aws acm delete-certificate --region {CLOUDFRONT_REGION} --certificate-arn {arn}` clears the old \
+             one away"
+        );
         Self::new(Severity::Warning, ProblemKind::ValidationTimedOut, name, what, remedy)
     }
 

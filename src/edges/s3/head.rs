@@ -3,11 +3,9 @@
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::ChecksumMode;
 
-use crate::core::digest::Sha256Digest;
 use crate::core::headers::ObjectHeaders;
 use crate::core::iam_policy::operation::Operation;
 use crate::core::key::ObjectKey;
-use crate::core::outcome::Written;
 use crate::edges::call::{CallError, FailureKind};
 
 use super::{Bucket, known_version, unquote};
@@ -19,15 +17,6 @@ pub struct Head {
     pub size_bytes: u64,
     pub version_id: Option<String>,
     pub headers: ObjectHeaders,
-}
-
-/// What was found where an object was to be created.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Occupant {
-    Nobody,
-    /// Exactly what was to be written.
-    Same(Written),
-    Other,
 }
 
 impl Bucket {
@@ -43,24 +32,17 @@ impl Bucket {
         Ok(self.ask_head(key, version_id, None).await?.map(|output| head_of(&output)))
     }
 
-    /// Who stands under `key`, compared with what was to be written there: by the digest that the service keeps, and the
-    /// headers. It does not keep the whole digest of a body that was sent in parts.
+    /// The same with the SHA-256 that the service keeps, in base64: of a body that was sent in parts, that of the parts' digests,
+    /// a `-`, and their number. None where it keeps none.
     ///
     /// # Errors
-    /// As any call. Of an object that is encrypted by a KMS key, the digest is told only to who may decrypt it.
-    pub async fn occupant(
+    /// As [`Bucket::head_object`]. Of an object that is encrypted by a KMS key, the digest is told only to who may decrypt it.
+    pub async fn head_with_digest(
         &self,
         key: &ObjectKey,
-        sha256: Sha256Digest,
-        headers: &ObjectHeaders,
-    ) -> Result<Occupant, CallError> {
-        let Some(output) = self.ask_head(key, None, Some(ChecksumMode::Enabled)).await? else {
-            return Ok(Occupant::Nobody);
-        };
-        let head = head_of(&output);
-        let is_same = output.checksum_sha256() == Some(&*sha256.to_base64()) && head.headers == *headers;
-        let written = || Occupant::Same(Written::new(head.e_tag, head.version_id));
-        Ok(if is_same { written() } else { Occupant::Other })
+    ) -> Result<Option<(Head, Option<String>)>, CallError> {
+        let output = self.ask_head(key, None, Some(ChecksumMode::Enabled)).await?;
+        Ok(output.map(|output| (head_of(&output), output.checksum_sha256().map(str::to_owned))))
     }
 
     async fn ask_head(

@@ -142,7 +142,7 @@ impl Bucket {
         upload: &Upload<'_>,
         parts: Vec<CompletedPart>,
     ) -> Result<Written, CallError> {
-        let expected = multipart_e_tag(&parts);
+        let (e_tag, digest) = (multipart_e_tag(&parts), multipart_digest(&parts));
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let completed = self
             .retry
@@ -165,20 +165,20 @@ impl Bucket {
         match completed {
             // An answer that was lost or cannot be read (some endpoints answer with another document than S3):
             // what is stored tells whether it happened. An older object of many parts may stand there as well, so
-            // only the ETag that these parts make is proof.
+            // only the digest or the ETag that these parts make is proof.
             Err(error)
                 if matches!(
                     error.kind,
                     FailureKind::NotFound | FailureKind::Transient | FailureKind::PreconditionFailed
                 ) =>
             {
-                match self.head_object(upload.key, None).await? {
-                    Some(head)
-                        if expected.as_ref() == Some(&head.e_tag) && head.headers == *upload.headers =>
-                    {
-                        Ok(Written::new(head.e_tag, head.version_id))
-                    }
-                    _ => Err(error),
+                let Some((head, told)) = self.head_with_digest(upload.key).await? else { return Err(error) };
+                let has_bytes =
+                    e_tag.as_ref() == Some(&head.e_tag) || told.is_some_and(|told| told == digest);
+                if has_bytes && head.headers == *upload.headers {
+                    Ok(Written::new(head.e_tag, head.version_id))
+                } else {
+                    Err(error)
                 }
             }
             Ok(written) if written.e_tag.is_empty() => match self.head_object(upload.key, None).await? {
@@ -188,6 +188,13 @@ impl Bucket {
             other => other,
         }
     }
+}
+
+/// The SHA-256 that the service keeps of an upload of these parts.
+fn multipart_digest(parts: &[CompletedPart]) -> String {
+    let digests = parts.iter().filter_map(|part| Sha256Digest::from_base64(part.checksum_sha256()?).ok());
+    let all: Vec<u8> = digests.flat_map(|digest| digest.0).collect();
+    format!("{}-{}", Sha256Digest::of(&all).to_base64(), parts.len())
 }
 
 /// The ETag of an upload of these parts: the MD5 of their MD5s and their number. None where the parts' ETags are not
