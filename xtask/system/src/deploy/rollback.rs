@@ -61,15 +61,18 @@ pub fn plan(to: &Record, live: Option<&Live>, running: &BTreeMap<String, String>
 
 /// Whether something runs that no release had: a deploy went live, and ended before it was written down. Pure.
 ///
-/// What is of another release than the current one is a rollback that was cut off, unless it was one to the current.
+/// What is of another release than the current one is a rollback that was cut off, unless it was one to the current. A service that
+/// the current release does not have tells nothing: a deploy that added it and failed has taken back all the others, and there is
+/// nothing that this one could go back to.
 pub fn is_unrecorded(
     records: &[Record],
     current: &Record,
     live: Option<&Live>,
     running: &BTreeMap<String, String>,
 ) -> bool {
-    let is_of_a_release = |(service, arn): (&String, &String)| {
-        records.iter().any(|record| record.task_definitions.get(service) == Some(arn))
+    let is_of_none = |(service, arn): (&String, &String)| {
+        current.task_definitions.contains_key(service)
+            && !records.iter().any(|record| record.task_definitions.get(service) == Some(arn))
     };
     let has_site =
         |release: &String| records.iter().any(|record| record.site_release.as_ref() == Some(release));
@@ -80,7 +83,7 @@ pub fn is_unrecorded(
                 .as_ref()
                 .is_none_or(|to| !has_site(to) || current.site_release.as_ref() == Some(to))
     });
-    is_site_of_none || !running.iter().all(is_of_a_release)
+    is_site_of_none || running.iter().any(is_of_none)
 }
 
 /// The release to go back to, named or not. What no release had is left for the one before it, which is the current one.
@@ -268,6 +271,15 @@ mod tests {
         // On the way back to `a`, cut off as well: the same command goes on.
         assert_goes_back(&live("site-d", Some("site-a")), &b, "a");
         assert_goes_back(&live("site-d", Some("site-a")), &a, "a");
+        // A deploy that added a service failed, and the others were taken back; or it went live.
+        let with_new = |record: &Record| {
+            let mut record = record.clone();
+            record.task_definitions.insert("new".to_owned(), "arn:task/new".to_owned());
+            record
+        };
+        assert_goes_back(&live("site-b", None), &with_new(&b), "a");
+        assert_goes_back(&live("site-b", None), &with_new(&c), "b");
+        assert_goes_back(&live("site-c", None), &with_new(&b), "b");
     }
 
     #[test]
