@@ -67,10 +67,10 @@ pub fn host() -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn lock(host: &str, renewed: Timestamp) -> Lock {
+    pub(crate) fn lock(host: &str, renewed: Timestamp) -> Lock {
         Lock {
             schema: 1,
             owner: "ada".to_owned(),

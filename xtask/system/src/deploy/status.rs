@@ -171,11 +171,13 @@ pub fn render(status: &Status) -> String {
     for difference in &status.differences {
         let _ = writeln!(text, "  differs   {difference}");
     }
-    // While somebody deploys, it is about to be written down.
-    if status.is_unrecorded && status.lock.is_none() {
+    if status.is_unrecorded {
+        // A run that was killed leaves its lock behind, one that goes on is about to write it down, and a lock of another machine does
+        // not tell which it is of.
+        let unless = if status.lock.is_some() { "unless the run that has the lock goes on, " } else { "" };
         let _ = writeln!(
             text,
-            "  hint      no release had that: `deploy` finishes a deploy that was not written down, `rollback` goes back to {}",
+            "  hint      no release had that: {unless}`deploy` finishes a deploy that was not written down, `rollback` goes back to {}",
             record.id
         );
     }
@@ -184,6 +186,7 @@ pub fn render(status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lock::tests::lock;
     use super::super::record::tests::record;
     use super::*;
 
@@ -245,6 +248,15 @@ mod tests {
         status.is_unrecorded = true;
         let text = render(&status);
         let id = record(0, "a").id;
+        assert!(text.contains("no release had that: `deploy` finishes"), "{text}");
+        assert!(text.ends_with(&format!("`rollback` goes back to {id}\n")), "{text}");
+        // A run that was killed left its lock behind.
+        status.lock = Some(lock("elsewhere", record(0, "a").time));
+        let text = render(&status);
+        assert!(
+            text.contains("no release had that: unless the run that has the lock goes on, `deploy`"),
+            "{text}"
+        );
         assert!(text.ends_with(&format!("`rollback` goes back to {id}\n")), "{text}");
     }
 
