@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result};
 use aws_config::SdkConfig;
 use aws_sdk_ecr::operation::list_images::ListImagesError;
+use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sdk_s3::types as s3;
 use serde::Serialize;
 
@@ -17,7 +18,7 @@ use super::failure::Failure;
 use super::plan::Presence;
 use super::session::Session;
 use super::terraform::{Purpose, SavedPlan};
-use super::{process, view};
+use super::{forget, process, view};
 
 /// S3 DeleteObjects takes at most 1000 keys per request.
 const KEYS_A_CALL: i32 = 1000;
@@ -211,33 +212,55 @@ async fn empty_bucket(session: &Session, bucket: &str) -> Result<usize> {
 
 /// Deletes all images, and gives how many there were. A repository that is gone has none.
 ///
+/// ECR refuses a part of an image for several systems for as long as that image is there, so what is left is listed again.
+///
 /// # Errors
-/// When ECR refuses.
+/// When ECR refuses, or deletes none of what is left.
 pub async fn empty_repository(config: &SdkConfig, repository: &str) -> Result<usize> {
     let ecr = aws_sdk_ecr::Client::new(config);
     let doing = || format!("cannot empty the repository `{repository}`");
     let mut count = 0;
+    loop {
+        let ids = images(&ecr, repository).await?;
+        let mut deleted = 0;
+        let mut refused = None;
+        for ids in ids.chunks(forget::IMAGES_A_CALL) {
+            let request =
+                ecr.batch_delete_image().repository_name(repository).set_image_ids(Some(ids.to_vec()));
+            let answer = request.send().await.map_err(|error| Failure::aws(doing(), &error))?;
+            deleted += ids.len().saturating_sub(answer.failures().len());
+            refused = refused.or_else(|| forget::refusal(answer.failures()));
+        }
+        count += deleted;
+        match refused {
+            Some(reason) if deleted == 0 => {
+                return Err(Failure::service(format!("{}: {reason}", doing())).into());
+            }
+            // Nothing was left, or nothing that ECR still has.
+            None if deleted == 0 => return Ok(count),
+            _ => {}
+        }
+    }
+}
+
+/// All images of a repository. One that an earlier run has deleted has none.
+async fn images(ecr: &aws_sdk_ecr::Client, repository: &str) -> Result<Vec<ImageIdentifier>> {
     let mut pages = ecr.list_images().repository_name(repository).into_paginator().send();
+    let mut ids = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = match page {
-            Ok(page) => page,
-            // An earlier run has come further.
+        match page {
+            Ok(page) => ids.extend_from_slice(page.image_ids()),
             Err(error)
                 if error
                     .as_service_error()
                     .is_some_and(ListImagesError::is_repository_not_found_exception) =>
             {
-                return Ok(count);
+                return Ok(Vec::new());
             }
-            Err(error) => return Err(Failure::aws(doing(), &error)),
-        };
-        // BatchDeleteImage takes at most 100 images. Source: the ECR API reference.
-        for ids in page.image_ids().chunks(100) {
-            let request =
-                ecr.batch_delete_image().repository_name(repository).set_image_ids(Some(ids.to_vec()));
-            request.send().await.map_err(|error| Failure::aws(doing(), &error))?;
-            count += ids.len();
+            Err(error) => {
+                return Err(Failure::aws(format!("cannot list the images of `{repository}`"), &error));
+            }
         }
     }
-    Ok(count)
+    Ok(ids)
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::operation::batch_delete_image::BatchDeleteImageError;
-use aws_sdk_ecr::types::{DescribeImagesFilter, ImageFailureCode, ImageIdentifier, TagStatus};
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageFailure, ImageFailureCode, ImageIdentifier, TagStatus};
 use jiff::Timestamp;
 
 use super::failure::Failure;
@@ -14,7 +14,7 @@ use super::record::{self, Record};
 use super::state::State;
 
 /// ECR BatchDeleteImage takes at most 100 images. Source: the ECR API reference.
-const IMAGES_A_CALL: usize = 100;
+pub(super) const IMAGES_A_CALL: usize = 100;
 
 /// An image with a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,14 +119,18 @@ async fn delete(ecr: &Client, repository: &str, digests: &BTreeSet<String>) -> R
             }
             Err(error) => return Err(Failure::aws(doing(), &error)),
         };
-        // An earlier run may have come further.
-        let is_trouble = |code: Option<&ImageFailureCode>| code != Some(&ImageFailureCode::ImageNotFound);
-        if let Some(failure) = answer.failures().iter().find(|failure| is_trouble(failure.failure_code())) {
-            let reason = failure.failure_reason().unwrap_or("AWS gives no reason");
+        if let Some(reason) = refusal(answer.failures()) {
             return Err(Failure::service(format!("{}: {reason}", doing())).into());
         }
     }
     Ok(())
+}
+
+/// Why ECR did not delete the first image that it kept. One that it does not have is none: an earlier run may have come further.
+pub(super) fn refusal(failures: &[ImageFailure]) -> Option<String> {
+    let is_kept = |failure: &&ImageFailure| failure.failure_code() != Some(&ImageFailureCode::ImageNotFound);
+    let kept = failures.iter().find(is_kept)?;
+    Some(kept.failure_reason().unwrap_or("AWS gives no reason").to_owned())
 }
 
 #[cfg(test)]

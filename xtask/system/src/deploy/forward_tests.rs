@@ -17,11 +17,13 @@ use super::ending::tests::document;
 use super::forward::{apply, kept_images};
 use super::plan::Running;
 use super::session::Session;
-use super::terraform::Purpose;
+use super::terraform::{Purpose, SavedPlan};
 
 /// Repositories with images, by name; and whether Terraform had applied something already when one of these was deleted.
 struct Ecr {
     images: BTreeMap<String, Vec<String>>,
+    /// By image, the one that it is a part of: it stays for as long as that one is in any repository.
+    parts: BTreeMap<String, String>,
     terraform: PathBuf,
     was_applied: bool,
 }
@@ -40,9 +42,21 @@ async fn answer(State(ecr): State<Shared>, headers: HeaderMap, body: String) -> 
         Some("BatchDeleteImage") => {
             let asked = fs::read_to_string(ecr.terraform.join("asked")).unwrap_or_default();
             ecr.was_applied |= asked.lines().any(|task| task == "apply");
-            let images = ecr.images.get_mut(repository).expect("it is there");
-            images.retain(|digest| !request["imageIds"].as_array().expect("a list").contains(&id(digest)));
-            json!({"failures": []}).to_string()
+            let is_there = |whole: &String| ecr.images.values().flatten().any(|digest| digest == whole);
+            let stays = |digest: &String| ecr.parts.get(digest).is_some_and(is_there);
+            let asked_for = request["imageIds"].as_array().expect("a list");
+            let (stay, go): (Vec<&String>, Vec<&String>) = ecr.images[repository]
+                .iter()
+                .filter(|digest| asked_for.contains(&id(digest)))
+                .partition(|digest| stays(digest));
+            let failure = |digest: &&String| {
+                json!({"imageId": id(digest), "failureCode": "ImageReferencedByManifestList",
+                    "failureReason": format!("{digest} is a part of another")})
+            };
+            let answer = json!({"failures": stay.iter().map(failure).collect::<Vec<_>>()});
+            let go: Vec<String> = go.into_iter().cloned().collect();
+            ecr.images.get_mut(repository).expect("it is there").retain(|digest| !go.contains(digest));
+            answer.to_string()
         }
         other => panic!("nothing asks for {other:?}"),
     }
@@ -58,39 +72,81 @@ async fn with_ecr(session: Session, ecr: &Shared) -> Session {
     Session { config, ..session }
 }
 
+/// A deploy that takes the service greeter away and leaves guestbook.
+struct Stage {
+    ecr: Shared,
+    session: Session,
+    folder: tempfile::TempDir,
+    _target: Target,
+}
+
+impl Stage {
+    /// `greeter` is what the repository that goes holds.
+    async fn new(greeter: &[&str], parts: &[(&str, &str)]) -> Self {
+        let repository = |service: &str| {
+            let address = format!("module.registry.aws_ecr_repository.this[\"{service}\"]");
+            (address, json!({"name": format!("staging/{service}")}))
+        };
+        let (gone, kept) = (repository("greeter"), repository("guestbook"));
+        let mut plan = document(&[(&gone.0, gone.1), (&kept.0, kept.1)]);
+        plan["resource_changes"][1]["change"]["actions"] = json!(["update"]);
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("plan.json"), plan.to_string()).expect("it is written");
+        let store = Store::memory(store_options());
+        let target = Target::start(&store, TargetOptions::new(STATE, "E1")).await.expect("it starts");
+        let images = |digests: &[&str]| digests.iter().map(|digest| (*digest).to_owned()).collect::<Vec<_>>();
+        let repositories = [
+            ("staging/greeter".to_owned(), images(greeter)),
+            ("staging/guestbook".to_owned(), images(&["sha256:c"])),
+        ];
+        let parts = parts.iter().map(|(part, whole)| ((*part).to_owned(), (*whole).to_owned())).collect();
+        let terraform = folder.path().to_owned();
+        let ecr = Ecr { images: repositories.into(), parts, terraform, was_applied: false };
+        let ecr = Arc::new(Mutex::new(ecr));
+        let session = with_ecr(session(&target, folder.path()).await, &ecr).await;
+        Self { ecr, session, folder, _target: target }
+    }
+
+    async fn plan(&self) -> SavedPlan {
+        let Session { terraform, stop, .. } = &self.session;
+        let saved = terraform.plan("deploy", Purpose::Apply, &BTreeMap::new(), stop).await;
+        saved.expect("it is planned")
+    }
+
+    fn is_applied(&self) -> bool {
+        let asked = fs::read_to_string(self.folder.path().join("asked")).expect("it was asked");
+        asked.lines().any(|task| task == "apply")
+    }
+}
+
 #[tokio::test]
 async fn the_repository_of_a_service_that_is_taken_away_is_emptied_before_terraform_deletes_it() {
-    let repository = |service: &str| {
-        let address = format!("module.registry.aws_ecr_repository.this[\"{service}\"]");
-        (address, json!({"name": format!("staging/{service}")}))
-    };
-    let (gone, kept) = (repository("greeter"), repository("guestbook"));
-    let mut plan = document(&[(&gone.0, gone.1), (&kept.0, kept.1)]);
-    plan["resource_changes"][1]["change"]["actions"] = json!(["update"]);
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("plan.json"), plan.to_string()).expect("it is written");
-    let store = Store::memory(store_options());
-    let target = Target::start(&store, TargetOptions::new(STATE, "E1")).await.expect("it starts");
-    let images = |digests: &[&str]| digests.iter().map(|digest| (*digest).to_owned()).collect::<Vec<_>>();
-    let repositories = [
-        ("staging/greeter".to_owned(), images(&["sha256:a", "sha256:b"])),
-        ("staging/guestbook".to_owned(), images(&["sha256:c"])),
-    ];
-    let terraform = folder.path().to_owned();
-    let ecr = Arc::new(Mutex::new(Ecr { images: repositories.into(), terraform, was_applied: false }));
-    let session = with_ecr(session(&target, folder.path()).await, &ecr).await;
+    // `sha256:part` is refused while the image for several systems is there, which goes in the same call.
+    let stage = Stage::new(&["sha256:part", "sha256:a", "sha256:b"], &[("sha256:part", "sha256:b")]).await;
+    let saved = stage.plan().await;
+    assert_eq!(
+        stage.ecr.lock().expect("nobody panics").images["staging/greeter"].len(),
+        3,
+        "planning deletes"
+    );
+    apply(&stage.session, &saved).await.expect("nothing is in the way");
 
-    let saved = session.terraform.plan("deploy", Purpose::Apply, &BTreeMap::new(), &session.stop).await;
-    let saved = saved.expect("it is planned");
-    assert_eq!(ecr.lock().expect("nobody panics").images["staging/greeter"].len(), 2, "planning deletes");
-    apply(&session, &saved).await.expect("nothing is in the way");
-
-    let asked = fs::read_to_string(folder.path().join("asked")).expect("it was asked");
-    assert!(asked.lines().any(|task| task == "apply"), "{asked}");
-    let ecr = ecr.lock().expect("nobody panics");
+    assert!(stage.is_applied());
+    let ecr = stage.ecr.lock().expect("nobody panics");
     assert_eq!(ecr.images["staging/greeter"], [""; 0]);
     assert_eq!(ecr.images["staging/guestbook"], ["sha256:c"]);
     assert!(!ecr.was_applied, "Terraform came first, and would have been refused");
+}
+
+#[tokio::test]
+async fn an_image_that_ecr_does_not_let_go_ends_the_deploy_before_terraform_is_asked() {
+    let stage = Stage::new(&["sha256:part", "sha256:a"], &[("sha256:part", "sha256:c")]).await;
+    let saved = stage.plan().await;
+    let error = apply(&stage.session, &saved).await.expect_err("one stays");
+    let expected = "cannot empty the repository `staging/greeter`: sha256:part is a part of another";
+    assert_eq!(error.to_string(), expected);
+    assert!(!stage.is_applied());
+    assert_eq!(stage.ecr.lock().expect("nobody panics").images["staging/greeter"], ["sha256:part"]);
 }
 
 #[test]
