@@ -152,6 +152,13 @@ impl Changes {
         self.resources.iter().filter(is_refused).map(|change| change.address.as_str()).collect()
     }
 
+    /// Repositories that would be replaced.
+    pub fn replaced_repositories(&self) -> Vec<&str> {
+        let is_replaced =
+            |change: &&Change| change.action == Action::Replace && change.kind == "aws_ecr_repository";
+        self.resources.iter().filter(is_replaced).map(|change| change.address.as_str()).collect()
+    }
+
     /// Services whose containers go, and do not come back. One that is replaced does.
     pub fn taking_away(&self) -> Vec<&str> {
         let is_taken = |change: &&Change| change.action == Action::Delete && change.kind == "aws_ecs_service";

@@ -27,6 +27,7 @@ pub fn check(plan: &DeployPlan, permissions: Permissions) -> Result<()> {
         let Step::Infrastructure { changes } = step else { continue };
         nothing_is_lost(changes, permissions)?;
         nothing_is_protected(changes)?;
+        no_repository_is_replaced(changes)?;
         let beyond = changes.beyond_services();
         if permissions.scope == Scope::Services && !beyond.is_empty() {
             let failure =
@@ -83,6 +84,25 @@ pub fn nothing_is_protected(changes: &Changes) -> Result<()> {
     let failure = Failure::refused(format!("{what}: {}", refused.join(", ")));
     Err(failure
         .hint("nothing was changed; set `deletion_protection = false` in terraform.tfvars and deploy that first, in a commit without this change")
+        .into())
+}
+
+/// Refuses to replace a repository: what runs is pulled from it, this deploy's images are pushed to it before Terraform applies, and
+/// ECR would not delete it with them in it.
+///
+/// # Errors
+/// When one would be.
+fn no_repository_is_replaced(changes: &Changes) -> Result<()> {
+    let replaced = changes.replaced_repositories();
+    if replaced.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::refused(format!(
+        "this plan replaces repositories, and the images that run are in them: {}",
+        replaced.join(", ")
+    ));
+    Err(failure
+        .hint("nothing was changed; leave the repository's name and encryption as they are, and `terraform untaint` one that a killed run has left")
         .into())
 }
 
@@ -145,6 +165,17 @@ mod tests {
         assert!(hint.contains("deletion_protection = false"), "{hint}");
         // That data would be lost comes first: it may not be meant.
         assert!(refused(&plan, NOTHING).0.contains("holds data"));
+    }
+
+    #[test]
+    fn a_repository_is_not_replaced_whatever_was_agreed_to() {
+        let repository = "module.registry.aws_ecr_repository.this[\"greeter\"]";
+        let may_lose_data = Permissions { may_lose_data: true, ..NOTHING };
+        let (message, hint) = refused(&plan(&[(repository, &["delete", "create"])]), may_lose_data);
+        assert!(message.ends_with(&format!("the images that run are in them: {repository}")), "{message}");
+        assert!(hint.contains("name and encryption"), "{hint}");
+        check(&plan(&[(repository, &["delete"])]), may_lose_data).expect("its service goes, too");
+        check(&plan(&[("aws_s3_bucket.logs", &["delete", "create"])]), may_lose_data).expect("agreed to");
     }
 
     #[test]
