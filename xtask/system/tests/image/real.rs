@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use service_testkit::free_port;
+use service_testkit::{free_port, wait_until};
 use system::image::ImageConfig;
 
 use crate::checkout::{read, text};
@@ -77,9 +77,13 @@ fn starts_and_ends(
     let mut lines = lines.inspect(is_whole);
     let listens = lines.find(|line| line.contains("listening"));
     assert!(listens.is_some(), "{service} ended, by {way:?}: {:?}", process.0.wait());
-    let answer = xtask::http::get(&format!("http://{address}"), "/healthz").expect("an answer");
-    let health: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
-    assert_eq!((answer.status, &health["commit"]), (200, &serde_json::json!(commit)), "{health}");
+    // One that migrates is not alive, and the guestbook may be about to until it has found that there is no store.
+    let body = wait_until("it is alive", || {
+        let answer = xtask::http::get(&format!("http://{address}"), "/healthz").expect("an answer");
+        (answer.status == 200).then_some(answer.body)
+    });
+    let health: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(health["commit"], commit, "{health}");
     // Its first process is the program itself: no shell stands between it and ECS's signal.
     let told = Command::new("kill").arg(process.0.id().to_string()).status().expect("it can be run");
     assert!(told.success());
