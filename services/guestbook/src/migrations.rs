@@ -105,7 +105,12 @@ async fn apply(database: &Database) -> Result<usize, MigrationError> {
         END $$";
     transaction.batch_execute(begin).await.map_err(classify)?;
     // Let go by the end of the transaction, and so by the end of this process too.
-    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await.map_err(classify)?;
+    let try_lock = "SELECT pg_try_advisory_xact_lock($1)";
+    if !transaction.query_one(try_lock, &[&LOCK]).await.map_err(classify)?.get::<_, bool>(0) {
+        // Of two instances, the log of either may be what a rollout that failed shows.
+        info!("waiting for the migration lock, which another instance has");
+        transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await.map_err(classify)?;
+    }
     let record = "CREATE TABLE IF NOT EXISTS schema_migrations (
         number integer PRIMARY KEY,
         name text NOT NULL,

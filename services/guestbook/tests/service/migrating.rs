@@ -39,6 +39,7 @@ fn an_instance_waits_for_the_one_that_migrates() {
     sql.run("SELECT pg_advisory_lock(7454976304729976683)");
     let service = service(&postgres, &[]);
     wait_until_it_waits_for_the_lock(&sql);
+    service.wait_for_log("waiting for the migration lock, which another instance has");
     // Longer than a statement may take: waiting for a migration is no failure.
     let long_enough = Instant::now() + Duration::from_secs(6);
     while Instant::now() < long_enough {
