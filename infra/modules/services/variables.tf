@@ -117,7 +117,7 @@ variable "services" {
   # Three checks, ten seconds apart, are what the load balancer needs to find a container unhealthy.
   validation {
     condition     = alltrue([for service in values(var.services) : service.health_grace_seconds >= 30 && service.health_grace_seconds <= 900])
-    error_message = "health_grace_seconds must be 30 to 900: less is over before the load balancer has asked three times, and a rollout is given up after 15 minutes."
+    error_message = "health_grace_seconds must be 30 to 900: less is over before the load balancer has asked three times, and with more a service that never gets healthy would hold up a deploy for too long."
   }
 }
 

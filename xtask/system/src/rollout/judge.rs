@@ -19,8 +19,18 @@ pub struct Limits {
     pub begin: Duration,
     /// Without room for a task.
     pub shortage: Duration,
-    /// Of it all.
+    /// Of it all, at least.
     pub total: Duration,
+    /// Of it all beyond the service's grace period, for what comes before and after it: to place a task, to pull its image, two
+    /// checks of a load balancer, and the end of the tasks of before.
+    pub beyond_grace: Duration,
+}
+
+impl Limits {
+    /// How long a service may take that has `health_grace`.
+    fn total_of(self, health_grace: Duration) -> Duration {
+        self.total.max(health_grace + self.beyond_grace)
+    }
 }
 
 /// How it stands.
@@ -172,7 +182,7 @@ impl Judge {
         {
             return Verdict::Failing(no_room(message, self.limits.shortage));
         }
-        if over(self.began_at, self.limits.total) {
+        if over(self.began_at, self.limits.total_of(snapshot.health_grace)) {
             return Verdict::Failing(self.out_of_time(snapshot, &ours));
         }
         let warning =
@@ -360,7 +370,7 @@ impl Judge {
             kind: FailureKind::TimeLimit,
             what: format!(
                 "the new version is not stable after {} ({})",
-                seconds(self.limits.total),
+                seconds(self.limits.total_of(snapshot.health_grace)),
                 progress(snapshot, ours)
             ),
             reason,

@@ -10,6 +10,7 @@ const LIMITS: Limits = Limits {
     begin: Duration::from_secs(30),
     shortage: Duration::from_secs(180),
     total: Duration::from_secs(900),
+    beyond_grace: Duration::from_secs(300),
 };
 
 fn at(second: i64) -> Timestamp {
@@ -310,6 +311,22 @@ fn the_total_limit_tells_where_it_stands() {
     assert_eq!(failure.kind, FailureKind::TimeLimit);
     assert_eq!(failure.reason, "task `a` is still PENDING");
     assert!(failure.what.starts_with("the new version is not stable after 15 min (0 of 2"), "{failure:?}");
+}
+
+#[test]
+fn a_long_grace_period_has_time_around_it() {
+    let mut judge = judge();
+    let mut snapshot = Snapshot { health_grace: Duration::from_secs(900), ..begun() };
+    snapshot.tasks = vec![task("a", "PENDING"), task("b", "PENDING")];
+    in_progress(judge.judge(&snapshot, at(120)));
+    snapshot.tasks = ["a", "b"].map(|id| running(id, TargetState::Unhealthy)).into();
+    in_progress(judge.judge(&snapshot, at(180)));
+    in_progress(judge.judge(&snapshot, at(1080)));
+    snapshot.tasks = ["a", "b"].map(|id| running(id, TargetState::Healthy)).into();
+    in_progress(judge.judge(&snapshot, at(1200)));
+    let failure = failure(judge.judge(&snapshot, at(1201)));
+    assert_eq!(failure.kind, FailureKind::TimeLimit);
+    assert!(failure.what.starts_with("the new version is not stable after 20 min"), "{failure:?}");
 }
 
 #[test]

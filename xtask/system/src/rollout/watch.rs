@@ -43,6 +43,7 @@ impl Default for Options {
                 begin: Duration::from_secs(30),
                 shortage: Duration::from_secs(180),
                 total: Duration::from_secs(900),
+                beyond_grace: Duration::from_secs(300),
             },
             health_grace: None,
             log_lines: 10,

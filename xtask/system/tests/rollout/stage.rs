@@ -221,6 +221,7 @@ pub fn options() -> Options {
             begin: Duration::from_secs(5),
             shortage: Duration::from_secs(60),
             total: Duration::from_secs(60),
+            beyond_grace: Duration::ZERO,
         },
         health_grace: Some(Duration::from_millis(100)),
         log_wait: Duration::from_secs(5),
