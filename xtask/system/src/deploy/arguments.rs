@@ -46,7 +46,7 @@ pub struct DeployArguments {
 pub struct RollbackArguments {
     #[command(flatten)]
     pub common: Common,
-    /// The beginning of a commit or of a release's id (default: the deploy before the current one)
+    /// The beginning of a commit or of a release's id (default: the release before what runs)
     #[arg(value_name = "COMMIT")]
     pub to: Option<String>,
     /// Do not ask
