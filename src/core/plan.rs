@@ -173,19 +173,26 @@ pub struct Totals {
     pub deleted_bytes: u64,
 }
 
+/// Whether a run makes a release: something that is live changes.
+pub fn makes_release(
+    purpose: &Purpose,
+    changes: &[Change],
+    edge_settings: Option<&PlannedEdgeSettings>,
+) -> bool {
+    let is_live = |change: &Change| change.action != Action::Delete || change.reason == Reason::LeftTheBuild;
+    *purpose != Purpose::Prune
+        && (changes.iter().any(is_live) || edge_settings.is_some_and(|planned| !planned.is_owed))
+}
+
 impl Plan {
     /// Whether there is nothing to do: nothing to write, to delete, to invalidate or to pay.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.debts.is_empty() && self.edge_settings.is_none()
     }
 
-    /// Whether the run makes a release: something that is live changes.
+    /// Whether the run makes a release.
     pub fn makes_release(&self) -> bool {
-        let is_live =
-            |change: &Change| change.action != Action::Delete || change.reason == Reason::LeftTheBuild;
-        self.purpose != Purpose::Prune
-            && (self.changes.iter().any(is_live)
-                || self.edge_settings.as_ref().is_some_and(|planned| !planned.is_owed))
+        makes_release(&self.purpose, &self.changes, self.edge_settings.as_ref())
     }
 
     /// The changes of one stage, in key order.

@@ -23,7 +23,7 @@ use super::lock::Settlement;
 use super::manifest::{DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject};
 use super::object_class::ObjectClass;
 use super::plan::{
-    Base, Phase, Plan, PlannedEdgeSettings, PlannedInvalidation, Purpose, estimate_cost, order,
+    Base, Phase, Plan, PlannedEdgeSettings, PlannedInvalidation, Purpose, estimate_cost, makes_release, order,
 };
 use super::release::{Commit, Origin, ReleaseId, ReleaseSummary};
 
@@ -86,24 +86,28 @@ pub struct Planned {
 pub fn plan(input: &PlanningInput<'_>) -> Planned {
     let manifest = input.live.map(|(manifest, _)| manifest);
     let draft_id = draft_id(input, manifest);
-    let newest: Vec<ReleaseId> = std::iter::once(draft_id.clone())
-        .filter(|_| input.purpose != Purpose::Prune)
-        .chain(
-            manifest
-                .into_iter()
-                .flat_map(|manifest| manifest.history.iter().map(|summary| summary.id.clone())),
-        )
-        .collect();
-    let context = DiffContext {
-        manifest,
-        is_pruned: input.settlement.is_pruned,
-        newest_releases: &newest,
-        retention: input.retention,
-        now: input.draft.time,
+    let edge_settings = planned_edge_settings(input, manifest);
+    let history = manifest.into_iter().flat_map(|manifest| &manifest.history);
+    let newest: Vec<ReleaseId> =
+        std::iter::once(draft_id.clone()).chain(history.map(|summary| summary.id.clone())).collect();
+    let changes_with = |newest_releases: &[ReleaseId]| {
+        let context = DiffContext {
+            manifest,
+            is_pruned: input.settlement.is_pruned,
+            newest_releases,
+            retention: input.retention,
+            now: input.draft.time,
+        };
+        diff(input.desired, input.remote, &context)
     };
-    let mut changes = diff(input.desired, input.remote, &context);
+    // A release that is not made takes no place from those that are kept.
+    let earlier = &newest[1..];
+    let is_prune = input.purpose == Purpose::Prune;
+    let mut changes = changes_with(if is_prune { earlier } else { &newest });
     if !is_worth_a_run(input, &changes) {
         postpone_graces(&mut changes);
+    } else if !is_prune && !makes_release(&input.purpose, &changes.changes, edge_settings.as_ref()) {
+        changes = changes_with(earlier);
     }
     let invalidations: Vec<PlannedInvalidation> = input
         .distributions
@@ -115,7 +119,6 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
     warnings.extend(input.warnings.iter().cloned());
     warnings.extend(input.newly_demoted.iter().map(|key| demotion_warning(key, manifest)));
     warnings.extend(input.distributions.iter().filter_map(|(id, facts)| blindness_warning(id, facts, input)));
-    let edge_settings = planned_edge_settings(input, manifest);
     let cost =
         estimate_cost(&input.purpose, &changes, manifest.is_none(), &invalidations, edge_settings.as_ref());
     let stale = std::mem::take(&mut changes.stale);

@@ -129,6 +129,17 @@ fn a_strangers_object_that_visitors_saw_is_neither_overwritten_unseen_nor_kept_b
 }
 
 #[test]
+fn a_run_that_makes_no_release_takes_no_place_from_those_that_are_kept() {
+    holds(&[
+        push(Trouble::None),
+        Step::Edit(Edit::Bundles { bundle: 0 }),
+        Step::Edit(Edit::Remove { page: 0 }),
+        push(Trouble::RefusedInvalidation),
+        Step::Push { verify: false, keep: Keep::Releases(2), trouble: Trouble::None },
+    ]);
+}
+
+#[test]
 fn a_picture_whose_name_may_be_hashed_is_dropped_from_the_caches_when_it_shows_something_else() {
     let shows = |what| Step::Edit(Edit::Picture(what));
     holds(&[
