@@ -132,6 +132,10 @@ pub struct Changes {
     /// Objects that are as the release wants them.
     pub unchanged_count: u64,
     pub unchanged_bytes: u64,
+    /// Those of them that the live release does not list: they lie there, kept or due, since an earlier one.
+    pub returned_count: u64,
+    /// Objects of the live release that left the build and stay for open pages.
+    pub newly_kept_count: u64,
     /// The stale objects after the push, those that its prune phase deletes marked as due.
     pub stale: BTreeMap<ObjectKey, StaleObject>,
     /// Keys whose bytes cannot be had: neither in place nor in a kept version.
@@ -145,12 +149,15 @@ pub fn diff(desired: Desired<'_>, remote: &RemoteState, context: &DiffContext<'_
     let mut result = Changes { changes: Vec::with_capacity(desired.len()), ..Changes::default() };
     let copies = CopySources::new(desired, remote);
     let mut objects = InStep::with(&remote.objects);
+    let mut live = context.manifest.map(|manifest| InStep::with(&manifest.objects));
     for (key, wanted) in desired.iter() {
         let there = objects.get(key);
         match change_for(key, &wanted, there, remote, &copies, context) {
             Ok(None) => {
                 result.unchanged_count += 1;
                 result.unchanged_bytes += wanted.size_bytes;
+                let is_live = live.as_mut().is_some_and(|live| live.get(key).is_some());
+                result.returned_count += u64::from(!is_live);
             }
             Ok(Some(change)) => result.changes.push(change),
             Err(Unavailable) => result.unavailable.push(key.clone()),
@@ -284,6 +291,11 @@ impl<'a> CopySources<'a> {
 }
 
 impl Changes {
+    /// Objects that join or leave what is live as they lie there, with nothing written or deleted.
+    pub fn relisted(&self) -> u64 {
+        self.returned_count + self.newly_kept_count
+    }
+
     /// Adds what is there and not wanted: kept for open pages, or deleted.
     fn add_leavers(&mut self, desired: Desired<'_>, remote: &RemoteState, context: &DiffContext<'_>) {
         if let Some(manifest) = context.manifest {
@@ -324,6 +336,8 @@ impl Changes {
             || !context.retention.keeps(&stale, context.newest_releases, context.now);
         if stale.is_due {
             self.changes.push(deletion(key, reason, stale.object.class, stale.object.size_bytes));
+        } else if reason == Reason::LeftTheBuild {
+            self.newly_kept_count += 1;
         }
         self.stale.insert(key.clone(), stale);
     }

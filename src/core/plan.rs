@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::diff::{Action, Change, Changes, Reason};
+use super::diff::{Action, Change, Reason};
 use super::edge_settings::EdgeSettings;
 use super::key::{KeyPrefix, ObjectKey};
 use super::manifest::{Capabilities, DueAfter, OwedInvalidation};
@@ -138,9 +138,15 @@ pub struct Plan {
     pub changes: Vec<Change>,
     pub unchanged_count: u64,
     pub unchanged_bytes: u64,
+    /// Those of the unchanged objects that the live release does not list: kept or due since an earlier one.
+    #[serde(default)]
+    pub returned_count: u64,
     /// Fingerprinted objects that left the build and stay for open pages.
     pub kept_count: u64,
     pub kept_bytes: u64,
+    /// Those of the kept objects that the live release lists.
+    #[serde(default)]
+    pub newly_kept_count: u64,
     pub invalidations: Vec<PlannedInvalidation>,
     /// Invalidations that an earlier run owed and did not make.
     pub debts: Vec<OwedInvalidation>,
@@ -173,26 +179,42 @@ pub struct Totals {
     pub deleted_bytes: u64,
 }
 
-/// Whether a run makes a release: something that is live changes.
+/// Whether a run makes a release: something that is live changes, be it only that it is live. `relisted` are the objects
+/// that join or leave what is live as they lie there, with nothing written or deleted.
 pub fn makes_release(
     purpose: &Purpose,
     changes: &[Change],
+    relisted: u64,
     edge_settings: Option<&PlannedEdgeSettings>,
 ) -> bool {
     let is_live = |change: &Change| change.action != Action::Delete || change.reason == Reason::LeftTheBuild;
-    *purpose != Purpose::Prune
-        && (changes.iter().any(is_live) || edge_settings.is_some_and(|planned| !planned.is_owed))
+    let has_new_settings = edge_settings.is_some_and(|planned| !planned.is_owed);
+    *purpose != Purpose::Prune && (changes.iter().any(is_live) || relisted > 0 || has_new_settings)
 }
 
 impl Plan {
-    /// Whether there is nothing to do: nothing to write, to delete, to invalidate or to pay.
+    /// Whether there is nothing to do: nothing to write, to delete, to list anew, to invalidate or to pay.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.debts.is_empty() && self.edge_settings.is_none()
+        self.changes.is_empty()
+            && self.relisted() == 0
+            && self.debts.is_empty()
+            && self.edge_settings.is_none()
+    }
+
+    fn relisted(&self) -> u64 {
+        self.returned_count + self.newly_kept_count
     }
 
     /// Whether the run makes a release.
     pub fn makes_release(&self) -> bool {
-        makes_release(&self.purpose, &self.changes, self.edge_settings.as_ref())
+        makes_release(&self.purpose, &self.changes, self.relisted(), self.edge_settings.as_ref())
+    }
+
+    /// Whether the run writes the record of what is live: for a release, and to write down what it is about to delete or
+    /// has repaired. What only finishes an earlier run leaves that one's record alone.
+    pub fn writes_manifest(&self) -> bool {
+        let is_known = |change: &Change| change.reason == Reason::StillDue;
+        self.makes_release() || (self.base.is_some() && !self.changes.iter().all(is_known))
     }
 
     /// The changes of one stage, in key order.
@@ -232,30 +254,24 @@ pub const DELETE_BATCH_KEYS: usize = 1000;
 /// Files larger than this are sent in parts of this size.
 pub const PART_SIZE_BYTES: u64 = 16 << 20;
 
-/// Estimates what applying `changes` for a purpose costs.
+/// Estimates what carrying out a plan costs; `plan.cost` is not read.
 ///
-/// `is_first` says that nothing was published before: the bucket is listed and asked what it can do, and objects that
-/// are found in it are not counted. Requests that are sent again are not counted either.
-pub fn estimate_cost(
-    purpose: &Purpose,
-    changes: &Changes,
-    is_first: bool,
-    invalidations: &[PlannedInvalidation],
-    edge_settings: Option<&PlannedEdgeSettings>,
-) -> Cost {
+/// On a first push the bucket is listed and asked what it can do, and objects that are found in it are not counted.
+/// Requests that are sent again are not counted either.
+pub fn estimate_cost(plan: &Plan) -> Cost {
     // The manifest and the lock.
     let mut cost = Cost { read_requests: 2, ..Cost::default() };
-    if matches!(purpose, Purpose::Rollback { .. }) {
+    if matches!(plan.purpose, Purpose::Rollback { .. }) {
         // The record of the release that is made live again.
         cost.read_requests += 1;
     }
-    if is_first {
+    if plan.base.is_none() {
         // Whether it keeps versions; what is in it; whether it honors conditions, of both kinds.
         cost.read_requests += 1;
         cost.write_requests += 3;
     }
     let mut deletes = 0;
-    for change in &changes.changes {
+    for change in &plan.changes {
         match change.action {
             Action::Upload => {
                 cost.uploaded_bytes += change.size_bytes;
@@ -271,24 +287,23 @@ pub fn estimate_cost(
         }
     }
     cost.delete_requests = u64::div_ceil(deletes, DELETE_BATCH_KEYS as u64);
-    let has_new_settings = edge_settings.is_some_and(|planned| !planned.is_owed);
-    if has_new_settings || changes.changes.iter().any(|change| change.reason != Reason::StillDue) {
+    if plan.writes_manifest() {
         // The manifest and the release's record.
         cost.write_requests += 2;
     }
-    if changes.changes.iter().any(|change| change.action != Action::Delete && change.reason == Reason::New) {
+    if plan.changes.iter().any(|change| change.action != Action::Delete && change.reason == Reason::New) {
         // What is about to be created.
         cost.write_requests += 1;
     }
-    if edge_settings.is_some() || !changes.changes.is_empty() {
+    if plan.writes_manifest() || plan.edge_settings.is_some() || !plan.changes.is_empty() {
         // The lock, taken and given back.
         cost.write_requests += 2;
     }
-    if edge_settings.is_some() {
+    if plan.edge_settings.is_some() {
         // Its ETag, its value, the write.
         cost.store_requests = 3;
     }
-    cost.invalidation_paths = invalidations.iter().map(|planned| planned.items.len() as u64).sum();
+    cost.invalidation_paths = plan.invalidations.iter().map(|planned| planned.items.len() as u64).sum();
     cost.requests_micro_dollars = prices::s3_requests(cost.write_requests, cost.read_requests);
     cost.invalidations_micro_dollars = prices::invalidation_paths(cost.invalidation_paths);
     cost

@@ -23,7 +23,8 @@ use super::lock::Settlement;
 use super::manifest::{DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject};
 use super::object_class::ObjectClass;
 use super::plan::{
-    Base, Phase, Plan, PlannedEdgeSettings, PlannedInvalidation, Purpose, estimate_cost, makes_release, order,
+    Base, Cost, Phase, Plan, PlannedEdgeSettings, PlannedInvalidation, Purpose, estimate_cost, makes_release,
+    order,
 };
 use super::release::{Commit, Origin, ReleaseId, ReleaseSummary};
 
@@ -103,10 +104,13 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
     // A release that is not made takes no place from those that are kept.
     let earlier = &newest[1..];
     let is_prune = input.purpose == Purpose::Prune;
+    let is_release = |changes: &Changes| {
+        makes_release(&input.purpose, &changes.changes, changes.relisted(), edge_settings.as_ref())
+    };
     let mut changes = changes_with(if is_prune { earlier } else { &newest });
     if !is_worth_a_run(input, &changes) {
         postpone_graces(&mut changes);
-    } else if !is_prune && !makes_release(&input.purpose, &changes.changes, edge_settings.as_ref()) {
+    } else if !is_prune && !is_release(&changes) {
         changes = changes_with(earlier);
     }
     let invalidations: Vec<PlannedInvalidation> = input
@@ -119,8 +123,6 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
     warnings.extend(input.warnings.iter().cloned());
     warnings.extend(input.newly_demoted.iter().map(|key| demotion_warning(key, manifest)));
     warnings.extend(input.distributions.iter().filter_map(|(id, facts)| blindness_warning(id, facts, input)));
-    let cost =
-        estimate_cost(&input.purpose, &changes, manifest.is_none(), &invalidations, edge_settings.as_ref());
     let stale = std::mem::take(&mut changes.stale);
     let (kept_count, kept_bytes) = kept(&stale);
     order(&mut changes.changes);
@@ -136,16 +138,19 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
         changes: changes.changes,
         unchanged_count: changes.unchanged_count,
         unchanged_bytes: changes.unchanged_bytes,
+        returned_count: changes.returned_count,
         kept_count,
         kept_bytes,
+        newly_kept_count: changes.newly_kept_count,
         invalidations,
         debts,
         edge_settings,
         unavailable: changes.unavailable,
         capabilities: manifest.map(|manifest| manifest.capabilities),
         warnings,
-        cost,
+        cost: Cost::default(),
     };
+    plan.cost = estimate_cost(&plan);
     if let (false, Some(manifest)) = (plan.makes_release(), manifest) {
         plan.release = manifest.release.clone();
     }
@@ -163,6 +168,7 @@ fn draft_id(input: &PlanningInput<'_>, manifest: Option<&Manifest>) -> ReleaseId
 /// run that has something to do, or to `sitepush prune`, so that an unchanged build costs nothing.
 fn is_worth_a_run(input: &PlanningInput<'_>, changes: &Changes) -> bool {
     input.purpose == Purpose::Prune
+        || changes.relisted() > 0
         || changes.changes.iter().any(|change| change.reason != Reason::GraceEnded)
 }
 

@@ -249,7 +249,7 @@ impl<'a> Run<'a> {
         }
         self.declare_intent().await?;
         self.upload_stages().await?;
-        if self.work.plan.makes_release() || self.rewrites_manifest() {
+        if self.work.plan.writes_manifest() {
             self.commit().await?;
         }
         self.is_dirty = false;
@@ -415,12 +415,6 @@ impl<'a> Run<'a> {
             Action::UpdateHeaders { .. } => self.outcome.header_update_count += 1,
             Action::Delete => self.outcome.deleted_count += 1,
         }
-    }
-
-    /// A prune writes down what it is about to delete; a repair of drift, the new ETags.
-    fn rewrites_manifest(&self) -> bool {
-        self.work.previous.is_some()
-            && self.work.plan.changes.iter().any(|change| change.reason != Reason::StillDue)
     }
 
     async fn commit(&mut self) -> Result<(), Halt> {

@@ -186,13 +186,18 @@ fn summary(plan: &Plan) -> String {
     if deletes > 0 {
         parts.push(format!("{} to delete", human::thousands(deletes)));
     }
-    parts.push(format!("{} unchanged", human::thousands(plan.unchanged_count)));
+    let unchanged = format!("{} unchanged", human::thousands(plan.unchanged_count));
+    parts.push(match plan.returned_count {
+        0 => unchanged,
+        back => format!("{unchanged} ({} of them back in the release)", human::thousands(back)),
+    });
     if plan.kept_count > 0 {
-        parts.push(format!(
-            "{} kept for open pages ({})",
-            human::thousands(plan.kept_count),
-            human::bytes(plan.kept_bytes)
-        ));
+        let bytes = human::bytes(plan.kept_bytes);
+        let more = match plan.newly_kept_count {
+            0 => bytes,
+            new => format!("{bytes}, {} of them from now on", human::thousands(new)),
+        };
+        parts.push(format!("{} kept for open pages ({more})", human::thousands(plan.kept_count)));
     }
     let mut text = format!("{}\n", parts.join(", "));
     if !plan.is_empty() {

@@ -154,3 +154,14 @@ fn a_picture_whose_name_may_be_hashed_is_dropped_from_the_caches_when_it_shows_s
         push(Trouble::None),
     ]);
 }
+
+#[test]
+fn a_page_that_comes_back_before_it_was_deleted_is_live_again() {
+    holds(&[
+        push(Trouble::None),
+        Step::Edit(Edit::Page { page: 2, text: 1 }),
+        push(Trouble::None),
+        Step::Rollback { back: 1, trouble: Trouble::RefusedDeletes },
+        push(Trouble::None),
+    ]);
+}

@@ -301,7 +301,7 @@ pub fn plans() -> impl Strategy<Value = Plan> {
         (release_ids(), texts()).prop_map(|(release_id, manifest_e_tag)| Base { release_id, manifest_e_tag });
     let settings = (edge_settings(), any::<bool>())
         .prop_map(|(settings, is_owed)| PlannedEdgeSettings { settings, is_owed });
-    let head = (purpose, texts(), prefix, releases(), of(base), vec(changes(), 0..5), any::<[u64; 4]>());
+    let head = (purpose, texts(), prefix, releases(), of(base), vec(changes(), 0..5), any::<[u64; 6]>());
     let rest = (
         vec(invalidations(), 0..2),
         vec(owed(), 0..2),
@@ -324,6 +324,8 @@ pub fn plans() -> impl Strategy<Value = Plan> {
             unchanged_bytes: counts[1],
             kept_count: counts[2],
             kept_bytes: counts[3],
+            returned_count: counts[4],
+            newly_kept_count: counts[5],
             invalidations,
             debts,
             edge_settings,

@@ -166,6 +166,14 @@ impl Postgres {
         format!("host=127.0.0.1 port={port} dbname=postgres user={USER} password='{password}'")
     }
 
+    /// What the server has written to its log since it was started.
+    ///
+    /// # Panics
+    /// When the log cannot be read.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.settings.log()).expect("the log is there")
+    }
+
     fn init(&self) -> Result<(), StoreError> {
         let password = self.settings.folder.join("password");
         write_private(&password, &self.settings.password)

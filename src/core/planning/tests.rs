@@ -338,6 +338,34 @@ fn an_unchanged_build_does_not_run_just_because_a_grace_ended() {
 }
 
 #[test]
+fn a_file_that_only_leaves_or_only_comes_back_makes_a_release_though_nothing_is_written() {
+    let with = Site::from([
+        ("index.html".into(), 0),
+        ("assets/app-DRXg7gsA.js".into(), 1),
+        ("assets/more-e3x9OWoK.js".into(), 1),
+        ("assets/x-CzQAN4l5.js".into(), 1),
+    ]);
+    let mut without = with.clone();
+    without.remove("assets/app-DRXg7gsA.js");
+    let (first, _) = inventory(&with, None);
+    let live = applied(&first, &[], None, &planned(&first, &[], None, false, 0));
+    let (second, _) = inventory(&without, Some(&live));
+    let leaves = planned(&second, &[], Some(&live), true, 60);
+    let next = applied(&second, &[], Some(&live), &leaves);
+    let comes_back = planned(&first, &[], Some(&next), true, 120);
+    let counts = |planned: &Planned| (planned.plan.newly_kept_count, planned.plan.returned_count);
+    assert_eq!((counts(&leaves), counts(&comes_back)), ((1, 0), (0, 1)));
+    for plan in [&leaves.plan, &comes_back.plan] {
+        assert!(plan.changes.is_empty() && plan.invalidations.is_empty());
+        assert!(plan.makes_release() && !plan.is_empty());
+        // The lock twice, the manifest, the release's record.
+        assert_eq!(plan.cost.write_requests, 4);
+    }
+    let last = applied(&first, &[], Some(&next), &comes_back);
+    assert!(planned(&first, &[], Some(&last), true, 180).plan.is_empty());
+}
+
+#[test]
 fn debts_of_a_distribution_that_left_the_target_are_told_and_dropped() {
     let site = Site::from([("index.html".into(), 0)]);
     let (local, _) = inventory(&site, None);

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use service_testkit::{Postgres, wait_until};
 
-use crate::support::{ENTRIES, Sql, messages, sign, start, texts};
+use crate::support::{ENTRIES, Sql, messages, service, sign, start, texts};
 
 #[test]
 fn an_entry_comes_back_as_it_was_signed_whatever_is_in_it() {
@@ -150,4 +151,26 @@ fn addresses_and_methods_that_there_are_not_are_answered_in_the_same_form() {
         (405, "method_not_allowed", "GET,POST")
     );
     assert_eq!(answer.json["request_id"], answer.header("x-request-id"));
+}
+
+#[test]
+fn a_statement_is_prepared_once_on_a_connection_however_often_it_is_executed() {
+    let (postgres, _) = Postgres::start(false);
+    let sql = Sql::connect(&postgres);
+    sql.run("ALTER SYSTEM SET log_min_duration_statement = 0");
+    sql.run("SELECT pg_reload_conf()");
+    wait_until("new connections log their statements", || {
+        let shown = Sql::connect(&postgres).rows("SHOW log_min_duration_statement");
+        (shown[0].get::<_, &str>(0) == "0").then_some(())
+    });
+    let service = service(&postgres, &[("DATABASE_POOL_SIZE", "1")]);
+    service.wait_until_ready();
+    for number in 0..10 {
+        assert_eq!(sign(&service.http, "Ada", &number.to_string()).status, 201);
+    }
+    // A line each: `LOG:  duration: 0.1 ms  parse s0: INSERT INTO entries ...`
+    let log = postgres.log();
+    let inserts: Vec<_> = log.lines().filter(|line| line.contains(": INSERT INTO entries ")).collect();
+    let count = |stage: &str| inserts.iter().filter(|line| line.contains(stage)).count();
+    assert_eq!((count(" ms  parse "), count(" ms  execute ")), (1, 10), "{inserts:#?}");
 }
