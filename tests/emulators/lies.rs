@@ -54,8 +54,6 @@ fn moto_copies_a_source_that_moved() {
     assert!(Unmet::CopyOfAnother.is_carried_out(&Emulator::moto()));
 }
 
-/// S3 copies nothing onto what is there when `If-None-Match` is sent:
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
 /// What a HEAD that asks for checksums tells of `key`.
 fn digest_told(emulator: &Emulator, key: &str) -> Option<String> {
     let request = emulator.s3.head_object().bucket(BUCKET).key(key).checksum_mode(ChecksumMode::Enabled);

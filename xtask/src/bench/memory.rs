@@ -15,8 +15,8 @@ use super::work::{Bench, Contender, Work};
 /// Pages of the two sites; as many images come with them.
 const PAGES: [usize; 2] = [10_000, 50_000];
 
-/// What is pushed to both. An edit lies between a build that did not change and one that changed wholly.
-const WORKS: [Work; 3] = [Work::First, Work::Again, Work::Bundle];
+/// What is pushed to both.
+const WORKS: [Work; 4] = [Work::First, Work::Again, Work::Edit, Work::Bundle];
 
 /// A start is over in milliseconds and costs nothing to repeat.
 const STARTS: usize = 300;
