@@ -151,7 +151,7 @@ pub fn written(plan: &Plan) -> BTreeMap<ObjectKey, Written> {
         .map(|change| {
             let digest = change.sha256.expect("what is written has a digest");
             let written = Written {
-                e_tag: digest.to_string()[..32].chars().rev().collect(),
+                e_tag: digest.to_string()[..32].chars().rev().collect::<String>().into(),
                 version_id: Some(letters(number_of(&digest.to_string()), 32).into()),
             };
             (change.key.clone(), written)

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desired::{Desired, DesiredObject, Source};
 use super::digest::Sha256Digest;
+use super::e_tag::ETag;
 use super::headers::ObjectHeaders;
 use super::in_step::InStep;
 use super::inventory::{Drift, RemoteState};
@@ -31,7 +32,7 @@ pub enum Action {
     /// The same bytes stand under another key: copy them on the server.
     Copy {
         from: ObjectKey,
-        e_tag: String,
+        e_tag: ETag,
     },
     /// Copy an earlier version of the same key over it, on the server.
     Restore {
@@ -39,7 +40,7 @@ pub enum Action {
     },
     /// Store new headers with the bytes that are there.
     UpdateHeaders {
-        e_tag: String,
+        e_tag: ETag,
     },
     Delete,
 }
@@ -199,11 +200,8 @@ fn change_for(
             _ => Reason::HeadersChanged(header_differences(&there.headers, wanted.headers)),
         };
         let is_copyable = wanted.size_bytes <= MAX_COPY_BYTES || wanted.source != Source::File;
-        let action = if is_copyable {
-            Action::UpdateHeaders { e_tag: there.e_tag.to_string() }
-        } else {
-            Action::Upload
-        };
+        let action =
+            if is_copyable { Action::UpdateHeaders { e_tag: there.e_tag.clone() } } else { Action::Upload };
         return Ok(Some(change(action, reason)));
     }
     let reason = match (remote.drift.get(key), there) {
@@ -220,7 +218,7 @@ fn change_for(
         (_, Some(_)) => Reason::BytesChanged,
     };
     let action = match (copies.find(wanted), wanted.source) {
-        (Some((from, e_tag)), _) => Action::Copy { from: from.clone(), e_tag: e_tag.to_owned() },
+        (Some((from, e_tag)), _) => Action::Copy { from: from.clone(), e_tag: e_tag.clone() },
         (None, Source::File) => Action::Upload,
         (None, Source::Version { version_id: Some(version_id) }) => {
             Action::Restore { version_id: version_id.to_owned() }
@@ -263,7 +261,7 @@ struct CopySources<'a> {
     desired: Desired<'a>,
     remote: &'a RemoteState,
     /// Looked up when the first object needs it: an unchanged build never does.
-    by_digest: OnceCell<HashMap<Sha256Digest, (&'a ObjectKey, &'a str)>>,
+    by_digest: OnceCell<HashMap<Sha256Digest, (&'a ObjectKey, &'a ETag)>>,
 }
 
 impl<'a> CopySources<'a> {
@@ -271,11 +269,11 @@ impl<'a> CopySources<'a> {
         Self { desired, remote, by_digest: OnceCell::new() }
     }
 
-    fn find(&self, wanted: &DesiredObject<'_>) -> Option<(&'a ObjectKey, &'a str)> {
+    fn find(&self, wanted: &DesiredObject<'_>) -> Option<(&'a ObjectKey, &'a ETag)> {
         self.by_digest.get_or_init(|| self.index()).get(&wanted.sha256).copied()
     }
 
-    fn index(&self) -> HashMap<Sha256Digest, (&'a ObjectKey, &'a str)> {
+    fn index(&self) -> HashMap<Sha256Digest, (&'a ObjectKey, &'a ETag)> {
         let mut by_digest = HashMap::new();
         for (key, object) in &self.remote.objects {
             let is_left_alone = self
@@ -283,7 +281,7 @@ impl<'a> CopySources<'a> {
                 .get(key)
                 .is_none_or(|wanted| wanted.sha256 == object.sha256 && **wanted.headers == *object.headers);
             if is_left_alone && (1..=MAX_COPY_BYTES).contains(&object.size_bytes) {
-                by_digest.entry(object.sha256).or_insert((key, &*object.e_tag));
+                by_digest.entry(object.sha256).or_insert((key, &object.e_tag));
             }
         }
         by_digest

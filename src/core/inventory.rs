@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::digest::Sha256Digest;
+use super::e_tag::ETag;
 use super::headers::ObjectHeaders;
 use super::key::ObjectKey;
 use super::manifest::{Manifest, StoredObject};
@@ -93,8 +94,7 @@ pub enum Drift {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedObject {
     pub size_bytes: u64,
-    /// Without quotes.
-    pub e_tag: String,
+    pub e_tag: ETag,
     pub last_modified: jiff::Timestamp,
 }
 
@@ -166,7 +166,7 @@ impl RemoteState {
                 drift.insert(key.clone(), Drift::Missing);
                 return false;
             };
-            if *listed.e_tag != *object.e_tag || listed.size_bytes != object.size_bytes {
+            if listed.e_tag != object.e_tag || listed.size_bytes != object.size_bytes {
                 drift.insert(key.clone(), Drift::Bytes);
                 return false;
             }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Sha256Digest;
+use super::e_tag::ETag;
 use super::edge_settings::EdgeSettings;
 use super::headers::ObjectHeaders;
 use super::key::ObjectKey;
@@ -34,8 +35,7 @@ const MAX_JSON_BYTES: u64 = 1 << 30;
 pub struct StoredObject {
     pub size_bytes: u64,
     pub sha256: Sha256Digest,
-    /// The ETag without its quotes: a token for `If-Match` and a hint, never proof of content.
-    pub e_tag: Box<str>,
+    pub e_tag: ETag,
     /// Where the bucket has versions.
     pub version_id: Option<Box<str>>,
     pub headers: Arc<ObjectHeaders>,

@@ -12,6 +12,7 @@ pub mod diff;
 pub mod digest;
 pub mod doctor;
 pub mod domain;
+pub mod e_tag;
 pub mod edge_settings;
 pub mod event;
 pub mod fingerprint;

@@ -4,21 +4,21 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::e_tag::ETag;
 use super::plan::Phase;
 use super::release::ReleaseId;
 
 /// What the bucket answered to a write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Written {
-    /// Without quotes.
-    pub e_tag: Box<str>,
+    pub e_tag: ETag,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version_id: Option<Box<str>>,
 }
 
 impl Written {
     /// An answer with this ETag, without quotes, and this version.
-    pub fn new(e_tag: String, version_id: Option<String>) -> Self {
+    pub fn new(e_tag: impl Into<ETag>, version_id: Option<String>) -> Self {
         Self { e_tag: e_tag.into(), version_id: version_id.map(Into::into) }
     }
 }

@@ -184,7 +184,7 @@ async fn read_answer(response: HttpResponse) -> Result<Written, CallError> {
     let header = |name: &str| response.headers().get(name).map(str::to_owned);
     let status = response.status();
     if status.is_success() {
-        let e_tag = header("etag").unwrap_or_default().trim_matches('"').to_owned();
+        let e_tag = response.headers().get("etag").unwrap_or_default().trim_matches('"');
         return Ok(Written::new(e_tag, header("x-amz-version-id").filter(|id| id != "null")));
     }
     let request_id = header("x-amz-request-id");

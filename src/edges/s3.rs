@@ -22,6 +22,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Semaphore;
 
 use crate::core::digest::Sha256Digest;
+use crate::core::e_tag::ETag;
 use crate::core::headers::ObjectHeaders;
 use crate::core::iam_policy::operation::Operation;
 use crate::core::key::{KeyPrefix, ObjectKey, STATE_PREFIX};
@@ -88,7 +89,7 @@ pub struct CopySource<'a> {
     pub key: &'a ObjectKey,
     pub version_id: Option<&'a str>,
     /// The copy fails unless the source has this ETag.
-    pub e_tag: Option<&'a str>,
+    pub e_tag: Option<&'a ETag>,
 }
 
 /// The bytes of an object to be stored.
@@ -187,7 +188,7 @@ impl Bucket {
                     .send()
                     .await
                     .map_err(CallError::from)?;
-                let e_tag = unquote(output.e_tag());
+                let e_tag = unquote(output.e_tag()).to_owned();
                 let last_modified = output.last_modified().and_then(timestamp);
                 let bytes = collect(output.body, output.content_length, MAX_STATE_BYTES).await?;
                 Ok(StateFile { bytes, e_tag, last_modified })
@@ -233,7 +234,7 @@ impl Bucket {
             .calling(Operation::PUT_OBJECT)
             .run(name, || self.putter.send(&put, SdkBody::from(bytes.clone())))
             .await?;
-        Ok(sent.e_tag.into())
+        Ok(sent.e_tag.to_string())
     }
 
     /// Copies a state file over another on the server.
@@ -501,11 +502,11 @@ fn metadata(headers: &ObjectHeaders) -> Option<std::collections::HashMap<String,
     (!headers.metadata.is_empty()).then(|| headers.metadata.clone().into_iter().collect())
 }
 
-fn unquote(e_tag: Option<&str>) -> String {
-    e_tag.unwrap_or_default().trim_matches('"').to_owned()
+fn unquote(e_tag: Option<&str>) -> &str {
+    e_tag.unwrap_or_default().trim_matches('"')
 }
 
-fn quote(e_tag: &str) -> String {
+fn quote(e_tag: impl std::fmt::Display) -> String {
     format!("\"{e_tag}\"")
 }
 

@@ -206,11 +206,11 @@ fn caseless_digest(hasher: &DefaultHashBuilder, name: &str) -> u64 {
     digest.finish()
 }
 
-/// The MD5 of a file's bytes as stored, in hex: what an ETag is for a single-part upload without KMS.
+/// The MD5 of a file's bytes as stored: what an ETag is for a single-part upload without KMS.
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn md5_hex(path: &Path, packing: Packing) -> std::io::Result<String> {
+pub fn md5(path: &Path, packing: Packing) -> std::io::Result<[u8; 16]> {
     use md5::Digest as _;
     let mut hasher = md5::Md5::new();
     if packing == Packing::Gzip {
@@ -226,7 +226,7 @@ pub fn md5_hex(path: &Path, packing: Packing) -> std::io::Result<String> {
             hasher.update(&buffer[..count]);
         }
     }
-    Ok(const_hex::encode(hasher.finalize()))
+    Ok(hasher.finalize().into())
 }
 
 /// The bytes to be stored: the file's own, or packed.

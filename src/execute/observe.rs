@@ -48,7 +48,7 @@ pub async fn observe(
             manifest.objects.iter().chain(manifest.stale.iter().map(|(key, stale)| (key, &stale.object)));
         known.filter(|(key, object)| {
             listing.get(*key).is_some_and(|listed| {
-                *listed.e_tag == *object.e_tag
+                listed.e_tag == object.e_tag
                     && committed_at.is_none_or(|committed_at| listed.last_modified >= committed_at)
             })
         })
@@ -90,9 +90,9 @@ pub async fn adopt(
         let is_candidate = adoption == Adoption::Everything || file.class == ObjectClass::Fingerprinted;
         let is_same = is_candidate
             && listed.size_bytes == file.size_bytes
-            && is_md5(&listed.e_tag)
-            && site_dir::md5_hex(&file.path_in(&local.folder, key), file.packing)
-                .is_ok_and(|md5| md5 == listed.e_tag);
+            && listed.e_tag.md5().is_some_and(|told| {
+                site_dir::md5(&file.path_in(&local.folder, key), file.packing).is_ok_and(|md5| md5 == told)
+            });
         if is_same {
             same_bytes.push(key);
         } else {
@@ -104,7 +104,7 @@ pub async fn adopt(
         let object = StoredObject {
             size_bytes: head.size_bytes,
             sha256: file.sha256,
-            e_tag: head.e_tag.into(),
+            e_tag: head.e_tag,
             version_id: head.version_id.map(Into::into),
             headers: Arc::new(head.headers),
             class: file.class,
@@ -144,8 +144,4 @@ async fn head_all(bucket: &Bucket, keys: &[&ObjectKey]) -> Result<BTreeMap<Objec
         .try_filter_map(|found| async move { Ok(found) })
         .try_collect()
         .await
-}
-
-fn is_md5(e_tag: &str) -> bool {
-    e_tag.len() == 32 && e_tag.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

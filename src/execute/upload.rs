@@ -230,7 +230,10 @@ async fn occupant(bucket: &Bucket, job: &Job) -> Result<Occupant, CallError> {
         Some(digest) => digest == job.sha256.to_base64(),
         None => job.file.as_ref().is_some_and(|(path, packing)| {
             head.size_bytes == job.size_bytes
-                && site_dir::md5_hex(path, *packing).is_ok_and(|md5| md5 == head.e_tag)
+                && head
+                    .e_tag
+                    .md5()
+                    .is_some_and(|told| site_dir::md5(path, *packing).is_ok_and(|md5| md5 == told))
         }),
     };
     if has_bytes && head.headers == *job.headers {

@@ -9,6 +9,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 use sitepush::core::diff::{Action, Change, Reason};
 use sitepush::core::digest::Sha256Digest;
+use sitepush::core::e_tag::ETag;
 use sitepush::core::edge_settings::EdgeSettings;
 use sitepush::core::headers::ObjectHeaders;
 use sitepush::core::key::{KeyPrefix, ObjectKey};
@@ -25,6 +26,10 @@ use sitepush::execute::push::Intent;
 /// Any text that a name, a message or a header may be, and some that break quoting.
 fn texts() -> impl Strategy<Value = String> {
     prop_oneof!["\\PC{0,12}", "[\"\\\\\n\t\u{0}\u{7f}\u{2028}{}\\[\\]:,]{0,6}", Just(String::new())]
+}
+
+fn e_tags() -> impl Strategy<Value = ETag> {
+    prop_oneof![texts().boxed(), "[0-9a-f]{32}(-[1-9])?".boxed()].prop_map(ETag::from)
 }
 
 fn keys() -> impl Strategy<Value = ObjectKey> {
@@ -94,12 +99,12 @@ fn releases() -> impl Strategy<Value = ReleaseSummary> {
 }
 
 fn stored() -> impl Strategy<Value = Arc<StoredObject>> {
-    (any::<u64>(), digests(), texts(), of(texts()), headers(), classes()).prop_map(
+    (any::<u64>(), digests(), e_tags(), of(texts()), headers(), classes()).prop_map(
         |(size_bytes, sha256, e_tag, version_id, headers, class)| {
             Arc::new(StoredObject {
                 size_bytes,
                 sha256,
-                e_tag: e_tag.into(),
+                e_tag,
                 version_id: version_id.map(Into::into),
                 headers: Arc::new(headers),
                 class,
@@ -234,9 +239,9 @@ pub fn intents() -> impl Strategy<Value = Intent> {
 fn changes() -> impl Strategy<Value = Change> {
     let action = prop_oneof![
         Just(Action::Upload),
-        (keys(), texts()).prop_map(|(from, e_tag)| Action::Copy { from, e_tag }),
+        (keys(), e_tags()).prop_map(|(from, e_tag)| Action::Copy { from, e_tag }),
         texts().prop_map(|version_id| Action::Restore { version_id }),
-        texts().prop_map(|e_tag| Action::UpdateHeaders { e_tag }),
+        e_tags().prop_map(|e_tag| Action::UpdateHeaders { e_tag }),
         Just(Action::Delete),
     ];
     let reason = prop_oneof![

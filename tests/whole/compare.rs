@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sitepush::core::digest::Sha256Digest;
+use sitepush::core::e_tag::ETag;
 use sitepush::core::manifest::{Manifest, StoredObject};
 use sitepush::core::release::{Origin, ReleaseId, ReleaseSummary};
 use sitepush::local::s3::ObjectHeaders;
@@ -47,9 +48,9 @@ pub fn left(cloud: &Cloud) -> Left {
     let manifest = Manifest::decode(&file.bytes).expect("a record");
     for (key, recorded) in &manifest.objects {
         let there = cloud.store().object(BUCKET, key.as_str()).expect("what is recorded is there");
-        let of_bucket =
-            (there.e_tag.trim_matches('"'), there.version_id.as_deref(), Sha256Digest::of(&there.bytes));
-        let of_record = (&*recorded.e_tag, recorded.version_id.as_deref(), recorded.sha256);
+        let e_tag = ETag::from(there.e_tag.trim_matches('"'));
+        let of_bucket = (&e_tag, there.version_id.as_deref(), Sha256Digest::of(&there.bytes));
+        let of_record = (&recorded.e_tag, recorded.version_id.as_deref(), recorded.sha256);
         assert_eq!(of_record, of_bucket, "the record of `{key}`, and what is there");
     }
     let kept: BTreeSet<String> =
@@ -89,7 +90,7 @@ fn blank_summary(summary: &mut ReleaseSummary) {
 
 fn blank_object(object: &mut Arc<StoredObject>) {
     let object = Arc::make_mut(object);
-    object.e_tag = Box::default();
+    object.e_tag = ETag::from("");
     object.version_id = None;
 }
 

@@ -17,6 +17,7 @@ use super::{
     StaleObject, StoredObject,
 };
 use crate::core::digest::Sha256Digest;
+use crate::core::e_tag::ETag;
 use crate::core::edge_settings::EdgeSettings;
 use crate::core::headers::ObjectHeaders;
 use crate::core::key::ObjectKey;
@@ -236,7 +237,7 @@ struct PackedObject {
     size: u64,
     #[serde(deserialize_with = "from_base64")]
     sha256: Sha256Digest,
-    etag: Box<str>,
+    etag: ETag,
     #[serde(default)]
     version: Option<Box<str>>,
     headers: usize,

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Capabilities, DistributionFacts, Manifest, OwedInvalidation, SCHEMA, StaleObject, StoredObject};
 use crate::core::digest::Sha256Digest;
+use crate::core::e_tag::ETag;
 use crate::core::edge_settings::EdgeSettings;
 use crate::core::headers::ObjectHeaders;
 use crate::core::key::ObjectKey;
@@ -137,7 +138,7 @@ struct PackedObject<'a> {
     size: u64,
     #[serde(serialize_with = "base64_of")]
     sha256: Sha256Digest,
-    etag: &'a str,
+    etag: &'a ETag,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
     headers: usize,

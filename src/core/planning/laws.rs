@@ -12,6 +12,7 @@ use super::tests::{Site, at, inventory_of, sites};
 use super::*;
 use crate::core::commit::{CommitInput, next_manifest};
 use crate::core::digest::Sha256Digest;
+use crate::core::e_tag::ETag;
 use crate::core::inventory::{Drift, ListedObject, Listing, LocalInventory};
 use crate::core::manifest::Capabilities;
 use crate::core::outcome::Written;
@@ -29,8 +30,8 @@ struct Lying {
 }
 
 impl Lying {
-    fn e_tag(&self) -> String {
-        self.sha256.to_string()
+    fn e_tag(&self) -> ETag {
+        self.sha256.to_string().into()
     }
 }
 
@@ -228,9 +229,9 @@ impl Target {
     /// What the service makes of a write: bytes from where the change takes them, under the change's headers.
     fn result_of(&self, change: &Change, local: &LocalInventory) -> Lying {
         let headers = ObjectHeaders::clone(change.headers.as_ref().expect("a write has headers"));
-        let source = |key: &ObjectKey, e_tag: &str| {
+        let source = |key: &ObjectKey, e_tag: &ETag| {
             let source = self.bucket.get(key).unwrap_or_else(|| panic!("`{key}` is not there to be copied"));
-            assert_eq!(source.e_tag(), e_tag, "the condition on `{key}` does not hold");
+            assert_eq!(source.e_tag(), *e_tag, "the condition on `{key}` does not hold");
             source.sha256
         };
         let sha256 = match &change.action {

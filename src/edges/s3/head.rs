@@ -3,6 +3,7 @@
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::ChecksumMode;
 
+use crate::core::e_tag::ETag;
 use crate::core::headers::ObjectHeaders;
 use crate::core::iam_policy::operation::Operation;
 use crate::core::key::ObjectKey;
@@ -13,7 +14,7 @@ use super::{Bucket, known_version, unquote};
 /// What a HEAD tells.
 #[derive(Clone, Debug)]
 pub struct Head {
-    pub e_tag: String,
+    pub e_tag: ETag,
     pub size_bytes: u64,
     pub version_id: Option<String>,
     pub headers: ObjectHeaders,
@@ -85,7 +86,7 @@ fn head_of(output: &HeadObjectOutput) -> Head {
         metadata: output.metadata().cloned().unwrap_or_default().into_iter().collect(),
     };
     Head {
-        e_tag: unquote(output.e_tag()),
+        e_tag: unquote(output.e_tag()).into(),
         size_bytes: output.content_length().and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
         version_id: known_version(output.version_id()),
         headers,

@@ -120,7 +120,7 @@ fn read_object(object: &Object, is_encoded: bool) -> Result<(String, ListedObjec
     let size = object.size().ok_or_else(|| lacks("size"))?;
     let listed = ListedObject {
         size_bytes: u64::try_from(size).map_err(|_| format!("it has `{written}` with a size of {size}"))?,
-        e_tag: unquote(Some(object.e_tag().ok_or_else(|| lacks("ETag"))?)),
+        e_tag: unquote(Some(object.e_tag().ok_or_else(|| lacks("ETag"))?)).into(),
         last_modified: object.last_modified().and_then(timestamp).ok_or_else(|| lacks("time"))?,
     };
     let key = if is_encoded { decoded(written) } else { Cow::Borrowed(written) };

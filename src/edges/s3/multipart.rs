@@ -9,6 +9,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 
 use crate::core::digest::Sha256Digest;
+use crate::core::e_tag::ETag;
 use crate::core::headers::ObjectHeaders;
 use crate::core::iam_policy::operation::Operation;
 use crate::core::key::ObjectKey;
@@ -199,12 +200,11 @@ fn multipart_digest(parts: &[CompletedPart]) -> String {
 
 /// The ETag of an upload of these parts: the MD5 of their MD5s and their number. None where the parts' ETags are not
 /// MD5s (KMS).
-fn multipart_e_tag(parts: &[CompletedPart]) -> Option<String> {
+fn multipart_e_tag(parts: &[CompletedPart]) -> Option<ETag> {
     use md5::Digest as _;
     let mut hasher = md5::Md5::new();
     for part in parts {
-        let digest: [u8; 16] = const_hex::decode(unquote(part.e_tag())).ok()?.try_into().ok()?;
-        hasher.update(digest);
+        hasher.update(ETag::from(unquote(part.e_tag())).md5()?);
     }
-    Some(format!("{}-{}", const_hex::encode(hasher.finalize()), parts.len()))
+    Some(format!("{}-{}", const_hex::encode(hasher.finalize()), parts.len()).into())
 }
