@@ -221,6 +221,9 @@ mod tests {
         assert!(bomb.len() < 100_000, "{} bytes", bomb.len());
         let refused = reading::decode(&bomb, 1000).expect_err("it is far more");
         assert_eq!(refused.to_string(), "the manifest unpacks to more than 1000 bytes");
+        // What stands behind the limit is not looked at: here it is missing.
+        let cut = reading::decode(&bomb[..bomb.len() / 2], 1000).expect_err("it is far more");
+        assert_eq!(cut.to_string(), "the manifest unpacks to more than 1000 bytes");
         let within = reading::decode(&bomb, 8 << 20).expect_err("it is no manifest");
         assert_eq!(within.to_string(), "the manifest cannot be read", "the limit itself is allowed");
     }

@@ -1,7 +1,8 @@
 //! What is waited for, and what is found to be in the way: on moto, which issues certificates after a time that tests
 //! choose, with name servers that answer as each test wants.
 
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::dns::{FIRST, Reply};
@@ -47,26 +48,24 @@ fn a_wait_ends_at_its_time_limit_says_who_sees_what_and_is_taken_up_again() {
 
 #[test]
 fn ctrl_c_ends_a_wait_and_the_next_run_goes_on() {
-    let emulator = Emulator::moto_issuing_after(6);
+    let emulator = Emulator::moto_issuing_after(12);
     let world = World::new(&emulator);
     let mut command = world.command("apply", &NAMES);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
-    let started = Instant::now();
-    let is_waiting = || !world.certificates().is_empty() && world.record_names().len() > 3;
-    while !is_waiting() {
-        assert!(started.elapsed() < Duration::from_secs(30), "it never came to wait");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let answer = interrupt(child).expect_code(130);
-    assert!(answer.stderr.contains("stopped:") && answer.stderr.contains("hint: "), "{}", answer.stderr);
-    world.run("apply", &NAMES).success();
-    assert_eq!(world.certificates().len(), 1);
-}
-
-fn interrupt(child: Child) -> Answer {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let stderr = child.stderr.take().expect("it is piped");
+    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("waiting for the certificate")), "it never came to wait");
     let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     assert!(status.success());
-    Answer::from_output(&child.wait_with_output().expect("the program ends"))
+    let told = lines.collect::<Vec<_>>().join("\n");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{told}");
+    assert!(told.contains("stopped:") && told.contains("hint: "), "{told}");
+    let request = emulator.acm.describe_certificate().certificate_arn(&world.certificates()[0]);
+    let found = emulator.runtime.block_on(request.send()).expect("it is there").certificate;
+    let status = found.and_then(|found| found.status).expect("it has one");
+    assert_eq!(status.as_str(), "PENDING_VALIDATION", "it waited to the end");
+    world.run("apply", &NAMES).success();
+    assert_eq!(world.certificates().len(), 1);
 }
 
 #[test]
@@ -479,22 +478,29 @@ fn a_name_with_its_dns_elsewhere_is_set_up_with_the_records_that_somebody_writes
 /// On ministack, for moto takes a CREATE of what is there (`moto_overwrites_what_is_created_twice`).
 #[test]
 fn a_record_that_somebody_makes_in_between_is_not_overwritten() {
-    let emulator = Emulator::ministack();
-    let world = World::new(&emulator);
-    let meddler = Meddler::start(&emulator.url, Meddling::Hold("PUT /2020-05-31/distribution"));
-    let mut command = world.command("apply", &["--domain", "www.example.com"]);
-    command.env("AWS_ENDPOINT_URL", &meddler.url).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().expect("the program starts");
-    meddler.wait();
-    world.put(record("www.example.com.", "A", &["192.0.2.77"]));
-    meddler.let_go();
-    let answer = Answer::from_output(&child.wait_with_output().expect("the program ends"));
-    answer.explains(1, &["192.0.2.77", "--take-over"]);
-    let kept = world
-        .record_sets()
-        .into_iter()
-        .find(|record| record.name().starts_with("www") && record.r#type().as_str() == "A");
-    assert_eq!(kept.expect("it is there").resource_records()[0].value(), "192.0.2.77");
+    for (held, words) in [
+        // Before the last look at the zone.
+        ("PUT /2020-05-31/distribution", ["192.0.2.77", "--take-over"]),
+        // And after it, while the change is on its way.
+        ("<Type>AAAA</Type>", ["already exists", "run the command again"]),
+    ] {
+        let emulator = Emulator::ministack();
+        let world = World::new(&emulator);
+        let meddler = Meddler::start(&emulator.url, Meddling::Hold(held));
+        let mut command = world.command("apply", &["--domain", "www.example.com"]);
+        command.env("AWS_ENDPOINT_URL", &meddler.url).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("the program starts");
+        meddler.wait();
+        world.put(record("www.example.com.", "A", &["192.0.2.77"]));
+        meddler.let_go();
+        let answer = Answer::from_output(&child.wait_with_output().expect("the program ends"));
+        answer.explains(1, &words);
+        let kept = world
+            .record_sets()
+            .into_iter()
+            .find(|record| record.name().starts_with("www") && record.r#type().as_str() == "A");
+        assert_eq!(kept.expect("it is there").resource_records()[0].value(), "192.0.2.77");
+    }
 }
 
 /// Whether a record set that is there can be created again.

@@ -488,6 +488,10 @@ fn the_records_and_certificates_that_are_written_are_those_that_the_policy_allow
     for name in &written {
         assert!(patterns.iter().any(|pattern| is_like(pattern, name)), "{name} is not among {patterns:?}");
     }
+    for others in ["mail.example.com", "_dmarc.example.com", "_sitepush.mail.example.com"] {
+        let is_allowed = patterns.iter().any(|pattern| is_like(pattern, others));
+        assert!(!is_allowed, "{others} is among {patterns:?}");
+    }
     for pattern in &patterns {
         assert!(written.iter().any(|name| is_like(pattern, name)), "{pattern} is not written: {written:?}");
     }

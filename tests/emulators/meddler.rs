@@ -19,7 +19,7 @@ pub enum Meddling {
     AnswerUntil(Refusal, End),
     /// So many requests with this in their head are answered with this document.
     Serve(&'static str, &'static str, usize),
-    /// Requests whose first line begins with this wait until [`Meddler::let_go`].
+    /// Requests with this in them wait until [`Meddler::let_go`].
     Hold(&'static str),
     /// The first request whose first line begins with this is passed on, and its answer is lost with the connection.
     LoseAnswer(&'static str),
@@ -178,7 +178,7 @@ fn pass_on(
             {
                 return Ok(());
             }
-            Meddling::Hold(start) if head.starts_with(start) => {
+            Meddling::Hold(part) if has(&head, &body, part) => {
                 count.fetch_add(1, Ordering::SeqCst);
                 wait_until(|| is_open.load(Ordering::SeqCst));
             }

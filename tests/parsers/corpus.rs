@@ -41,10 +41,20 @@ pub fn samples(parser: &str) -> Vec<Sample> {
     samples
 }
 
+fn outcomes(parser: &str) -> Outcomes {
+    let text = fs::read_to_string(folder(parser).join(OUTCOMES)).expect("there are outcomes");
+    toml::from_str(&text).unwrap_or_else(|error| panic!("{parser}: {error}"))
+}
+
+/// Those of a parser's files that can be read, by name.
+pub fn samples_that_are_accepted(parser: &str) -> Vec<Sample> {
+    let accepted = outcomes(parser).accepted;
+    samples(parser).into_iter().filter(|sample| accepted.contains_key(&sample.name)).collect()
+}
+
 /// Reads every file by `read`, which gives the value or the error as text, and holds it against the stated outcomes.
 pub fn outcomes_are_as_stated(parser: &str, read: impl Fn(&Sample) -> Result<String, String>) {
-    let text = fs::read_to_string(folder(parser).join(OUTCOMES)).expect("there are outcomes");
-    let mut stated: Outcomes = toml::from_str(&text).unwrap_or_else(|error| panic!("{parser}: {error}"));
+    let mut stated = outcomes(parser);
     let mut problems = Vec::new();
     for sample in samples(parser) {
         let (words, shown) = match (

@@ -134,6 +134,8 @@ fn a_listing_that_goes_round_in_a_circle_is_given_up() {
     let pages = circle.iter().cloned().cycle().take(600).collect();
     let error = listed(&endpoint, pages).expect_err("endless");
     assert!(explained(&error).contains("does not come to an end"), "{error:?}");
+    // And not because the last of these pages is answered again.
+    assert!(endpoint.requests() <= 200, "{} requests", endpoint.requests());
 }
 
 #[test]

@@ -163,6 +163,12 @@ fn play(facts: &mut DomainFacts, step: &Step) {
                 let shown = facts.certificates.iter().find(|found| found.arn == arn).expect("it is there");
                 assert!(shown.covers(aliases) && shown.status == CertificateStatus::Issued);
             }
+            for added in aliases.difference(&facts.distribution.aliases) {
+                let records = facts.records_of(added).iter();
+                let mut addresses = records.filter(|record| record.record_type != RecordType::Https);
+                let is_elsewhere = |record: &RecordSet| record.other_distribution(&name(DOMAIN)).is_some();
+                assert!(!addresses.any(is_elsewhere), "CloudFront refuses {added}, which leads elsewhere");
+            }
             facts.distribution.aliases = aliases.clone();
             facts.distribution.certificate = certificate;
             facts.distribution.is_deployed = false;
@@ -184,6 +190,19 @@ fn play_all(facts: &mut DomainFacts, intent: &Intent) -> Vec<String> {
         assert!(done.len() < 40, "no end: {done:?}");
     }
     done
+}
+
+/// The same, but plans are carried out as they were announced: anew only when a certificate was made up.
+fn play_as_announced(facts: &mut DomainFacts, intent: &Intent) {
+    for _ in 0..3 {
+        for step in intent.plan(facts).steps {
+            play(facts, &step);
+            if matches!(step, Step::RequestCertificate { .. }) {
+                break;
+            }
+        }
+    }
+    assert!(intent.plan(facts).is_empty(), "{:?}", intent.plan(facts));
 }
 
 fn title(step: &Step) -> String {
@@ -298,7 +317,7 @@ fn a_run_that_stops_after_any_step_is_finished_by_the_next_and_can_be_taken_back
             play(&mut facts, &step);
         }
         let mut finished = facts.clone();
-        play_all(&mut finished, &apply);
+        play_as_announced(&mut finished, &apply);
         assert_eq!(finished, whole, "stopped after {stop}");
         play_all(&mut facts, &removal(&all, ValidationRecords::Removed));
         assert_eq!(changed(&bare(), &facts), BTreeSet::new(), "stopped after {stop} and taken back");

@@ -96,13 +96,16 @@ fn a_run_that_stops_between_withdrawal_and_alias_is_finished_by_the_next() {
     for (facts, _) in led_elsewhere() {
         let mut whole = facts.clone();
         let steps = play_all(&mut whole, &intent).len();
+        assert!(whole.distribution.aliases.contains(&name("www.example.com")), "{whole:?}");
+        let records = whole.records_of(&name("www.example.com"));
+        assert!(records.iter().all(|record| record.leads_to(&name(DOMAIN))), "{records:?}");
         for stop in 0..=steps {
             let mut facts = facts.clone();
             for _ in 0..stop {
                 let step = intent.plan(&facts).steps[0].clone();
                 play(&mut facts, &step);
             }
-            play_all(&mut facts, &intent);
+            play_as_announced(&mut facts, &intent);
             assert_eq!(facts, whole, "stopped after {stop}");
         }
     }
