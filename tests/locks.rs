@@ -9,20 +9,35 @@ use http::Method;
 use sitepush::core::manifest::Manifest;
 use sitepush::local::faults::{Effect, Gate, Rule};
 use support::{Answer, BUCKET, Cloud, Site};
+use tempfile::NamedTempFile;
 
 const REFUSED_BY_LOCK: i32 = 4;
 const INTERRUPTED: i32 = 130;
+const LOCK: &str = ".sitepush/lock.json";
 
-/// Starts a push and leaves it running.
-fn start(cloud: &Cloud, site: &Site) -> Child {
-    let mut command = cloud.command(&["push", site.path().to_str().expect("a plain path")]);
-    command.args(["--bucket", BUCKET, "--distribution", support::DISTRIBUTION]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+/// A run of the program, and what it has said so far.
+struct Running {
+    child: Child,
+    stderr: NamedTempFile,
 }
 
-fn end(child: Child) -> Answer {
-    let output: Output = child.wait_with_output().expect("the program ends");
-    Answer::from_output(&output)
+/// Starts a push and leaves it running.
+fn start(cloud: &Cloud, site: &Site) -> Running {
+    let mut command = cloud.command(&["push", site.path().to_str().expect("a plain path")]);
+    command.args(["--bucket", BUCKET, "--distribution", support::DISTRIBUTION]);
+    spawn(command)
+}
+
+fn spawn(mut command: Command) -> Running {
+    let stderr = NamedTempFile::new().expect("a temporary file");
+    command.stdout(Stdio::piped()).stderr(stderr.reopen().expect("the file is there"));
+    Running { child: command.spawn().expect("the program starts"), stderr }
+}
+
+fn end(running: Running) -> Answer {
+    let output: Output = running.child.wait_with_output().expect("the program ends");
+    let stderr = std::fs::read_to_string(running.stderr.path()).expect("text");
+    Answer { stderr, ..Answer::from_output(&output) }
 }
 
 /// Waits until the bucket is in some state.
@@ -36,19 +51,36 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 fn lock_state(cloud: &Cloud) -> String {
-    let Some(object) = cloud.store().object(BUCKET, ".sitepush/lock.json") else { return String::new() };
+    let Some(object) = cloud.store().object(BUCKET, LOCK) else { return String::new() };
     let record: serde_json::Value = serde_json::from_slice(&object.bytes).expect("JSON");
     record["state"].as_str().expect("a state").to_owned()
 }
 
-fn signal(child: &Child, name: &str) {
-    let status = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill runs");
+fn signal(running: &Running, name: &str) {
+    let id = running.child.id().to_string();
+    let status = Command::new("kill").args([name, &id]).status().expect("kill runs");
     assert!(status.success());
 }
 
-/// Lets all PUTs wait; to be narrowed to some keys.
-fn slow(milliseconds: u64) -> Rule {
-    Rule::new(Effect::Delay(Duration::from_millis(milliseconds))).method(Method::PUT)
+/// Sends a signal and waits until the program has heard it.
+#[track_caller]
+fn interrupt(running: &Running, name: &str) {
+    signal(running, name);
+    wait_until("it says that it stops", || {
+        let said = std::fs::read_to_string(running.stderr.path()).expect("text");
+        said.contains("stopping: what is in flight is finished first")
+    });
+}
+
+/// Lets all PUTs wait until the gate is opened; to be narrowed to some keys.
+fn held(gate: &Gate) -> Rule {
+    Rule::new(Effect::Hold(gate.clone())).method(Method::PUT)
+}
+
+/// How many PUTs of keys that begin so were on their way since the record was cleared, those that wait included.
+fn puts(cloud: &Cloud, beginning: &str) -> usize {
+    let requests = cloud.store().requests().into_iter().filter(|request| request.method == Method::PUT);
+    requests.filter(|request| request.key.as_ref().is_some_and(|key| key.starts_with(beginning))).count()
 }
 
 /// A lock as another machine would have left it.
@@ -62,7 +94,7 @@ fn foreign_lock(cloud: &Cloud, expires: jiff::Timestamp) {
         "started": started.to_string(),
         "expires": expires.to_string(),
     });
-    cloud.put_foreign(".sitepush/lock.json", record.to_string());
+    cloud.put_foreign(LOCK, record.to_string());
 }
 
 fn from_now(seconds: i64) -> jiff::Timestamp {
@@ -73,13 +105,15 @@ fn from_now(seconds: i64) -> jiff::Timestamp {
 fn the_owner_of_a_lock_is_named_where_the_environment_does_not() {
     let cloud = Cloud::new();
     let site = Site::small();
-    cloud.faults().add(slow(1000).key("style.css"));
+    let gate = Gate::closed();
+    cloud.faults().add(held(&gate).key("style.css"));
     let mut command = cloud.command(&["push", site.path().to_str().expect("a plain path")]);
     command.args(["--bucket", BUCKET]).env_remove("USER").env_remove("LOGNAME");
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let running = spawn(command);
     wait_until("the lock is held", || lock_state(&cloud) == "held");
-    let lock = cloud.body(".sitepush/lock.json");
-    end(child).success();
+    let lock = cloud.body(LOCK);
+    gate.open();
+    end(running).success();
     let user = Command::new("id").arg("-un").output().expect("there is `id`").stdout;
     let user = String::from_utf8(user).expect("text");
     assert!(lock.contains(&format!("\"owner\": \"{}@", user.trim())), "{lock}");
@@ -97,20 +131,14 @@ fn a_commit_that_comes_late_does_not_overwrite_another() {
     site.write("style.css", "mine");
     // It asked whether the lock is its own, and its commit is on the way.
     let gate = Gate::closed();
-    cloud.faults().add(Rule::new(Effect::Hold(gate.clone())).method(Method::PUT).key(RECORD));
+    cloud.faults().add(held(&gate).key(RECORD));
     cloud.requests();
-    let child = start(&cloud, &site);
-    wait_until("the commit is on the way", || {
-        let requests = cloud.store().requests().into_iter();
-        requests
-            .filter(|request| request.method == Method::PUT && request.key.as_deref() == Some(RECORD))
-            .count()
-            == 1
-    });
+    let running = start(&cloud, &site);
+    wait_until("the commit is on the way", || puts(&cloud, RECORD) == 1);
     assert_eq!(cloud.body("style.css"), "mine", "all is in place but the commit");
     cloud.put_foreign(RECORD, theirs.encode());
     gate.open();
-    end(child).explains(1, &["another run committed in between"]);
+    end(running).explains(1, &["another run committed in between"]);
     let kept = Manifest::decode(&cloud.store().object(BUCKET, RECORD).expect("it is there").bytes);
     assert_eq!(kept.expect("a record").release.message.as_deref(), Some("theirs"));
 }
@@ -126,12 +154,17 @@ fn ctrl_c_finishes_what_is_in_flight_and_gives_the_lock_back() {
             site.write(&format!("new/{number}.css"), format!("{number}"));
         }
         site.write("index.html", "uses all of them").remove("about/index.html");
-        cloud.faults().add(slow(700).key_prefix("new/"));
-        let child = start(&cloud, &site);
-        wait_until("the lock is held", || lock_state(&cloud) == "held");
-        std::thread::sleep(Duration::from_millis(200));
-        signal(&child, name);
-        let answer = end(child).expect_code(INTERRUPTED);
+        let gate = Gate::closed();
+        cloud.faults().add(held(&gate).key_prefix("new/"));
+        cloud.requests();
+        let running = start(&cloud, &site);
+        wait_until("uploads are on their way", || puts(&cloud, "new/") > 0);
+        interrupt(&running, name);
+        gate.open();
+        let answer = end(running).expect_code(INTERRUPTED);
+        let in_flight = puts(&cloud, "new/");
+        let arrived = cloud.site_keys().into_iter().filter(|key| key.starts_with("new/")).count();
+        assert!(arrived == in_flight && arrived < 40, "{arrived} of {in_flight} that were on their way");
         assert!(answer.stderr.contains("the site is whole"), "{}", answer.stderr);
         let has_begun = answer.stderr.contains("root page and service workers: 1 object");
         assert!(!has_begun, "no stage is told that was not begun:\n{}", answer.stderr);
@@ -163,12 +196,14 @@ fn a_stopped_push_that_is_not_taken_up_again_leaves_nothing_behind() {
     for number in 0..40 {
         site.write(&format!("new/{number}.css"), format!("{number}"));
     }
-    cloud.faults().add(slow(700).key_prefix("new/"));
-    let child = start(&cloud, &site);
-    wait_until("something was uploaded", || cloud.site_keys().len() > before.len());
-    signal(&child, "-INT");
-    end(child).expect_code(INTERRUPTED);
-    assert!(cloud.site_keys().len() > before.len());
+    let gate = Gate::closed();
+    cloud.faults().add(held(&gate).key_prefix("new/").after(3));
+    let running = start(&cloud, &site);
+    wait_until("something was uploaded", || cloud.site_keys().len() == before.len() + 3);
+    interrupt(&running, "-INT");
+    gate.open();
+    end(running).expect_code(INTERRUPTED);
+    assert!(cloud.site_keys().len() < before.len() + 40, "it was stopped half way");
     cloud.faults().clear();
     for number in 0..40 {
         site.remove(&format!("new/{number}.css"));
@@ -184,7 +219,7 @@ fn ctrl_c_is_heard_while_the_service_asks_to_slow_down() {
     cloud.push(&site, &[]).success();
     site.write("style.css", "never arrives");
     cloud.faults().add(Rule::slow_down().method(Method::PUT).key("style.css"));
-    let child = start(&cloud, &site);
+    let running = start(&cloud, &site);
     wait_until("the upload is throttled", || {
         let requests = cloud.store().requests().into_iter();
         requests
@@ -192,8 +227,8 @@ fn ctrl_c_is_heard_while_the_service_asks_to_slow_down() {
             .count()
             >= 5
     });
-    signal(&child, "-INT");
-    let answer = end(child).expect_code(INTERRUPTED);
+    signal(&running, "-INT");
+    let answer = end(running).expect_code(INTERRUPTED);
     assert!(answer.stderr.contains("the site is whole"), "{}", answer.stderr);
     assert_eq!(lock_state(&cloud), "unfinished");
     cloud.faults().clear();
@@ -209,11 +244,11 @@ fn ctrl_c_is_heard_while_there_is_no_room_for_an_invalidation() {
     site.write("style.css", "new");
     let no_room = Rule::answer(http::StatusCode::BAD_REQUEST, "TooManyInvalidationsInProgress");
     cloud.faults().add(no_room.operation("CreateInvalidation"));
-    let child = start(&cloud, &site);
+    let running = start(&cloud, &site);
     wait_until("the release is live", || cloud.body("style.css") == "new" && is_refused_twice(&cloud));
     let started = Instant::now();
-    signal(&child, "-INT");
-    end(child).expect_code(INTERRUPTED);
+    signal(&running, "-INT");
+    end(running).expect_code(INTERRUPTED);
     assert!(started.elapsed() < Duration::from_secs(10));
     assert_eq!(lock_state(&cloud), "free");
     cloud.faults().clear();
@@ -235,13 +270,13 @@ fn ctrl_c_is_heard_while_an_invalidation_is_waited_for() {
     site.write("style.css", "new").remove("about/index.html");
     let mut command = cloud.command(&["push", site.path().to_str().expect("a plain path"), "--wait"]);
     command.args(["--bucket", BUCKET, "--distribution", support::DISTRIBUTION]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let running = spawn(command);
     wait_until("the invalidation is asked about", || {
         cloud.store().requests().iter().any(|request| request.operation == "GetInvalidation")
     });
     let started = Instant::now();
-    signal(&child, "-INT");
-    end(child).expect_code(INTERRUPTED);
+    signal(&running, "-INT");
+    end(running).expect_code(INTERRUPTED);
     assert!(started.elapsed() < Duration::from_secs(10));
     assert!(cloud.site_keys().contains(&"about/index.html".to_owned()), "nothing new was begun");
     cloud.push(&site, &[]).success();
@@ -252,17 +287,22 @@ fn ctrl_c_is_heard_while_an_invalidation_is_waited_for() {
 fn a_second_ctrl_c_ends_at_once() {
     let cloud = Cloud::new();
     let site = Site::small();
-    cloud.faults().add(slow(20_000).key("style.css"));
-    let child = start(&cloud, &site);
-    wait_until("the lock is held", || cloud.store().object(BUCKET, ".sitepush/intent.json").is_some());
-    std::thread::sleep(Duration::from_millis(200));
-    let started = Instant::now();
-    signal(&child, "-INT");
-    std::thread::sleep(Duration::from_millis(300));
-    signal(&child, "-INT");
-    end(child).expect_code(INTERRUPTED);
-    assert!(started.elapsed() < Duration::from_secs(10));
+    // It is not opened before the end: what is in flight is never finished.
+    let gate = Gate::closed();
+    cloud.faults().add(held(&gate).key("style.css"));
+    let mut running = start(&cloud, &site);
+    wait_until("the upload is on its way", || puts(&cloud, "style.css") > 0);
+    interrupt(&running, "-INT");
+    assert!(running.child.try_wait().expect("it can be asked").is_none(), "one is not enough");
+    wait_until("it ends at another", || {
+        signal(&running, "-INT");
+        running.child.try_wait().expect("it can be asked").is_some()
+    });
+    end(running).expect_code(INTERRUPTED);
+    assert_eq!(lock_state(&cloud), "held");
     // Same machine, and the process is gone: nobody waits for the lease.
+    gate.open();
+    cloud.wait_until_hung_up();
     cloud.faults().clear();
     cloud.push(&site, &[]).success();
     assert_eq!(lock_state(&cloud), "free");
@@ -278,8 +318,12 @@ struct Race {
 /// Two pushes that have both read the lock before either writes it. Just one must win.
 #[track_caller]
 fn race(cloud: &Cloud, sites: [&Site; 2]) -> Race {
-    cloud.faults().add(slow(1_500).key(".sitepush/lock.json"));
-    let [first, second] = sites.map(|site| start(cloud, site)).map(end);
+    let gate = Gate::closed();
+    cloud.faults().add(held(&gate).key(LOCK));
+    let running = sites.map(|site| start(cloud, site));
+    wait_until("both have read the lock, and are about to take it", || puts(cloud, LOCK) == 2);
+    gate.open();
+    let [first, second] = running.map(end);
     cloud.faults().clear();
     match [first.code, second.code] {
         [0, REFUSED_BY_LOCK] => Race { winner: 0, loser: second },
@@ -381,11 +425,13 @@ fn a_push_beside_a_running_one_says_who_and_until_when() {
     site.write("style.css", "second");
     cloud.push(&site, &[]).success();
     site.write("style.css", "new");
-    cloud.faults().add(slow(3_000).key("style.css"));
-    let child = start(&cloud, &site);
-    wait_until("the lock is held", || lock_state(&cloud) == "held");
+    let gate = Gate::closed();
+    cloud.faults().add(held(&gate).key("style.css"));
+    cloud.requests();
+    let running = start(&cloud, &site);
+    wait_until("the upload is on its way", || puts(&cloud, "style.css") > 0);
     let before = cloud.contents();
-    let process = child.id().to_string();
+    let process = running.child.id().to_string();
     let more = [site.path().to_str().expect("a plain path")];
     for (command, arguments) in [("push", &more[..]), ("rollback", &[]), ("prune", &[]), ("unlock", &[])] {
         let answer = cloud.on_target(command, arguments);
@@ -397,7 +443,8 @@ fn a_push_beside_a_running_one_says_who_and_until_when() {
     let status = cloud.on_target("status", &["--json"]).success().json();
     assert_eq!(status["lock"], "held");
     cloud.is_as_it_was(&before, "refused");
-    end(child).success();
+    gate.open();
+    end(running).success();
     assert_eq!(cloud.body("style.css"), "new");
 }
 
@@ -442,13 +489,15 @@ fn a_push_whose_lock_was_taken_away_does_not_commit_over_the_next_one() {
     cloud.push(&slow_one, &[]).success();
     slow_one.write("late.css", "late").write("index.html", "late");
     quick_one.write("index.html", "quick");
-    cloud.faults().add(slow(3_000).key("late.css"));
-    let child = start(&cloud, &slow_one);
-    wait_until("the lock is held", || lock_state(&cloud) == "held");
+    let gate = Gate::closed();
+    cloud.faults().add(held(&gate).key("late.css"));
+    let running = start(&cloud, &slow_one);
+    wait_until("its upload is on the way", || puts(&cloud, "late.css") > 0);
     cloud.on_target("unlock", &["--force"]).success();
     cloud.push(&quick_one, &[]).success();
+    gate.open();
     // Which of the two it sees first depends on how long it was since it had last asked for its lock.
-    let answer = end(child).explains(1, &[]);
+    let answer = end(running).explains(1, &[]);
     let is_told = |text: &str| answer.stderr.contains(text);
     assert!(
         is_told("another run committed in between") || is_told("the lock was taken over"),

@@ -139,3 +139,40 @@ fn a_strangers_object_that_a_push_left_alone_is_left_alone_by_the_next_one_too()
     assert_eq!(cloud.body("feed.xml"), "theirs, of today");
     assert!(!cloud.site_keys().contains(&"assets/late-K2m8vT4c.js".to_owned()), "what was ours goes");
 }
+
+/// No folder can hold files of these names; somebody else's program can write them.
+#[test]
+fn a_strangers_object_under_a_name_that_no_file_can_have_is_left_alone() {
+    let foreign = ["/leading", "a//b", "assets//app-DRXg7gsA.js", "trailing/"];
+    let (cloud, site) = (Cloud::new(), Site::small());
+    for key in foreign {
+        cloud.put_foreign(key, "theirs");
+    }
+    let is_left_alone = || {
+        for key in foreign {
+            assert_eq!(cloud.body(key), "theirs", "`{key}`");
+            let versions = cloud.store().versions(BUCKET).into_iter();
+            assert_eq!(versions.filter(|version| version.key == key).count(), 1, "`{key}`");
+        }
+        assert_eq!(cloud.site_keys().len(), 6 + foreign.len());
+    };
+    // Found without a record, by a run that looks at the bucket, and by one that deletes.
+    cloud.push(&site, &[]).success();
+    is_left_alone();
+    site.write("style.css", "new");
+    cloud.push(&site, &["--verify-remote"]).success();
+    is_left_alone();
+    site.remove("style.css").remove("assets/more-CzQAN4l5.js").write("a/b", "ours").write("leading", "ours");
+    cloud.push(&site, &["--verify-remote"]).success();
+    site.remove("a/b").remove("leading").write("style.css", "newer");
+    cloud.push(&site, &[]).success();
+    cloud.on_target("prune", &["--keep", "1", "--days", "0"]).success();
+    site.write("assets/more-CzQAN4l5.js", "console.log(2)");
+    cloud.push(&site, &[]).success();
+    is_left_alone();
+    // Nor are they unknown objects that can be pruned.
+    let status = cloud.on_target("status", &["--verify-remote", "--json"]).success().json();
+    assert_eq!(status["unknown"], serde_json::json!([]), "{status:#}");
+    cloud.on_target("prune", &["--prune-unknown", "--yes"]).success();
+    is_left_alone();
+}

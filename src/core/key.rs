@@ -296,6 +296,12 @@ mod tests {
             ObjectKey::new("x".repeat(1025)),
             Err(KeyError::TooLong { length_bytes: 1025, .. })
         ));
+        // Bytes are counted, not characters.
+        assert!(ObjectKey::new("\u{e9}".repeat(512)).is_ok());
+        assert!(matches!(
+            ObjectKey::new("\u{e9}".repeat(513)),
+            Err(KeyError::TooLong { length_bytes: 1026, .. })
+        ));
     }
 
     #[test]

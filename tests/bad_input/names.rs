@@ -30,6 +30,8 @@ fn odd_names_arrive_as_they_are_and_their_caches_are_dropped() {
         "quote'\"q.html",
         "\u{1f600}.html",
         "caf\u{e9}.html",
+        // There is no one character for these two.
+        "x\u{302}.html",
         "br[a]ck{e}t.html",
         "back\\slash.html",
         "tilde~.html",
@@ -106,13 +108,21 @@ fn names_that_differ_only_in_case_are_published_and_mentioned() {
 
 /// A key of exactly this many bytes, in segments that file systems take.
 fn long_name(length: usize) -> String {
-    let mut name = format!("{}/", "d".repeat(200)).repeat(6);
-    name.truncate(length - 6);
+    long_name_of('d', length)
+}
+
+/// The same, made of this character as far as it goes.
+fn long_name_of(character: char, length: usize) -> String {
+    const END: &str = "e.html";
+    let segment: String = std::iter::repeat_n(character, 200 / character.len_utf8()).collect();
+    let mut name = format!("{segment}/").repeat(6);
+    name.truncate(name.floor_char_boundary(length - END.len()));
+    name += &"d".repeat(length - END.len() - name.len());
     if name.ends_with('/') {
         name.pop();
         name.push('d');
     }
-    name + "e.html"
+    name + END
 }
 
 #[test]
@@ -126,6 +136,21 @@ fn the_longest_key_fits_and_one_byte_more_does_not() {
     let published = fresh(Site::small());
     published.site.write(&long_name(1025), "too long");
     published.refuses(&[], USAGE, &["1025 bytes long", "1024", "rename the file"]);
+}
+
+#[test]
+fn the_length_of_a_key_is_counted_in_bytes_and_not_in_characters() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    let name = long_name_of('\u{e9}', 1024);
+    assert!(name.chars().count() < 600);
+    site.write(&name, "long");
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.body(&name), "long");
+
+    let published = fresh(Site::small());
+    published.site.write(&long_name_of('\u{e9}', 1026), "too long");
+    published.refuses(&[], USAGE, &["1026 bytes long", "1024", "rename the file"]);
 }
 
 #[test]

@@ -4,18 +4,20 @@ use super::*;
 
 #[test]
 fn a_wrong_bucket_is_named() {
-    let cloud = Cloud::new();
-    let site = Site::small();
-    let site = site.path().to_str().expect("a plain path");
-    let answer = cloud.run(&["push", site, "--bucket", "no-such-bucket"]);
-    answer.explains(
-        ENVIRONMENT,
-        &["bucket `no-such-bucket`", "NoSuchBucket", "check the bucket's name and region"],
-    );
+    let published = Published::new();
+    published.site.write("style.css", "new");
+    let site = published.site.path().to_str().expect("a plain path");
+    let refuses = |name: &str, code: i32, words: &[&str]| {
+        let arguments = ["push", site, "--bucket", name, "--distribution", DISTRIBUTION];
+        published.cloud.run(&arguments).explains(code, words);
+        published.is_untouched();
+    };
+    let words = ["bucket `no-such-bucket`", "NoSuchBucket", "check the bucket's name and region"];
+    refuses("no-such-bucket", ENVIRONMENT, &words);
     for name in ["", "a", "s3://example-site", "example-site/folder"] {
-        cloud.run(&["push", site, "--bucket", name]).explains(USAGE, &["bucket"]);
+        refuses(name, USAGE, &["bucket"]);
     }
-    cloud.run(&["push", site, "--bucket", "Not_A_Bucket"]).explains(USAGE, &["InvalidBucketName"]);
+    refuses("Not_A_Bucket", USAGE, &["InvalidBucketName"]);
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod repair;
 mod spelling;
 mod visitors;
 mod way_back;
+mod weather;
 mod witness;
 
 /// Runs each promise against each emulator, as `moto::NAME` and `ministack::NAME`.
@@ -68,6 +69,8 @@ promises! {
     order:
         pages_come_after_their_files_then_the_record_then_the_caches_then_the_deletions
         a_push_killed_after_a_change_leaves_a_whole_site_and_the_next_one_finishes_it;
+    weather:
+        through_latency_throttles_and_resets_the_site_arrives_and_nothing_twice;
     repair:
         a_bucket_that_something_else_filled_is_adopted
         a_strangers_object_under_the_name_of_a_new_file_is_found_and_then_taken

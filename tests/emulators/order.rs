@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use crate::emulator::Emulator;
 use crate::support::{Answer, BUCKET, Site};
@@ -84,14 +84,14 @@ pub fn pages_come_after_their_files_then_the_record_then_the_caches_then_the_del
     emulator.assert_is_published(&site, "");
 }
 
-/// Pushes and kills the process (SIGKILL) when its `k`-th change of the bucket was made, before it has the answer. Says
+/// Pushes and kills the process (SIGKILL) when its `k`-th change was made, before it has the answer. Says
 /// whether it came that far.
-fn killed_at(emulator: &Emulator, site: &Site, prefix: &str, k: u64) -> bool {
+fn killed_at(emulator: &Emulator, site: &Site, prefix: &str, k: usize) -> bool {
     let process = Arc::new(AtomicU32::new(0));
-    let count = Arc::new(AtomicU64::new(0));
+    let count = Arc::new(AtomicUsize::new(0));
     let (victim, changes) = (Arc::clone(&process), Arc::clone(&count));
     let witness = Witness::told(&emulator.url, move |exchange| {
-        if is_change(exchange) && changes.fetch_add(1, Ordering::SeqCst) + 1 == k {
+        if change(exchange).is_some() && changes.fetch_add(1, Ordering::SeqCst) + 1 == k {
             while victim.load(Ordering::SeqCst) == 0 {
                 std::thread::yield_now();
             }
@@ -131,19 +131,21 @@ fn missing(emulator: &Emulator, prefix: &str) -> Vec<String> {
     missing.collect()
 }
 
-/// What that push changes in the bucket: the lock, the intent, two files, two pages, the manifest, the record, two
-/// deletions, and the lock again.
-const CHANGES: usize = 11;
+/// What that push changes: the lock, the intent, two files, two pages, the manifest, the record, two deletions, each with
+/// the invalidation before it, the last invalidation, and the lock again.
+const CHANGES: usize = 14;
+/// Which of them is the first invalidation.
+const INVALIDATION: usize = 9;
 
-/// Whether the push is killed at every change, and not at every third.
+/// Whether the push is killed at every change, and not at every third and at an invalidation.
 fn is_thorough() -> bool {
     std::env::var_os("SITEPUSH_THOROUGH").is_some()
 }
 
 pub fn a_push_killed_after_a_change_leaves_a_whole_site_and_the_next_one_finishes_it(emulator: &Emulator) {
-    let stride = if is_thorough() { 1 } else { 3 };
+    let is_chosen = |k: &usize| is_thorough() || *k == INVALIDATION || k % 3 == 1;
     let (mut points, mut takeovers) = (0, 0);
-    for k in (1..).step_by(stride) {
+    for k in (1..).filter(is_chosen) {
         // A target of its own for each.
         let prefix = format!("killed-at-{k}");
         let site = first_edition();
@@ -168,8 +170,12 @@ pub fn a_push_killed_after_a_change_leaves_a_whole_site_and_the_next_one_finishe
         for list in ["debts", "drift", "unknown"] {
             assert_eq!(status[list], serde_json::json!([]), "killed at {k}: {status:#}");
         }
+        let folder = format!("/{prefix}/");
+        let is_of_target = |items: &Vec<String>| items.iter().any(|item| item.starts_with(&folder));
+        let told: Vec<_> = emulator.invalidated().into_iter().filter(is_of_target).collect();
+        assert_eq!(told.len(), 3, "killed at {k}: {told:?}");
     }
-    assert!(points >= CHANGES.div_ceil(stride), "only {points} points were tried");
+    assert!(points >= (1..=CHANGES).filter(is_chosen).count(), "only {points} points were tried");
     // The last change of a push is that it gives its lock back.
     assert!(takeovers + 1 >= points, "{takeovers} locks were left by {points} pushes");
 }

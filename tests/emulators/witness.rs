@@ -109,7 +109,7 @@ fn pass_on(
 }
 
 /// The head of a request after whose answer the connection closes.
-fn closing(head: &str) -> String {
+pub fn closing(head: &str) -> String {
     let (first, rest) = head.split_once("\r\n").expect("a head has lines");
     let is_about_connection = |line: &&str| line.to_ascii_lowercase().starts_with("connection:");
     let rest: Vec<&str> = rest.split("\r\n").filter(|line| !is_about_connection(line)).collect();

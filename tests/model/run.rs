@@ -20,6 +20,7 @@ pub struct Ran {
     pub stderr: String,
     /// What was wrong after single mutations.
     pub wrong: Vec<String>,
+    /// Changes of the bucket, and invalidations.
     pub mutations: u64,
 }
 
@@ -44,11 +45,11 @@ pub fn run(
         let key = mutation.key.clone().unwrap_or_default();
         let problems = problems.map(|problem| format!("after mutation {number} (`{key}`): {problem}"));
         sink.lock().expect("not poisoned").extend(problems);
-        match trouble {
-            Trouble::Kill(at) | Trouble::KillAmongOthers(at) if at == number => signal(&victim, "-9"),
-            Trouble::Interrupt(at) if at == number => signal(&victim, "-2"),
-            _ => {}
-        }
+        befall(trouble, number, &victim);
+    });
+    let (victim, count) = (Arc::clone(&process), Arc::clone(&mutations));
+    cloud.target.control.on_invalidation(move |_, _| {
+        befall(trouble, count.fetch_add(1, Ordering::SeqCst) + 1, &victim);
     });
     make(cloud, trouble);
     let target = ["--bucket", BUCKET, "--distribution", DISTRIBUTION];
@@ -65,11 +66,21 @@ pub fn run(
     };
     cloud.wait_until_hung_up();
     cloud.store().on_mutation(|_, _| {});
+    cloud.target.control.on_invalidation(|_, _| {});
     cloud.faults().clear();
     let answer = Answer::from_output(&output);
     let wrong = std::mem::take(&mut *wrong.lock().expect("not poisoned"));
     let mutations = mutations.load(Ordering::SeqCst);
     Ran { code: output.status.code(), stdout: answer.stdout, stderr: answer.stderr, wrong, mutations }
+}
+
+/// What befalls the program at its mutation of this number, an invalidation being one.
+fn befall(trouble: Trouble, number: u64, process: &AtomicU32) {
+    match trouble {
+        Trouble::Kill(at) | Trouble::KillAmongOthers(at) if at == number => signal(process, "-9"),
+        Trouble::Interrupt(at) if at == number => signal(process, "-2"),
+        _ => {}
+    }
 }
 
 fn make(cloud: &Cloud, trouble: Trouble) {

@@ -8,11 +8,12 @@ use sitepush::core::digest::Sha256Digest;
 use sitepush::core::e_tag::ETag;
 use sitepush::core::manifest::{Manifest, StoredObject};
 use sitepush::core::release::{Origin, ReleaseId, ReleaseSummary};
+use sitepush::local::control::InvalidationRecord;
 use sitepush::local::s3::ObjectHeaders;
 
-use crate::support::{BUCKET, Cloud};
+use crate::support::{BUCKET, Cloud, DISTRIBUTION};
 
-const MANIFEST: &str = ".sitepush/manifest.json.gz";
+pub const MANIFEST: &str = ".sitepush/manifest.json.gz";
 
 /// An object as visitors can get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,41 @@ pub fn left(cloud: &Cloud) -> Left {
     let own = cloud.store().object(BUCKET, &own).expect("it was just listed");
     assert!(own.bytes == file.bytes, "the live release's record is another than the live one");
     Left { site: published(cloud), record: blank(manifest) }
+}
+
+/// What CloudFront was told, sorted: of each invalidation the caller reference, and the items.
+pub type Told = Vec<(String, Vec<String>)>;
+
+/// Reads it. Of a reference there is what does not depend on the time: whether it names the live release, and the place of
+/// the batch in it.
+#[track_caller]
+pub fn told(cloud: &Cloud) -> Told {
+    let file = cloud.store().object(BUCKET, MANIFEST).expect("there is a live release");
+    let live = Manifest::decode(&file.bytes).expect("a record").release.id.to_string();
+    let told = |record: InvalidationRecord| {
+        let (place, _) = record.caller_reference.rsplit_once('-').expect("a digest is at its end");
+        let (release, index) = place.rsplit_once('-').expect("the number of the batch comes before");
+        let release = if release.ends_with(&live) { "live" } else { "earlier" };
+        (format!("{release}-{index}"), record.items)
+    };
+    let mut told: Told = cloud.target.control.invalidations(DISTRIBUTION).into_iter().map(told).collect();
+    told.sort();
+    told
+}
+
+/// An invalidation that is owed is made once: those of a run that was killed, and of the next one, are those of a calm
+/// run. Before the commit nothing is owed, and the next run may know less of the pages that lie there: it may have to name
+/// paths where the calm one names tags.
+#[track_caller]
+pub fn assert_told_once(cloud: &Cloud, calm: &Told, is_committed: bool, what: &str) {
+    let told = told(cloud);
+    if is_committed {
+        assert_eq!(told, *calm, "{what}: the invalidations");
+    } else {
+        let references =
+            |told: &Told| told.iter().map(|(reference, _)| reference.clone()).collect::<Vec<_>>();
+        assert_eq!(references(&told), references(calm), "{what}: the invalidations, {told:?}");
+    }
 }
 
 fn blank(mut manifest: Manifest) -> Manifest {

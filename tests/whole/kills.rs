@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use sitepush::local::s3::Snapshot;
 
-use crate::compare::{Left, assert_same, assert_same_site, assert_settled, left};
+use crate::compare::{
+    Left, MANIFEST, Told, assert_same, assert_same_site, assert_settled, assert_told_once, left, told,
+};
 use crate::edition::{Scale, all_references, broken, edition, is_hashed, pages, paths};
-use crate::killing::{Flow, Killed, at_each_mutation, is_thorough, killed_at, mutations_of};
+use crate::killing::{Course, Flow, Killed, at_each_mutation, course_of, is_thorough, killed_at};
 use crate::support::{BUCKET, Cloud, Site};
 
 type Answers = BTreeMap<String, (u16, String)>;
@@ -37,11 +39,17 @@ fn assert_whole(cloud: &Cloud, before: &Snapshot, what: &str) {
     }
 }
 
+/// Whether another release is live than before.
+fn is_committed_since(cloud: &Cloud, before: &Snapshot) -> bool {
+    cloud.store().snapshot(BUCKET).get(MANIFEST) != before.get(MANIFEST)
+}
+
 /// An edition that follows another, pushed by a run that nobody disturbed.
 struct Calm {
     scale: Scale,
-    mutations: u64,
+    course: Course,
     left: Left,
+    told: Told,
     answers: [Answers; 2],
 }
 
@@ -50,28 +58,30 @@ impl Calm {
         let (cloud, site) = live(scale);
         visit(&cloud, scale, 0);
         edition(&site, scale, 1);
-        let mutations = mutations_of(&cloud, &push(&site));
+        let course = course_of(&cloud, &push(&site));
         let answers = [0, 1].map(|number| visit(&cloud, scale, number));
         assert_settled(&cloud, "never killed");
-        Self { scale, mutations, left: left(&cloud), answers }
+        Self { scale, course, left: left(&cloud), told: told(&cloud), answers }
     }
 
     /// The same, killed at its `k`-th mutation and run again.
     #[track_caller]
     fn again_with_a_kill(&self, k: u64, flow: Flow) -> Killed {
-        let what = format!("killed at {k} of {}", self.mutations);
+        let what = format!("killed at {k} of {:?}", self.course);
         let (cloud, site) = live(self.scale);
         visit(&cloud, self.scale, 0);
         let before = cloud.store().snapshot(BUCKET);
         edition(&site, self.scale, 1);
         let killed = killed_at(&cloud, &push(&site), k, flow);
+        let is_committed = is_committed_since(&cloud, &before);
         assert_whole(&cloud, &before, &what);
         visit(&cloud, self.scale, 0);
         let answer = cloud.push(&site, &[]).success();
         // The last mutation gives the lock back.
         let is_taken_over = answer.stderr.contains("is gone and left its lock");
-        assert!(is_taken_over || k >= self.mutations, "{what}: {}", answer.stderr);
+        assert!(is_taken_over || k >= self.course.mutations, "{what}: {}", answer.stderr);
         assert_same(&left(&cloud), &self.left, &what);
+        assert_told_once(&cloud, &self.told, is_committed, &what);
         assert_whole(&cloud, &before, &format!("{what}, and run again"));
         for (number, answers) in self.answers.iter().enumerate() {
             assert_eq!(visit(&cloud, self.scale, number), *answers, "{what}: the edge shows old pages");
@@ -97,15 +107,16 @@ fn a_push_killed_after_any_mutation_leaves_a_whole_site_and_the_next_one_finishe
     });
     // Edition 1's, and what open pages of edition 0 may ask for.
     assert_eq!(immutable.count(), 30 + 20, "hashed files are taken for such");
-    assert!(calm.mutations >= 50, "only {} mutations", calm.mutations);
-    at_each_mutation(calm.mutations, 10, |k| calm.again_with_a_kill(k, Flow::OneByOne));
+    let course = &calm.course;
+    assert!(course.mutations >= 50 && course.invalidations.len() >= 3, "{course:?}");
+    at_each_mutation(course, 10, |k| calm.again_with_a_kill(k, Flow::OneByOne));
 }
 
 #[test]
 fn a_push_killed_with_uploads_on_their_way_is_finished_by_the_next() {
     let calm = Calm::push(Scale::Large);
     let mut on_their_way = 0;
-    at_each_mutation(calm.mutations, 10, |k| {
+    at_each_mutation(&calm.course, 10, |k| {
         let killed = calm.again_with_a_kill(k, Flow::Together);
         on_their_way += killed.mutations - k.min(killed.mutations);
         killed
@@ -124,9 +135,9 @@ fn after_a_kill_the_build_of_before_can_be_pushed_again_exactly() {
         (cloud, site, before)
     };
     let (cloud, site, _) = scene();
-    let mutations = mutations_of(&cloud, &push(&site));
-    at_each_mutation(mutations, 4, |k| {
-        let what = format!("killed at {k} of {mutations}");
+    let course = course_of(&cloud, &push(&site));
+    at_each_mutation(&course, 4, |k| {
+        let what = format!("killed at {k} of {course:?}");
         let (cloud, site, before) = scene();
         let bucket = cloud.store().snapshot(BUCKET);
         let killed = killed_at(&cloud, &push(&site), k, Flow::OneByOne);
@@ -154,10 +165,10 @@ fn a_first_push_killed_anywhere_is_finished_by_the_next() {
         (cloud, site)
     };
     let (cloud, site) = scene();
-    let mutations = mutations_of(&cloud, &push(&site));
+    let course = course_of(&cloud, &push(&site));
     let undisturbed = left(&cloud);
-    at_each_mutation(mutations, 4, |k| {
-        let what = format!("killed at {k} of {mutations}");
+    at_each_mutation(&course, 4, |k| {
+        let what = format!("killed at {k} of {course:?}");
         let (cloud, site) = scene();
         let killed = killed_at(&cloud, &push(&site), k, Flow::OneByOne);
         assert_eq!(broken(&cloud.store().snapshot(BUCKET)), Vec::<String>::new(), "{what}");
@@ -181,12 +192,14 @@ fn a_killed_rollback_is_finished_by_running_it_again() {
         (cloud, first, to)
     };
     let (cloud, _, to) = scene();
-    let mutations = mutations_of(&cloud, &["rollback", &to]);
-    at_each_mutation(mutations, 4, |k| {
-        let what = format!("killed at {k} of {mutations}");
+    let course = course_of(&cloud, &["rollback", &to]);
+    let calm = told(&cloud);
+    at_each_mutation(&course, 4, |k| {
+        let what = format!("killed at {k} of {course:?}");
         let (cloud, first, to) = scene();
         let bucket = cloud.store().snapshot(BUCKET);
         let killed = killed_at(&cloud, &["rollback", &to], k, Flow::OneByOne);
+        let is_committed = is_committed_since(&cloud, &bucket);
         assert_whole(&cloud, &bucket, &what);
         cloud.on_target("rollback", &[&to]).success();
         assert_whole(&cloud, &bucket, &format!("{what}, and run again"));
@@ -195,6 +208,7 @@ fn a_killed_rollback_is_finished_by_running_it_again() {
         assert_same_site(&after.site, &first.site, &what);
         assert_eq!(after.record.objects, first.record.objects, "{what}");
         assert_eq!(after.record.history.len(), 3, "{what}: one release for the way back");
+        assert_told_once(&cloud, &calm, is_committed, &what);
         assert_settled(&cloud, &what);
         killed
     });

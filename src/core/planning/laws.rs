@@ -112,6 +112,8 @@ struct Target {
     is_verified: bool,
     /// Keys that sitepush ever wrote.
     ours: BTreeSet<ObjectKey>,
+    /// Keys that strangers took away since.
+    taken: BTreeSet<ObjectKey>,
 }
 
 /// A build with the tags that pages carry.
@@ -268,7 +270,10 @@ impl Target {
             let keys = self.bucket.keys();
             let key = keys.clone().nth(place(*share, keys.len())).expect("it is below the length").clone();
             match meddling {
-                Meddling::Remove => drop(self.bucket.remove(&key)),
+                Meddling::Remove => {
+                    self.bucket.remove(&key);
+                    self.taken.insert(key);
+                }
                 Meddling::Overwrite => drop(self.bucket.insert(key, strange)),
                 Meddling::ChangeHeaders | Meddling::Add => {
                     let lying = self.bucket.get_mut(&key).expect("it was chosen from there");
@@ -485,6 +490,9 @@ proptest! {
         for change in planned.plan.changes.iter().filter(|change| change.action == Action::Delete) {
             prop_assert!(published.contains(&change.key) && target.ours.contains(&change.key), "{}", change.key);
             prop_assert!(!local.files.contains_key(&change.key), "{}", change.key);
+            // What a stranger took away is deleted all the same: its cached copies are dropped with it.
+            let lies_there = target.bucket.contains_key(&change.key) || target.taken.contains(&change.key);
+            prop_assert!(lies_there, "{} was deleted before", change.key);
         }
     }
 

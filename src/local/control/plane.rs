@@ -39,7 +39,11 @@ struct State {
     ledgers: BTreeMap<String, Ledger>,
     faults: FaultScript,
     calls: Vec<Operation>,
+    hook: Option<InvalidationHook>,
 }
+
+/// Called with the id of the distribution after each invalidation that is made.
+type InvalidationHook = Arc<dyn Fn(&str, &InvalidationRecord) + Send + Sync>;
 
 impl ControlPlane {
     /// A plane for `edges`, by distribution id. Invalidations are complete as soon as they are made.
@@ -78,6 +82,12 @@ impl ControlPlane {
     pub fn invalidations(&self, distribution_id: &str) -> Vec<InvalidationRecord> {
         let state = self.inner.lock();
         state.ledgers.get(distribution_id).map(|ledger| ledger.records().to_vec()).unwrap_or_default()
+    }
+
+    /// Calls `hook` with the distribution's id after each invalidation that is made from now on and before it is
+    /// answered, in the place of an earlier hook. A request that stands for an earlier invalidation makes none.
+    pub fn on_invalidation(&self, hook: impl Fn(&str, &InvalidationRecord) + Send + Sync + 'static) {
+        self.inner.lock().hook = Some(Arc::new(hook));
     }
 
     /// The signed calls so far, failed ones too, in order.
@@ -188,6 +198,10 @@ impl Inner {
         let record = match accepted {
             Accepted::New(record, items) => {
                 edge.invalidate(&items);
+                let hook = self.lock().hook.clone();
+                if let Some(hook) = hook {
+                    hook(id, &record);
+                }
                 record
             }
             Accepted::Earlier(record) => record,
