@@ -27,3 +27,13 @@ output "replica_count" {
   description = "Nodes that can take over."
   value       = aws_elasticache_replication_group.this.num_cache_clusters - 1
 }
+
+output "subnet_ids" {
+  description = "The subnets that it may lie in."
+  value       = aws_elasticache_subnet_group.this.subnet_ids
+}
+
+output "client_security_group_ids" {
+  description = "The security groups that reach it, by name."
+  value       = { for name, rule in aws_vpc_security_group_ingress_rule.client : name => rule.referenced_security_group_id }
+}

@@ -42,3 +42,13 @@ output "permissions_boundary_arn" {
   description = "The permissions boundary of the monitoring role; null for none."
   value       = aws_iam_role.monitoring.permissions_boundary
 }
+
+output "subnet_ids" {
+  description = "The subnets that it may lie in."
+  value       = aws_db_subnet_group.this.subnet_ids
+}
+
+output "client_security_group_ids" {
+  description = "The security groups that reach it, by name."
+  value       = { for name, rule in aws_vpc_security_group_ingress_rule.client : name => rule.referenced_security_group_id }
+}

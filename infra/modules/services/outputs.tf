@@ -52,3 +52,13 @@ output "permissions_boundary_arns" {
   description = "The permissions boundary of each service's role, by service; null for none."
   value       = { for name, role in aws_iam_role.execution : name => role.permissions_boundary }
 }
+
+output "load_balancer_subnet_ids" {
+  description = "The subnets that the load balancer lies in."
+  value       = aws_lb.public.subnets
+}
+
+output "container_subnet_ids" {
+  description = "The subnets that containers lie in, by service that has some."
+  value       = { for name, service in aws_ecs_service.this : name => one(service.network_configuration).subnets }
+}

@@ -58,6 +58,76 @@ run "a_release_names_an_image_for_each_service" {
   }
 }
 
+run "every_part_lies_in_its_tier" {
+  command = plan
+
+  variables {
+    images = {
+      guestbook = "example/guestbook@sha256:0000000000000000000000000000000000000000000000000000000000000001"
+      counter   = "example/counter@sha256:0000000000000000000000000000000000000000000000000000000000000002"
+    }
+  }
+
+  override_resource {
+    target          = module.network.aws_subnet.public
+    override_during = plan
+    values          = { id = "subnet-public" }
+  }
+
+  override_resource {
+    target          = module.network.aws_subnet.private
+    override_during = plan
+    values          = { id = "subnet-private" }
+  }
+
+  override_resource {
+    target          = module.network.aws_subnet.database
+    override_during = plan
+    values          = { id = "subnet-database" }
+  }
+
+  assert {
+    condition     = module.services.load_balancer_subnet_ids == toset(["subnet-public"])
+    error_message = "The load balancer lies where the internet reaches it."
+  }
+
+  assert {
+    condition     = module.services.container_subnet_ids == { counter = toset(["subnet-private"]), guestbook = toset(["subnet-private"]) }
+    error_message = "Containers lie where nothing reaches in, and reach out through NAT."
+  }
+
+  assert {
+    condition     = module.database.subnet_ids == toset(["subnet-database"]) && module.cache.subnet_ids == toset(["subnet-database"])
+    error_message = "The database and the cache lie where nothing leads out."
+  }
+}
+
+run "a_store_is_reached_by_the_services_that_use_it" {
+  command = plan
+
+  override_resource {
+    target          = module.services.aws_security_group.service["guestbook"]
+    override_during = plan
+    values          = { id = "sg-guestbook" }
+  }
+
+  override_resource {
+    target          = module.services.aws_security_group.service["counter"]
+    override_during = plan
+    values          = { id = "sg-counter" }
+  }
+
+  assert {
+    condition     = lookup(module.database.client_security_group_ids, "guestbook", null) == "sg-guestbook" && !contains(values(module.database.client_security_group_ids), "sg-counter")
+    error_message = "The guestbook reaches the database, and the counter does not."
+  }
+
+  assert {
+    condition     = lookup(module.cache.client_security_group_ids, "counter", null) == "sg-counter" && !contains(values(module.cache.client_security_group_ids), "sg-guestbook")
+    error_message = "The counter reaches the cache, and the guestbook does not."
+  }
+}
+
 run "every_service_has_a_rule_of_its_own" {
   command = plan
 

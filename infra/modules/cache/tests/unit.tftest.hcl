@@ -47,6 +47,25 @@ run "only_clients_security_groups_connect" {
     condition     = aws_vpc_security_group_egress_rule.client["counter"].security_group_id == "sg-counter" && aws_vpc_security_group_egress_rule.client["counter"].referenced_security_group_id == "sg-cache"
     error_message = "The client's own group lets it out to the cache."
   }
+
+  assert {
+    condition     = aws_elasticache_replication_group.this.port == 6379 && alltrue([for rule in concat(values(aws_vpc_security_group_ingress_rule.client), values(aws_vpc_security_group_egress_rule.client)) : [rule.ip_protocol, rule.from_port, rule.to_port] == ["tcp", 6379, 6379]])
+    error_message = "The port that the cache listens on is open, and no other."
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.client["counter"].security_group_id == "sg-cache" && aws_elasticache_replication_group.this.security_group_ids == toset(["sg-cache"])
+    error_message = "The rules are those of the group that the cache has, and it has no other."
+  }
+}
+
+run "the_cache_lies_where_the_caller_says" {
+  command = plan
+
+  assert {
+    condition     = aws_elasticache_replication_group.this.subnet_group_name == "example-test-cache" && aws_elasticache_subnet_group.this.name == "example-test-cache" && aws_elasticache_subnet_group.this.subnet_ids == toset(["subnet-1", "subnet-2"])
+    error_message = "ElastiCache would put it into the account's default VPC otherwise."
+  }
 }
 
 run "counters_are_never_evicted" {

@@ -63,6 +63,25 @@ run "only_clients_security_groups_connect" {
     condition     = aws_vpc_security_group_egress_rule.client["guestbook"].security_group_id == "sg-guestbook" && aws_vpc_security_group_egress_rule.client["guestbook"].referenced_security_group_id == "sg-database"
     error_message = "The client's own group lets it out to the database."
   }
+
+  assert {
+    condition     = alltrue([for rule in concat(values(aws_vpc_security_group_ingress_rule.client), values(aws_vpc_security_group_egress_rule.client)) : [rule.ip_protocol, rule.from_port, rule.to_port] == ["tcp", 5432, 5432]])
+    error_message = "PostgreSQL's port is open, and no other."
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.client["guestbook"].security_group_id == "sg-database" && aws_db_instance.this.vpc_security_group_ids == toset(["sg-database"])
+    error_message = "The rules are those of the group that the instance has, and it has no other."
+  }
+}
+
+run "the_instance_lies_where_the_caller_says" {
+  command = plan
+
+  assert {
+    condition     = aws_db_instance.this.db_subnet_group_name == "example-test-db" && aws_db_subnet_group.this.name == "example-test-db" && aws_db_subnet_group.this.subnet_ids == toset(["subnet-1", "subnet-2"])
+    error_message = "RDS would put it into the account's default VPC otherwise."
+  }
 }
 
 run "terraform_never_sees_the_password" {

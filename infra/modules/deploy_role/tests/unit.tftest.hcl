@@ -32,6 +32,18 @@ mock_provider "aws" {
   }
 }
 
+override_resource {
+  target          = aws_iam_policy.infrastructure
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:policy/deploy/example-test-infrastructure" }
+}
+
+override_resource {
+  target          = aws_iam_policy.data
+  override_during = plan
+  values          = { arn = "arn:aws:iam::123456789012:policy/deploy/example-test-data" }
+}
+
 variables {
   name                 = "example-test"
   repository           = "example/site"
@@ -139,6 +151,32 @@ run "the_role_cannot_change_itself" {
   assert {
     condition     = !anytrue([for statement in data.aws_iam_policy_document.infrastructure.statement : anytrue([for action in statement.actions : startswith(action, "iam:") || startswith(action, "sts:") || action == "*"])])
     error_message = "Nothing else allows anything with roles."
+  }
+}
+
+run "only_services_that_have_no_region_are_touched_everywhere" {
+  command = plan
+
+  assert {
+    condition = [
+      for statement in data.aws_iam_policy_document.infrastructure.statement : [for condition in statement.condition : [condition.test, condition.variable, condition.values]]
+      if length(setintersection(statement.actions, ["ec2:*", "ecs:*", "elasticache:*", "elasticloadbalancing:*", "rds:*"])) > 0
+    ] == [[["StringEquals", "aws:RequestedRegion", tolist(["eu-central-1", "us-east-1"])]]]
+    error_message = "What has a region is touched in this one and in us-east-1."
+  }
+
+  assert {
+    condition     = toset(flatten([for statement in data.aws_iam_policy_document.infrastructure.statement : tolist(statement.actions) if length(statement.condition) == 0])) == toset(["budgets:*", "cloudfront-keyvaluestore:*", "cloudfront:*", "route53:*"])
+    error_message = "CloudFront, names and budgets are the same everywhere; nothing else is without a condition."
+  }
+}
+
+run "the_role_may_what_its_two_policies_say" {
+  command = plan
+
+  assert {
+    condition     = toset([for attachment in aws_iam_role_policy_attachment.deploy : [attachment.role, attachment.policy_arn]]) == toset([for policy in ["infrastructure", "data"] : ["example-test", "arn:aws:iam::123456789012:policy/deploy/example-test-${policy}"]])
+    error_message = "Both policies are the role's, and no other."
   }
 }
 

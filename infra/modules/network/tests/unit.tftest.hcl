@@ -170,6 +170,11 @@ run "databases_have_no_way_out" {
     condition     = aws_vpc_endpoint.s3.route_table_ids == toset(["rtb-a", "rtb-b"])
     error_message = "S3 is reached from the containers only."
   }
+
+  assert {
+    condition     = aws_vpc_endpoint.s3.service_name == "com.amazonaws.eu-central-1.s3" && aws_vpc_endpoint.s3.vpc_endpoint_type == "Gateway"
+    error_message = "It is the region's S3, through a gateway: an interface costs by the hour and has no routes."
+  }
 }
 
 run "traffic_is_logged" {

@@ -141,8 +141,18 @@ run "every_alarm_is_heard" {
   }
 
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.edge : alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:123456789012:example-test-edge-alarms"])])
-    error_message = "CloudFront's tell the topic in us-east-1."
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.edge : alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:123456789012:example-test-edge-alarms"]) && alarm.ok_actions == alarm.alarm_actions])
+    error_message = "CloudFront's tell the topic in us-east-1, at both times too."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in merge(aws_cloudwatch_metric_alarm.this, aws_cloudwatch_metric_alarm.edge) : alarm.treat_missing_data == "notBreaching"])
+    error_message = "No requests are no errors: an alarm without data is over."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in merge(aws_cloudwatch_metric_alarm.this, aws_cloudwatch_metric_alarm.edge) : coalesce(alarm.actions_enabled, true)])
+    error_message = "None of them is muted."
   }
 
   assert {
@@ -207,14 +217,51 @@ run "a_site_alone_has_its_own_alarms_only" {
 run "one_dashboard_shows_all_parts" {
   command = plan
 
+  # A metric that AWS does not measure is an empty graph, and no error: so each is held against what AWS calls it.
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 9
-    error_message = "Site, services, database and cache have nine graphs."
+    condition = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [widget.properties.region, widget.properties.stat, widget.properties.metrics]] == [
+      ["us-east-1", "Sum", [
+        ["AWS/CloudFront", "Requests", "DistributionId", "E1EXAMPLE", "Region", "Global"],
+      ]],
+      ["us-east-1", "Average", [
+        ["AWS/CloudFront", "4xxErrorRate", "DistributionId", "E1EXAMPLE", "Region", "Global"],
+        ["AWS/CloudFront", "5xxErrorRate", "DistributionId", "E1EXAMPLE", "Region", "Global"],
+      ]],
+      ["eu-central-1", "Sum", [
+        ["AWS/ApplicationELB", "HTTPCode_Target_2XX_Count", "LoadBalancer", "app/example-test/1"],
+        ["AWS/ApplicationELB", "HTTPCode_Target_4XX_Count", "LoadBalancer", "app/example-test/1"],
+        ["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "LoadBalancer", "app/example-test/1"],
+      ]],
+      ["eu-central-1", "p95", [
+        ["AWS/ApplicationELB", "TargetResponseTime", "LoadBalancer", "app/example-test/1", "TargetGroup", "targetgroup/counter/1"],
+        ["AWS/ApplicationELB", "TargetResponseTime", "LoadBalancer", "app/example-test/1", "TargetGroup", "targetgroup/guestbook/1"],
+      ]],
+      ["eu-central-1", "Average", [
+        ["AWS/ECS", "CPUUtilization", "ClusterName", "example-test", "ServiceName", "counter"],
+        ["AWS/ECS", "CPUUtilization", "ClusterName", "example-test", "ServiceName", "guestbook"],
+      ]],
+      ["eu-central-1", "Minimum", [
+        ["AWS/ApplicationELB", "HealthyHostCount", "LoadBalancer", "app/example-test/1", "TargetGroup", "targetgroup/counter/1"],
+        ["AWS/ApplicationELB", "HealthyHostCount", "LoadBalancer", "app/example-test/1", "TargetGroup", "targetgroup/guestbook/1"],
+      ]],
+      ["eu-central-1", "Average", [
+        ["AWS/RDS", "CPUUtilization", "DBInstanceIdentifier", "example-test-db"],
+        ["AWS/RDS", "DatabaseConnections", "DBInstanceIdentifier", "example-test-db"],
+      ]],
+      ["eu-central-1", "Minimum", [
+        ["AWS/RDS", "FreeStorageSpace", "DBInstanceIdentifier", "example-test-db"],
+      ]],
+      ["eu-central-1", "Maximum", [
+        ["AWS/ElastiCache", "EngineCPUUtilization", "CacheClusterId", "example-test-cache-001"],
+        ["AWS/ElastiCache", "DatabaseMemoryUsagePercentage", "CacheClusterId", "example-test-cache-001"],
+      ]],
+    ]
+    error_message = "Site, services, database and cache have nine graphs, each of what AWS measures where it does."
   }
 
   assert {
-    condition     = alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : alltrue([for metric in widget.properties.metrics : length(metric) >= 4])])
-    error_message = "Each line of a graph names its metric and what it is of."
+    condition     = length(distinct([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [widget.x, widget.y]])) == 9 && alltrue([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.x + widget.width <= 24])
+    error_message = "No graph lies on another one or beside the page."
   }
 }
 
@@ -242,6 +289,22 @@ run "the_budget_warns_before_the_bill" {
   assert {
     condition     = aws_budgets_budget.this[0].limit_amount == "150" && toset(aws_budgets_budget.this[0].notification[*].notification_type) == toset(["ACTUAL", "FORECASTED"])
     error_message = "Both what was spent and what will be are watched."
+  }
+
+  assert {
+    condition = {
+      for notification in aws_budgets_budget.this[0].notification :
+      notification.notification_type => [notification.comparison_operator, notification.threshold, notification.threshold_type, notification.subscriber_email_addresses]
+      } == {
+      ACTUAL     = ["GREATER_THAN", 80, "PERCENTAGE", toset(["ops@example.com"])]
+      FORECASTED = ["GREATER_THAN", 100, "PERCENTAGE", toset(["ops@example.com"])]
+    }
+    error_message = "Everyone is told at four fifths of the budget, and when the month is going to be more than all of it."
+  }
+
+  assert {
+    condition     = [aws_budgets_budget.this[0].budget_type, aws_budgets_budget.this[0].time_unit, aws_budgets_budget.this[0].limit_unit] == ["COST", "MONTHLY", "USD"]
+    error_message = "It is the costs of a month, in US dollars."
   }
 }
 

@@ -153,6 +153,11 @@ run "a_rollout_that_fails_goes_back_by_itself" {
   }
 
   assert {
+    condition     = aws_ecs_service.this["guestbook"].deployment_maximum_percent == 200
+    error_message = "There is room for as many new ones beside them: with less, a rollout of one container never begins."
+  }
+
+  assert {
     condition     = aws_ecs_service.this["guestbook"].health_check_grace_period_seconds == 30
     error_message = "A container that is not healthy after half a minute is no accident."
   }
@@ -179,6 +184,25 @@ run "the_load_balancer_asks_each_service_whether_it_is_alive" {
   assert {
     condition     = { for name, group in aws_lb_target_group.this : name => [group.health_check[0].path, group.health_check[0].matcher] } == { guestbook = ["/healthz", "200"], counter = ["/alive", "200"] }
     error_message = "200 at the path that the service says, and nothing else, is healthy."
+  }
+
+  assert {
+    condition     = alltrue([for group in aws_lb_target_group.this : [group.health_check[0].interval, group.health_check[0].timeout, group.health_check[0].healthy_threshold, group.health_check[0].unhealthy_threshold] == [10, 5, 2, 3]])
+    error_message = "Two checks, ten seconds apart, find it healthy, and three do not: docs/services.md and the least health_grace_seconds reckon with that."
+  }
+}
+
+run "a_container_that_ends_answers_what_it_was_asked" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for group in aws_lb_target_group.this : tonumber(group.deregistration_delay) == 30])
+    error_message = "The load balancer lets requests under way end, and does not wait five minutes, as it would by itself."
+  }
+
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this["guestbook"].container_definitions)[0].stopTimeout == 60
+    error_message = "SIGKILL comes later than the load balancer stops sending requests, and later than DRAIN_DELAY_SECONDS and DRAIN_SECONDS together."
   }
 }
 
@@ -346,8 +370,44 @@ run "services_scale_with_cpu_and_requests" {
   }
 
   assert {
-    condition     = aws_appautoscaling_policy.cpu["guestbook"].target_tracking_scaling_policy_configuration[0].target_value == 60 && aws_appautoscaling_policy.requests["guestbook"].target_tracking_scaling_policy_configuration[0].predefined_metric_specification[0].resource_label == "app/example-test/1/targetgroup/example-test/1"
-    error_message = "Both CPU and requests are followed."
+    condition = {
+      for name, policy in { cpu = aws_appautoscaling_policy.cpu["guestbook"], requests = aws_appautoscaling_policy.requests["guestbook"] } : name => [
+        for followed in policy.target_tracking_scaling_policy_configuration : [
+          one(followed.predefined_metric_specification).predefined_metric_type,
+          coalesce(one(followed.predefined_metric_specification).resource_label, "of the service"),
+          followed.target_value,
+        ]
+      ]
+      } == {
+      cpu      = [["ECSServiceAverageCPUUtilization", "of the service", 60]]
+      requests = [["ALBRequestCountPerTarget", "app/example-test/1/targetgroup/example-test/1", 3000]]
+    }
+    error_message = "Both CPU and requests are followed: 60 percent, and 3000 a minute for each container."
+  }
+
+  assert {
+    condition     = alltrue([for policy in [aws_appautoscaling_policy.cpu["guestbook"], aws_appautoscaling_policy.requests["guestbook"]] : [policy.policy_type, policy.resource_id, policy.scalable_dimension, policy.service_namespace] == ["TargetTrackingScaling", "service/example-test/guestbook", "ecs:service:DesiredCount", "ecs"]])
+    error_message = "It is the service's number of containers that follows."
+  }
+
+  assert {
+    condition     = alltrue([for policy in [aws_appautoscaling_policy.cpu["guestbook"], aws_appautoscaling_policy.requests["guestbook"]] : [policy.target_tracking_scaling_policy_configuration[0].scale_out_cooldown, policy.target_tracking_scaling_policy_configuration[0].scale_in_cooldown, coalesce(policy.target_tracking_scaling_policy_configuration[0].disable_scale_in, false)] == [60, 300, false]])
+    error_message = "Up quickly and down slowly, but down."
+  }
+}
+
+run "a_service_scales_where_it_says" {
+  command = plan
+
+  variables {
+    services = {
+      one = { image = "host/one@sha256:0000000000000000000000000000000000000000000000000000000000000001", repository_arn = "arn", log_group = { name = "/g", arn = "arn" }, port = 8080, priority = 10, paths = ["/1"], min_count = 1, max_count = 1, target_cpu_percent = 40, target_requests_per_minute = 600 }
+    }
+  }
+
+  assert {
+    condition     = aws_appautoscaling_policy.cpu["one"].target_tracking_scaling_policy_configuration[0].target_value == 40 && aws_appautoscaling_policy.requests["one"].target_tracking_scaling_policy_configuration[0].target_value == 600
+    error_message = "Both targets are the service's own."
   }
 }
 

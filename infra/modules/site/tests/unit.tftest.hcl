@@ -60,6 +60,12 @@ override_resource {
 }
 
 override_resource {
+  target          = aws_cloudwatch_log_group.waf
+  override_during = plan
+  values          = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:aws-waf-logs-example-test" }
+}
+
+override_resource {
   target          = aws_cloudfront_response_headers_policy.site
   override_during = plan
   values          = { id = "headers" }
@@ -278,8 +284,58 @@ run "answers_carry_security_headers" {
   }
 
   assert {
-    condition     = strcontains(aws_cloudfront_response_headers_policy.site.security_headers_config[0].content_security_policy[0].content_security_policy, "default-src 'self'")
-    error_message = "Pages load from the site alone unless the caller says otherwise."
+    condition     = aws_cloudfront_response_headers_policy.site.security_headers_config[0].content_security_policy[0].content_security_policy == "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'"
+    error_message = "Pages load from the site alone unless the caller says otherwise, and nothing that is written into them runs."
+  }
+
+  assert {
+    condition     = length(aws_cloudfront_response_headers_policy.site.security_headers_config[0].content_type_options) == 1
+    error_message = "Browsers take each file for what it says that it is: nosniff."
+  }
+
+  assert {
+    condition     = aws_cloudfront_response_headers_policy.site.security_headers_config[0].frame_options[0].frame_option == "DENY"
+    error_message = "No other page shows the site in a frame, in browsers that do not know frame-ancestors either."
+  }
+
+  assert {
+    condition     = aws_cloudfront_response_headers_policy.site.security_headers_config[0].referrer_policy[0].referrer_policy == "strict-origin-when-cross-origin"
+    error_message = "Other sites learn which site a visitor came from, and not which page."
+  }
+
+  assert {
+    condition = { for header in one(aws_cloudfront_response_headers_policy.site.custom_headers_config).items : header.header => header.value } == {
+      permissions-policy         = "camera=(), geolocation=(), microphone=()"
+      cross-origin-opener-policy = "same-origin"
+    }
+    error_message = "Pages get no camera, place or microphone, and no hold on windows of other origins."
+  }
+
+  assert {
+    condition = alltrue(concat(
+      [for header in one(aws_cloudfront_response_headers_policy.site.custom_headers_config).items : header.override],
+      [
+        aws_cloudfront_response_headers_policy.site.security_headers_config[0].strict_transport_security[0].override,
+        aws_cloudfront_response_headers_policy.site.security_headers_config[0].content_security_policy[0].override,
+        aws_cloudfront_response_headers_policy.site.security_headers_config[0].content_type_options[0].override,
+        aws_cloudfront_response_headers_policy.site.security_headers_config[0].frame_options[0].override,
+        aws_cloudfront_response_headers_policy.site.security_headers_config[0].referrer_policy[0].override,
+      ],
+    ))
+    error_message = "What an object or a service says instead does not count."
+  }
+}
+
+run "answers_of_the_api_carry_security_headers_too" {
+  command = plan
+
+  variables {
+    api_origin = "origin.example.com"
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.ordered_cache_behavior[0].response_headers_policy_id == "headers"
+    error_message = "The policy is in force for /api/*."
   }
 }
 
@@ -426,8 +482,70 @@ run "the_firewall_blocks_known_attacks_and_floods" {
   }
 
   assert {
-    condition     = startswith(aws_cloudwatch_log_group.waf[0].name, "aws-waf-logs-")
-    error_message = "The firewall writes only to groups that are named so."
+    condition = [
+      for rule in aws_wafv2_web_acl.this[0].rule : [
+        length(rule.action), length(one(rule.action).block), length(one(rule.action).count),
+        one(one(rule.statement).rate_based_statement).aggregate_key_type, one(one(rule.statement).rate_based_statement).evaluation_window_sec, one(one(rule.statement).rate_based_statement).limit,
+      ] if rule.name == "too-many-requests"
+    ] == [[1, 1, 0, "IP", 300, 3000]]
+    error_message = "An address with more than 3000 requests in five minutes is blocked, not only counted."
+  }
+
+  assert {
+    condition = {
+      for rule in aws_wafv2_web_acl.this[0].rule : rule.name => [
+        length(one(rule.override_action).none), length(one(rule.override_action).count),
+        one(one(rule.statement).managed_rule_group_statement).vendor_name, one(one(rule.statement).managed_rule_group_statement).name,
+        length(one(one(rule.statement).managed_rule_group_statement).rule_action_override), length(one(one(rule.statement).managed_rule_group_statement).scope_down_statement),
+      ] if rule.name != "too-many-requests"
+      } == {
+      AWSManagedRulesAmazonIpReputationList = [1, 0, "AWS", "AWSManagedRulesAmazonIpReputationList", 0, 0]
+      AWSManagedRulesKnownBadInputsRuleSet  = [1, 0, "AWS", "AWSManagedRulesKnownBadInputsRuleSet", 0, 0]
+      AWSManagedRulesCommonRuleSet          = [1, 0, "AWS", "AWSManagedRulesCommonRuleSet", 0, 0]
+    }
+    error_message = "AWS's rules do what they say, for every request: none of them is turned into counting."
+  }
+
+  assert {
+    condition     = length(one(aws_wafv2_web_acl.this[0].default_action).allow) == 1 && aws_wafv2_web_acl.this[0].scope == "CLOUDFRONT"
+    error_message = "Everybody else gets in."
+  }
+}
+
+run "the_firewalls_limit_is_the_callers" {
+  command = plan
+
+  variables {
+    enable_waf                 = true
+    waf_requests_per_5_minutes = 500
+  }
+
+  assert {
+    condition     = [for rule in aws_wafv2_web_acl.this[0].rule : one(one(rule.statement).rate_based_statement).limit if rule.name == "too-many-requests"] == [500]
+    error_message = "A site with busier pages, or calmer ones, has a limit of its own."
+  }
+}
+
+run "what_the_firewall_did_is_logged_without_secrets" {
+  command = plan
+
+  variables {
+    enable_waf = true
+  }
+
+  assert {
+    condition     = startswith(aws_cloudwatch_log_group.waf[0].name, "aws-waf-logs-") && aws_cloudwatch_log_group.waf[0].retention_in_days == 90
+    error_message = "The firewall writes only to groups that are named so, and its log is forgotten."
+  }
+
+  assert {
+    condition     = aws_wafv2_web_acl_logging_configuration.this[0].resource_arn == aws_wafv2_web_acl.this[0].arn && aws_wafv2_web_acl_logging_configuration.this[0].log_destination_configs == toset([aws_cloudwatch_log_group.waf[0].arn])
+    error_message = "It is this firewall that writes, and to this group."
+  }
+
+  assert {
+    condition     = toset([for field in aws_wafv2_web_acl_logging_configuration.this[0].redacted_fields : one(field.single_header).name]) == toset(["authorization", "cookie"])
+    error_message = "What visitors prove themselves with is not written down."
   }
 }
 
