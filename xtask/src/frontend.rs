@@ -19,7 +19,10 @@ pub fn dist(project: &Project) -> PathBuf {
 
 /// Installs exactly what the lock file says.
 pub fn install(project: &Project) -> Result<()> {
-    tools::run(project.command("npm").args(["--prefix", "frontend", "ci", "--no-audit", "--no-fund"]))
+    let mut npm = project.command("npm");
+    npm.args(["--prefix", "frontend", "ci", "--no-audit", "--no-fund"]);
+    // What it says is for people: on standard output a task may have a document.
+    tools::run(npm.stdout(std::io::stderr()))
 }
 
 /// Installs when there is nothing yet, or when the lock file is newer than what is there.

@@ -116,7 +116,7 @@ fn modules(files: &[String]) -> Vec<String> {
 }
 
 /// Requires of each module the files that a reader looks for, and of each variable as many tests of refusals as it has validations;
-/// of each provider that it tags what it makes; and of each page that its links lead somewhere.
+/// of each provider that it tags what it makes; of each environment that its state is locked; and of each page that its links lead somewhere.
 fn complete(project: &Project, files: &[String], modules: &[String]) -> Result<()> {
     let mut wrong = Vec::new();
     for module in modules {
@@ -139,6 +139,9 @@ fn complete(project: &Project, files: &[String], modules: &[String]) -> Result<(
             providers(&terraform).filter(|provider| !provider.contains("tags = local.tags")).count();
         if untagged > 0 {
             wrong.push(format!("{module}: {untagged} of its providers do not tag what they make"));
+        }
+        if module.contains("/environments/") && !locks_state(&terraform) {
+            wrong.push(format!("{module}: nothing keeps two runs of Terraform from its state at once"));
         }
     }
     for page in files.iter().filter(|file| file.starts_with("infra/") && file.ends_with(".md")) {
@@ -163,6 +166,14 @@ fn links(page: &str) -> impl Iterator<Item = &str> {
 /// provider tags everything, mocks do not show.
 fn providers(terraform: &str) -> impl Iterator<Item = &str> {
     terraform.split("\nprovider \"aws\" {").skip(1).filter_map(|rest| rest.split("\n}").next())
+}
+
+/// Whether the file has Terraform lock its state, in the bucket itself. Mocks have no state.
+fn locks_state(terraform: &str) -> bool {
+    let backend = terraform.split("\n  backend \"s3\" {").nth(1).and_then(|rest| rest.split("\n  }").next());
+    backend.is_some_and(|backend| {
+        backend.lines().any(|line| line.split_whitespace().eq(["use_lockfile", "=", "true"]))
+    })
 }
 
 /// The variables that have validations, and how many each.
@@ -350,6 +361,18 @@ mod tests {
             providers(text).map(|provider| provider.contains("tags = local.tags")).collect();
         assert_eq!(tagged, [true, false]);
         assert_eq!(providers("terraform {\n  required_providers {\n    aws = {}\n  }\n}\n").count(), 0);
+    }
+
+    #[test]
+    fn a_state_is_locked_by_its_backend_and_by_nothing_else() {
+        let backend =
+            |line: &str| format!("terraform {{\n  backend \"s3\" {{\n    encrypt = true\n{line}  }}\n}}\n");
+        assert!(locks_state(&backend("    use_lockfile = true\n")));
+        assert!(locks_state(&backend("    use_lockfile   = true\n")));
+        for line in ["", "    use_lockfile = false\n", "    # use_lockfile = true\n"] {
+            assert!(!locks_state(&backend(line)), "{line:?}");
+        }
+        assert!(!locks_state(&format!("{}\nuse_lockfile = true\n", backend(""))));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 """moto's server with what the application's Terraform asks for and moto 5.2.5 does not have.
 
-Loaded only by the emulated environment. Each gap is one function, whose first line says what is missing; GAPS names them, and
-`--gaps` prints them, so that docs/deploy.md can be held against this file. Nothing here makes up an answer that moto would
-give by itself.
+Loaded only by the emulated environment. Each gap is one function, whose first line says what is missing; GAPS names them. The
+table in docs/deploy.md, "What moto lacks", says the same of each and why it has to be filled: a test (src/emulated/gaps.rs) holds
+the one against the other. Nothing here makes up an answer that moto would give by itself.
 """
 
 import inspect
@@ -395,9 +395,6 @@ GAPS = [
 ]
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--gaps"]:
-        print("\n".join(gap.__doc__ for gap in GAPS))
-        sys.exit()
     for gap in GAPS:
         gap()
     server.main(sys.argv[1:])

@@ -13,7 +13,7 @@ use axum::routing::post;
 use serde_json::{Value, json};
 
 use super::destroy::destroy;
-use super::destroy_tests::Stage;
+use super::destroy_tests::{APPLY, PLAN, Stage};
 use super::ending::tests::document;
 use super::ending::{Backup, Backups};
 use super::failure;
@@ -144,7 +144,7 @@ async fn backups_that_are_to_go_go_and_nobody_elses() {
     let destroyed = destroy(&stage.session, Some("staging"), Backups::Delete).await.expect("they may go");
     assert_eq!((destroyed.deleted_backups, destroyed.left), (all(), Vec::new()));
     assert_eq!(account.ours(), [""; 0]);
-    assert_eq!(stage.asked(), ["plan", "apply"]);
+    assert_eq!(stage.asked(), [PLAN, APPLY]);
     stage.plans(&document(&[]));
     let again = destroy(&stage.session, Some("staging"), Backups::Delete).await.expect("all is done");
     assert_eq!((again.deleted_backups, account.asked()), (Vec::new(), 3));

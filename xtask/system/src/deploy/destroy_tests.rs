@@ -61,12 +61,37 @@ impl Stage {
         self.target.store.versions(SITE).len()
     }
 
-    /// The tasks that Terraform was given, but for those that only look.
+    /// What Terraform was given, see [`changing`].
     pub fn asked(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.folder.path().join("asked")).unwrap_or_default();
-        text.lines().filter(|task| ["plan", "apply"].contains(task)).map(str::to_owned).collect()
+        changing(self.folder.path())
     }
 }
+
+/// The plans that Terraform was to save or to apply in `folder`, but for what only looks, such as `apply destroy.tfplan`.
+pub(super) fn changing(folder: &Path) -> Vec<String> {
+    let text = fs::read_to_string(folder.join("asked")).unwrap_or_default();
+    let file = |path: &str| {
+        let file = Path::new(path).strip_prefix(folder);
+        file.unwrap_or_else(|_| panic!("that is no plan that was saved: {path:?}")).display().to_string()
+    };
+    let task = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[0] {
+            "plan" => {
+                let saved = words.iter().find_map(|word| word.strip_prefix("-out=")).unwrap_or_default();
+                let end = if words.contains(&"-destroy") { " -destroy" } else { "" };
+                Some(format!("plan{end} {}", file(saved)))
+            }
+            "apply" => Some(format!("apply {}", file(words.last().copied().unwrap_or_default()))),
+            _ => None,
+        }
+    };
+    text.lines().filter_map(task).collect()
+}
+
+/// What Terraform is given for an end.
+pub(super) const PLAN: &str = "plan -destroy destroy.tfplan";
+pub(super) const APPLY: &str = "apply destroy.tfplan";
 
 pub(super) async fn session(target: &Target, folder: &Path) -> Session {
     let keys = target.credentials();
@@ -114,7 +139,7 @@ async fn what_terraform_deletes_is_emptied_first() {
     stage.target.store.put_foreign("sitepush-staging-site-2", "of-others", ForeignObject::new("x"));
     destroy(&stage.session, Some("staging")).await.expect("nothing is in the way");
     assert_eq!(stage.versions(), 0);
-    assert_eq!(stage.asked(), ["plan", "apply"]);
+    assert_eq!(stage.asked(), [PLAN, APPLY]);
     assert_eq!(stage.target.store.keys("sitepush-staging-site-2"), ["of-others"]);
 }
 
@@ -137,7 +162,7 @@ async fn a_log_that_comes_late_is_deleted_too() {
     let (destroyed, ()) = tokio::join!(destroy(&stage.session, Some("staging")), deliver);
     destroyed.expect("the second time nothing is in the way");
     assert_eq!(stage.versions(), 0);
-    assert_eq!(stage.asked(), ["plan", "apply", "plan", "apply"]);
+    assert_eq!(stage.asked(), [PLAN, APPLY, PLAN, APPLY]);
 }
 
 #[tokio::test]
@@ -148,7 +173,7 @@ async fn what_nothing_was_written_to_is_not_tried_again() {
     }
     let error = destroy(&stage.session, Some("staging")).await.expect_err("Terraform fails");
     assert!(format!("{error:#}").ends_with("BucketNotEmpty"), "{error:#}");
-    assert_eq!(stage.asked(), ["plan", "apply", "plan"]);
+    assert_eq!(stage.asked(), [PLAN, APPLY, PLAN]);
 }
 
 #[tokio::test]
@@ -191,7 +216,7 @@ async fn a_protected_environment_is_not_touched() {
     assert_eq!(failure::class(&error), Class::Refused);
     assert!(error.to_string().contains("module.database.aws_db_instance.this"), "{error}");
     assert_eq!(stage.versions(), 1, "the site is gone");
-    assert_eq!(stage.asked(), ["plan"]);
+    assert_eq!(stage.asked(), [PLAN]);
     assert!(stage.session.state.lock().await.expect("it can be read").is_none(), "the lock is left");
 }
 
@@ -205,5 +230,5 @@ async fn what_must_not_be_destroyed_is_no_failure_of_terraforms() {
     assert_eq!(failure::class(&error), Class::Refused);
     assert!(format!("{error:#}").contains("aws_s3_bucket.x"), "{error:#}");
     assert!(failure::hint(&error).is_some_and(|hint| hint.contains("take its `prevent_destroy` away")));
-    assert_eq!((stage.versions(), stage.asked()), (1, vec!["plan".to_owned()]));
+    assert_eq!((stage.versions(), stage.asked()), (1, vec![PLAN.to_owned()]));
 }

@@ -49,13 +49,20 @@ pub async fn plan(session: &Session, scope: Scope) -> Result<DeployPlan> {
     }
     let prepared = prepare(session, source, scope).await?;
     show(session, &prepared);
-    let nothing_allowed =
-        Permissions { scope, is_agreed: false, may_lose_data: false, older_commit: OlderCommit::Refuse };
-    if let Err(refusal) = guard::check(&prepared.plan, nothing_allowed) {
-        let hint = failure::hint(&refusal).map_or_else(String::new, |hint| format!(" ({hint})"));
-        session.ui.warn(&format!("`deploy` would refuse this: {refusal}{hint}"));
+    if let Some(refusal) = refusal(&prepared.plan) {
+        session.ui.warn(&format!("`deploy` would refuse this: {refusal}"));
     }
     Ok(prepared.plan)
+}
+
+/// What `deploy` without any permission would refuse of a plan, with the way to have it done. Pure.
+pub fn refusal(plan: &DeployPlan) -> Option<String> {
+    let scope = plan.scope;
+    let nothing_allowed =
+        Permissions { scope, is_agreed: false, may_lose_data: false, older_commit: OlderCommit::Refuse };
+    let refusal = guard::check(plan, nothing_allowed).err()?;
+    let hint = failure::hint(&refusal).map_or_else(String::new, |hint| format!(" ({hint})"));
+    Some(format!("{refusal}{hint}"))
 }
 
 /// Deploys the commit that is checked out.

@@ -12,12 +12,16 @@ use sitepush::local::s3::Store;
 use sitepush::local::target::{Target, TargetOptions, store_options};
 use tokio::net::TcpListener;
 
-use super::destroy_tests::{STATE, session};
+use super::destroy_tests::{STATE, changing, session};
 use super::ending::tests::document;
 use super::forward::{apply, kept_images};
 use super::plan::Running;
 use super::session::Session;
 use super::terraform::{Purpose, SavedPlan};
+
+/// What Terraform is given for a deploy.
+const PLAN: &str = "plan deploy.tfplan";
+const APPLY: &str = "apply deploy.tfplan";
 
 /// Repositories with images, by name; and whether Terraform had applied something already when one of these was deleted.
 struct Ecr {
@@ -40,8 +44,7 @@ async fn answer(State(ecr): State<Shared>, headers: HeaderMap, body: String) -> 
             json!({"imageIds": ecr.images[repository].iter().map(id).collect::<Vec<_>>()}).to_string()
         }
         Some("BatchDeleteImage") => {
-            let asked = fs::read_to_string(ecr.terraform.join("asked")).unwrap_or_default();
-            ecr.was_applied |= asked.lines().any(|task| task == "apply");
+            ecr.was_applied |= changing(&ecr.terraform).iter().any(|task| task == APPLY);
             let is_there = |whole: &String| ecr.images.values().flatten().any(|digest| digest == whole);
             let stays = |digest: &String| ecr.parts.get(digest).is_some_and(is_there);
             let asked_for = request["imageIds"].as_array().expect("a list");
@@ -113,9 +116,9 @@ impl Stage {
         saved.expect("it is planned")
     }
 
-    fn is_applied(&self) -> bool {
-        let asked = fs::read_to_string(self.folder.path().join("asked")).expect("it was asked");
-        asked.lines().any(|task| task == "apply")
+    /// What Terraform was given, but for what only looks.
+    fn asked(&self) -> Vec<String> {
+        changing(self.folder.path())
     }
 }
 
@@ -131,7 +134,7 @@ async fn the_repository_of_a_service_that_is_taken_away_is_emptied_before_terraf
     );
     apply(&stage.session, &saved).await.expect("nothing is in the way");
 
-    assert!(stage.is_applied());
+    assert_eq!(stage.asked(), [PLAN, APPLY], "what was planned is applied, and nothing else");
     let ecr = stage.ecr.lock().expect("nobody panics");
     assert_eq!(ecr.images["staging/greeter"], [""; 0]);
     assert_eq!(ecr.images["staging/guestbook"], ["sha256:c"]);
@@ -145,7 +148,7 @@ async fn an_image_that_ecr_does_not_let_go_ends_the_deploy_before_terraform_is_a
     let error = apply(&stage.session, &saved).await.expect_err("one stays");
     let expected = "cannot empty the repository `staging/greeter`: sha256:part is a part of another";
     assert_eq!(error.to_string(), expected);
-    assert!(!stage.is_applied());
+    assert_eq!(stage.asked(), [PLAN]);
     assert_eq!(stage.ecr.lock().expect("nobody panics").images["staging/greeter"], ["sha256:part"]);
 }
 

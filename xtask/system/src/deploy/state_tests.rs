@@ -42,33 +42,59 @@ async fn state_at(endpoint_url: &str, region: &str, keys: Credentials) -> State 
     State::new(&config, &settings)
 }
 
-/// An S3 that takes every setting of a bucket but its policy, and what it was asked for.
-async fn refusing_policies() -> (String, Arc<Mutex<Vec<String>>>) {
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let log = asked.clone();
+/// An S3 that has no bucket, and takes every setting of one but `refused`; and what was put there, setting by setting.
+async fn taking_settings(refused: &'static str) -> (String, Arc<Mutex<Vec<(String, String)>>>) {
+    let put = Arc::new(Mutex::new(Vec::new()));
+    let log = put.clone();
     let answer = move |request: axum::extract::Request| async move {
-        let setting = request.uri().query().unwrap_or_default().to_owned();
-        let is_policy = setting.starts_with("policy");
-        log.lock().expect("nobody panicked").push(format!("{} {setting}", request.method()));
-        if is_policy { http::StatusCode::FORBIDDEN } else { http::StatusCode::OK }
+        if request.method() == http::Method::HEAD {
+            return http::StatusCode::NOT_FOUND;
+        }
+        let setting = request.uri().query().unwrap_or_default().split(['=', '&']).next();
+        let setting = setting.unwrap_or_default().to_owned();
+        let is_refused = setting == refused;
+        let body = axum::body::to_bytes(request.into_body(), 1 << 16).await.expect("it is sent whole");
+        log.lock().expect("nobody panicked").push((setting, String::from_utf8_lossy(&body).into_owned()));
+        if is_refused { http::StatusCode::FORBIDDEN } else { http::StatusCode::OK }
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
-    (url, asked)
+    (url, put)
+}
+
+#[tokio::test]
+async fn the_bucket_is_private_encrypted_over_tls_only_and_then_versioned() {
+    let (url, put) = taking_settings("nothing").await;
+    let keys = Credentials::new("id", "secret", None, None, "tests");
+    state_at(&url, "eu-central-1", keys).await.make_bucket().await.expect("it takes everything");
+    let put = put.lock().expect("nobody panicked");
+    let settings: Vec<&str> = put.iter().map(|(setting, _)| setting.as_str()).collect();
+    // The first makes the bucket.
+    assert_eq!(settings, ["", "publicAccessBlock", "encryption", "policy", "versioning"]);
+    let has = |setting: &str, text: &str| {
+        let (_, body) = put.iter().find(|(name, _)| name == setting).expect("it was put");
+        assert!(body.contains(text), "{setting} without {text}: {body}");
+    };
+    for public in ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"] {
+        has("publicAccessBlock", &format!("<{public}>true</{public}>"));
+    }
+    has("encryption", "<SSEAlgorithm>AES256</SSEAlgorithm>");
+    has("policy", r#""aws:SecureTransport":"false""#);
+    has("versioning", "<Status>Enabled</Status>");
 }
 
 #[tokio::test]
 async fn a_bucket_that_was_left_half_way_has_no_versions() {
-    let (url, asked) = refusing_policies().await;
+    let (url, put) = taking_settings("policy").await;
     let keys = Credentials::new("id", "secret", None, None, "tests");
     let state = state_at(&url, "eu-central-1", keys).await;
     let error = state.make_bucket().await.expect_err("the policy is refused");
     assert!(error.to_string().contains("cannot protect"), "{error}");
-    let asked = asked.lock().expect("nobody panicked");
-    let has = |setting: &str| asked.iter().any(|one| one.starts_with(&format!("PUT {setting}")));
-    assert!(has("encryption") && has("policy"), "{asked:?}");
-    assert!(!has("versioning"), "it is taken for a finished one: {asked:?}");
+    let put = put.lock().expect("nobody panicked");
+    let has = |setting: &str| put.iter().any(|(name, _)| name == setting);
+    assert!(has("encryption") && has("policy"), "{put:?}");
+    assert!(!has("versioning"), "it is taken for a finished one: {put:?}");
 }
 
 async fn take(state: &State, lost: &CancellationToken) -> anyhow::Result<Held> {

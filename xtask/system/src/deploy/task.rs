@@ -103,7 +103,7 @@ async fn perform(session: &Session, task: &Task) -> Result<ExitCode> {
     match task {
         Task::Plan(arguments) => {
             let plan = forward::plan(session, arguments.only.unwrap_or(Scope::All)).await?;
-            document(task, &plan)
+            conclude(task, &view::markdown_plan(&plan, forward::refusal(&plan).as_deref()), &plan)
         }
         Task::Deploy(arguments) => {
             let permissions = Permissions {
@@ -123,27 +123,28 @@ async fn perform(session: &Session, task: &Task) -> Result<ExitCode> {
         }
         Task::Status(_) => {
             let status = status::status(session).await?;
+            let text = status::render(&status);
             if !task.common().json {
-                print!("{}", status::render(&status));
+                print!("{text}");
             }
-            document(task, &status)
+            conclude(task, &view::markdown_status(&status.environment, &text), &status)
         }
         Task::Destroy(arguments) => {
             let backups = if arguments.delete_backups { Backups::Delete } else { Backups::Keep };
-            let left = destroy::destroy(session, arguments.confirm.as_deref(), backups).await?;
-            document(task, &left)
+            let destroyed = destroy::destroy(session, arguments.confirm.as_deref(), backups).await?;
+            conclude(task, &view::markdown_destroyed(&destroyed), &destroyed)
         }
     }
 }
 
 fn report(task: &Task, ui: Ui, outcome: &Outcome) -> Result<ExitCode> {
     ui.text(&format!("\n{}", view::summary(outcome)));
-    tell_ci(&view::markdown(outcome));
-    document(task, outcome)
+    conclude(task, &view::markdown(outcome), outcome)
 }
 
-/// The one document of `--json`.
-fn document(task: &Task, value: &impl serde::Serialize) -> Result<ExitCode> {
+/// What every task ends with that went well: the `summary` of the job, and the one document of `--json`.
+fn conclude(task: &Task, summary: &str, value: &impl serde::Serialize) -> Result<ExitCode> {
+    tell_ci(summary);
     if task.common().json {
         println!("{}", serde_json::to_string_pretty(value).context("cannot print the document")?);
     }

@@ -1,11 +1,16 @@
 #!/bin/sh
 # Plays Terraform in tests. It works in the folder of the root module, where the test has put plan.json, and writes down what
-# it was asked for. With a file `fail` the next apply fails, once there is a file `go-on`; with a file `complaint` every plan fails,
-# and says what is in it.
+# it was asked for, a line for each time. It has the outputs of outputs.json, if that is there. With a file `fail` the next apply
+# fails, once there is a file `go-on`; with a file `complaint` every plan fails, and says what is in it.
 set -eu
-echo "$1" >>asked
+if [ "$1" = version ]; then
+	# Asked before there is a root module to work in.
+	echo 'Terraform v1.11.0'
+	exit
+fi
+echo "$*" >>asked
 case "$*" in
-output*) echo '{}' ;;
+output*) if [ -e outputs.json ]; then cat outputs.json; else echo '{}'; fi ;;
 show*-json*) cat plan.json ;;
 plan*)
 	if [ -e complaint ]; then

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::changes::{Action, Change, Changes};
+use super::destroy::Destroyed;
 use super::outcome::Outcome;
 use super::plan::{DeployPlan, Step};
 use super::ui;
@@ -150,6 +151,32 @@ pub fn markdown(outcome: &Outcome) -> String {
         row(service, &format!("`{}`", digest(image)));
     }
     row("took", &ui::duration(outcome.took()));
+    text
+}
+
+/// A plan for the same place, with what a deploy would refuse of it.
+pub fn markdown_plan(of: &DeployPlan, refusal: Option<&str>) -> String {
+    let refusal = refusal.map_or_else(String::new, |why| format!("\n`deploy` would refuse this: {why}\n"));
+    format!("### plan of {}\n\n```text\n{}\n```\n{refusal}", of.environment, plan(of).trim_end())
+}
+
+/// For the same place, the status of an environment, as a person reads it in the terminal.
+pub fn markdown_status(environment: &str, text: &str) -> String {
+    format!("### status of {environment}\n\n```text\n{}\n```\n", text.trim_end())
+}
+
+/// What an end has left, for the same place.
+pub fn markdown_destroyed(destroyed: &Destroyed) -> String {
+    let mut text = format!("### destroy of {}\n\nNothing of it runs.\n", destroyed.environment);
+    if !destroyed.left.is_empty() || !destroyed.deleted_backups.is_empty() {
+        text.push('\n');
+    }
+    for left in &destroyed.left {
+        let _ = writeln!(text, "- stays: {}; to delete it for good: `{}`", left.what, left.remove);
+    }
+    for backup in &destroyed.deleted_backups {
+        let _ = writeln!(text, "- deleted: {}", backup.what());
+    }
     text
 }
 

@@ -264,3 +264,32 @@ fn outcomes(watched: Vec<Watched>) -> Vec<ServiceOutcome> {
     };
     watched.into_iter().map(outcome).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_times_are_those_that_the_page_names() {
+        let page = include_str!("../../../../docs/rollouts.md");
+        let Options { poll, limits, health_grace, .. } = Options::default();
+        let minutes = |time: Duration| {
+            assert_eq!(time.as_secs() % 60, 0, "{time:?} is not told in minutes");
+            time.as_secs() / 60
+        };
+        let (total, beyond) = (limits.total, limits.beyond_grace);
+        for said in [
+            format!("the rollout is watched: every {} seconds,", poll.as_secs()),
+            format!("| AWS found no room | {} minutes;", minutes(limits.shortage)),
+            format!(
+                "which task is still pending | {} minutes; where the service's `health_grace_seconds` is above {}, {} minutes more",
+                minutes(total),
+                (total - beyond).as_secs(),
+                minutes(beyond)
+            ),
+        ] {
+            assert!(page.contains(&said), "the page does not say {said:?}");
+        }
+        assert_eq!(health_grace, None, "it is the service's own");
+    }
+}

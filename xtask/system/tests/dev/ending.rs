@@ -1,8 +1,12 @@
 //! How the task ends, and what is there after it.
 
+use std::io::{BufRead as _, BufReader};
+use std::sync::mpsc;
+use std::thread;
+
 use serde_json::{Value, json};
 
-use crate::support::{Serving, agent, folder, is_alive, run, signal, wait_until};
+use crate::support::{Serving, agent, folder, is_alive, processes, run, signal, task, wait_until};
 
 #[test]
 fn the_check_goes_through_all_of_it_and_ends_well() {
@@ -17,6 +21,49 @@ fn the_check_goes_through_all_of_it_and_ends_well() {
     for wanted in ["front page", "unknown page", "load balancer", "guestbook takes", "counter counts"] {
         assert!(names.iter().any(|name| name.contains(wanted)), "{wanted}: {names:?}");
     }
+}
+
+/// Redis hangs from when the services run, and goes on once the check has said so: what hangs is waited for at the end.
+#[test]
+fn the_check_of_what_does_not_work_ends_with_1_the_reason_and_the_logs() {
+    let folder = folder();
+    let mut child = task(folder.path(), &["--check"]).spawn().expect("it runs");
+    let errors = BufReader::new(child.stderr.take().expect("it is piped"));
+    let (hung, is_hung) = mpsc::channel();
+    let record = folder.path().to_owned();
+    let listening = thread::spawn(move || {
+        let mut said = String::new();
+        for line in errors.lines().map_while(Result::ok) {
+            if line.starts_with("publishing the site") {
+                let processes = processes(&record);
+                let (_, redis) = processes.iter().find(|(name, _)| name == "redis").expect("it runs");
+                signal(*redis, "STOP");
+                hung.send(*redis).expect("the test waits for it");
+            }
+            said.push_str(&line);
+            said.push('\n');
+        }
+        said
+    });
+    let mut line = String::new();
+    let output = child.stdout.take().expect("it is piped");
+    BufReader::new(output).read_line(&mut line).expect("it is text");
+    signal(is_hung.recv().expect("it got that far"), "CONT");
+    let code = child.wait().expect("it is our child").code();
+    let said = listening.join().expect("no panic");
+
+    let document: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}, {said}"));
+    assert_eq!((code, &document["ok"]), (Some(1), &false.into()), "{document}, {said}");
+    let checks = document["checks"].as_array().expect("a list").iter();
+    let failed: Vec<_> = checks.filter(|check| !check["problem"].is_null()).collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0]["name"], "the counter counts");
+    assert!(failed[0]["problem"].as_str().expect("a text").contains("503"), "{failed:?}");
+    // The ends of the logs, that of the service which does not work with what it was asked.
+    let (_, last) = said.split_once("the last of ").expect("the logs are shown");
+    let (_, of_counter) = last.split_once("/logs/counter.log:\n").expect("each has its name");
+    let of_counter = of_counter.split("the last of ").next().unwrap_or_default();
+    assert!(of_counter.contains("/api/counter/views"), "{of_counter:?}");
 }
 
 #[test]
@@ -51,7 +98,7 @@ fn an_interrupt_ends_everything_and_what_was_written_is_there_the_next_time() {
     assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err(), "the address is free again");
 
     let listed = |flags: &[&str]| {
-        let mut command = crate::support::task(folder.path(), flags);
+        let mut command = task(folder.path(), flags);
         let mut serving = Serving::of(command.stderr(std::process::Stdio::inherit()), folder.path());
         let site = serving.document["address"].as_str().unwrap().to_owned();
         let mut answer = agent().get(format!("{site}{entries}")).call().expect("there is an answer");

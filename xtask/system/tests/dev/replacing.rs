@@ -1,5 +1,6 @@
 //! Other builds in the place of those that run, while visitors go on asking.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,10 +11,18 @@ use system::dev::Application;
 use crate::support::{agent, folder, start, wait_until};
 use crate::visitors::Visitors;
 
-/// Waits until so many more requests were answered.
+/// Waits until each of them was answered so many times more.
 async fn more(visitors: &Visitors, count: usize) {
     let before = visitors.answered();
-    wait_until("visitors are answered", async || visitors.answered() >= before + count).await;
+    wait_until("each visitor is answered", async || visitors.has_answered(&before, count)).await;
+}
+
+/// Replaces each service by another process of the same program; the processes that ran until then are added to `processes`.
+async fn replace_each(application: &Application, processes: &mut Vec<u32>) {
+    for service in ["guestbook", "counter"] {
+        processes.push(application.process(service).expect("it runs"));
+        application.replace(service, &program(application, service)).await.expect("it is replaced");
+    }
 }
 
 fn program(application: &Application, service: &str) -> PathBuf {
@@ -36,34 +45,32 @@ async fn a_deploy_and_a_rollback_fail_no_request() {
     let site = application.address().to_owned();
     let page = application.site_folder().join("index.html");
     let first = fs::read_to_string(&page).unwrap();
-    let visitors = Visitors::of(&site, &agent(), Duration::ZERO, |_| ());
-    more(&visitors, 40).await;
+    let visitors = Visitors::of(&site, Duration::ZERO, |_| ());
+    more(&visitors, 10).await;
 
     // Services first, then the site; and back in the other order, as a deployment does it.
     let mut processes = Vec::new();
-    for service in ["guestbook", "counter"] {
-        processes.push(application.process(service));
-        application.replace(service, &program(&application, service)).await.expect("it is replaced");
-    }
+    replace_each(&application, &mut processes).await;
     fs::write(&page, first.replace("<title>", "<title>second ")).unwrap();
     front_page_says(&site, "<title>second ").await;
-    more(&visitors, 40).await;
+    more(&visitors, 10).await;
+    visitors.end("a deploy");
 
+    let visitors = Visitors::of(&site, Duration::ZERO, |_| ());
+    more(&visitors, 10).await;
     fs::write(&page, &first).unwrap();
     wait_until("the first page is back", async || {
         let mut answer = agent().get(format!("{site}/")).call().expect("there is an answer");
         answer.body_mut().read_to_string().expect("it is text") == first
     })
     .await;
-    for service in ["guestbook", "counter"] {
-        processes.push(application.process(service));
-        application.replace(service, &program(&application, service)).await.expect("it is replaced");
-    }
-    more(&visitors, 40).await;
-    processes.dedup();
-    assert_eq!(processes.len(), 4, "each replacement is another process: {processes:?}");
-    let failed: Vec<String> = visitors.end().into_values().flat_map(|asked| asked.failed).collect();
-    assert!(failed.is_empty(), "{} failed: {failed:#?}", failed.len());
+    replace_each(&application, &mut processes).await;
+    more(&visitors, 10).await;
+    visitors.end("a rollback");
+
+    processes.extend(["guestbook", "counter"].map(|service| application.process(service).expect("it runs")));
+    let different: BTreeSet<u32> = processes.iter().copied().collect();
+    assert_eq!(different.len(), 6, "each replacement is another process: {processes:?}");
     application.stop().await;
 }
 

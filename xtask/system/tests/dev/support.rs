@@ -44,7 +44,7 @@ pub struct Serving {
     pub child: Child,
     /// What it printed when all was there.
     pub document: Value,
-    record: PathBuf,
+    folder: PathBuf,
 }
 
 impl Serving {
@@ -58,18 +58,12 @@ impl Serving {
         let output = child.stdout.take().expect("it is piped");
         BufReader::new(output).read_line(&mut line).expect("it is text");
         let document = serde_json::from_str(&line).unwrap_or_else(|_| panic!("it is no document: {line:?}"));
-        Self { child, document, record: folder.join("processes.json") }
+        Self { child, document, folder: folder.to_owned() }
     }
 
     /// The processes that it started, by name.
     pub fn processes(&self) -> Vec<(String, u32)> {
-        let text = fs::read_to_string(&self.record).expect("the record is there");
-        let list: Vec<Value> = serde_json::from_str(&text).expect("it is JSON");
-        let one = |process: &Value| {
-            let id = process["process"].as_u64().and_then(|id| u32::try_from(id).ok());
-            (process["name"].as_str().expect("a name").to_owned(), id.expect("an id"))
-        };
-        list.iter().map(one).collect()
+        processes(&self.folder)
     }
 
     /// Sends a signal such as `INT`, and waits for the end.
@@ -86,6 +80,17 @@ impl Drop for Serving {
             let _ = self.child.wait();
         }
     }
+}
+
+/// The processes that a run with its data in `folder` has started, by name.
+pub fn processes(folder: &Path) -> Vec<(String, u32)> {
+    let text = fs::read_to_string(folder.join("processes.json")).expect("the record is there");
+    let list: Vec<Value> = serde_json::from_str(&text).expect("it is JSON");
+    let one = |process: &Value| {
+        let id = process["process"].as_u64().and_then(|id| u32::try_from(id).ok());
+        (process["name"].as_str().expect("a name").to_owned(), id.expect("an id"))
+    };
+    list.iter().map(one).collect()
 }
 
 pub fn signal(process: u32, name: &str) {

@@ -12,6 +12,9 @@ pub struct Account {
     cloudfront: String,
 }
 
+/// The account that moto answers for.
+const ACCOUNT: &str = "123456789012";
+
 /// Lists of what has no tags to be found by: a name, where it is asked, and what each entry begins with.
 const CLOUDFRONT: &[(&str, &str)] = &[
     ("distribution", "<DistributionSummary>"),
@@ -19,6 +22,7 @@ const CLOUDFRONT: &[(&str, &str)] = &[
     ("origin-access-control", "<OriginAccessControlSummary>"),
     ("response-headers-policy?Type=custom", "<ResponseHeadersPolicySummary>"),
     ("cache-policy?Type=custom", "<CachePolicySummary>"),
+    ("origin-request-policy?Type=custom", "<OriginRequestPolicySummary>"),
     ("key-value-store", "<KeyValueStore>"),
 ];
 
@@ -66,11 +70,19 @@ impl Account {
         });
         let zones = get(&format!("{}/2013-04-01/hostedzone", self.moto), "route53");
         let roles = self.ask_query("iam", "Action=ListRoles&Version=2010-05-08");
+        // Not AWS's own, which are in every account.
+        let policies = self.ask_query("iam", "Action=ListPolicies&Version=2010-05-08&Scope=Local");
+        let providers = self.ask_query("iam", "Action=ListOpenIDConnectProviders&Version=2010-05-08");
+        let budgets = "AWSBudgetServiceGateway.DescribeBudgets";
+        let budgets = self.ask_json("budgets", budgets, &json!({"AccountId": ACCOUNT}));
         let repositories = "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories";
         let repositories = self.ask_json("ecr", repositories, &json!({}));
         let others = [
             ("zones", zones.matches("<HostedZone>").count()),
             ("roles", roles.matches("<RoleId>").count()),
+            ("policies", policies.matches("<PolicyId>").count()),
+            ("identity providers", providers.matches("<Arn>").count()),
+            ("budgets", budgets["Budgets"].as_array().expect("a list").len()),
             ("repositories", repositories["repositories"].as_array().expect("a list").len()),
         ];
         cloudfront.chain(others).collect()

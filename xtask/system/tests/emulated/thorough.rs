@@ -5,7 +5,9 @@ use crate::clone::Clone;
 use crate::program::{Ended, Program};
 use crate::{expect_healthy, what_runs};
 
-/// The beginnings of the steps of a deploy that changes images and site.
+/// The beginnings of the steps of a deploy that changes images and site, in their order. Each run begins where the one before was
+/// killed, so none may be missing: the one before did not get to it, or it is done again (images are built and looked for, services
+/// watched and the site looked at by every run that has anything left to do).
 const STEPS: &[&str] = &[
     "images:",
     "infrastructure: planning",
@@ -32,11 +34,11 @@ fn a_commit_is_killed_at_each_step(program: &Program<'_>, clone: &Clone) {
     let mut killed_at = Vec::new();
     for step in STEPS {
         match program.run_and_kill(&["deploy", "--yes"], |text| text.starts_with(step)) {
-            Ended::Killed(_) => killed_at.push(step),
+            Ended::Killed(_) => killed_at.push(*step),
             Ended::ByItself(answer) => drop(answer.expect_code(0)),
         }
     }
-    assert!(killed_at.len() >= 6, "a step was not there to be killed at: {killed_at:?}");
+    assert_eq!(killed_at, STEPS, "a step was not there to be killed at");
     program.run(&["deploy", "--yes"]).expect_code(0);
     expect_healthy(program, clone);
 }
