@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudfront::types::DistributionConfig;
+use aws_sdk_cloudfront::types::{DistributionConfig, InvalidationBatch, Paths};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, ChecksumType};
 use sha2::{Digest as _, Sha256};
@@ -199,6 +199,26 @@ fn moto_says_completed_in_capitals_and_the_program_does_not_wait_for_ever() {
     emulator.run(&by_hand).success();
     let listed = emulator.runtime.block_on(request.send()).expect("a listing").invalidation_list;
     assert_eq!(listed.expect("a list").items()[0].status(), "COMPLETED");
+}
+
+/// How many invalidations two requests with one caller reference and the same paths make.
+fn made_by_one_reference(emulator: &Emulator) -> usize {
+    let paths = Paths::builder().quantity(1).items("/a").build().expect("complete");
+    let batch = InvalidationBatch::builder().caller_reference("one").paths(paths).build().expect("complete");
+    for _ in 0..2 {
+        let request = emulator.cloudfront.create_invalidation().distribution_id(&emulator.distribution);
+        let made = emulator.runtime.block_on(request.invalidation_batch(batch.clone()).send());
+        made.expect("the paths are valid");
+    }
+    emulator.invalidated().len()
+}
+
+/// The second is the first:
+/// <https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_InvalidationBatch.html>
+#[test]
+fn moto_makes_two_invalidations_of_one_caller_reference() {
+    assert_eq!(made_by_one_reference(&Emulator::moto()), 2);
+    assert_eq!(made_by_one_reference(&Emulator::ministack()), 1);
 }
 
 /// The document is a `VersioningConfiguration`:

@@ -71,6 +71,20 @@ impl Emulator {
 
     /// The items of all invalidations so far, sorted; the order of the invalidations is the emulator's.
     pub fn invalidated(&self) -> Vec<Vec<String>> {
+        self.invalidations().into_iter().map(|(_, items)| items).collect()
+    }
+
+    /// The items of those with different caller references, in the order of the items: for CloudFront, two of one
+    /// reference are one. Moto does not know that (see `lies`).
+    pub fn invalidated_once(&self) -> Vec<Vec<String>> {
+        let different: BTreeMap<String, Vec<String>> = self.invalidations().into_iter().collect();
+        let mut items: Vec<_> = different.into_values().collect();
+        items.sort();
+        items
+    }
+
+    /// The caller reference of each invalidation so far, and its items, sorted.
+    fn invalidations(&self) -> Vec<(String, Vec<String>)> {
         self.runtime.block_on(async {
             let id = &self.distribution;
             let listed = self.cloudfront.list_invalidations().distribution_id(id).send().await;
@@ -79,10 +93,10 @@ impl Emulator {
             for summary in listed.flatten().unwrap_or_default() {
                 let request = self.cloudfront.get_invalidation().distribution_id(id).id(summary.id);
                 let found = request.send().await.expect("it is there").invalidation.expect("it is there");
-                let paths = found.invalidation_batch.expect("a batch").paths.expect("paths");
-                let mut items = paths.items.unwrap_or_default();
+                let batch = found.invalidation_batch.expect("a batch");
+                let mut items = batch.paths.expect("paths").items.unwrap_or_default();
                 items.sort();
-                all.push(items);
+                all.push((batch.caller_reference, items));
             }
             all
         })

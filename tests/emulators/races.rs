@@ -35,6 +35,9 @@ pub fn a_plan_made_before_another_push_is_refused(emulator: &Emulator) {
     assert_eq!(emulator.body("style.css"), "early");
 }
 
+/// Nothing holds the two together. Where one starts late, or takes the lock when the other has given it back, both win:
+/// one after the other, which is no interleaving. Then there are two releases, and the later one is live as a whole. That
+/// one alone wins of two that read the same lock is the matter of `of_two_pushes_that_read_the_same_lock_one_wins`.
 pub fn two_pushes_started_together_never_interleave(emulator: &Emulator) {
     let names = ["one", "other"];
     let sites = names.map(|name| {
