@@ -26,9 +26,10 @@ const MODULE: &str = "/terraform.tf";
 /// What every module has beside its resources (the mocks' tests too: `terraform test` passes where there are none).
 const NEEDED: &[&str] = &["main.tf", "variables.tf", "outputs.tf", "README.md", "tests/unit.tftest.hcl"];
 
-/// The module that makes something of each service, and its test that names none.
+/// The module that makes something of each service, and its test that names none; and a host in the zone of that test.
 const APPLICATION: &str = "infra/modules/application";
 const ANY_SERVICES: &str = "tests/any_services.tftest.hcl";
+const HOST: &str = "guide.test.example.com";
 
 /// What checkov is installed from, with all that it needs, at which versions.
 const REQUIREMENTS: &str = "infra/requirements.txt";
@@ -61,7 +62,7 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
 }
 
 /// Follows the guide that adds a service as far as it concerns Terraform: the modules that read what services say of themselves
-/// still keep their promises, also when this service is the only one.
+/// still keep their promises, also when this service has a name of its own, and when it is the only one.
 fn guide(project: &Project, copy: &Path, modules: &[String]) -> Result<()> {
     let guide = Guide::read(project)?;
     let name = format!("{}{DESCRIPTION}", guide.folder);
@@ -79,9 +80,23 @@ fn guide(project: &Project, copy: &Path, modules: &[String]) -> Result<()> {
         println!("\n--- {module}, with the service of the guide");
         Terraform::new(project, copy.join(module))?.test(&[])?;
     }
+    let any_services =
+        || Terraform::new(project, copy.join(APPLICATION))?.test(&[&format!("-filter={ANY_SERVICES}")]);
+    fs::write(&file, with_host(description)?)?;
+    println!("\n--- {APPLICATION}, with the service of the guide under a name of its own");
+    any_services()?;
+    fs::write(&file, description)?;
     only(copy, &guide.folder)?;
     println!("\n--- {APPLICATION}, with the service of the guide alone");
-    Terraform::new(project, copy.join(APPLICATION))?.test(&[&format!("-filter={ANY_SERVICES}")])
+    any_services()
+}
+
+/// What a service says of itself, with a host beside its paths: none of this repository's has any.
+fn with_host(description: &str) -> Result<String> {
+    let mut description: serde_json::Value = serde_json::from_str(description)?;
+    let members = description.as_object_mut().context("a description is an object")?;
+    members.insert("hosts".to_owned(), serde_json::json!([HOST]));
+    Ok(description.to_string())
 }
 
 /// Takes all services but one out of the copy: who starts from this project brings others.
