@@ -337,6 +337,8 @@ fn checkov_command(project: &Project, programs: &Path) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -413,5 +415,47 @@ mod tests {
             assert!(brought.is_file(), "{image} has no {}", brought.display());
         }
         assert!(trusting > 0, "no service uses the database");
+    }
+
+    /// Elsewhere the guestbook would refuse its database for ever, and be taken for healthy.
+    #[test]
+    fn environments_take_the_regions_whose_authorities_the_guestbook_brings_and_no_others() {
+        let project = Project::find().expect("cargo runs the tests");
+        let read = |file: &str| fs::read_to_string(project.path(file)).expect("it is there");
+        let bundle = read("services/guestbook/image/etc/ssl/certs/rds.pem");
+        let brought: BTreeSet<String> =
+            bundle.split("-----BEGIN CERTIFICATE-----").skip(1).map(region).collect();
+        assert!(brought.contains("eu-central-1"), "{brought:?}");
+
+        let modules = modules(&project.files().expect("git lists them"));
+        let mut environments = modules.iter().filter(|module| module.contains("/environments/")).peekable();
+        assert!(environments.peek().is_some(), "there is no environment");
+        for environment in environments {
+            let variables = read(&format!("{environment}/variables.tf"));
+            let (before, _) = variables.split_once("], var.region)").expect("the region is one of a list");
+            let (_, list) = before.rsplit_once("contains([").expect("the list begins");
+            let taken: BTreeSet<String> = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+            assert_eq!(taken, brought, "{environment}");
+        }
+    }
+
+    /// The region that one of RDS's authorities, in PEM, is of: `Amazon RDS eu-central-1 Root CA RSA2048 G1` is its name.
+    fn region(pem: &str) -> String {
+        let body = pem.split("-----END").next().unwrap_or_default();
+        let decoded = String::from_utf8_lossy(&from_base64(body)).into_owned();
+        let name = decoded.split_once("Amazon RDS ").and_then(|(_, rest)| rest.split_once(" Root CA"));
+        name.expect("the authority is of a region").0.to_owned()
+    }
+
+    /// What the text says in base64, white space and padding aside.
+    fn from_base64(text: &str) -> Vec<u8> {
+        const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let digits: Vec<usize> = text.chars().filter_map(|digit| DIGITS.find(digit)).collect();
+        let mut bytes = Vec::new();
+        for group in digits.chunks(4) {
+            let bits = group.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - group.len()));
+            bytes.extend(bits.to_be_bytes()[5..5 + group.len() - 1].iter());
+        }
+        bytes
     }
 }
