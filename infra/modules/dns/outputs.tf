@@ -25,5 +25,5 @@ output "load_balancer_record_names" {
 
 output "load_balancer_certificate_names" {
   description = "The names that the load balancer's certificate is for."
-  value       = toset(flatten([for certificate in aws_acm_certificate.load_balancer : concat([certificate.domain_name], tolist(certificate.subject_alternative_names))]))
+  value       = toset(flatten([for certificate in aws_acm_certificate.load_balancer : concat([certificate.domain_name], certificate.subject_alternative_names == null ? [] : tolist(certificate.subject_alternative_names))]))
 }
