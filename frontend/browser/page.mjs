@@ -1,4 +1,6 @@
-/** Opens a page that remembers everything a developer would see in red. */
+/** Opens a page under the distribution's policy that remembers everything a developer would see in red. */
+
+import { addPolicy, contentSecurityPolicy } from './distribution.mjs';
 
 const PATIENCE_MILLISECONDS = 15_000;
 
@@ -12,6 +14,7 @@ export async function openPage(browser, site, options, { expectedFailures = [] }
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MILLISECONDS);
+  await addPolicy(page, contentSecurityPolicy());
   /** @type {string[]} */
   const complaints = [];
   const isExpected = (/** @type {string} */ url) => expectedFailures.some((path) => url === site + path);

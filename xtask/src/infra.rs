@@ -26,9 +26,10 @@ const MODULE: &str = "/terraform.tf";
 /// What every module has beside its resources (the mocks' tests too: `terraform test` passes where there are none).
 const NEEDED: &[&str] = &["main.tf", "variables.tf", "outputs.tf", "README.md", "tests/unit.tftest.hcl"];
 
-/// The module that makes something of each service, and its test that names none.
+/// The module that makes something of each service, and its test that names none; and a host in the zone of that test.
 const APPLICATION: &str = "infra/modules/application";
 const ANY_SERVICES: &str = "tests/any_services.tftest.hcl";
+const HOST: &str = "guide.test.example.com";
 
 /// What checkov is installed from, with all that it needs, at which versions.
 const REQUIREMENTS: &str = "infra/requirements.txt";
@@ -61,7 +62,7 @@ pub fn test(project: &Project) -> Result<Option<Missing>> {
 }
 
 /// Follows the guide that adds a service as far as it concerns Terraform: the modules that read what services say of themselves
-/// still keep their promises, also when this service is the only one.
+/// still keep their promises, also when this service has a name of its own, and when it is the only one.
 fn guide(project: &Project, copy: &Path, modules: &[String]) -> Result<()> {
     let guide = Guide::read(project)?;
     let name = format!("{}{DESCRIPTION}", guide.folder);
@@ -79,9 +80,23 @@ fn guide(project: &Project, copy: &Path, modules: &[String]) -> Result<()> {
         println!("\n--- {module}, with the service of the guide");
         Terraform::new(project, copy.join(module))?.test(&[])?;
     }
+    let any_services =
+        || Terraform::new(project, copy.join(APPLICATION))?.test(&[&format!("-filter={ANY_SERVICES}")]);
+    fs::write(&file, with_host(description)?)?;
+    println!("\n--- {APPLICATION}, with the service of the guide under a name of its own");
+    any_services()?;
+    fs::write(&file, description)?;
     only(copy, &guide.folder)?;
     println!("\n--- {APPLICATION}, with the service of the guide alone");
-    Terraform::new(project, copy.join(APPLICATION))?.test(&[&format!("-filter={ANY_SERVICES}")])
+    any_services()
+}
+
+/// What a service says of itself, with a host beside its paths: none of this repository's has any.
+fn with_host(description: &str) -> Result<String> {
+    let mut description: serde_json::Value = serde_json::from_str(description)?;
+    let members = description.as_object_mut().context("a description is an object")?;
+    members.insert("hosts".to_owned(), serde_json::json!([HOST]));
+    Ok(description.to_string())
 }
 
 /// Takes all services but one out of the copy: who starts from this project brings others.
@@ -333,6 +348,8 @@ fn checkov_command(project: &Project, programs: &Path) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -421,5 +438,47 @@ mod tests {
             assert!(brought.is_file(), "{image} has no {}", brought.display());
         }
         assert!(trusting > 0, "no service uses the database");
+    }
+
+    /// Elsewhere the guestbook would refuse its database for ever, and be taken for healthy.
+    #[test]
+    fn environments_take_the_regions_whose_authorities_the_guestbook_brings_and_no_others() {
+        let project = Project::find().expect("cargo runs the tests");
+        let read = |file: &str| fs::read_to_string(project.path(file)).expect("it is there");
+        let bundle = read("services/guestbook/image/etc/ssl/certs/rds.pem");
+        let brought: BTreeSet<String> =
+            bundle.split("-----BEGIN CERTIFICATE-----").skip(1).map(region).collect();
+        assert!(brought.contains("eu-central-1"), "{brought:?}");
+
+        let modules = modules(&project.files().expect("git lists them"));
+        let mut environments = modules.iter().filter(|module| module.contains("/environments/")).peekable();
+        assert!(environments.peek().is_some(), "there is no environment");
+        for environment in environments {
+            let variables = read(&format!("{environment}/variables.tf"));
+            let (before, _) = variables.split_once("], var.region)").expect("the region is one of a list");
+            let (_, list) = before.rsplit_once("contains([").expect("the list begins");
+            let taken: BTreeSet<String> = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+            assert_eq!(taken, brought, "{environment}");
+        }
+    }
+
+    /// The region that one of RDS's authorities, in PEM, is of: `Amazon RDS eu-central-1 Root CA RSA2048 G1` is its name.
+    fn region(pem: &str) -> String {
+        let body = pem.split("-----END").next().unwrap_or_default();
+        let decoded = String::from_utf8_lossy(&from_base64(body)).into_owned();
+        let name = decoded.split_once("Amazon RDS ").and_then(|(_, rest)| rest.split_once(" Root CA"));
+        name.expect("the authority is of a region").0.to_owned()
+    }
+
+    /// What the text says in base64, white space and padding aside.
+    fn from_base64(text: &str) -> Vec<u8> {
+        const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let digits: Vec<usize> = text.chars().filter_map(|digit| DIGITS.find(digit)).collect();
+        let mut bytes = Vec::new();
+        for group in digits.chunks(4) {
+            let bits = group.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - group.len()));
+            bytes.extend(bits.to_be_bytes()[5..5 + group.len() - 1].iter());
+        }
+        bytes
     }
 }

@@ -8,7 +8,8 @@ locals {
   origin_name = "origin.${var.domain_name}"
 
   site_names          = setunion([var.domain_name], var.additional_site_names)
-  load_balancer_names = setunion([local.origin_name], flatten([for service in values(local.services) : service.hosts]))
+  service_hosts       = toset(flatten([for service in values(local.services) : service.hosts]))
+  load_balancer_names = setunion([local.origin_name], local.service_hosts)
 }
 
 module "network" {
@@ -30,7 +31,11 @@ module "site" {
   enable_waf     = var.enable_waf
   api_origin     = local.origin_name
   not_found_page = "/404.html"
-  tags           = var.tags
+
+  # Pages of the site may call services under names of their own, too.
+  connect_origins = [for host in local.service_hosts : "https://${host}"]
+
+  tags = var.tags
 
   domain = {
     names           = local.site_names
@@ -113,7 +118,7 @@ module "services" {
   certificate_arn          = module.dns.load_balancer_certificate_arn
   access_log_bucket_name   = module.observability.log_bucket_name
   origin_header            = module.site.origin_header
-  accept_from              = length(local.load_balancer_names) > 1 ? "internet" : "cloudfront"
+  accept_from              = length(local.service_hosts) > 0 ? "internet" : "cloudfront"
   use_spot                 = var.use_spot
   deletion_protection      = var.deletion_protection
   permissions_boundary_arn = module.deploy_role.permissions_boundary_arn

@@ -62,3 +62,17 @@ output "container_subnet_ids" {
   description = "The subnets that containers lie in, by service that has some."
   value       = { for name, service in aws_ecs_service.this : name => one(service.network_configuration).subnets }
 }
+
+output "accept_from" {
+  description = "Who reaches the load balancer: `cloudfront` only, or the `internet`."
+  value       = length(aws_vpc_security_group_ingress_rule.internet) > 0 ? "internet" : "cloudfront"
+}
+
+output "hosts" {
+  description = "The names that lead to each service, by service that has some."
+  value = {
+    for name, rule in aws_lb_listener_rule.this : name => toset(flatten([
+      for condition in rule.condition : [for header in condition.host_header : tolist(header.values)]
+    ])) if anytrue([for condition in rule.condition : length(condition.host_header) > 0])
+  }
+}

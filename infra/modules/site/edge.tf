@@ -121,7 +121,7 @@ resource "aws_cloudfront_response_headers_policy" "site" {
     }
 
     content_security_policy {
-      content_security_policy = var.content_security_policy
+      content_security_policy = local.content_security_policy
       override                = true
     }
   }

@@ -15,6 +15,8 @@ locals {
   # What the load balancer knows this distribution by.
   origin_header_name = "x-origin-secret"
 
+  content_security_policy = length(var.connect_origins) == 0 ? var.content_security_policy : "${trimsuffix(trimspace(var.content_security_policy), ";")}; connect-src 'self' ${join(" ", sort(var.connect_origins))}"
+
   has_domain = var.domain != null
   has_api    = var.api_origin != null
 }

@@ -46,3 +46,8 @@ output "has_firewall" {
   description = "Whether there is a firewall before the distribution."
   value       = length(aws_wafv2_web_acl.this) > 0
 }
+
+output "content_security_policy" {
+  description = "What pages may load and call, as each answer says it."
+  value       = aws_cloudfront_response_headers_policy.site.security_headers_config[0].content_security_policy[0].content_security_policy
+}

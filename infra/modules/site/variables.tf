@@ -56,6 +56,23 @@ variable "content_security_policy" {
   nullable    = false
 }
 
+variable "connect_origins" {
+  description = "Origins beside the site's own that its pages may call, such as `https://api.example.com`: services with names of their own. They go into the Content-Security-Policy as its `connect-src`."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for origin in var.connect_origins : can(regex("^https://(\\*\\.)?([a-z0-9-]+\\.)+[a-z]{2,}$", origin))])
+    error_message = "connect_origins must be origins with https:// and no path; a * may stand for the first label alone, as browsers take it."
+  }
+
+  validation {
+    condition     = length(var.connect_origins) == 0 || !strcontains(var.content_security_policy, "connect-src")
+    error_message = "connect_origins must be empty where content_security_policy has a connect-src: browsers take the first, so name the origins there."
+  }
+}
+
 variable "price_class" {
   description = "Where CloudFront answers from: PriceClass_100 (North America, Europe, Israel), PriceClass_200 (most of the world), PriceClass_All."
   type        = string

@@ -155,3 +155,13 @@ run "an_account_that_is_a_number_too_short_is_refused" {
 
   expect_failures = [var.account_id]
 }
+
+run "a_region_whose_databases_the_guestbook_does_not_trust_is_refused" {
+  command = plan
+
+  variables {
+    region = "il-central-1"
+  }
+
+  expect_failures = [var.region]
+}

@@ -42,3 +42,33 @@ run "no_service_is_needed_by_name" {
     error_message = "Each secret that a service asks for is told, and no other."
   }
 }
+
+# Where no service has hosts, there is one name, and CloudFront alone gets in: `cargo xtask test --only infra` plans it with some, too.
+run "names_of_services_lead_to_them_from_the_record_to_the_rule" {
+  command = plan
+
+  assert {
+    condition     = module.services.hosts == { for service, description in local.descriptions : service => toset(description.hosts) if length(try(description.hosts, [])) > 0 }
+    error_message = "Each service's rule asks for the hosts that its service.json says."
+  }
+
+  assert {
+    condition     = module.dns.load_balancer_record_names == setunion(["origin.test.example.com"], flatten([for description in values(local.descriptions) : try(description.hosts, [])]))
+    error_message = "Each host has a record that points at the load balancer, beside the one that CloudFront asks."
+  }
+
+  assert {
+    condition     = module.dns.load_balancer_certificate_names == module.dns.load_balancer_record_names
+    error_message = "The load balancer's certificate is for all of them."
+  }
+
+  assert {
+    condition     = module.services.accept_from == (anytrue([for description in values(local.descriptions) : length(try(description.hosts, [])) > 0]) ? "internet" : "cloudfront")
+    error_message = "Everybody gets in where a service has a name of its own, and CloudFront alone otherwise."
+  }
+
+  assert {
+    condition     = sort(regexall("https://[^ ;]+", module.site.content_security_policy)) == sort(flatten([for description in values(local.descriptions) : [for host in try(description.hosts, []) : "https://${host}"]]))
+    error_message = "The site's pages may call each of them, and nobody else."
+  }
+}

@@ -326,6 +326,19 @@ run "answers_carry_security_headers" {
   }
 }
 
+run "pages_call_the_origins_that_the_caller_names_and_no_others" {
+  command = plan
+
+  variables {
+    connect_origins = ["https://b.example.com", "https://*.a.example.com"]
+  }
+
+  assert {
+    condition     = output.content_security_policy == "${var.content_security_policy}; connect-src 'self' https://*.a.example.com https://b.example.com"
+    error_message = "They are added to the policy, which loses nothing."
+  }
+}
+
 run "answers_of_the_api_carry_security_headers_too" {
   command = plan
 
@@ -622,6 +635,27 @@ run "a_not_found_page_without_a_slash_is_refused" {
   }
 
   expect_failures = [var.not_found_page]
+}
+
+run "an_origin_to_call_without_a_scheme_is_refused" {
+  command = plan
+
+  variables {
+    connect_origins = ["api.example.com"]
+  }
+
+  expect_failures = [var.connect_origins]
+}
+
+run "two_lists_of_what_pages_may_call_are_refused" {
+  command = plan
+
+  variables {
+    content_security_policy = "default-src 'self'; connect-src 'self'"
+    connect_origins         = ["https://api.example.com"]
+  }
+
+  expect_failures = [var.connect_origins]
 }
 
 run "an_unknown_price_class_is_refused" {
