@@ -127,11 +127,19 @@ fn ctrl_c_finishes_what_is_in_flight_and_gives_the_lock_back() {
         }
         site.write("index.html", "uses all of them").remove("about/index.html");
         cloud.faults().add(slow(700).key_prefix("new/"));
+        cloud.store().clear_requests();
+        let sent = || {
+            let is_of_a_file = |key: &str| key.starts_with("new/");
+            let mut sent = cloud.store().requests();
+            sent.retain(|request| request.key.as_deref().is_some_and(is_of_a_file));
+            sent
+        };
         let child = start(&cloud, &site);
-        wait_until("the lock is held", || lock_state(&cloud) == "held");
-        std::thread::sleep(Duration::from_millis(200));
+        wait_until("files are on their way", || !sent().is_empty());
         signal(&child, name);
         let answer = end(child).expect_code(INTERRUPTED);
+        let sent = sent();
+        assert!(sent.iter().all(|request| request.status == Some(200)), "not all have arrived: {sent:#?}");
         assert!(answer.stderr.contains("the site is whole"), "{}", answer.stderr);
         let has_begun = answer.stderr.contains("root page and service workers: 1 object");
         assert!(!has_begun, "no stage is told that was not begun:\n{}", answer.stderr);
@@ -447,6 +455,9 @@ fn a_push_whose_lock_was_taken_away_does_not_commit_over_the_next_one() {
     wait_until("the lock is held", || lock_state(&cloud) == "held");
     cloud.on_target("unlock", &["--force"]).success();
     cloud.push(&quick_one, &[]).success();
+    // Not its id: the late one may have been named in the same second.
+    let record = || cloud.store().object(BUCKET, ".sitepush/manifest.json.gz").expect("it is there").bytes;
+    let quick = record();
     // Which of the two it sees first depends on how long it was since it had last asked for its lock.
     let answer = end(child).explains(1, &[]);
     let is_told = |text: &str| answer.stderr.contains(text);
@@ -455,6 +466,7 @@ fn a_push_whose_lock_was_taken_away_does_not_commit_over_the_next_one() {
         "{}",
         answer.stderr
     );
+    assert!(record() == quick, "the late one has committed over it");
     let status = cloud.on_target("status", &["--json"]).success().json();
     let live = status["live"]["id"].clone();
     let releases = cloud.on_target("releases", &["--json"]).success().json();
