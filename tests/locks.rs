@@ -495,6 +495,9 @@ fn a_push_whose_lock_was_taken_away_does_not_commit_over_the_next_one() {
     wait_until("its upload is on the way", || puts(&cloud, "late.css") > 0);
     cloud.on_target("unlock", &["--force"]).success();
     cloud.push(&quick_one, &[]).success();
+    // Not its id: the late one may have been named in the same second.
+    let record = || cloud.store().object(BUCKET, ".sitepush/manifest.json.gz").expect("it is there").bytes;
+    let quick = record();
     gate.open();
     // Which of the two it sees first depends on how long it was since it had last asked for its lock.
     let answer = end(running).explains(1, &[]);
@@ -504,6 +507,7 @@ fn a_push_whose_lock_was_taken_away_does_not_commit_over_the_next_one() {
         "{}",
         answer.stderr
     );
+    assert!(record() == quick, "the late one has committed over it");
     let status = cloud.on_target("status", &["--json"]).success().json();
     let live = status["live"]["id"].clone();
     let releases = cloud.on_target("releases", &["--json"]).success().json();

@@ -1,6 +1,11 @@
 //! Names of files that a key cannot be, or only with care.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::*;
+
+/// What a browser may encode in a path: all but the unreserved characters of RFC 3986.
+const IN_PATHS: AsciiSet = NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');
 
 #[test]
 fn a_name_that_is_not_utf_8_is_refused() {
@@ -44,14 +49,17 @@ fn odd_names_arrive_as_they_are_and_their_caches_are_dropped() {
         site.write(name, name);
     }
     cloud.push(&site, &[]).success();
+    let path = |name: &str| format!("/{}", utf8_percent_encode(name, &IN_PATHS));
     for name in names {
         assert_eq!(cloud.body(name), name);
+        assert_eq!(cloud.visit(&path(name)), (200, name.to_owned()));
         site.write(name, format!("{name} again"));
     }
     let expected = cloud.site_keys();
     cloud.push(&site, &["--verify-remote"]).success();
     for name in names {
         assert_eq!(cloud.body(name), format!("{name} again"));
+        assert_eq!(cloud.visit(&path(name)), (200, format!("{name} again")), "visitors of `{name}`");
     }
     assert_eq!(cloud.site_keys(), expected);
     let again = cloud.push(&site, &["--verify-remote"]).success();

@@ -233,6 +233,13 @@ proptest! {
         let plan = planned(&second, &demoted, Some(&live), true, 60).plan;
         let phases: Vec<_> = plan.changes.iter().map(Phase::of).collect();
         prop_assert!(phases.is_sorted());
+        // By the names alone, whatever the stages are taken for.
+        let place = |change: &Change| match (&change.action, change.key.as_str()) {
+            (Action::Delete, key) => 3 + i32::from(!key.ends_with(".html")),
+            (_, "index.html" | "sw.js") => 2,
+            (_, key) => i32::from(key.ends_with(".html")),
+        };
+        prop_assert!(plan.changes.iter().map(place).is_sorted(), "{:?}", plan.changes);
         let keys: BTreeSet<_> = plan.changes.iter().map(|change| &change.key).collect();
         prop_assert_eq!(keys.len(), plan.changes.len(), "a key is changed once");
     }
