@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Method, StatusCode};
+use sitepush::core::digest::Sha256Digest;
 use sitepush::local::control::faults::{Fault as CloudFrontFault, Operation};
 use sitepush::local::faults::{Effect, Rule};
 use sitepush::local::s3::{MutationKind, ObjectHeaders, RecordedRequest};
@@ -29,11 +29,11 @@ fn fail_invalidations(cloud: &Cloud, times: u32) {
     cloud.target.control.fail(Some(Operation::CreateInvalidation), CloudFrontFault::AccessDenied, times);
 }
 
-/// Bytes and headers of all that visitors can ask for.
-fn served(cloud: &Cloud) -> BTreeMap<String, (Bytes, ObjectHeaders)> {
+/// Bytes, as their digest, and headers of all that visitors can ask for.
+fn served(cloud: &Cloud) -> BTreeMap<String, (Sha256Digest, ObjectHeaders)> {
     let served = |key: String| {
         let object = cloud.store().object(BUCKET, &key).expect("it is listed");
-        (key, (object.bytes, (*object.headers).clone()))
+        (key, (Sha256Digest::of(&object.bytes), (*object.headers).clone()))
     };
     cloud.site_keys().into_iter().map(served).collect()
 }
