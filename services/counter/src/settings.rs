@@ -81,6 +81,23 @@ mod tests {
         assert_eq!(settings.redis.port, 6379);
     }
 
+    /// ElastiCache's certificates are by one of these. A list without them would look the same as one with them to every test that
+    /// has to be refused. Source: Amazon Trust Services, "Repository".
+    #[test]
+    fn the_public_authorities_have_amazons_among_them() {
+        let is_there = |name: &str| {
+            webpki_roots::TLS_SERVER_ROOTS
+                .iter()
+                .any(|root| root.subject.windows(name.len()).any(|part| part == name.as_bytes()))
+        };
+        for name in ["Amazon Root CA 1", "Amazon Root CA 2", "Amazon Root CA 3", "Amazon Root CA 4"] {
+            assert!(is_there(name), "{name} is not among {}", webpki_roots::TLS_SERVER_ROOTS.len());
+        }
+        assert!(!is_there("Amazon Root CA 9"));
+        // Without the feature, redis takes what the system trusts, which an image has nothing of.
+        assert!(include_str!("../Cargo.toml").contains("\"tls-rustls-webpki-roots\""));
+    }
+
     #[test]
     fn a_bundle_of_ones_own_takes_the_place_of_the_public_authorities() {
         let settings = read(&[("REDIS_HOST", "cache"), ("REDIS_CA_FILE", "ca.pem")]).expect("it is whole");
