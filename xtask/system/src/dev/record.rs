@@ -48,7 +48,7 @@ impl Record {
             Err(error) if error.kind() == ErrorKind::NotFound => "[]".to_owned(),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
         };
-        // A run that was killed while it wrote leaves half a file, and nothing that could be done about it.
+        // Only what somebody else wrote there is none.
         let recorded: Vec<Recorded> = serde_json::from_str(&text).unwrap_or_default();
         let left: Vec<_> = recorded.into_iter().filter(Recorded::is_alive).collect();
         end(&left);
@@ -90,9 +90,13 @@ impl Record {
         }
     }
 
+    /// Writes the whole record in the place of the one before: a run may be killed at any moment, and what it has started has to be
+    /// found by the next.
     fn write(&self, processes: &[Recorded]) -> Result<()> {
-        let text = serde_json::to_string(processes)?;
-        fs::write(&self.file, text).with_context(|| format!("cannot write {}", self.file.display()))
+        let (text, new) = (serde_json::to_string(processes)?, self.file.with_extension("new"));
+        fs::write(&new, text)
+            .and_then(|()| fs::rename(&new, &self.file))
+            .with_context(|| format!("cannot write {}", self.file.display()))
     }
 }
 
@@ -131,6 +135,7 @@ fn end(left: &[Recorded]) {
 mod tests {
     use std::os::unix::process::CommandExt as _;
     use std::process::{Child, Command};
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
@@ -158,6 +163,28 @@ mod tests {
         assert!(other.try_wait().unwrap().is_none(), "the other lives");
         other.kill().unwrap();
         other.wait().unwrap();
+    }
+
+    #[test]
+    fn whoever_reads_the_record_finds_a_whole_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("processes.json");
+        let (record, _) = Record::open(file.clone()).unwrap();
+        let is_done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..300 {
+                    record.add("this", std::process::id()).unwrap();
+                    record.remove(std::process::id());
+                }
+                is_done.store(true, Ordering::Relaxed);
+            });
+            while !is_done.load(Ordering::Relaxed) {
+                let text = fs::read_to_string(&file).unwrap();
+                let read = serde_json::from_str::<Vec<Recorded>>(&text);
+                assert!(read.is_ok_and(|read| read.len() < 2), "{text:?}");
+            }
+        });
     }
 
     #[test]
