@@ -199,6 +199,7 @@ pub fn digest(image: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ending::Backup;
     use super::super::{plan, record};
     use super::*;
 
@@ -267,6 +268,25 @@ mod tests {
         let expected = "### deploy failed\n\n```text\ncannot plan: locked\n```\n\nwait\n";
         assert_eq!(markdown_failure("deploy", "cannot plan: locked", Some("wait")), expected);
         assert_eq!(markdown_failure("plan", "why", None), "### plan failed\n\n```text\nwhy\n```\n");
+    }
+
+    #[test]
+    fn what_an_end_has_left_and_deleted_is_told_apart() {
+        let [left, gone] = ["cache-1", "cache-2"].map(|name| Backup::CacheSnapshot(name.to_owned()));
+        let mut destroyed = Destroyed {
+            environment: "staging".to_owned(),
+            is_destroyed: true,
+            left: vec![left.left()],
+            deleted_backups: vec![gone],
+        };
+        let nothing = "### destroy of staging\n\nNothing of it runs.\n";
+        let expected = format!(
+            "{nothing}\n- stays: the last snapshot of the cache, cache-1; to delete it for good: \
+            `aws elasticache delete-snapshot --snapshot-name cache-1`\n- deleted: the last snapshot of the cache, cache-2\n"
+        );
+        assert_eq!(markdown_destroyed(&destroyed), expected);
+        (destroyed.left, destroyed.deleted_backups) = (Vec::new(), Vec::new());
+        assert_eq!(markdown_destroyed(&destroyed), nothing);
     }
 
     #[test]
