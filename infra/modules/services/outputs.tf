@@ -70,9 +70,11 @@ output "accept_from" {
 
 output "hosts" {
   description = "The names that lead to each service, by service that has some."
-  value = {
+
+  # A rule's conditions hold the origin's header, which is a secret, or hosts, which are none.
+  value = nonsensitive({
     for name, rule in aws_lb_listener_rule.this : name => toset(flatten([
       for condition in rule.condition : [for header in condition.host_header : tolist(header.values)]
     ])) if anytrue([for condition in rule.condition : length(condition.host_header) > 0])
-  }
+  })
 }

@@ -304,6 +304,11 @@ run "requests_find_their_service_by_path_and_host" {
     condition     = aws_lb_listener_rule.this["guestbook"].priority == 10
     error_message = "The priority is the service's own, so that removing another one renumbers nothing."
   }
+
+  assert {
+    condition     = output.hosts == { guestbook = toset(["guestbook.example.com"]) }
+    error_message = "The output names the hosts that the rule asks for."
+  }
 }
 
 run "each_service_may_do_what_it_needs_and_no_more" {
