@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
-use super::process;
+use super::process::{self, Reserved};
 use super::scheduler::Health;
 use super::state::{Fault, ProcessId, Service, Task, TaskDefinition, TaskStatus};
 use crate::router::{TargetHealth, TargetState};
@@ -33,7 +33,7 @@ pub(super) async fn run(engine: Arc<Engine>, id: String, stop: CancellationToken
         }
     };
     match started {
-        Ok((child, address)) => supervise(&engine, &id, child, address, &stop).await,
+        Ok((child, reserved)) => supervise(&engine, &id, child, reserved.address(), &stop).await,
         Err(StartFailure(reason)) => {
             end_with(&engine, &id, "TaskFailedToStart", &reason);
             finish(&engine, &id, None);
@@ -43,7 +43,7 @@ pub(super) async fn run(engine: Arc<Engine>, id: String, stop: CancellationToken
 }
 
 /// Gets image and secrets, and starts the program.
-async fn start(engine: &Arc<Engine>, id: &str) -> Result<(Child, SocketAddr), StartFailure> {
+async fn start(engine: &Arc<Engine>, id: &str) -> Result<(Child, Reserved), StartFailure> {
     let (task, definition, fault) = described(engine, id);
     set_status(engine, id, TaskStatus::Pending);
     if fault == Some(Fault::StuckPending) {
@@ -53,7 +53,8 @@ async fn start(engine: &Arc<Engine>, id: &str) -> Result<(Child, SocketAddr), St
     let image = image.map_err(|why| StartFailure(format!("CannotPullContainerError: {why}")))?;
     let environment = environment(engine, &task, &definition).await?;
     let cannot_start = |error: std::io::Error| StartFailure(format!("CannotStartContainerError: {error}"));
-    let address = process::free_address().map_err(cannot_start)?;
+    let reserved = process::free_address().map_err(cannot_start)?;
+    let address = reserved.address();
     let command = command(&definition, &image.command);
     let mut child = process::start(&image, &command, &environment, address).map_err(cannot_start)?;
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
@@ -64,7 +65,7 @@ async fn start(engine: &Arc<Engine>, id: &str) -> Result<(Child, SocketAddr), St
         task.address = Some(address);
         task.process = pid.and_then(process::identify);
     }
-    Ok((child, address))
+    Ok((child, reserved))
 }
 
 /// Watches a running task until it ends, by itself or because it is asked to.

@@ -1,10 +1,11 @@
 //! A task's process: started within its image, asked to end, and ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::{Child, Command};
@@ -66,12 +67,42 @@ pub(super) fn start(
     program.spawn()
 }
 
-/// A port of loopback that nobody has at this moment.
+/// The ports that tasks of this process have, be it that they listen there already or not yet.
+static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// An address that no other task gets for as long as this value lives.
+#[derive(Debug)]
+pub(super) struct Reserved(SocketAddr);
+
+impl Reserved {
+    pub(super) fn address(&self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        TAKEN.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0.port());
+    }
+}
+
+/// A port of loopback that nobody has at this moment. Until the program listens there it looks free, and two tasks at one
+/// address would be one target: when one of them ends, the other gets no more requests.
 ///
 /// # Errors
 /// When there is none.
-pub(super) fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+pub(super) fn free_address() -> io::Result<Reserved> {
+    reserve(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr())
+}
+
+/// Asks for addresses until one is no task's.
+fn reserve(mut next: impl FnMut() -> io::Result<SocketAddr>) -> io::Result<Reserved> {
+    loop {
+        let address = next()?;
+        if TAKEN.lock().unwrap_or_else(PoisonError::into_inner).insert(address.port()) {
+            return Ok(Reserved(address));
+        }
+    }
 }
 
 /// Which process this is, or none when it ended.
@@ -121,6 +152,17 @@ mod tests {
         assert_eq!(identify(pid), Some(own));
         assert!(still_there(own).is_some());
         assert!(still_there(ProcessId { started: own.started + 1, ..own }).is_none());
+    }
+
+    #[test]
+    fn no_two_tasks_have_one_address_until_the_first_has_ended() {
+        // Which nothing listens at: these are no ports that the system gives out.
+        let mut offers = [1, 1, 2, 1].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).into_iter();
+        let mut next = || Ok(offers.next().unwrap());
+        let (first, second) = (reserve(&mut next).unwrap(), reserve(&mut next).unwrap());
+        assert_eq!([first.address().port(), second.address().port()], [1, 2]);
+        drop(first);
+        assert_eq!(reserve(&mut next).unwrap().address().port(), 1);
     }
 
     #[test]
