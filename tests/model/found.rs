@@ -165,3 +165,19 @@ fn a_page_that_comes_back_before_it_was_deleted_is_live_again() {
         push(Trouble::None),
     ]);
 }
+
+#[test]
+fn what_a_push_without_a_release_wrote_over_a_strangers_object_is_not_deleted_as_its_own() {
+    for interrupted_at in 1..=8 {
+        holds(&[
+            push(Trouble::None),
+            Step::Edit(Edit::Copy),
+            Step::Edit(Edit::Style(0)),
+            Step::Stranger(Act::Plant(4)),
+            push(Trouble::None),
+            push(Trouble::Interrupt(interrupted_at)),
+            Step::Prune { keep: 1, trouble: Trouble::None },
+            push(Trouble::None),
+        ]);
+    }
+}

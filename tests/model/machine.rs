@@ -43,10 +43,14 @@ pub struct Machine {
     kept: BTreeMap<String, Kept>,
     /// What was kept and is gone: somebody may still have it.
     retired: BTreeMap<String, Vec<u8>>,
-    /// Objects that somebody else put at free keys: theirs, as long as no build wants the key.
+    /// Objects that somebody else put at free keys: theirs until a release lists the key, though a push that came to no
+    /// release may have written its own bytes there.
     strangers: BTreeMap<String, Vec<u8>>,
     /// Keys of ours that somebody changed, and that sitepush has not looked at since.
     doubtful: BTreeSet<String>,
+    /// Keys that a push wrote that came to no release, and that somebody deleted: no record tells that caches may have
+    /// what lay there.
+    unrecorded: BTreeSet<String>,
     demoted: BTreeSet<String>,
     /// Paths that somebody was told are not there, and rightly so: the edge remembers that for 10 seconds, and a key
     /// that is created meanwhile is not worth an invalidation.
@@ -80,6 +84,7 @@ impl Machine {
             retired: BTreeMap::new(),
             strangers: BTreeMap::new(),
             doubtful: BTreeSet::new(),
+            unrecorded: BTreeSet::new(),
             demoted: BTreeSet::new(),
             missed: Mutex::default(),
             lost_versions: false,
@@ -263,6 +268,9 @@ impl Machine {
             Act::Delete(number) => {
                 let Some(key) = choose(number) else { return };
                 store.delete_foreign(BUCKET, &key);
+                if !self.kept.contains_key(&key) && !self.live().is_some_and(|live| live.contains_key(&key)) {
+                    self.unrecorded.insert(key.clone());
+                }
                 self.doubtful.insert(key);
             }
             Act::Plant(number) => {
@@ -334,10 +342,13 @@ impl Machine {
             Trouble::RefusedDeletes => expected.extend([Some(1), Some(5)]),
         }
         // It does not write over what it sees for the first time; when run again, it looks first.
-        let is_taken = |key: &String| self.strangers.contains_key(key);
-        if !compares && order.wanted.is_some_and(|wanted| wanted.keys().any(is_taken)) {
+        let wanted = order.wanted.into_iter().flatten();
+        let occupied: Vec<_> = wanted.filter(|(key, _)| self.strangers.contains_key(*key)).collect();
+        if !compares && !occupied.is_empty() {
+            let has_others_bytes = occupied.iter().any(|(key, file)| self.strangers[*key] != file.bytes);
             match order.trouble {
-                Trouble::None | Trouble::Visitors => expected = vec![Some(1)],
+                Trouble::None | Trouble::Visitors if has_others_bytes => expected = vec![Some(1)],
+                // What lies there exactly as it is wanted, headers included, stands in nobody's way.
                 _ => expected.push(Some(1)),
             }
         }
@@ -487,10 +498,15 @@ impl Machine {
         self.retired.extend(gone.map(|(key, kept)| (key, kept.bytes)));
     }
 
-    /// What a build has taken over is not theirs any more.
+    /// What a release has taken over is not theirs any more.
     fn note_strangers(&mut self) {
-        let there = self.cloud.store().snapshot(BUCKET);
-        self.strangers.retain(|key, bytes| there.get(key).is_some_and(|there| there == bytes));
+        let mut there = self.cloud.store().snapshot(BUCKET);
+        let live = self.releases.first().map(|release| &release.files);
+        self.strangers.retain(|key, bytes| {
+            let is_ours = live.is_some_and(|live| live.contains_key(key));
+            let found = there.remove(key).filter(|_| !is_ours);
+            found.map(|found| *bytes = found.to_vec()).is_some()
+        });
     }
 
     /// After a comparison no doubt is left, but for what is kept and not wanted; else what was written is certain.
@@ -563,7 +579,9 @@ impl Machine {
         let empty = Files::new();
         let live = self.live().unwrap_or(&empty);
         for key in self.all_keys() {
-            let is_left_alone = self.doubtful.contains(&key) || self.strangers.contains_key(&key);
+            let is_left_alone = self.doubtful.contains(&key)
+                || self.strangers.contains_key(&key)
+                || self.unrecorded.contains(&key);
             if is_left_alone || (self.kept.contains_key(&key) && !live.contains_key(&key)) {
                 continue;
             }
