@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::diff::Action;
 use super::e_tag::ETag;
 use super::plan::Phase;
 use super::release::ReleaseId;
@@ -106,6 +107,19 @@ impl Outcome {
             warnings: Vec::new(),
             requests: 0,
             elapsed_milliseconds: 0,
+        }
+    }
+
+    /// Counts a change that was carried out; `size_bytes` as the change says.
+    pub fn count(&mut self, action: &Action, size_bytes: u64) {
+        match action {
+            Action::Upload => {
+                self.uploaded_count += 1;
+                self.uploaded_bytes += size_bytes;
+            }
+            Action::Copy { .. } | Action::Restore { .. } => self.copied_count += 1,
+            Action::UpdateHeaders { .. } => self.header_update_count += 1,
+            Action::Delete => self.deleted_count += 1,
         }
     }
 }

@@ -245,7 +245,7 @@ impl Plan {
 
 /// Puts changes into the order of their phases, then of their keys.
 pub fn order(changes: &mut [Change]) {
-    changes.sort_by(|a, b| Phase::of(a).cmp(&Phase::of(b)).then_with(|| a.key.cmp(&b.key)));
+    changes.sort_unstable_by(|a, b| Phase::of(a).cmp(&Phase::of(b)).then_with(|| a.key.cmp(&b.key)));
 }
 
 /// S3 DeleteObjects takes at most 1,000 keys (S3 API Reference, DeleteObjects).

@@ -479,10 +479,12 @@ async fn collect(
         let problem = format!("it has more than {limit_bytes} bytes, and sitepush writes less");
         CallError::local(FailureKind::UnreadableState, problem)
     };
-    if stated_bytes.and_then(|bytes| u64::try_from(bytes).ok()).is_some_and(|bytes| bytes > limit_bytes) {
+    let stated_bytes = stated_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default();
+    if stated_bytes > limit_bytes {
         return Err(too_large());
     }
-    let mut collected = BytesMut::new();
+    // Growing would leave copies behind, and holes where they were.
+    let mut collected = BytesMut::with_capacity(usize::try_from(stated_bytes).unwrap_or_default());
     while let Some(chunk) = body.next().await {
         collected.extend_from_slice(&chunk.map_err(|error| {
             CallError::local(FailureKind::Transient, DisplayErrorContext(&error).to_string())

@@ -34,7 +34,7 @@ use crate::edges::s3::{Bucket, Condition};
 use super::invalidate::{self, Completion};
 use super::lock::{Lock, LockRequest, TakeError};
 use super::pace::Pace;
-use super::upload::{StageResult, Stop, Uploader, failure};
+use super::upload::{Done, Stop, Uploader, failure};
 
 /// The live manifest's name under the state prefix.
 pub const MANIFEST_FILE: &str = "manifest.json.gz";
@@ -368,12 +368,16 @@ impl<'a> Run<'a> {
             };
             let missing = self.work.plan.phase(phase).filter(is_missing);
             let others = self.work.plan.phase(phase).filter(|change| !is_missing(change));
-            let mut result = uploader.run_stage(missing).await;
+            let (outcome, written) = (&mut self.outcome, &mut self.written);
+            let mut note = |done: Done| {
+                outcome.count(&done.action, done.size_bytes);
+                written.insert(done.key, done.written);
+            };
+            let mut result = uploader.run_stage(missing, &mut note).await;
             if result.is_whole() {
-                self.note(&mut result);
-                result = uploader.run_stage(others).await;
+                result = uploader.run_stage(others, &mut note).await;
             }
-            self.note(&mut result);
+            self.outcome.failures.extend(result.failures.drain(..).map(|(_, failure)| failure));
             if !result.is_whole() {
                 self.disown(&result.occupied).await;
                 self.outcome.failed_phase = Some(phase);
@@ -394,27 +398,6 @@ impl<'a> Run<'a> {
                 events(Event::Retrying { what: report.what.to_owned(), delay: report.delay });
             }
         })
-    }
-
-    fn note(&mut self, result: &mut StageResult) {
-        for (key, written, action, size_bytes) in result.written.drain(..) {
-            self.count(&action, size_bytes);
-            self.written.insert(key, written);
-        }
-        let failures = result.failures.iter().map(|(_, failure)| failure.clone());
-        self.outcome.failures.extend(failures);
-    }
-
-    fn count(&mut self, action: &Action, size_bytes: u64) {
-        match action {
-            Action::Upload => {
-                self.outcome.uploaded_count += 1;
-                self.outcome.uploaded_bytes += size_bytes;
-            }
-            Action::Copy { .. } | Action::Restore { .. } => self.outcome.copied_count += 1,
-            Action::UpdateHeaders { .. } => self.outcome.header_update_count += 1,
-            Action::Delete => self.outcome.deleted_count += 1,
-        }
     }
 
     async fn commit(&mut self) -> Result<(), Halt> {

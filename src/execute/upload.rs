@@ -58,10 +58,17 @@ impl Job {
     }
 }
 
-/// What a stage did.
+/// A change that was carried out.
+pub struct Done {
+    pub key: ObjectKey,
+    pub written: Written,
+    pub action: Action,
+    pub size_bytes: u64,
+}
+
+/// How a stage ended.
 #[derive(Default)]
 pub struct StageResult {
-    pub written: Vec<(ObjectKey, Written, Action, u64)>,
     /// In key order.
     pub failures: Vec<(ObjectKey, Failure)>,
     /// Keys that were to be created and where somebody else's object is.
@@ -93,15 +100,19 @@ pub struct Uploader<'a> {
 }
 
 impl Uploader<'_> {
-    /// Carries out the changes of one stage, many at once. One failing does not keep the others from being tried,
-    /// unless it says that all will fail.
-    pub async fn run_stage(&self, changes: impl Iterator<Item = &Change>) -> StageResult {
+    /// Carries out the changes of one stage, many at once, and hands on each that is done. One failing does not keep the
+    /// others from being tried, unless it says that all will fail.
+    pub async fn run_stage(
+        &self,
+        changes: impl Iterator<Item = &Change>,
+        note: &mut impl FnMut(Done),
+    ) -> StageResult {
         let mut result = StageResult::default();
         let mut running = JoinSet::new();
         for change in changes {
             let place = self.pace.place().await;
-            while let Some(done) = running.try_join_next() {
-                self.take(&mut result, done);
+            while let Some(ended) = running.try_join_next() {
+                self.take(ended, note, &mut result);
             }
             if self.stop.is_requested() || (self.is_lock_lost)() || has_fatal(&result) {
                 result.was_stopped = true;
@@ -116,8 +127,8 @@ impl Uploader<'_> {
                 (job, done)
             });
         }
-        while let Some(done) = running.join_next().await {
-            self.take(&mut result, done);
+        while let Some(ended) = running.join_next().await {
+            self.take(ended, note, &mut result);
         }
         result.failures.sort_by(|a, b| a.0.cmp(&b.0));
         result
@@ -144,15 +155,16 @@ impl Uploader<'_> {
 
     fn take(
         &self,
+        ended: Result<(Job, Result<Written, CallError>), tokio::task::JoinError>,
+        note: &mut impl FnMut(Done),
         result: &mut StageResult,
-        done: Result<(Job, Result<Written, CallError>), tokio::task::JoinError>,
     ) {
-        let (job, answer) = done.expect("a job neither panics nor is cancelled");
+        let (job, answer) = ended.expect("a job neither panics nor is cancelled");
         match answer {
             Ok(written) => {
                 let told = if job.is_sent_in_parts() { job.size_bytes } else { 0 };
                 (self.events)(Event::ItemDone { bytes: job.size_bytes - told });
-                result.written.push((job.key, written, job.action, job.size_bytes));
+                note(Done { key: job.key, written, action: job.action, size_bytes: job.size_bytes });
             }
             Err(error) if error.kind == FailureKind::GivenUp => result.was_stopped = true,
             Err(error) => {

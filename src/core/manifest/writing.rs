@@ -27,6 +27,9 @@ const LEVEL: u32 = 2;
 /// Given to the compressor at a time.
 const PIECE_BYTES: usize = 32 << 10;
 
+/// What an entry takes at most, packed, but for extreme keys: its digest, ETag and version id hardly shrink.
+const MAX_ENTRY_BYTES: usize = 128;
+
 /// Objects in a line: some 50 kB of text.
 const LINE_ENTRIES: usize = 256;
 
@@ -51,7 +54,9 @@ pub(super) fn encode<'a>(manifest: &'a Manifest) -> Vec<u8> {
         object_count: manifest.objects.len(),
         stale_count: manifest.stale.len(),
     };
-    let encoder = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(LEVEL));
+    // Room for all of it costs nothing until it is used; growing would leave copies behind that do.
+    let room = (manifest.objects.len() + manifest.stale.len()) * MAX_ENTRY_BYTES;
+    let encoder = flate2::GzBuilder::new().write(Vec::with_capacity(room), flate2::Compression::new(LEVEL));
     // JSON comes in pieces of a few bytes, and each that reaches the compressor costs as much as a thousand.
     let mut writer = BufWriter::with_capacity(PIECE_BYTES, encoder);
     write_line(&mut writer, &document);
