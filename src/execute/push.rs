@@ -377,8 +377,9 @@ impl<'a> Run<'a> {
             if result.is_whole() {
                 result = uploader.run_stage(others, &mut note).await;
             }
-            self.outcome.failures.extend(result.failures.drain(..).map(|(_, failure)| failure));
-            if !result.is_whole() {
+            let is_whole = result.is_whole();
+            self.outcome.failures.extend(result.failures.into_iter().map(|(_, failure)| failure));
+            if !is_whole {
                 self.disown(&result.occupied).await;
                 self.outcome.failed_phase = Some(phase);
                 return Err(Halt);
