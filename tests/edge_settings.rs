@@ -63,6 +63,24 @@ fn a_page_answers_where_its_relative_links_work_where_that_was_asked_for() {
 }
 
 #[test]
+fn pages_beside_a_single_page_application_are_found_under_their_clean_paths() {
+    let cloud = Cloud::new();
+    let configuration = Site::new();
+    configuration.write("sitepush.toml", "[site]\nsingle_page = true\n");
+    let configuration = configuration.path().join("sitepush.toml");
+    let site = Site::new();
+    site.write("index.html", "the application").write("two.html", "two").write("three/index.html", "three");
+    push(&cloud, &site, &["--config", configuration.to_str().expect("a plain path")]).success();
+    assert_eq!(cloud.visit("/two"), (200, "two".to_owned()));
+    assert_eq!(cloud.visit("/three"), (200, "three".to_owned()));
+    let told = told(&cloud).expect("the store was told");
+    assert_eq!(
+        (&told["shell"], &told["routes"]["/two"]["file"]),
+        (&"/index.html".into(), &"/two.html".into())
+    );
+}
+
+#[test]
 fn the_slash_at_the_end_is_as_the_configuration_says() {
     let site = Site::new();
     site.write("index.html", "home").write("a/index.html", "a").write("b.html", "b");

@@ -105,6 +105,19 @@ fn a_name_that_may_be_hashed_stays_for_open_pages_but_is_invalidated_when_it_cha
 }
 
 #[test]
+fn the_only_bundle_of_a_site_stays_for_open_pages_when_the_next_one_takes_its_place() {
+    let cloud = Cloud::new();
+    let site = Site::new();
+    site.write("index.html", "<script src=main.9f20df48.js>").write("main.9f20df48.js", "one");
+    cloud.push(&site, &[]).success();
+    site.remove("main.9f20df48.js");
+    site.write("index.html", "<script src=main.c83b17e4.js>").write("main.c83b17e4.js", "two");
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.body("main.9f20df48.js"), "one");
+    assert!(!cloud.cache_control("main.c83b17e4.js").contains("immutable"));
+}
+
+#[test]
 fn a_file_that_comes_back_within_its_grace_is_not_sent_again() {
     let cloud = Cloud::new();
     let site = Site::small();

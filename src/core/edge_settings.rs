@@ -61,7 +61,8 @@ const MAX_VALUE_BYTES: usize = 1024;
 /// The value of [`STORE_KEY`] for a site that is published in place.
 ///
 /// `about.html` pages and `about/index.html` pages are both found under `/about`: the commoner kind is the rule, the
-/// others are routes of their own as far as they fit. `mapping` tells under which paths viewers find the keys.
+/// others are routes of their own as far as they fit. In a single-page application all are routes: what is none is the
+/// application's. `mapping` tells under which paths viewers find the keys.
 pub fn derive<'a>(
     keys: impl Iterator<Item = &'a ObjectKey>,
     mapping: &ViewerMapping,
@@ -91,9 +92,13 @@ pub fn derive<'a>(
     settings.insert("pages".into(), json!(if is_files { "html" } else { "directory" }));
     settings.extend(routing.trailing_slash.value().map(|slash| ("slash".to_owned(), json!(slash))));
     settings.extend(shell.map(|shell| ("shell".to_owned(), json!(shell))));
-    let (exceptions, ending) = if is_files { (&directories, "/index.html") } else { (&files, ".html") };
+    let directories = directories.iter().map(|page| (page, "/index.html"));
+    let files = files.iter().map(|page| (page, ".html"));
+    let is_exception = |is_of_rule: bool| routing.is_single_page || !is_of_rule;
+    let exceptions =
+        directories.filter(|_| is_exception(!is_files)).chain(files.filter(|_| is_exception(is_files)));
     let mut routes = Map::new();
-    for page in exceptions {
+    for (page, ending) in exceptions {
         let file = percent_encoding::utf8_percent_encode(page, &UNSAFE);
         let mut longer = routes.clone();
         longer.insert(page.clone(), json!({ "file": format!("{file}{ending}") }));
@@ -149,6 +154,20 @@ mod tests {
     }
 
     #[test]
+    fn every_page_of_a_single_page_application_is_a_route() {
+        for names in [
+            ["index.html", "two.html", "three.html", "four/index.html"],
+            ["index.html", "two/index.html", "three/index.html", "four.html"],
+        ] {
+            let routes = &settings(&names, true)["routes"];
+            for name in &names[1..] {
+                let page = name.trim_end_matches("/index.html").trim_end_matches(".html");
+                assert_eq!(routes[format!("/{page}")]["file"], format!("/{name}"));
+            }
+        }
+    }
+
+    #[test]
     fn the_value_always_fits_into_the_store() {
         let names: Vec<String> = (0..200)
             .map(|number| format!("page-{number}/index.html"))
@@ -169,7 +188,8 @@ mod tests {
         let routing = Routing { is_single_page: true, ..CLEAN };
         let value: Value = serde_json::from_str(&derive(keys.iter(), &mapping, routing)).expect("JSON");
         assert_eq!(value["shell"], "/docs/index.html");
-        assert_eq!(value["routes"], json!({ "/docs/c": { "file": "/docs/c.html" } }));
+        assert_eq!(value["routes"]["/docs/c"], json!({ "file": "/docs/c.html" }));
+        assert_eq!(value["routes"]["/docs/a"], json!({ "file": "/docs/a/index.html" }));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub enum Naming {
     /// It stays when the content changes.
     #[default]
     Lasting,
-    /// It has the shape of the hashed names beside it, but a person may have given it, too.
+    /// It has the shape of a hashed name, but a person may have given it, too.
     HashLike,
     /// It changes whenever the content does.
     Hashed,
@@ -45,6 +45,8 @@ impl Verdict {
         self.naming == Naming::Hashed
     }
 }
+
+const LONE: &str = "a name like a hashed one, without others like it";
 
 /// Judges the names of a site in one another's company. The verdicts come in the order of `paths`, the keys of the site
 /// relative to the target's prefix; that order never matters to them, and duplicates are fine.
@@ -78,7 +80,9 @@ impl SiteNames<'_> {
                 (Naming::HashLike, "the shape of a hashed name, but it may be a person's")
             }
             None if !is_usual => (Naming::Lasting, "a kind of file that bundlers do not fingerprint"),
-            None if found.is_some() => (Naming::Lasting, "a name like a hashed one, without others like it"),
+            // A site may have one bundle: nobody's company, and open pages ask for it all the same.
+            None if found.is_some() && name.is_code => (Naming::HashLike, LONE),
+            None if found.is_some() => (Naming::Lasting, LONE),
             None => (Naming::Lasting, "no hash in the name"),
         };
         Verdict { naming, reason }

@@ -121,8 +121,11 @@ pub fn check(
     if plan.purpose == Purpose::Push {
         check_build(plan, desired, live, limits)?;
     }
-    // What leaves is judged by the push that it leaves with; a push must not stop because of what left long ago.
-    let is_routine = |reason: &Reason| matches!(reason, Reason::GraceEnded | Reason::StillDue);
+    // What leaves is judged by the push that it leaves with; a push must not stop because of what left long ago, or of what
+    // no release has had.
+    let is_routine = |reason: &Reason| {
+        matches!(reason, Reason::GraceEnded | Reason::StillDue | Reason::LeftByUnfinishedPush)
+    };
     let deletes = plan.changes.iter().filter(|change| change.action == Action::Delete);
     let counted = deletes.filter(|change| plan.purpose == Purpose::Prune || !is_routine(&change.reason));
     let count = counted.count() as u64;

@@ -16,7 +16,7 @@ use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{BucketVersioningStatus, Delete, MetadataDirective, ObjectIdentifier};
 use aws_smithy_types::body::SdkBody;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Semaphore;
@@ -483,8 +483,9 @@ async fn collect(
     if stated_bytes > limit_bytes {
         return Err(too_large());
     }
-    // Growing would leave copies behind, and holes where they were.
-    let mut collected = BytesMut::with_capacity(usize::try_from(stated_bytes).unwrap_or_default());
+    // Growing would leave copies behind, and holes where they were. Where there is no room for what is stated, it grows.
+    let mut collected = Vec::new();
+    let _ = collected.try_reserve_exact(usize::try_from(stated_bytes).unwrap_or_default());
     while let Some(chunk) = body.next().await {
         collected.extend_from_slice(&chunk.map_err(|error| {
             CallError::local(FailureKind::Transient, DisplayErrorContext(&error).to_string())
@@ -493,7 +494,7 @@ async fn collect(
             return Err(too_large());
         }
     }
-    Ok(collected.freeze())
+    Ok(Bytes::from(collected))
 }
 
 /// RFC 3986 unreserved characters and `/` stand for themselves in `x-amz-copy-source`.

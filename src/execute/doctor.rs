@@ -74,8 +74,7 @@ pub async fn identity(edges: &DoctorEdges) -> IdentityFacts {
         },
     };
     let now = edges.clock.local_now();
-    let clock_skew = edges.clock.service_now().duration_since(now);
-    IdentityFacts { caller, refusal, expires, clock_skew, now }
+    IdentityFacts { caller, refusal, expires, clock_skew: edges.clock.offset(), now }
 }
 
 /// The bucket's settings.

@@ -41,6 +41,13 @@ impl Published {
         Self::with(cloud, site)
     }
 
+    /// With an edit that is not published yet: a push has something to change.
+    fn edited() -> Self {
+        let published = Self::new();
+        published.site.write("style.css", "edited").write("more.css", "more");
+        published
+    }
+
     fn with(cloud: Cloud, site: Site) -> Self {
         let before = cloud.contents();
         Self { cloud, site, before }

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_wrong_bucket_is_named() {
-    let published = Published::new();
+    let published = Published::edited();
     published.site.write("style.css", "new");
     let site = published.site.path().to_str().expect("a plain path");
     let refuses = |name: &str, code: i32, words: &[&str]| {
@@ -22,7 +22,7 @@ fn a_wrong_bucket_is_named() {
 
 #[test]
 fn a_wrong_region_is_told_with_the_right_one_and_the_flag() {
-    let published = Published::new();
+    let published = Published::edited();
     let site = published.site.path().to_str().expect("a plain path");
     let mut command = published.cloud.command(&["push", site, "--bucket", BUCKET]);
     let output = command.env("AWS_REGION", "eu-west-1").output().expect("the program starts");
@@ -38,7 +38,7 @@ fn a_wrong_region_is_told_with_the_right_one_and_the_flag() {
 
 #[test]
 fn a_redirect_to_another_region_is_told_with_the_right_flag() {
-    let published = Published::new();
+    let published = Published::edited();
     published.cloud.faults().add(Rule::answer(StatusCode::MOVED_PERMANENTLY, "PermanentRedirect"));
     published.refuses(&[], ENVIRONMENT, &["PermanentRedirect", "`--region`"]);
 }
@@ -48,7 +48,7 @@ fn a_missing_permission_stops_a_push_before_it_changes_anything() {
     for (method, suffix) in
         [(Method::GET, ""), (Method::GET, "lock.json"), (Method::PUT, "lock.json"), (Method::PUT, "")]
     {
-        let published = Published::new();
+        let published = Published::edited();
         published.site.write("style.css", "body { color: green }");
         let action = if method == Method::GET { "`s3:GetObject`" } else { "`s3:PutObject`" };
         let rule = Rule::access_denied().method(method);
@@ -82,7 +82,7 @@ fn uploads_that_are_not_permitted_are_told_once_and_the_site_stays() {
 
 #[test]
 fn wrong_keys_are_told_and_not_shown() {
-    let published = Published::new();
+    let published = Published::edited();
     for (name, value) in
         [("AWS_SECRET_ACCESS_KEY", "wrong-secret-value"), ("AWS_ACCESS_KEY_ID", "AKIDUNKNOWNACCESSKEY")]
     {
@@ -97,7 +97,7 @@ fn wrong_keys_are_told_and_not_shown() {
 
 #[test]
 fn no_credentials_at_all_are_told_at_once() {
-    let published = Published::new();
+    let published = Published::edited();
     let mut command = program();
     command
         .args(["push", published.site.path().to_str().expect("a plain path"), "--bucket", BUCKET])
@@ -114,7 +114,7 @@ fn no_credentials_at_all_are_told_at_once() {
 
 #[test]
 fn a_profile_that_is_not_there_is_named() {
-    let published = Published::new();
+    let published = Published::edited();
     // Keys of another account may lie in the environment: they are not a substitute.
     let site = published.site.path().to_str().expect("a plain path");
     let mut command = published.cloud.command(&["push", site, "--bucket", BUCKET, "--profile", "nobody"]);
@@ -151,15 +151,30 @@ fn expired_credentials_and_a_wrong_clock_are_told_apart() {
         (StatusCode::FORBIDDEN, "ExpiredToken", "sign in"),
         (StatusCode::FORBIDDEN, "RequestTimeTooSkewed", "set this machine's clock"),
     ] {
-        let published = Published::new();
+        let published = Published::edited();
         published.cloud.faults().add(Rule::answer(status, code));
         published.refuses(&[], ENVIRONMENT, &[code, words]);
     }
 }
 
 #[test]
+fn credentials_that_expire_during_a_push_leave_the_live_site_to_the_next_one() {
+    let published = Published::edited();
+    let style = published.cloud.body("style.css");
+    let expired = Rule::answer(StatusCode::BAD_REQUEST, "ExpiredToken");
+    published.cloud.faults().add(expired.method(Method::PUT).key_suffix("style.css"));
+    let answer = published.cloud.push(&published.site, &[]);
+    answer.explains(ENVIRONMENT, &["cannot upload `style.css`", "ExpiredToken", "sign in"]);
+    assert_eq!(published.cloud.body("style.css"), style);
+    published.cloud.faults().clear();
+    published.cloud.push(&published.site, &[]).success();
+    assert_eq!(published.cloud.body("style.css"), "edited");
+    assert_eq!(published.cloud.body("more.css"), "more");
+}
+
+#[test]
 fn an_unknown_distribution_is_found_before_anything_changes() {
-    let published = Published::new();
+    let published = Published::edited();
     published.site.write("style.css", "new");
     let site = published.site.path().to_str().expect("a plain path");
     let answer = published.cloud.run(&["push", site, "--bucket", BUCKET, "--distribution", "E2UNKNOWN"]);
@@ -179,7 +194,7 @@ fn a_distribution_that_may_not_be_read_is_found_before_anything_changes() {
 
 #[test]
 fn an_invalidation_that_may_not_be_made_is_owed() {
-    let published = Published::new();
+    let published = Published::edited();
     published.site.write("style.css", "new");
     let control = &published.cloud.target.control;
     control.fail(Some(Operation::CreateInvalidation), CloudFrontFault::AccessDenied, 1);
@@ -192,7 +207,7 @@ fn an_invalidation_that_may_not_be_made_is_owed() {
 
 #[test]
 fn an_endpoint_that_is_not_there_is_given_up_within_seconds() {
-    let published = Published::new();
+    let published = Published::edited();
     // Bound and let go: nobody listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|bound| bound.local_addr())
@@ -216,7 +231,7 @@ fn an_endpoint_that_is_not_there_is_given_up_within_seconds() {
 
 #[test]
 fn an_endpoint_whose_name_nobody_knows_is_named() {
-    let published = Published::new();
+    let published = Published::edited();
     // RFC 6761: no name under `invalid` ever resolves.
     let words = ["cannot read the state of bucket", "no connection to http://no.invalid", "`--endpoint-url`"];
     published.refuses(&["--endpoint-url", "http://no.invalid"], ENVIRONMENT, &words);
@@ -225,7 +240,7 @@ fn an_endpoint_whose_name_nobody_knows_is_named() {
 /// That it ends is what is shown: the runner of the tests waits three minutes.
 #[test]
 fn an_endpoint_that_takes_connections_and_never_answers_is_given_up() {
-    let published = Published::new();
+    let published = Published::edited();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let endpoint_url = format!("http://{}", listener.local_addr().expect("an address"));
     std::thread::spawn(move || listener.incoming().flatten().collect::<Vec<_>>());

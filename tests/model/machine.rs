@@ -48,9 +48,11 @@ pub struct Machine {
     strangers: BTreeMap<String, Vec<u8>>,
     /// Keys of ours that somebody changed, and that sitepush has not looked at since.
     doubtful: BTreeSet<String>,
-    /// Keys that a push wrote that came to no release, and that somebody deleted: no record tells that caches may have
-    /// what lay there.
-    unrecorded: BTreeSet<String>,
+    /// Keys that runs created which came to no release.
+    written_in_vain: BTreeSet<String>,
+    /// Those of them that somebody deleted before the next release: caches may have what lay there, and are told nothing
+    /// before a release changes what a release has put there.
+    forgotten: BTreeSet<String>,
     demoted: BTreeSet<String>,
     /// Paths that somebody was told are not there, and rightly so: the edge remembers that for 10 seconds, and a key
     /// that is created meanwhile is not worth an invalidation.
@@ -84,7 +86,8 @@ impl Machine {
             retired: BTreeMap::new(),
             strangers: BTreeMap::new(),
             doubtful: BTreeSet::new(),
-            unrecorded: BTreeSet::new(),
+            written_in_vain: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
             demoted: BTreeSet::new(),
             missed: Mutex::default(),
             lost_versions: false,
@@ -268,8 +271,8 @@ impl Machine {
             Act::Delete(number) => {
                 let Some(key) = choose(number) else { return };
                 store.delete_foreign(BUCKET, &key);
-                if !self.kept.contains_key(&key) && !self.live().is_some_and(|live| live.contains_key(&key)) {
-                    self.unrecorded.insert(key.clone());
+                if self.written_in_vain.remove(&key) {
+                    self.forgotten.insert(key.clone());
                 }
                 self.doubtful.insert(key);
             }
@@ -301,12 +304,15 @@ impl Machine {
         let protected = self.protected(order);
         let arguments: Vec<&str> = order.arguments.iter().map(String::as_str).chain(["--json"]).collect();
         let ran =
-            run(&self.cloud, &arguments, order.trouble, self.check(order, protected), &|| self.visit_all());
+            run(&self.cloud, &arguments, order.trouble, self.check(order, compares, protected), &|| {
+                self.visit_all()
+            });
         if let Some(first) = ran.wrong.first() {
             return Err(format!("{first}\n{}", ran.stderr));
         }
         self.expect_code(order, compares, &ran, &before)?;
         let has_committed = self.note_commit(order)?;
+        self.note_vain_writes(has_committed, &before);
         if has_committed && ran.code == Some(5) {
             return Err(format!("a release is live, and the code says that none was made: {}", ran.stderr));
         }
@@ -383,7 +389,7 @@ impl Machine {
         all.filter(|key| !self.doubtful.contains(*key)).cloned().collect()
     }
 
-    fn check(&self, order: &Order<'_>, protected: BTreeSet<String>) -> Check {
+    fn check(&self, order: &Order<'_>, compares: bool, protected: BTreeSet<String>) -> Check {
         let strangers = self.strangers.clone();
         let doubtful = self.doubtful.clone();
         let wanted = order.wanted.cloned().unwrap_or_default();
@@ -401,8 +407,10 @@ impl Machine {
             for (key, bytes) in &strangers {
                 let there = snapshot.get(key);
                 let is_theirs = there.is_some_and(|there| there == bytes);
-                let is_taken = matches!((there, wanted.get(key)),
-                    (Some(there), Some(file)) if *there == file.bytes);
+                // Who has not looked at the bucket writes over nothing that it does not know.
+                let is_taken = compares
+                    && matches!((there, wanted.get(key)),
+                        (Some(there), Some(file)) if *there == file.bytes);
                 if !is_theirs && !is_taken {
                     wrong.push(format!("`{key}` belongs to somebody else, and is {there:?}"));
                 }
@@ -442,6 +450,22 @@ impl Machine {
         self.kept.retain(|key, _| !files.contains_key(key));
         self.releases.insert(0, Release { id, files });
         Ok(true)
+    }
+
+    /// Until a release is made, nothing records what a run has created. What a release then changes or takes away is dropped from
+    /// the caches, whatever they have.
+    fn note_vain_writes(&mut self, has_committed: bool, before: &Snapshot) {
+        if !has_committed {
+            let there = self.cloud.site_keys().into_iter();
+            self.written_in_vain.extend(there.filter(|key| !before.contains_key(key)));
+            return;
+        }
+        self.written_in_vain.clear();
+        let [live, earlier, ..] = self.releases.as_slice() else { return };
+        self.forgotten.retain(|key| match (live.files.get(key), earlier.files.get(key)) {
+            (live, Some(earlier)) => live.is_some_and(|live| live.bytes == earlier.bytes),
+            (_, None) => true,
+        });
     }
 
     /// Pages carry the names of the bundles that they refer to and that change with their content. One that has not
@@ -581,7 +605,7 @@ impl Machine {
         for key in self.all_keys() {
             let is_left_alone = self.doubtful.contains(&key)
                 || self.strangers.contains_key(&key)
-                || self.unrecorded.contains(&key);
+                || self.forgotten.contains(&key);
             if is_left_alone || (self.kept.contains_key(&key) && !live.contains_key(&key)) {
                 continue;
             }

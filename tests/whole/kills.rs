@@ -9,7 +9,7 @@ use crate::compare::{
 };
 use crate::edition::{Scale, all_references, broken, edition, is_hashed, pages, paths};
 use crate::killing::{Course, Flow, Killed, at_each_mutation, course_of, is_thorough, killed_at};
-use crate::support::{BUCKET, Cloud, Site};
+use crate::support::{Answer, BUCKET, Cloud, Site};
 
 type Answers = BTreeMap<String, (u16, String)>;
 
@@ -77,9 +77,7 @@ impl Calm {
         assert_whole(&cloud, &before, &what);
         visit(&cloud, self.scale, 0);
         let answer = cloud.push(&site, &[]).success();
-        // The last mutation gives the lock back.
-        let is_taken_over = answer.stderr.contains("is gone and left its lock");
-        assert!(is_taken_over || k >= self.course.mutations, "{what}: {}", answer.stderr);
+        assert_taken_over(&answer, k, &self.course, &what);
         assert_same(&left(&cloud), &self.left, &what);
         assert_told_once(&cloud, &self.told, is_committed, &what);
         assert_whole(&cloud, &before, &format!("{what}, and run again"));
@@ -89,6 +87,13 @@ impl Calm {
         assert_settled(&cloud, &what);
         killed
     }
+}
+
+/// Whoever ran after a kill has found the lock of the one that died, unless that one's last mutation gave it back.
+#[track_caller]
+fn assert_taken_over(answer: &Answer, k: u64, course: &Course, what: &str) {
+    let is_taken_over = answer.stderr.contains("is gone and left its lock");
+    assert!(is_taken_over || k >= course.mutations, "{what}: {}", answer.stderr);
 }
 
 /// A target where edition 0 is live.
@@ -172,7 +177,8 @@ fn a_first_push_killed_anywhere_is_finished_by_the_next() {
         let (cloud, site) = scene();
         let killed = killed_at(&cloud, &push(&site), k, Flow::OneByOne);
         assert_eq!(broken(&cloud.store().snapshot(BUCKET)), Vec::<String>::new(), "{what}");
-        cloud.push(&site, &[]).success();
+        let answer = cloud.push(&site, &[]).success();
+        assert_taken_over(&answer, k, &course, &what);
         assert_same(&left(&cloud), &undisturbed, &what);
         assert_settled(&cloud, &what);
         killed
@@ -201,7 +207,8 @@ fn a_killed_rollback_is_finished_by_running_it_again() {
         let killed = killed_at(&cloud, &["rollback", &to], k, Flow::OneByOne);
         let is_committed = is_committed_since(&cloud, &bucket);
         assert_whole(&cloud, &bucket, &what);
-        cloud.on_target("rollback", &[&to]).success();
+        let answer = cloud.on_target("rollback", &[&to]).success();
+        assert_taken_over(&answer, k, &course, &what);
         assert_whole(&cloud, &bucket, &format!("{what}, and run again"));
         let mut after = left(&cloud);
         after.site.retain(|key, _| first.site.contains_key(key) || !is_hashed(key));

@@ -74,8 +74,8 @@ pub struct IdentityFacts {
     pub refusal: Option<String>,
     /// When the credentials end, where they do.
     pub expires: Option<Timestamp>,
-    /// The service's clock less this machine's; zero below two seconds.
-    pub clock_skew: SignedDuration,
+    /// The service's clock less this machine's; zero below two seconds, none where no service has answered.
+    pub clock_skew: Option<SignedDuration>,
     pub now: Timestamp,
 }
 

@@ -13,8 +13,8 @@ const SHORT_LIFE: SignedDuration = SignedDuration::from_mins(15);
 const REFUSED_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// Whether a service would refuse a request by this machine's clock.
-pub(super) fn is_clock_refused(skew: SignedDuration) -> bool {
-    skew.abs() >= REFUSED_SKEW
+pub(super) fn is_clock_refused(skew: Option<SignedDuration>) -> bool {
+    skew.is_some_and(|skew| skew.abs() >= REFUSED_SKEW)
 }
 
 pub(super) fn examine(facts: &IdentityFacts) -> Vec<Finding> {
@@ -47,10 +47,17 @@ pub(super) fn examine(facts: &IdentityFacts) -> Vec<Finding> {
             notes.ok("expiry", format!("the credentials end {}", end.strftime("%Y-%m-%d %H:%M UTC")));
         }
     }
-    let skew = facts.clock_skew.abs();
+    let Some(skew) = facts.clock_skew else {
+        // Without credentials nobody was asked.
+        if facts.caller != Reading::Absent {
+            notes.unknown("clock", "no service has answered that could tell the time", "check the network");
+        }
+        return notes.findings;
+    };
+    let skew = skew.abs();
     let what = format!("this machine's clock is {} s off the service's", skew.as_secs());
     let remedy = "set this machine's clock (for example `timedatectl set-ntp true`)";
-    if is_clock_refused(skew) {
+    if is_clock_refused(facts.clock_skew) {
         notes.problem("clock", what, remedy);
     } else if skew >= REFUSED_SKEW / 2 {
         notes.warning("clock", what, remedy);

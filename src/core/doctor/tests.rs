@@ -125,7 +125,7 @@ fn good() -> (Facts, Expected) {
             }),
             refusal: None,
             expires: None,
-            clock_skew: SignedDuration::ZERO,
+            clock_skew: Some(SignedDuration::ZERO),
             now: now(),
         },
         bucket: BucketFacts {
@@ -309,8 +309,9 @@ fn one_change_is_found_as_one_thing() {
         ("unknown credentials", |f, _| f.identity.caller = Reading::Unsupported),
         ("problem expiry", |f, _| f.identity.expires = Some(now())),
         ("warning expiry", |f, _| f.identity.expires = Some(now() + SignedDuration::from_mins(14))),
-        ("problem clock", |f, _| f.identity.clock_skew = SignedDuration::from_mins(-15)),
-        ("warning clock", |f, _| f.identity.clock_skew = SignedDuration::from_mins(8)),
+        ("unknown clock", |f, _| f.identity.clock_skew = None),
+        ("problem clock", |f, _| f.identity.clock_skew = Some(SignedDuration::from_mins(-15))),
+        ("warning clock", |f, _| f.identity.clock_skew = Some(SignedDuration::from_mins(8))),
         ("warning bucket", |f, _| f.bucket.region = denied()),
         ("problem bucket", |f, _| f.bucket.elsewhere = Some("the bucket is in eu-west-2".into())),
         ("warning public-access", |f, _| f.bucket.public_access_block = Reading::Absent),
@@ -539,11 +540,11 @@ fn bad_credentials_and_a_bad_clock_are_told_alone_and_why() {
     assert!(findings.iter().all(|finding| finding.subject == Subject::Identity), "{findings:?}");
     assert_eq!(findings[0].what, "there are none that are valid: ExpiredToken: it has expired");
     facts.identity.caller = Reading::Failed { why: "RequestExpired".into() };
-    facts.identity.clock_skew = SignedDuration::from_mins(-16);
+    facts.identity.clock_skew = Some(SignedDuration::from_mins(-16));
     assert_eq!(found(&facts, &expected), ["unknown credentials", "problem clock"]);
     // Who is answered all the same is told everything.
     let (mut facts, expected) = good();
-    facts.identity.clock_skew = SignedDuration::from_mins(16);
+    facts.identity.clock_skew = Some(SignedDuration::from_mins(16));
     facts.bucket.versioning = Reading::Known(Versioning::NeverEnabled);
     assert_eq!(found(&facts, &expected), ["problem clock", "problem versioning"]);
 }

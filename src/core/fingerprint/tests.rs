@@ -614,6 +614,16 @@ fn what_people_write_is_refused_even_among_hashed_names() {
 }
 
 #[test]
+fn a_lone_bundle_may_be_hashed_and_a_lone_picture_is_not_taken_for_it() {
+    let naming = |path: &str| classify(["index.html", path])[1].naming;
+    for lone in ["main.9f20df48.js", "js/main.9f20df48.js", "index.c83b17e4.css"] {
+        assert_eq!(naming(lone), Naming::HashLike, "{lone}");
+    }
+    assert_eq!(naming("photo.9f20df48.png"), Naming::Lasting);
+    assert_eq!(naming("main.js"), Naming::Lasting);
+}
+
+#[test]
 fn a_verdict_explains_itself() {
     let reason = |path: &str| classify(["assets/index-DYJeH9Fh.js", path])[1].reason;
     assert_eq!(reason("assets/index-DYJeH9Fh.js.map"), "a source map");

@@ -27,8 +27,9 @@ const LEVEL: u32 = 2;
 /// Given to the compressor at a time.
 const PIECE_BYTES: usize = 32 << 10;
 
-/// What an entry takes at most, packed, but for extreme keys: its digest, ETag and version id hardly shrink.
-const MAX_ENTRY_BYTES: usize = 128;
+/// Room for an entry, packed: of a site with versions it takes some 100 bytes, of which digest, ETag and version id hardly
+/// shrink. Where keys are long, the buffer grows.
+const ROOM_PER_ENTRY_BYTES: usize = 128;
 
 /// Objects in a line: some 50 kB of text.
 const LINE_ENTRIES: usize = 256;
@@ -55,7 +56,7 @@ pub(super) fn encode<'a>(manifest: &'a Manifest) -> Vec<u8> {
         stale_count: manifest.stale.len(),
     };
     // Room for all of it costs nothing until it is used; growing would leave copies behind that do.
-    let room = (manifest.objects.len() + manifest.stale.len()) * MAX_ENTRY_BYTES;
+    let room = (manifest.objects.len() + manifest.stale.len()) * ROOM_PER_ENTRY_BYTES;
     let encoder = flate2::GzBuilder::new().write(Vec::with_capacity(room), flate2::Compression::new(LEVEL));
     // JSON comes in pieces of a few bytes, and each that reaches the compressor costs as much as a thousand.
     let mut writer = BufWriter::with_capacity(PIECE_BYTES, encoder);

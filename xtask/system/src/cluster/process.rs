@@ -67,7 +67,8 @@ pub(super) fn start(
     program.spawn()
 }
 
-/// The ports that tasks of this process have, be it that they listen there already or not yet.
+/// The ports that tasks of this process have, be it that they listen there already or not yet. Another process (each test is
+/// one) may be given the same port between the question and the task's own listening; its task then cannot listen, and ends.
 static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// An address that no other task gets for as long as this value lives.
