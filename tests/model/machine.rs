@@ -303,10 +303,8 @@ impl Machine {
         let before = self.cloud.store().snapshot(BUCKET);
         let protected = self.protected(order);
         let arguments: Vec<&str> = order.arguments.iter().map(String::as_str).chain(["--json"]).collect();
-        let ran =
-            run(&self.cloud, &arguments, order.trouble, self.check(order, compares, protected), &|| {
-                self.visit_all()
-            });
+        let check = self.check(order, compares, protected);
+        let ran = run(&self.cloud, &arguments, order.trouble, check, &|| self.visit_all());
         if let Some(first) = ran.wrong.first() {
             return Err(format!("{first}\n{}", ran.stderr));
         }
