@@ -25,6 +25,17 @@ fn told(cloud: &Cloud) -> Option<Value> {
     Some(serde_json::from_str(&value).expect("settings are JSON"))
 }
 
+/// A folder with a sitepush.toml that says this of the site.
+fn configured(text: &str) -> Site {
+    let folder = Site::new();
+    folder.write("sitepush.toml", format!("[site]\n{text}\n"));
+    folder
+}
+
+fn path_of(configuration: &Site) -> String {
+    configuration.path().join("sitepush.toml").to_str().expect("a plain path").to_owned()
+}
+
 fn flat_site() -> Site {
     let site = Site::new();
     site.write("index.html", "home").write("about.html", "about us").write("team.html", "the team");
@@ -44,16 +55,14 @@ fn pages_are_found_under_their_clean_paths_as_soon_as_they_are_published() {
 #[test]
 fn a_page_answers_where_its_relative_links_work_where_that_was_asked_for() {
     let cloud = Cloud::new();
-    let configuration = Site::new();
-    configuration.write("sitepush.toml", "[site]\ntrailing_slash = \"auto\"\n");
-    let configuration = configuration.path().join("sitepush.toml");
+    let configuration = configured("trailing_slash = \"auto\"");
     let site = Site::new();
     site.write("index.html", "home")
         .write("guide/page/index.html", "<img src=\"../pic.png\">")
         .write("guide/index.html", "the guide")
         .write("guide/pic.png", "a picture")
         .write("team.html", "the team");
-    push(&cloud, &site, &["--config", configuration.to_str().expect("a plain path")]).success();
+    push(&cloud, &site, &["--config", &path_of(&configuration)]).success();
     for (asked, canonical) in
         [("/guide/page", "/guide/page/"), ("/guide?x=1", "/guide/?x=1"), ("/team/", "/team")]
     {
@@ -65,12 +74,10 @@ fn a_page_answers_where_its_relative_links_work_where_that_was_asked_for() {
 #[test]
 fn pages_beside_a_single_page_application_are_found_under_their_clean_paths() {
     let cloud = Cloud::new();
-    let configuration = Site::new();
-    configuration.write("sitepush.toml", "[site]\nsingle_page = true\n");
-    let configuration = configuration.path().join("sitepush.toml");
+    let configuration = configured("single_page = true");
     let site = Site::new();
     site.write("index.html", "the application").write("two.html", "two").write("three/index.html", "three");
-    push(&cloud, &site, &["--config", configuration.to_str().expect("a plain path")]).success();
+    push(&cloud, &site, &["--config", &path_of(&configuration)]).success();
     assert_eq!(cloud.visit("/two"), (200, "two".to_owned()));
     assert_eq!(cloud.visit("/three"), (200, "three".to_owned()));
     let told = told(&cloud).expect("the store was told");
@@ -91,10 +98,8 @@ fn the_slash_at_the_end_is_as_the_configuration_says() {
     ];
     for (setting, answers) in cases {
         let cloud = Cloud::new();
-        let configuration = Site::new();
-        configuration.write("sitepush.toml", format!("[site]\ntrailing_slash = \"{setting}\"\n"));
-        let path = configuration.path().join("sitepush.toml");
-        push(&cloud, &site, &["--config", path.to_str().expect("a plain path")]).success();
+        let configuration = configured(&format!("trailing_slash = \"{setting}\""));
+        push(&cloud, &site, &["--config", &path_of(&configuration)]).success();
         for (path, status) in answers {
             assert_eq!(cloud.redirect(path).0, status, "{setting} {path}");
         }

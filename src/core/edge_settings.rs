@@ -92,13 +92,15 @@ pub fn derive<'a>(
     settings.insert("pages".into(), json!(if is_files { "html" } else { "directory" }));
     settings.extend(routing.trailing_slash.value().map(|slash| ("slash".to_owned(), json!(slash))));
     settings.extend(shell.map(|shell| ("shell".to_owned(), json!(shell))));
-    let directories = directories.iter().map(|page| (page, "/index.html"));
-    let files = files.iter().map(|page| (page, ".html"));
-    let is_exception = |is_of_rule: bool| routing.is_single_page || !is_of_rule;
-    let exceptions =
-        directories.filter(|_| is_exception(!is_files)).chain(files.filter(|_| is_exception(is_files)));
+    let mut told = Vec::new();
+    if is_files || routing.is_single_page {
+        told.extend(directories.iter().map(|page| (page, "/index.html")));
+    }
+    if !is_files || routing.is_single_page {
+        told.extend(files.iter().map(|page| (page, ".html")));
+    }
     let mut routes = Map::new();
-    for (page, ending) in exceptions {
+    for (page, ending) in told {
         let file = percent_encoding::utf8_percent_encode(page, &UNSAFE);
         let mut longer = routes.clone();
         longer.insert(page.clone(), json!({ "file": format!("{file}{ending}") }));
