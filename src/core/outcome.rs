@@ -1,4 +1,6 @@
 //! What a run did, item by item. The report and the exit code are computed from it.
+//!
+//! Counts what it is told. Never decides how a run goes on.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,6 @@
 //! The time: this machine's, and the service's as its answers tell it.
+//!
+//! Of what publishes, the only place that asks the system for it. Never decides what is too old or too far off.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

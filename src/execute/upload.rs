@@ -1,4 +1,7 @@
 //! One change to one object, and a stage of many.
+//!
+//! Decides whether a write that was not answered has happened, and when a stage is left before its end. Never decides what is
+//! changed or in which order (the plan does), and never deletes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
