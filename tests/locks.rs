@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use sitepush::core::manifest::Manifest;
+use sitepush::core::manifest::parts::Split;
 use sitepush::local::faults::{Effect, Gate, Rule};
 use support::{Answer, BUCKET, Cloud, Site};
 use tempfile::NamedTempFile;
@@ -136,7 +137,7 @@ fn a_commit_that_comes_late_does_not_overwrite_another() {
     let running = start(&cloud, &site);
     wait_until("the commit is on the way", || puts(&cloud, RECORD) == 1);
     assert_eq!(cloud.body("style.css"), "mine", "all is in place but the commit");
-    cloud.put_foreign(RECORD, theirs.encode());
+    cloud.put_foreign(RECORD, theirs.encode(Split::NEVER).expect("all of it is known").root);
     gate.open();
     end(running).explains(1, &["another run committed in between"]);
     let kept = Manifest::decode(&cloud.store().object(BUCKET, RECORD).expect("it is there").bytes);

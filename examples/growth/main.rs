@@ -16,6 +16,7 @@ use anyhow::{Result, bail};
 use sitepush::core::inventory::Packing;
 use sitepush::core::key::ObjectKey;
 use sitepush::core::manifest::Manifest;
+use sitepush::core::manifest::parts::Split;
 use sitepush::edges::site_dir::{self, ScanRules};
 
 use made::Change;
@@ -26,7 +27,7 @@ fn main() -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["manifest", files, path] => {
-            std::fs::write(path, made::live_manifest(files.parse()?)?.encode())?;
+            std::fs::write(path, made::live_manifest(files.parse()?)?.encode(Split::NEVER)?.root)?;
             Ok(())
         }
         ["plan", files, change, path] => plan(files.parse()?, Change::named(change)?, Path::new(path)),
@@ -54,8 +55,8 @@ fn plan(files: usize, change: Change, path: &Path) -> Result<()> {
     }
     let written = made::written(&push.planned.plan);
     let next = step("commit", || made::next_manifest(&build, &push, live, written))?;
-    let encoded = step("encode", || next.encode())?;
-    println!("size {}", encoded.len());
+    let encoded = step("encode", || next.encode(Split::NEVER))??;
+    println!("size {}", encoded.root.len());
     Ok(())
 }
 

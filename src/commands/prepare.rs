@@ -5,7 +5,7 @@ use tokio::task::JoinHandle;
 use crate::core::build::ClassifiedBuild;
 use crate::core::edge_settings::EdgeSettings;
 use crate::core::guard::{self, Refusal};
-use crate::core::inventory::RemoteState;
+use crate::core::inventory::{LocalInventory, RemoteState};
 use crate::core::key::ObjectKey;
 use crate::core::manifest::Manifest;
 use crate::core::plan::Purpose;
@@ -19,7 +19,7 @@ use super::build;
 use super::connect::{Connected, call_failed};
 use super::distributions::{self, Facts};
 use super::edge_settings;
-use super::world::{self, Scrutiny, World};
+use super::world::{self, FirstLook, Scrutiny, World};
 
 /// A planned push with all that carrying it out needs.
 pub struct PreparedPush {
@@ -63,18 +63,25 @@ pub async fn push(
     draft: Option<ReleaseDraft>,
 ) -> Result<PreparedPush, Error> {
     let Scanning { scan, head } = scanning;
-    let reading = World::read(&connected.bucket);
-    let (scan, world) = tokio::join!(scan, reading);
+    let bucket = &connected.bucket;
+    let (scan, look) = tokio::join!(scan, FirstLook::read(bucket));
     // A folder that cannot be published is the nearer mistake, so it is told first.
     let mut scan: Scan = scan.expect("scanning does not panic")?;
     build::check_lengths(&scan, &settings.target.prefix)?;
-    let world = world?;
-    let took_over = world.recovery(connected.clock.service_now())?;
+    let look = look?;
+    let took_over = look.recovery(connected.clock.service_now())?;
+    let must_look = took_over.is_some() || settings.verify_remote;
+    // What is compared with the bucket needs the ETags of all objects.
+    let mut world = match must_look {
+        true => look.whole(bucket).await?,
+        false => look.beside_build(bucket, &scan.files, settings.run.split).await?,
+    };
     let mut build = build::classified(&mut scan, &settings.build, world.manifest());
     let mut distributions = distributions::known(&settings.target, connected, world.manifest()).await?;
+    world.settle(bucket, trusted(&build, &distributions)).await?;
     build::tag(&mut build, &settings.target.prefix, &distributions, world.manifest());
     let scrutiny = if settings.verify_remote { Scrutiny::Compare } else { Scrutiny::Trust };
-    let remote =
+    let mut remote =
         world::remote_state(connected, &world, Some(&build.inventory), took_over.is_some(), scrutiny).await?;
     let versioning = versioning(connected, world.manifest()).await?;
     let draft = match draft {
@@ -83,21 +90,24 @@ pub async fn push(
     };
     let mut warnings = build.inventory.warnings.clone();
     warnings.extend(capability_warnings(world.manifest(), versioning));
-    let must_look = took_over.is_some() || scrutiny == Scrutiny::Compare;
     let routing = settings.build.routing;
     let wanted = |build: &ClassifiedBuild, facts: &Facts| {
         edge_settings::wanted(&settings.target, routing, facts, build.inventory.files.keys())
     };
     let edge = wanted(&build, &distributions);
     let mut edge = edge_settings::compared(edge, connected, world.manifest(), must_look).await?;
-    let plan_by = |build: &ClassifiedBuild, distributions: &Facts, edge: Option<WantedEdgeSettings>| {
+    let plan_by = |build: &ClassifiedBuild,
+                   world: &World,
+                   remote: &RemoteState,
+                   distributions: &Facts,
+                   edge: Option<WantedEdgeSettings>| {
         planning::plan(&PlanningInput {
             purpose: Purpose::Push,
             bucket: &settings.target.bucket,
             prefix: &settings.target.prefix,
             draft: draft.clone(),
             desired: build.inventory.desired(),
-            remote: &remote,
+            remote,
             live: world.live.as_ref().map(|live| (&live.manifest, live.e_tag.as_str())),
             settlement: &world.settlement(),
             retention: settings.run.retention,
@@ -108,12 +118,17 @@ pub async fn push(
             warnings: warnings.clone(),
         })
     };
-    let mut planned = plan_by(&build, &distributions, edge.clone());
+    let mut planned = plan_by(&build, &world, &remote, &distributions, edge.clone());
     let renewed = distributions::renewed(&distributions, &planned.plan, &settings.target, connected).await?;
     if let Some(renewed) = renewed {
+        if world.settle(bucket, trusted(&build, &renewed)).await? {
+            let is_recovery = took_over.is_some();
+            remote =
+                world::remote_state(connected, &world, Some(&build.inventory), is_recovery, scrutiny).await?;
+        }
         build::tag(&mut build, &settings.target.prefix, &renewed, world.manifest());
         edge = edge.zip(wanted(&build, &renewed)).map(|(edge, settings)| edge.with(settings));
-        planned = plan_by(&build, &renewed, edge.clone());
+        planned = plan_by(&build, &world, &remote, &renewed, edge.clone());
         distributions = renewed;
     }
     let secrets = scan.secrets;
@@ -130,6 +145,13 @@ pub async fn push(
         draft,
         planned,
     })
+}
+
+/// The build whose word is taken for what the record was not asked about. Which objects a cache tag stands for is told only by
+/// the headers that all of them have.
+fn trusted<'a>(build: &'a ClassifiedBuild, facts: &Facts) -> Option<&'a LocalInventory> {
+    let reads_tags = facts.values().any(|facts| facts.has_cache_tags);
+    (!reads_tags).then_some(&build.inventory)
 }
 
 impl PreparedPush {

@@ -14,6 +14,7 @@ use crate::core::release::{ReleaseId, ReleaseSummary};
 use crate::error::{Class, Error};
 use crate::execute::observe;
 use crate::execute::push::release_file;
+use crate::execute::record::{self, RecordError};
 use crate::exit_code::ExitCode;
 use crate::settings::RollbackSettings;
 
@@ -154,21 +155,21 @@ pub fn choose<'a>(history: &'a [ReleaseSummary], wanted: Option<&str>) -> Result
 /// # Errors
 /// When it is gone or cannot be read.
 pub async fn read_record(connected: &Connected, id: &ReleaseId) -> Result<Manifest, Error> {
-    let file = release_file(id);
     let what = format!("cannot read the record of release `{id}`");
-    let found = connected.bucket.get_state(&file).await.map_err(|error| call_failed(what.as_str(), error))?;
-    let Some(found) = found else {
+    let unreadable = |error| match error {
+        RecordError::Call(error) => call_failed(what.as_str(), error),
+        RecordError::Content(error) => Error::new(Class::Refused, what.as_str())
+            .with_hint("roll back to another release, or push its build again")
+            .caused_by(error),
+    };
+    let Some(found) = record::find(&connected.bucket, &release_file(id)).await.map_err(unreadable)? else {
         return Err(Error::new(
             Class::Refused,
             format!("the record of release `{id}` is gone from the bucket"),
         )
         .with_hint("build that commit again and push it"));
     };
-    Manifest::decode(&found.bytes).map_err(|error| {
-        Error::new(Class::Refused, what)
-            .with_hint("roll back to another release, or push its build again")
-            .caused_by(error)
-    })
+    record::whole(&connected.bucket, found.root).await.map_err(unreadable)
 }
 
 fn draft(connected: &Connected, to: &ReleaseSummary, message: Option<String>) -> ReleaseDraft {

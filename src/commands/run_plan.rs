@@ -93,6 +93,7 @@ async fn execute_until(
         } else {
             Completion::NotAwaited
         },
+        split: settings.split,
     };
     execute_push::push(work, &tools).await.map_err(|error| match error {
         ExecuteError::Raced => Error::new(Class::Conflict, error.to_string())

@@ -16,12 +16,13 @@ use crate::core::verify::{
 use crate::edges::http::Visitor;
 use crate::error::{Class, Error};
 use crate::execute::push::release_file;
+use crate::execute::record;
 use crate::execute::verify::{self as execute_verify, Patience};
 use crate::exit_code::ExitCode;
 use crate::settings::{TargetSettings, VerifySettings};
 use crate::ui::{terminal, verify_view};
 
-use super::connect::{Connected, call_failed, connect};
+use super::connect::{Connected, connect};
 use super::rollback;
 use super::run_plan::SHORT_RETRY_LIMIT;
 use super::world::World;
@@ -200,7 +201,6 @@ pub fn nowhere() -> Error {
 async fn read_before(connected: &Connected, live: &Manifest, id: &ReleaseId) -> Option<Manifest> {
     let at = live.history.iter().position(|release| release.id == *id)?;
     let before = live.history.get(at + 1)?;
-    let found = connected.bucket.get_state(&release_file(&before.id)).await;
-    let file = found.map_err(|error| call_failed("cannot read the release before", error)).ok()??;
-    Manifest::decode(&file.bytes).ok()
+    let found = record::find(&connected.bucket, &release_file(&before.id)).await.ok()??;
+    record::whole(&connected.bucket, found.root).await.ok()
 }

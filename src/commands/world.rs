@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
+use crate::core::build::UnclassifiedFile;
 use crate::core::inventory::{Listing, LocalInventory, Orphans, RemoteState};
 use crate::core::key::ObjectKey;
 use crate::core::lock::{self, FoundLock, LockDecision, Settlement};
 use crate::core::manifest::Manifest;
+use crate::core::manifest::parts::Split;
 use crate::edges::call::CallError;
 use crate::edges::process;
 use crate::edges::s3::Bucket;
@@ -13,6 +15,7 @@ use crate::error::{Class, Error};
 use crate::execute::lock as lock_file;
 use crate::execute::observe::{self, Adoption, Observation};
 use crate::execute::push::{INTENT_FILE, Intent, MANIFEST_FILE};
+use crate::execute::record::{self, RecordError};
 
 use super::connect::{Connected, call_failed};
 
@@ -24,60 +27,156 @@ pub struct LiveManifest {
     pub committed_at: Option<Timestamp>,
 }
 
-/// The target's recorded state: two requests.
+/// The target's recorded state.
 pub struct World {
     pub live: Option<LiveManifest>,
     pub lock: Option<FoundLock>,
 }
 
+/// What the first two requests tell: the lock, and the record without what is in parts.
+pub struct FirstLook {
+    record: Option<record::Found>,
+    lock: Option<FoundLock>,
+}
+
 /// Reads of manifest and lock that do not fit together are repeated this often: a push ended in between.
 const READ_ATTEMPTS: usize = 3;
 
-impl World {
-    /// Reads the manifest and the lock, both at once.
+impl FirstLook {
+    /// Reads the record's first file and the lock, both at once.
     ///
     /// # Errors
     /// When they cannot be read.
     pub async fn read(bucket: &Bucket) -> Result<Self, Error> {
         for _ in 1..READ_ATTEMPTS {
-            let world = Self::read_once(bucket).await?;
-            if world.fits_together() {
-                return Ok(world);
+            let look = Self::read_once(bucket).await?;
+            if look.fits_together() {
+                return Ok(look);
             }
         }
         Self::read_once(bucket).await
     }
 
     async fn read_once(bucket: &Bucket) -> Result<Self, Error> {
-        let (manifest, lock) = tokio::join!(bucket.get_state(MANIFEST_FILE), lock_file::read(bucket));
-        let unreadable = |error: CallError| {
-            call_failed(format!("cannot read the state of bucket `{}`", bucket.name()), error)
-        };
-        let live = match manifest.map_err(unreadable)? {
-            None => None,
-            Some(file) => Some(LiveManifest {
-                manifest: Manifest::decode(&file.bytes).map_err(|error| {
-                    Error::new(Class::Refused, format!("cannot use `.sitepush/{MANIFEST_FILE}`"))
-                        .with_hint(error.hint())
-                        .caused_by(error)
-                })?,
-                e_tag: file.e_tag,
-                committed_at: file.last_modified,
-            }),
-        };
-        let lock = lock.map_err(unreadable)?;
-        Ok(Self { live, lock })
+        let (record, lock) = tokio::join!(record::find(bucket, MANIFEST_FILE), lock_file::read(bucket));
+        let record = record.map_err(|error| unreadable(bucket, error))?;
+        let lock = lock.map_err(|error| unreadable(bucket, error.into()))?;
+        Ok(Self { record, lock })
     }
 
-    /// Whether a free lock speaks of the manifest that was read.
+    /// Whether a free lock speaks of the record that was read.
     fn fits_together(&self) -> bool {
-        match (&self.lock, &self.live) {
-            (Some(lock), Some(live)) => {
+        match (&self.lock, &self.record) {
+            (Some(lock), Some(record)) => {
                 lock.record.state != lock::LockState::Free
-                    || lock.record.settlement.manifest_e_tag.as_deref() == Some(&live.e_tag)
+                    || lock.record.settlement.manifest_e_tag.as_deref() == Some(&record.e_tag)
             }
             _ => true,
         }
+    }
+
+    /// Why the bucket must be compared first, or none.
+    ///
+    /// # Errors
+    /// When somebody is at work.
+    pub fn recovery(&self, now: Timestamp) -> Result<Option<String>, Error> {
+        recovery(self.lock.as_ref(), now)
+    }
+
+    /// Reads all of the record.
+    ///
+    /// # Errors
+    /// When a part cannot be read.
+    pub async fn whole(self, bucket: &Bucket) -> Result<World, Error> {
+        let Self { record, lock } = self;
+        let Some(record::Found { root, e_tag, written_at }) = record else {
+            return Ok(World { live: None, lock });
+        };
+        let manifest = record::whole(bucket, root).await.map_err(|error| unreadable(bucket, error))?;
+        Ok(World { live: Some(LiveManifest { manifest, e_tag, committed_at: written_at }), lock })
+    }
+
+    /// Reads the parts of the record that list anything but what the build has. For the others, [`World::settle`] must be
+    /// called before their headers are looked at.
+    ///
+    /// # Errors
+    /// When a part cannot be read.
+    pub async fn beside_build(
+        self,
+        bucket: &Bucket,
+        files: &[UnclassifiedFile],
+        split: Split,
+    ) -> Result<World, Error> {
+        let Self { record, lock } = self;
+        let Some(record::Found { root, e_tag, written_at }) = record else {
+            return Ok(World { live: None, lock });
+        };
+        let held = root.held_by(files, split);
+        let others = root.parts().iter().enumerate().filter(|(position, _)| !held.contains_key(position));
+        let read = record::read(bucket, others).await.map_err(|error| unreadable(bucket, error))?;
+        let manifest = root.beside_build(&read, &held, files);
+        let manifest = manifest.map_err(|error| unreadable(bucket, error.into()))?;
+        Ok(World { live: Some(LiveManifest { manifest, e_tag, committed_at: written_at }), lock })
+    }
+}
+
+fn unreadable(bucket: &Bucket, error: RecordError) -> Error {
+    match error {
+        RecordError::Call(error) => {
+            call_failed(format!("cannot read the state of bucket `{}`", bucket.name()), error)
+        }
+        RecordError::Content(error) => {
+            Error::new(Class::Refused, format!("cannot use `.sitepush/{MANIFEST_FILE}`"))
+                .with_hint(error.hint())
+                .caused_by(error)
+        }
+    }
+}
+
+fn recovery(lock: Option<&FoundLock>, now: Timestamp) -> Result<Option<String>, Error> {
+    match lock::decide(lock, now, process::is_gone) {
+        LockDecision::Clean => Ok(None),
+        LockDecision::Recover { reason } => Ok(Some(reason)),
+        LockDecision::Busy { holder, started, expires } => Err(Error::new(
+            Class::Conflict,
+            format!(
+                "{} (process {}) is changing this target since {}",
+                holder.owner,
+                holder.process_id,
+                started.strftime("%Y-%m-%d %H:%M:%S UTC")
+            ),
+        )
+        .with_hint(format!(
+            "wait for it; a run that died loses its lock at {}, or at once by `sitepush unlock --force`",
+            expires.strftime("%Y-%m-%d %H:%M:%S UTC")
+        ))),
+    }
+}
+
+impl World {
+    /// Reads the lock and all of the record: two requests at once, and as many as the record has parts.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn read(bucket: &Bucket) -> Result<Self, Error> {
+        FirstLook::read(bucket).await?.whole(bucket).await
+    }
+
+    /// Takes the build's word for the parts of the record that were not read, where it wants just what they list, and
+    /// reads the others. Without a build, all are read. Returns whether any was.
+    ///
+    /// # Errors
+    /// When a part cannot be read.
+    pub async fn settle(&mut self, bucket: &Bucket, build: Option<&LocalInventory>) -> Result<bool, Error> {
+        let Some(live) = &mut self.live else { return Ok(false) };
+        let manifest = &mut live.manifest;
+        let positions = match build {
+            Some(build) => manifest.settle(&build.files),
+            None => manifest.unread_positions(),
+        };
+        let read = record::read_rest(bucket, manifest, &positions).await;
+        read.map_err(|error| unreadable(bucket, error))?;
+        Ok(!positions.is_empty())
     }
 
     pub fn manifest(&self) -> Option<&Manifest> {
@@ -95,23 +194,7 @@ impl World {
     /// # Errors
     /// When somebody is at work.
     pub fn recovery(&self, now: Timestamp) -> Result<Option<String>, Error> {
-        match lock::decide(self.lock.as_ref(), now, process::is_gone) {
-            LockDecision::Clean => Ok(None),
-            LockDecision::Recover { reason } => Ok(Some(reason)),
-            LockDecision::Busy { holder, started, expires } => Err(Error::new(
-                Class::Conflict,
-                format!(
-                    "{} (process {}) is changing this target since {}",
-                    holder.owner,
-                    holder.process_id,
-                    started.strftime("%Y-%m-%d %H:%M:%S UTC")
-                ),
-            )
-            .with_hint(format!(
-                "wait for it; a run that died loses its lock at {}, or at once by `sitepush unlock --force`",
-                expires.strftime("%Y-%m-%d %H:%M:%S UTC")
-            ))),
-        }
+        recovery(self.lock.as_ref(), now)
     }
 
     /// Whether the key is recorded as published and not as deleted since.
@@ -156,11 +239,12 @@ pub async fn remote_state(
     let bucket = &connected.bucket;
     let failed = |error| call_failed(format!("cannot look into bucket `{}`", bucket.name()), error);
     let committed_at = world.live.as_ref().and_then(|live| live.committed_at);
-    let Observation { listing, seen_headers, .. } =
+    let Observation { listing, seen_headers, parts, .. } =
         observe::observe(bucket, world.manifest(), committed_at).await.map_err(failed)?;
     remote.correct(&listing, &seen_headers);
     if is_recovery {
         remote.orphans = read_orphans(connected, world, &listing).await.map_err(failed)?;
+        remote.orphans.parts = parts;
     }
     if let Some(local) = local {
         let adoption = if is_recovery { Adoption::Fingerprinted } else { Adoption::Everything };

@@ -1,7 +1,7 @@
 //! The manifest that a run leaves behind, from its plan and what the bucket answered.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use super::edge_settings::EdgeSettings;
 use super::in_step::InStep;
 use super::inventory::RemoteState;
 use super::key::ObjectKey;
+use super::manifest::parts::{PartName, Parts};
 use super::manifest::{
     Capabilities, DistributionFacts, HISTORY_LENGTH, Manifest, OwedInvalidation, StaleObject, StoredObject,
 };
@@ -90,6 +91,10 @@ pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
         edge_settings: input.edge_settings,
         capabilities: input.capabilities,
         unseen_since,
+        parts: input
+            .previous
+            .map(|previous| previous.parts.handed_on(&previous.release.id))
+            .unwrap_or_default(),
     }
 }
 
@@ -143,4 +148,12 @@ pub fn forgotten_releases(previous: Option<&Manifest>, next: &Manifest) -> Vec<R
         .filter(|id| !next.history.iter().any(|kept| kept.id == **id))
         .cloned()
         .collect()
+}
+
+/// The parts of records that nothing refers to any more once `next` is what the record is made of: what `previous` had
+/// besides, and what lies in the bucket without having got into a record (`found`).
+pub fn forgotten_parts(previous: Option<&Manifest>, found: &[PartName], next: &Parts) -> BTreeSet<PartName> {
+    let referred = next.referred();
+    let before = previous.into_iter().flat_map(|manifest| manifest.parts.referred());
+    before.chain(found).filter(|name| !referred.contains(name)).cloned().collect()
 }

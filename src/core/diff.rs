@@ -280,7 +280,9 @@ impl<'a> CopySources<'a> {
                 .desired
                 .get(key)
                 .is_none_or(|wanted| wanted.sha256 == object.sha256 && **wanted.headers == *object.headers);
-            if is_left_alone && (1..=MAX_COPY_BYTES).contains(&object.size_bytes) {
+            // Without its ETag, a copy could not be made on the condition that the bytes are still those.
+            let is_known = !object.e_tag.is_unread();
+            if is_left_alone && is_known && (1..=MAX_COPY_BYTES).contains(&object.size_bytes) {
                 by_digest.entry(object.sha256).or_insert((key, &object.e_tag));
             }
         }

@@ -17,15 +17,26 @@ enum Form {
     Md5([u8; 16]),
     /// Anything else, upper-case digits too: it has to come out as it went in.
     Text(Box<str>),
+    /// It stands in a part of the record that was not read.
+    Unread,
 }
 
 impl ETag {
+    /// Of an object whose part of the record was not read. Never written anywhere, and equal to itself alone.
+    pub fn unread() -> Self {
+        Self(Form::Unread)
+    }
+
+    pub fn is_unread(&self) -> bool {
+        self.0 == Form::Unread
+    }
+
     /// The digest, where the text can be one. Whether it is the MD5 of the bytes is another question: that of an
     /// object which is encrypted with a key of KMS looks the same (S3 API Reference, Object).
     pub fn md5(&self) -> Option<[u8; 16]> {
         match self.0 {
             Form::Md5(digest) => Some(digest),
-            Form::Text(_) => None,
+            Form::Text(_) | Form::Unread => None,
         }
     }
 
@@ -57,6 +68,7 @@ impl fmt::Display for ETag {
         match &self.0 {
             Form::Md5(digest) => f.write_str(const_hex::Buffer::<16>::new().format(digest)),
             Form::Text(text) => f.write_str(text),
+            Form::Unread => f.write_str("(not read)"),
         }
     }
 }
@@ -72,6 +84,7 @@ impl Serialize for ETag {
         match &self.0 {
             Form::Md5(digest) => serializer.serialize_str(const_hex::Buffer::<16>::new().format(digest)),
             Form::Text(text) => serializer.serialize_str(text),
+            Form::Unread => Err(serde::ser::Error::custom("an ETag that was not read cannot be written")),
         }
     }
 }

@@ -12,6 +12,7 @@ use super::digest::Sha256Digest;
 use super::e_tag::ETag;
 use super::headers::ObjectHeaders;
 use super::key::ObjectKey;
+use super::manifest::parts::PartName;
 use super::manifest::{Manifest, StoredObject};
 use super::object_class::ObjectClass;
 use super::release::ReleaseId;
@@ -120,6 +121,8 @@ pub struct Orphans {
     pub since: Option<jiff::Timestamp>,
     /// Whose intent was read.
     pub release_id: Option<ReleaseId>,
+    /// All parts of records that lie there: that push may have written some for a record that it never wrote.
+    pub parts: Vec<PartName>,
 }
 
 /// The objects of the target as far as they are known to be there.

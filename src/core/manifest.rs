@@ -2,6 +2,8 @@
 //!
 //! Decides the format in the bucket: encode, decode, refuse what a newer version wrote. Never reads or writes it.
 
+mod base64_text;
+pub mod parts;
 mod reading;
 mod writing;
 
@@ -19,9 +21,11 @@ use super::key::ObjectKey;
 use super::object_class::ObjectClass;
 use super::release::{ReleaseId, ReleaseSummary};
 use super::retired::RetiredNames;
+use parts::{PartName, Parts, Split};
 
-/// The version of the format that this program writes and the newest that it reads.
-pub const SCHEMA: u32 = 1;
+/// The newest version of the format that this program reads: that of a record in parts. A record in one piece is of the
+/// first, which every sitepush reads.
+pub const SCHEMA: u32 = 2;
 
 /// Releases whose summaries a manifest carries, the live one included. Older records are removed from the bucket.
 pub const HISTORY_LENGTH: usize = 50;
@@ -137,6 +141,30 @@ pub struct Manifest {
     /// When an earlier release was committed since which the bucket was not compared: objects that were written before
     /// have the headers that are recorded. None when that is this release itself.
     pub unseen_since: Option<Timestamp>,
+    /// None where the record is in one piece.
+    pub parts: Parts,
+}
+
+/// A record as its first file says it: what is in [`parts`] is not read yet.
+#[derive(Clone, Debug)]
+pub struct Root(Manifest);
+
+/// A record as it is written.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// The first file.
+    pub root: Vec<u8>,
+    /// The parts that are not in the bucket yet. They must be there before the first file is.
+    pub new_parts: Vec<(PartName, Vec<u8>)>,
+    /// What the record is made of now.
+    pub parts: Parts,
+}
+
+/// An object whose part was not read has no ETag that could be written down anew.
+#[derive(Debug, thiserror::Error)]
+#[error("what the record says of `{key}` was not read, and it cannot be kept as it is")]
+pub struct UnreadError {
+    pub key: ObjectKey,
 }
 
 /// Why bytes are not a manifest.
@@ -150,6 +178,14 @@ pub enum ManifestError {
     TooLarge { limit_bytes: u64 },
     #[error("the manifest cannot be read")]
     Json(#[source] LineError),
+    #[error("`.sitepush/{}`, a part of it, is missing", name.file())]
+    PartMissing { name: PartName },
+    #[error("`.sitepush/{}`, a part of it, is not what was written there", name.file())]
+    PartDamaged {
+        name: PartName,
+        #[source]
+        source: Option<Box<ManifestError>>,
+    },
 }
 
 impl ManifestError {
@@ -159,6 +195,9 @@ impl ManifestError {
             Self::TooNew { .. } => "use the newest sitepush; `sitepush --version` tells which one this is",
             Self::Gzip(_) | Self::TooLarge { .. } | Self::Json(_) => {
                 "copy the newest file of `.sitepush/releases/` over it, then push with `--verify-remote`"
+            }
+            Self::PartMissing { .. } | Self::PartDamaged { .. } => {
+                "bring the part back from the bucket's versions; or move `.sitepush/manifest.json.gz` away: the next push looks at the whole bucket then"
             }
         }
     }
@@ -172,11 +211,24 @@ impl Manifest {
             || self.stale.get(key).is_some_and(|stale| !(is_pruned && stale.is_due))
     }
 
-    /// Gzipped lines of JSON; equal manifests give equal bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        writing::encode(self)
+    /// Gzipped lines of JSON; equal manifests give equal bytes. Parts that say the same as before are kept as they are.
+    ///
+    /// # Errors
+    /// When an object has to be written anew of which not all is known.
+    pub fn encode(&self, split: Split) -> Result<Encoded, UnreadError> {
+        writing::encode(self, split)
     }
 
+    /// Reads a record in one piece.
+    ///
+    /// # Errors
+    /// When the bytes are not gzipped lines of JSON of a known format, or only the first file of a record in parts.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
+        Root::decode(bytes)?.with_parts(Vec::new())
+    }
+}
+
+impl Root {
     /// Reads what [`Manifest::encode`] wrote.
     ///
     /// # Errors

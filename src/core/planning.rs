@@ -3,6 +3,8 @@
 //! Pure. The order of the arguments' contents never matters.
 
 #[cfg(test)]
+mod in_parts;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod tests;

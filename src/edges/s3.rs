@@ -35,6 +35,7 @@ use super::connections::Connections;
 use super::put::{Put, Putter};
 
 pub use head::Head;
+pub use listing::Listed;
 pub use multipart::{MAX_PARTS_IN_MEMORY, PartSource};
 
 /// A bucket and the prefix in it that a target owns. Cloned freely.

@@ -9,5 +9,6 @@ pub mod observe;
 pub mod pace;
 pub mod prune_unknown;
 pub mod push;
+pub mod record;
 pub mod upload;
 pub mod verify;

@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use crate::core::headers::ObjectHeaders;
 use crate::core::inventory::{Drift, Listing, LocalInventory, RemoteState};
 use crate::core::key::ObjectKey;
+use crate::core::manifest::parts::PartName;
 use crate::core::manifest::{Manifest, StoredObject};
 use crate::core::object_class::ObjectClass;
 use crate::edges::call::CallError;
-use crate::edges::s3::{Bucket, Head};
+use crate::edges::s3::{Bucket, Head, Listed};
 use crate::edges::site_dir;
 
 /// HEAD requests in flight.
@@ -28,6 +29,8 @@ pub struct Observation {
     pub seen_headers: BTreeMap<ObjectKey, ObjectHeaders>,
     /// Objects whose names no build can have; they are left alone.
     pub odd_keys: u64,
+    /// The parts of records, whichever refers to them.
+    pub parts: Vec<PartName>,
 }
 
 /// Lists the target and asks for the headers of what may have been written since they were known: since `manifest` was
@@ -41,7 +44,7 @@ pub async fn observe(
     manifest: Option<&Manifest>,
     committed_at: Option<Timestamp>,
 ) -> Result<Observation, CallError> {
-    let (listing, odd_keys) = bucket.list_objects().await?;
+    let Listed { objects: listing, odd_keys, parts, .. } = bucket.list_objects().await?;
     let committed_at = manifest.and_then(|manifest| manifest.unseen_since).or(committed_at);
     let suspicious = manifest.into_iter().flat_map(|manifest| {
         let known =
@@ -56,7 +59,7 @@ pub async fn observe(
     let keys: Vec<&ObjectKey> = suspicious.map(|(key, _)| key).collect();
     let heads = head_all(bucket, &keys).await?;
     let seen_headers = heads.into_iter().map(|(key, head)| (key, head.headers)).collect();
-    Ok(Observation { listing, seen_headers, odd_keys })
+    Ok(Observation { listing, seen_headers, odd_keys, parts })
 }
 
 /// Which objects that no manifest names are taken as the build's own.

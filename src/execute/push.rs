@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::core::commit::{CommitInput, forgotten_releases, next_manifest};
+use crate::core::commit::{CommitInput, forgotten_parts, forgotten_releases, next_manifest};
 use crate::core::desired::Desired;
 use crate::core::diff::{Action, Change, Reason};
 use crate::core::edge_settings::{self, EdgeSettings};
@@ -18,11 +18,12 @@ use crate::core::event::{Event, EventSink};
 use crate::core::inventory::{Drift, Listing, LocalInventory, Orphans, RemoteState};
 use crate::core::key::ObjectKey;
 use crate::core::lock::{FoundLock, LockState, ProcessIdentity, Settlement};
+use crate::core::manifest::parts::{PartName, Split};
 use crate::core::manifest::{
-    Capabilities, DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject,
+    Capabilities, DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject, UnreadError,
 };
 use crate::core::object_class::ObjectClass;
-use crate::core::outcome::{Ending, Outcome, Written};
+use crate::core::outcome::{Ending, Failure, Outcome, Written};
 use crate::core::plan::{DELETE_BATCH_KEYS, Phase, Plan};
 use crate::core::release::ReleaseId;
 use crate::edges::call::{AttemptReport, CallError, FailureKind};
@@ -34,6 +35,7 @@ use crate::edges::s3::{Bucket, Condition};
 use super::invalidate::{self, Completion};
 use super::lock::{Lock, LockRequest, TakeError};
 use super::pace::Pace;
+use super::record;
 use super::upload::{Done, Stop, Uploader, failure};
 
 /// The live manifest's name under the state prefix.
@@ -94,6 +96,7 @@ impl Intent {
             overwritten: overwritten.collect(),
             since: Some(since),
             release_id: Some(self.release_id),
+            parts: Vec::new(),
         }
     }
 }
@@ -130,6 +133,8 @@ pub struct Tools {
     pub stop: Stop,
     pub max_concurrency: usize,
     pub completion: Completion,
+    /// How the release's record is kept.
+    pub split: Split,
 }
 
 /// Why nothing was done, or no more could be.
@@ -190,8 +195,8 @@ pub async fn push(work: Work<'_>, tools: &Tools) -> Result<Outcome, ExecuteError
     Ok(outcome)
 }
 
-fn lost_lock() -> crate::core::outcome::Failure {
-    crate::core::outcome::Failure {
+fn lost_lock() -> Failure {
+    Failure {
         what: "the lock was taken over or could not be renewed, so this run stopped".into(),
         causes: Vec::new(),
         hint: Some(
@@ -423,10 +428,17 @@ impl<'a> Run<'a> {
             edge_settings: self.work.edge_settings.clone(),
             capabilities,
         });
-        let bytes = Bytes::from(next.encode());
+        let encoded = match next.encode(self.tools.split) {
+            Ok(encoded) => encoded,
+            Err(error) => return Err(self.cannot_record(&error)),
+        };
+        let bytes = Bytes::from(encoded.root);
         // A commit without an answer may have happened, and one without its record is not finished: until then the
         // next run has to look, whatever this one wrote besides.
         self.is_dirty = true;
+        if let Err(error) = record::write(&self.tools.bucket, encoded.new_parts).await {
+            return Err(self.fail("cannot write a part of the release's record", &error));
+        }
         let condition = match &self.work.plan.base {
             Some(base) => Condition::Matches(base.manifest_e_tag.clone()),
             None => Condition::Absent,
@@ -448,12 +460,26 @@ impl<'a> Run<'a> {
             // The manifest is live; the next run sees an unfinished push and completes the record.
             return Err(self.fail("cannot keep the record of the release", &error));
         }
+        let records = forgotten_releases(self.work.previous, &next);
+        let parts = forgotten_parts(self.work.previous, &self.work.remote.orphans.parts, &encoded.parts);
         let forgotten: Vec<String> =
-            forgotten_releases(self.work.previous, &next).iter().map(release_file).collect();
+            records.iter().map(release_file).chain(parts.iter().map(PartName::file)).collect();
         if let Err(error) = self.tools.bucket.delete_state(&forgotten).await {
             self.outcome.warnings.push(format!("old release records could not be deleted: {error}"));
         }
         Ok(())
+    }
+
+    /// The next run looks at the bucket, and so reads all of the record.
+    fn cannot_record(&mut self, error: &UnreadError) -> Halt {
+        self.is_dirty = true;
+        self.outcome.failures.push(Failure {
+            what: "cannot write the release's record".into(),
+            causes: vec![error.to_string()],
+            hint: Some("run the command again: it reads the whole record".into()),
+            is_environment: false,
+        });
+        Halt
     }
 
     /// What distributions are owed that this run does not name.

@@ -16,6 +16,7 @@ use crate::core::diff::RetentionRules;
 use crate::core::edge_settings::Routing;
 use crate::core::guard::Limits;
 use crate::core::key::{KeyPrefix, ObjectKey};
+use crate::core::manifest::parts::Split;
 use crate::core::verify::{Coverage, SiteUrl};
 use crate::error::Error;
 
@@ -61,6 +62,7 @@ pub struct RunSettings {
     pub max_concurrency: usize,
     pub limits: Limits,
     pub retention: RetentionRules,
+    pub split: Split,
     pub wait: bool,
     pub retry_limit: Duration,
 }
@@ -401,6 +403,10 @@ impl RunSettings {
                     .unwrap_or(RetentionRules::default().keep_releases),
                 keep_days: config.retention.keep_days.unwrap_or(RetentionRules::default().keep_days),
             },
+            split: config
+                .push
+                .record_parts_from
+                .map_or_else(Split::default, |from| Split { from_objects: from }),
             wait: args.wait.wait,
             retry_limit: Duration::from_secs(args.retry.retry_seconds),
         }

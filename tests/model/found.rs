@@ -1,12 +1,14 @@
 //! Histories that once broke a promise, and such as are too rare to be drawn each time.
 
 use crate::machine::Machine;
-use crate::step::{Act, Edit, Keep, Step, Trouble};
+use crate::step::{Act, Edit, Keep, Setup, Step, Trouble};
 
 /// Plays a history.
 #[track_caller]
 fn holds(history: &[Step]) {
-    Machine::new().play(history).unwrap_or_else(|problem| panic!("{problem}"));
+    for setup in [Setup::Usual, Setup::Parts(1)] {
+        Machine::new(setup).play(history).unwrap_or_else(|problem| panic!("{setup:?}: {problem}"));
+    }
 }
 
 fn push(trouble: Trouble) -> Step {

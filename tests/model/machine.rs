@@ -5,13 +5,12 @@ use std::sync::{Mutex, MutexGuard};
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
-use sitepush::core::manifest::Manifest;
 use sitepush::local::s3::{ForeignObject, Snapshot};
 
 use crate::build::{self, Build, File, Files};
 use crate::run::{Check, Ran, run, site_part};
-use crate::step::{Act, Edit, Keep, PLANTS, Step, Trouble};
-use crate::support::{BUCKET, Cloud, Site};
+use crate::step::{Act, Edit, Keep, PLANTS, Setup, Step, Trouble};
+use crate::support::{BUCKET, Cloud, Site, idle_parts, record_in, records_in_parts, wrong_records};
 
 const MANIFEST: &str = ".sitepush/manifest.json.gz";
 const LOCK: &str = ".sitepush/lock.json";
@@ -37,6 +36,7 @@ struct Kept {
 /// The program's world, and what the model expects of it.
 pub struct Machine {
     cloud: Cloud,
+    setup: Setup,
     build: Build,
     /// Newest first.
     releases: Vec<Release>,
@@ -77,9 +77,15 @@ struct Order<'a> {
 type Verdict = Result<(), String>;
 
 impl Machine {
-    pub fn new() -> Self {
+    pub fn new(setup: Setup) -> Self {
+        let cloud = match setup {
+            Setup::Usual => Cloud::new(),
+            Setup::Parts(from) => Cloud::without_tags().configured(&records_in_parts(from)),
+            Setup::PartsAndTags(from) => Cloud::new().configured(&records_in_parts(from)),
+        };
         Self {
-            cloud: Cloud::new(),
+            cloud,
+            setup,
             build: Build::new(),
             releases: Vec::new(),
             kept: BTreeMap::new(),
@@ -165,7 +171,12 @@ impl Machine {
         }
         if let Keep::Releases(count) = keep {
             let config = Site::new();
-            config.write("sitepush.toml", format!("[retention]\nkeep_releases = {count}\nkeep_days = 0\n"));
+            let usual = match self.setup {
+                Setup::Usual => String::new(),
+                Setup::Parts(from) | Setup::PartsAndTags(from) => records_in_parts(from),
+            };
+            let retention = format!("[retention]\nkeep_releases = {count}\nkeep_days = 0\n");
+            config.write("sitepush.toml", usual + &retention);
             arguments.extend(["--config".to_owned(), format!("{}/sitepush.toml", path(&config))]);
             let order = Order { arguments, trouble, wanted: Some(&wanted), keep, compares: verify };
             return self.command(&order);
@@ -392,7 +403,7 @@ impl Machine {
         let doubtful = self.doubtful.clone();
         let wanted = order.wanted.cloned().unwrap_or_default();
         Box::new(move |snapshot| {
-            let mut wrong = Vec::new();
+            let mut wrong = wrong_records(snapshot);
             let pages = snapshot.iter().filter(|(key, _)| key.ends_with(".html"));
             for (page, bytes) in pages {
                 let missing = build::references(bytes)
@@ -419,8 +430,10 @@ impl Machine {
 
     /// Learns from the record whether a release was made.
     fn note_commit(&mut self, order: &Order<'_>) -> Result<bool, String> {
-        let Some(file) = self.cloud.store().object(BUCKET, MANIFEST) else { return Ok(false) };
-        let manifest = Manifest::decode(&file.bytes).map_err(|error| error.to_string())?;
+        if self.cloud.store().object(BUCKET, MANIFEST).is_none() {
+            return Ok(false);
+        }
+        let manifest = record_in(&self.cloud.store().snapshot(BUCKET), MANIFEST)?;
         let id = manifest.release.id.to_string();
         if self.releases.first().is_some_and(|live| live.id == id) {
             return Ok(false);
@@ -469,6 +482,9 @@ impl Machine {
     /// Pages carry the names of the bundles that they refer to and that change with their content. One that has not
     /// changed keeps its tags, whatever became of the bundle.
     fn tag_pages(&self, files: &mut Files) {
+        if let Setup::Parts(_) = self.setup {
+            return;
+        }
         let promises = |key: &String| files.get(key).is_some_and(|file| file.is_hashed && !file.is_demoted);
         let tags_of = |key: &String, page: &File| {
             let live = self.live().and_then(|live| live.get(key)).filter(|live| live.bytes == page.bytes);
@@ -696,6 +712,10 @@ impl Machine {
             self.releases.iter().map(|release| format!(".sitepush/releases/{}.json.gz", release.id));
         if let Some(missing) = records.into_iter().find(|key| !before.contains_key(key)) {
             return Err(format!("the record `{missing}` is missing"));
+        }
+        let idle = idle_parts(&before);
+        if !idle.is_empty() {
+            return Err(format!("no record has these parts: {idle:?}"));
         }
         self.rollback(self.releases.len() - 1, Trouble::None)
     }

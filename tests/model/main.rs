@@ -16,7 +16,7 @@ use proptest::collection::vec;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 
 use machine::Machine;
-use step::{Mix, Step, steps};
+use step::{Mix, Step, setups, steps};
 
 /// Histories of each mix, and steps in one: a few hundred steps by default, thousands where time is given.
 fn extent() -> (u32, usize) {
@@ -38,12 +38,12 @@ fn play(mix: Mix) {
         TestRng::deterministic_rng(RngAlgorithm::ChaCha)
     };
     let mut runner = TestRunner::new_with_rng(config, random);
-    let histories = vec(steps(mix), 1..=length);
-    let result = runner.run(&histories, |history: Vec<Step>| {
-        Machine::new().play(&history).map_err(proptest::test_runner::TestCaseError::fail)
+    let histories = (setups(), vec(steps(mix), 1..=length));
+    let result = runner.run(&histories, |(setup, history)| {
+        Machine::new(setup).play(&history).map_err(proptest::test_runner::TestCaseError::fail)
     });
-    if let Err(TestError::Fail(reason, history)) = result {
-        panic!("{reason}\nafter these steps:\n{}", listing(&history));
+    if let Err(TestError::Fail(reason, (setup, history))) = result {
+        panic!("{reason}\nafter these steps, {setup:?}:\n{}", listing(&history));
     }
     result.expect("no history is rejected");
 }

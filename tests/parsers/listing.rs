@@ -84,7 +84,8 @@ pub fn explained(error: &CallError) -> String {
 }
 
 fn listed(endpoint: &Endpoint, pages: Vec<Scripted>) -> Result<(Listing, u64), CallError> {
-    endpoint.answering(pages, endpoint.bucket.list_objects())
+    let listed = endpoint.answering(pages, endpoint.bucket.list_objects())?;
+    Ok((listed.objects, listed.odd_keys))
 }
 
 #[test]

@@ -14,6 +14,7 @@ use sitepush::core::edge_settings::EdgeSettings;
 use sitepush::core::headers::ObjectHeaders;
 use sitepush::core::key::{KeyPrefix, ObjectKey};
 use sitepush::core::lock::{LockRecord, LockState, ProcessIdentity, Settlement};
+use sitepush::core::manifest::parts::Parts;
 use sitepush::core::manifest::{
     Capabilities, DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject, StoredObject,
 };
@@ -190,6 +191,7 @@ pub fn manifests() -> impl Strategy<Value = Manifest> {
             edge_settings,
             capabilities,
             unseen_since,
+            parts: Parts::default(),
         }
     })
 }

@@ -1,7 +1,7 @@
 //! What the end-to-end tests share: a site in a temporary folder, the embedded target, and the program run against it.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt as _;
 use serde_json::Value;
+use sitepush::core::manifest::{Manifest, ManifestError, Root};
 use sitepush::local::control::InvalidationRecord;
 use sitepush::local::edge::EdgeOptions;
 use sitepush::local::faults::Faults;
@@ -175,6 +176,25 @@ impl Cloud {
         Self { target, runtime, home: tempfile::tempdir().expect("a temporary folder") }
     }
 
+    /// A target whose distribution reads no cache tags.
+    pub fn without_tags() -> Self {
+        let edge = EdgeOptions { cache_tag_header: None, ..EdgeOptions::default() };
+        Self::start(store_options(), TargetOptions { edge, ..TargetOptions::new(BUCKET, DISTRIBUTION) })
+    }
+
+    /// From now on, the program finds this text as `sitepush.toml` in its working folder.
+    #[must_use]
+    pub fn configured(self, text: &str) -> Self {
+        std::fs::write(self.home.path().join("sitepush.toml"), text).expect("written");
+        self
+    }
+
+    /// The record under this key, all of its parts included.
+    #[track_caller]
+    pub fn record(&self, key: &str) -> Manifest {
+        record_in(&self.store().snapshot(BUCKET), key).expect("a record")
+    }
+
     pub fn store(&self) -> &Store {
         &self.target.store
     }
@@ -325,6 +345,49 @@ impl Cloud {
             .map(|request| format!("{} {}", request.method, what(request.key, request.operation)))
             .collect()
     }
+}
+
+/// What must be set for a record of this many objects to be kept in parts.
+pub fn records_in_parts(from: usize) -> String {
+    format!("[push]\nrecord_parts_from = {from}\n")
+}
+
+/// The record under this key, all of its parts included.
+///
+/// # Errors
+/// When one of its files is missing or is not what it was.
+pub fn record_in(snapshot: &Snapshot, key: &str) -> Result<Manifest, String> {
+    let file = |key: &str| snapshot.get(key).cloned().ok_or_else(|| format!("`{key}` is missing"));
+    let told = |error: ManifestError| format!("`{key}`: {error}");
+    let root = Root::decode(&file(key)?).map_err(told)?;
+    let parts = root.parts().iter().map(|part| file(&format!(".sitepush/{}", part.name.file())));
+    let parts = parts.collect::<Result<_, _>>()?;
+    root.with_parts(parts).map_err(told)
+}
+
+/// What is wrong with the records: each release of the history has one, and each has its parts.
+pub fn wrong_records(snapshot: &Snapshot) -> Vec<String> {
+    let live = ".sitepush/manifest.json.gz";
+    if !snapshot.contains_key(live) {
+        return Vec::new();
+    }
+    let manifest = match record_in(snapshot, live) {
+        Ok(manifest) => manifest,
+        Err(problem) => return vec![problem],
+    };
+    // A record is copied after it went live, and until then the live release has none.
+    let earlier = manifest.history.iter().filter(|release| release.id != manifest.release.id);
+    let records = earlier.map(|release| format!(".sitepush/releases/{}.json.gz", release.id));
+    records.filter_map(|key| record_in(snapshot, &key).err()).collect()
+}
+
+/// The parts of records that no release of the history has.
+pub fn idle_parts(snapshot: &Snapshot) -> Vec<String> {
+    let Ok(live) = record_in(snapshot, ".sitepush/manifest.json.gz") else { return Vec::new() };
+    let known: BTreeSet<String> =
+        live.parts.referred().into_iter().map(|name| format!(".sitepush/{}", name.file())).collect();
+    let there = snapshot.keys().filter(|key| key.starts_with(".sitepush/parts/"));
+    there.filter(|key| !known.contains(*key)).cloned().collect()
 }
 
 /// The program without anything of the developer's environment that it could read.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sitepush::core::digest::Sha256Digest;
 use sitepush::core::e_tag::ETag;
+use sitepush::core::manifest::parts::Parts;
 use sitepush::core::manifest::{Manifest, StoredObject};
 use sitepush::core::release::{Origin, ReleaseId, ReleaseSummary};
 use sitepush::local::control::InvalidationRecord;
 use sitepush::local::s3::ObjectHeaders;
 
-use crate::support::{BUCKET, Cloud, DISTRIBUTION};
+use crate::support::{BUCKET, Cloud, DISTRIBUTION, idle_parts, record_in, wrong_records};
 
 pub const MANIFEST: &str = ".sitepush/manifest.json.gz";
 
@@ -46,7 +47,10 @@ pub fn published(cloud: &Cloud) -> Site {
 #[track_caller]
 pub fn left(cloud: &Cloud) -> Left {
     let file = cloud.store().object(BUCKET, MANIFEST).expect("there is a live release");
-    let manifest = Manifest::decode(&file.bytes).expect("a record");
+    let snapshot = cloud.store().snapshot(BUCKET);
+    let manifest = record_in(&snapshot, MANIFEST).expect("a record");
+    assert_eq!(wrong_records(&snapshot), Vec::<String>::new());
+    assert_eq!(idle_parts(&snapshot), Vec::<String>::new(), "parts that no record has");
     for (key, recorded) in &manifest.objects {
         let there = cloud.store().object(BUCKET, key.as_str()).expect("what is recorded is there");
         let e_tag = ETag::from(there.e_tag.trim_matches('"'));
@@ -72,8 +76,7 @@ pub type Told = Vec<(String, Vec<String>)>;
 /// the batch in it.
 #[track_caller]
 pub fn told(cloud: &Cloud) -> Told {
-    let file = cloud.store().object(BUCKET, MANIFEST).expect("there is a live release");
-    let live = Manifest::decode(&file.bytes).expect("a record").release.id.to_string();
+    let live = cloud.record(MANIFEST).release.id.to_string();
     let told = |record: InvalidationRecord| {
         let (place, _) = record.caller_reference.rsplit_once('-').expect("a digest is at its end");
         let (release, index) = place.rsplit_once('-').expect("the number of the batch comes before");
@@ -114,6 +117,7 @@ fn blank(mut manifest: Manifest) -> Manifest {
     }
     manifest.owed.clear();
     manifest.unseen_since = None;
+    manifest.parts = Parts::default();
     manifest
 }
 

@@ -9,7 +9,8 @@ use crate::compare::{
 };
 use crate::edition::{Scale, all_references, broken, edition, is_hashed, pages, paths};
 use crate::killing::{Course, Flow, Killed, at_each_mutation, course_of, is_thorough, killed_at};
-use crate::support::{Answer, BUCKET, Cloud, Site};
+use crate::records::Records;
+use crate::support::{Answer, BUCKET, Cloud, Site, wrong_records};
 
 type Answers = BTreeMap<String, (u16, String)>;
 
@@ -34,6 +35,7 @@ fn visit(cloud: &Cloud, scale: Scale, number: usize) -> Answers {
 fn assert_whole(cloud: &Cloud, before: &Snapshot, what: &str) {
     let now = cloud.store().snapshot(BUCKET);
     assert_eq!(broken(&now), Vec::<String>::new(), "{what}");
+    assert_eq!(wrong_records(&now), Vec::<String>::new(), "{what}");
     for key in all_references(before).iter().filter(|key| is_hashed(key)) {
         assert_eq!(now.get(key), before.get(key), "{what}: `{key}`, which open pages may ask for");
     }
@@ -47,6 +49,7 @@ fn is_committed_since(cloud: &Cloud, before: &Snapshot) -> bool {
 /// An edition that follows another, pushed by a run that nobody disturbed.
 struct Calm {
     scale: Scale,
+    records: Records,
     course: Course,
     left: Left,
     told: Told,
@@ -54,21 +57,21 @@ struct Calm {
 }
 
 impl Calm {
-    fn push(scale: Scale) -> Self {
-        let (cloud, site) = live(scale);
+    fn push(scale: Scale, records: Records) -> Self {
+        let (cloud, site) = live(scale, records);
         visit(&cloud, scale, 0);
         edition(&site, scale, 1);
         let course = course_of(&cloud, &push(&site));
         let answers = [0, 1].map(|number| visit(&cloud, scale, number));
         assert_settled(&cloud, "never killed");
-        Self { scale, course, left: left(&cloud), told: told(&cloud), answers }
+        Self { scale, records, course, left: left(&cloud), told: told(&cloud), answers }
     }
 
     /// The same, killed at its `k`-th mutation and run again.
     #[track_caller]
     fn again_with_a_kill(&self, k: u64, flow: Flow) -> Killed {
         let what = format!("killed at {k} of {:?}", self.course);
-        let (cloud, site) = live(self.scale);
+        let (cloud, site) = live(self.scale, self.records);
         visit(&cloud, self.scale, 0);
         let before = cloud.store().snapshot(BUCKET);
         edition(&site, self.scale, 1);
@@ -97,8 +100,8 @@ fn assert_taken_over(answer: &Answer, k: u64, course: &Course, what: &str) {
 }
 
 /// A target where edition 0 is live.
-fn live(scale: Scale) -> (Cloud, Site) {
-    let (cloud, site) = (Cloud::new(), Site::new());
+fn live(scale: Scale, records: Records) -> (Cloud, Site) {
+    let (cloud, site) = (records.cloud(), Site::new());
     edition(&site, scale, 0);
     cloud.push(&site, &[]).success();
     (cloud, site)
@@ -106,7 +109,7 @@ fn live(scale: Scale) -> (Cloud, Site) {
 
 #[test]
 fn a_push_killed_after_any_mutation_leaves_a_whole_site_and_the_next_one_finishes_it() {
-    let calm = Calm::push(Scale::Large);
+    let calm = Calm::push(Scale::Large, Records::InOnePiece);
     let immutable = calm.left.site.values().filter(|object| {
         object.headers.cache_control.as_deref().is_some_and(|value| value.contains("immutable"))
     });
@@ -118,8 +121,14 @@ fn a_push_killed_after_any_mutation_leaves_a_whole_site_and_the_next_one_finishe
 }
 
 #[test]
+fn a_push_killed_where_its_record_is_in_parts_is_finished_by_the_next_and_leaves_no_part_behind() {
+    let calm = Calm::push(scale(), Records::InParts);
+    at_each_mutation(&calm.course, 3, |k| calm.again_with_a_kill(k, Flow::OneByOne));
+}
+
+#[test]
 fn a_push_killed_with_uploads_on_their_way_is_finished_by_the_next() {
-    let calm = Calm::push(Scale::Large);
+    let calm = Calm::push(Scale::Large, Records::InOnePiece);
     let mut on_their_way = 0;
     at_each_mutation(&calm.course, 10, |k| {
         let killed = calm.again_with_a_kill(k, Flow::Together);
@@ -133,7 +142,7 @@ fn a_push_killed_with_uploads_on_their_way_is_finished_by_the_next() {
 fn after_a_kill_the_build_of_before_can_be_pushed_again_exactly() {
     let scale = scale();
     let scene = || {
-        let (cloud, site) = live(scale);
+        let (cloud, site) = live(scale, Records::InOnePiece);
         let before = left(&cloud);
         edition(&site, scale, 1);
         site.write("brand-new.html", "a page that no release has");
@@ -187,9 +196,18 @@ fn a_first_push_killed_anywhere_is_finished_by_the_next() {
 
 #[test]
 fn a_killed_rollback_is_finished_by_running_it_again() {
+    a_killed_rollback_is_finished(Records::InOnePiece);
+}
+
+#[test]
+fn a_killed_rollback_between_records_in_parts_is_finished_by_running_it_again() {
+    a_killed_rollback_is_finished(Records::InParts);
+}
+
+fn a_killed_rollback_is_finished(records: Records) {
     let scale = scale();
     let scene = || {
-        let (cloud, site) = live(scale);
+        let (cloud, site) = live(scale, records);
         let first = left(&cloud);
         edition(&site, scale, 1);
         cloud.push(&site, &[]).success();

@@ -8,4 +8,5 @@ mod edition;
 mod killing;
 mod kills;
 mod mutations;
+mod records;
 mod tags;

@@ -3,7 +3,7 @@
 //! A site may have a million objects, and their text, or a table of what stands in it, would cost as much as the record
 //! itself. So the header sets must come before the objects that name them, as [`super::writing`] writes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::sync::Arc;
@@ -12,9 +12,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
+use super::parts::{Part, PartName, Parts};
 use super::{
-    Capabilities, DistributionFacts, LineError, Manifest, ManifestError, OwedInvalidation, SCHEMA,
-    StaleObject, StoredObject,
+    Capabilities, DistributionFacts, LineError, MAX_JSON_BYTES, Manifest, ManifestError, OwedInvalidation,
+    Root, SCHEMA, StaleObject, StoredObject,
 };
 use crate::core::digest::Sha256Digest;
 use crate::core::e_tag::ETag;
@@ -40,6 +41,8 @@ struct Read {
     history: Vec<ReleaseSummary>,
     demoted: BTreeMap<ObjectKey, ReleaseId>,
     retired: RetiredNames,
+    parts: Vec<Part>,
+    retired_parts: BTreeMap<ReleaseId, BTreeSet<PartName>>,
     header_sets: Vec<Arc<ObjectHeaders>>,
     object_count: Option<usize>,
     stale_count: Option<usize>,
@@ -51,26 +54,30 @@ struct Read {
 ///
 /// # Errors
 /// When the bytes are not gzipped lines of JSON of a known format.
-pub(super) fn decode(bytes: &[u8], limit_bytes: u64) -> Result<Manifest, ManifestError> {
-    let unpacked = flate2::read::GzDecoder::new(bytes).take(limit_bytes + 1);
-    let mut unpacked = BufReader::with_capacity(PIECE_BYTES, unpacked);
-    let (mut read, mut line, mut total) = (Read::default(), Vec::new(), 0);
-    for number in 1.. {
-        line.clear();
-        let length = unpacked.read_until(b'\n', &mut line).map_err(ManifestError::Gzip)?;
-        total += length as u64;
-        if total > limit_bytes {
-            return Err(ManifestError::TooLarge { limit_bytes });
-        }
-        if number == 1 {
-            check_schema(&line)?;
-        }
-        if length == 0 {
-            return read.finish(number);
-        }
-        read.add(&line).map_err(|error| ManifestError::Json(LineError::of(&error, number)))?;
+pub(super) fn decode(bytes: &[u8], limit_bytes: u64) -> Result<Root, ManifestError> {
+    let (read, lines) = Read::all(bytes, limit_bytes, check_schema)?;
+    read.finish(lines).map(Root)
+}
+
+/// Reads the objects that a part lists.
+///
+/// # Errors
+/// When the bytes are not those that were given the part's name, or list other things.
+pub(super) fn decode_part(
+    part: &Part,
+    bytes: &[u8],
+) -> Result<Vec<(ObjectKey, Arc<StoredObject>)>, ManifestError> {
+    let damaged =
+        |source: Option<Box<ManifestError>>| ManifestError::PartDamaged { name: part.name.clone(), source };
+    if !part.name.is_of(bytes) {
+        return Err(damaged(None));
     }
-    unreachable!("lines end before numbers do")
+    let read = Read::all(bytes, MAX_JSON_BYTES, |_| Ok(()));
+    let (read, _) = read.map_err(|error| damaged(Some(Box::new(error))))?;
+    if read.objects.len() != part.objects {
+        return Err(damaged(None));
+    }
+    Ok(read.objects)
 }
 
 /// The first line of a later format may say other things, but it says which format it is of.
@@ -87,6 +94,33 @@ fn check_schema(line: &[u8]) -> Result<(), ManifestError> {
 }
 
 impl Read {
+    /// What all lines say, and the number of the line at which there was no more. `check` looks at the first.
+    fn all(
+        bytes: &[u8],
+        limit_bytes: u64,
+        check: impl Fn(&[u8]) -> Result<(), ManifestError>,
+    ) -> Result<(Self, usize), ManifestError> {
+        let unpacked = flate2::read::GzDecoder::new(bytes).take(limit_bytes + 1);
+        let mut unpacked = BufReader::with_capacity(PIECE_BYTES, unpacked);
+        let (mut read, mut line, mut total) = (Self::default(), Vec::new(), 0);
+        for number in 1.. {
+            line.clear();
+            let length = unpacked.read_until(b'\n', &mut line).map_err(ManifestError::Gzip)?;
+            total += length as u64;
+            if total > limit_bytes {
+                return Err(ManifestError::TooLarge { limit_bytes });
+            }
+            if number == 1 {
+                check(&line)?;
+            }
+            if length == 0 {
+                return Ok((read, number));
+            }
+            read.add(&line).map_err(|error| ManifestError::Json(LineError::of(&error, number)))?;
+        }
+        unreachable!("lines end before numbers do")
+    }
+
     fn add(&mut self, line: &[u8]) -> Result<(), serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_slice(line);
         deserializer.deserialize_map(LineVisitor(self))?;
@@ -102,7 +136,9 @@ impl Read {
         // Made at once: written in order, they fill the table's nodes, which one by one would leave half empty.
         let objects: BTreeMap<_, _> = self.objects.into_iter().collect();
         let stale: BTreeMap<_, _> = self.stale.into_iter().collect();
-        for (count, found) in [(object_count, objects.len()), (stale_count, stale.len())] {
+        let in_parts = self.parts.iter().map(|part| part.objects).fold(0, usize::saturating_add);
+        let found = objects.len().saturating_add(in_parts);
+        for (count, found) in [(object_count, found), (stale_count, stale.len())] {
             if count != found {
                 return Err(incomplete(format!("there are {found} objects where {count} were written")));
             }
@@ -119,6 +155,7 @@ impl Read {
             edge_settings: self.edge_settings,
             capabilities: self.capabilities.ok_or_else(|| missing("capabilities"))?,
             unseen_since: self.unseen_since,
+            parts: Parts::of_record(self.parts, self.retired_parts),
         })
     }
 }
@@ -135,6 +172,8 @@ enum Field {
     History,
     Demoted,
     Retired,
+    Parts,
+    RetiredParts,
     HeaderSets,
     ObjectCount,
     StaleCount,
@@ -167,6 +206,8 @@ impl<'de> Visitor<'de> for LineVisitor<'_> {
                 Field::History => read.history = map.next_value()?,
                 Field::Demoted => read.demoted = map.next_value()?,
                 Field::Retired => read.retired = map.next_value()?,
+                Field::Parts => read.parts = map.next_value()?,
+                Field::RetiredParts => read.retired_parts = map.next_value()?,
                 Field::HeaderSets => {
                     let sets: Vec<ObjectHeaders> = map.next_value()?;
                     read.header_sets = sets.into_iter().map(Arc::new).collect();
@@ -235,7 +276,7 @@ trait Packed: DeserializeOwned {
 #[derive(Deserialize)]
 struct PackedObject {
     size: u64,
-    #[serde(deserialize_with = "from_base64")]
+    #[serde(with = "super::base64_text")]
     sha256: Sha256Digest,
     etag: ETag,
     #[serde(default)]
@@ -291,20 +332,4 @@ impl Packed for PackedStale {
             has_drifted: self.has_drifted,
         }
     }
-}
-
-fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sha256Digest, D::Error> {
-    struct Text;
-    impl Visitor<'_> for Text {
-        type Value = Sha256Digest;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a SHA-256 in base64")
-        }
-
-        fn visit_str<E: Error>(self, text: &str) -> Result<Sha256Digest, E> {
-            Sha256Digest::from_base64(text).map_err(E::custom)
-        }
-    }
-    deserializer.deserialize_str(Text)
 }

@@ -3,14 +3,19 @@
 //!
 //! [`super::reading`] reads the same lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
+use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::{Capabilities, DistributionFacts, Manifest, OwedInvalidation, SCHEMA, StaleObject, StoredObject};
+use super::parts::{Dresses, Part, PartName, Parts, RangeDigests, Split};
+use super::{
+    Capabilities, DistributionFacts, Encoded, Manifest, OwedInvalidation, SCHEMA, StaleObject, StoredObject,
+    UnreadError,
+};
 use crate::core::digest::Sha256Digest;
 use crate::core::e_tag::ETag;
 use crate::core::edge_settings::EdgeSettings;
@@ -35,11 +40,78 @@ const ROOM_PER_ENTRY_BYTES: usize = 128;
 const LINE_ENTRIES: usize = 256;
 
 /// Equal manifests give equal bytes.
-pub(super) fn encode<'a>(manifest: &'a Manifest) -> Vec<u8> {
-    let stored = manifest.objects.values().chain(manifest.stale.values().map(|stale| &stale.object));
-    let header_sets = HeaderSets::of(stored);
+///
+/// # Errors
+/// When an object has to be written of which not all is known.
+pub(super) fn encode(manifest: &Manifest, split: Split) -> Result<Encoded, UnreadError> {
+    let objects = &manifest.objects;
+    let (parts, new_parts) = if split.applies_to(objects.len()) {
+        in_parts(manifest, split)?
+    } else {
+        if let Some((key, _)) = objects.iter().find(|(_, object)| object.e_tag.is_unread()) {
+            return Err(UnreadError { key: key.clone() });
+        }
+        (Vec::new(), Vec::new())
+    };
+    let parts = manifest.parts.with_list(parts, &manifest.history);
+    let root = root(manifest, &parts);
+    Ok(Encoded { root, new_parts, parts })
+}
+
+/// The parts of the record, and those among them that are new.
+fn in_parts(manifest: &Manifest, split: Split) -> Result<(Vec<Part>, Vec<(PartName, Vec<u8>)>), UnreadError> {
+    let before: HashMap<Sha256Digest, &Part> =
+        manifest.parts.list.iter().map(|part| (part.wants, part)).collect();
+    let entries: Vec<Entry<'_>> = manifest.objects.iter().collect();
+    let mut dresses = Dresses::default();
+    let (mut parts, mut new_parts) = (Vec::new(), Vec::new());
+    for range in split.ranges(manifest.objects.keys()) {
+        let entries = &entries[range];
+        let mut digests = RangeDigests::new();
+        for (key, object) in entries {
+            digests.add_content(key, object.size_bytes, object.sha256);
+            digests.add_dress(dresses.of(object.class, &object.headers));
+        }
+        let (content, wants) = digests.finish();
+        let same = before.get(&wants).copied();
+        let unread: Vec<&Entry<'_>> = entries.iter().filter(|(_, object)| object.e_tag.is_unread()).collect();
+        if let Some((key, _)) = unread.first() {
+            // Where nothing of it was read, nothing of it was written either.
+            let is_kept = unread.len() == entries.len();
+            let same = same.filter(|_| is_kept).ok_or_else(|| UnreadError { key: (*key).clone() })?;
+            parts.push(same.clone());
+            continue;
+        }
+        let bytes = part(entries);
+        if let Some(same) = same.filter(|same| same.name.is_of(&bytes)) {
+            parts.push(same.clone());
+            continue;
+        }
+        let name = PartName::of(&manifest.release.id, &bytes);
+        parts.push(Part { name: name.clone(), objects: entries.len(), content, wants });
+        new_parts.push((name, bytes));
+    }
+    Ok((parts, new_parts))
+}
+
+type Entry<'a> = (&'a ObjectKey, &'a Arc<StoredObject>);
+
+/// The file of a part: the header sets, then the objects.
+fn part(entries: &[Entry<'_>]) -> Vec<u8> {
+    let header_sets = HeaderSets::of(entries.iter().map(|(_, object)| *object));
+    packed(entries.len(), |writer| {
+        write_line(writer, &PartLine { header_sets: &header_sets.sets });
+        write_objects(writer, entries.iter().copied(), &header_sets);
+    })
+}
+
+fn root<'a>(manifest: &'a Manifest, parts: &'a Parts) -> Vec<u8> {
+    let is_parted = !parts.list.is_empty();
+    let objects = || manifest.objects.iter().filter(|_| !is_parted);
+    let stale = manifest.stale.values().map(|stale| &stale.object);
+    let header_sets = HeaderSets::of(objects().map(|(_, object)| object).chain(stale));
     let document = FirstLine {
-        schema: SCHEMA,
+        schema: if parts.is_empty() { 1 } else { SCHEMA },
         tool: concat!("sitepush ", env!("CARGO_PKG_VERSION")),
         layout: "in-place",
         release: &manifest.release,
@@ -51,39 +123,61 @@ pub(super) fn encode<'a>(manifest: &'a Manifest) -> Vec<u8> {
         history: &manifest.history,
         demoted: &manifest.demoted,
         retired: &manifest.retired,
+        parts: &parts.list,
+        retired_parts: &parts.retired,
         header_sets: &header_sets.sets,
         object_count: manifest.objects.len(),
         stale_count: manifest.stale.len(),
     };
+    let in_root = if is_parted { 0 } else { manifest.objects.len() };
+    packed(in_root + manifest.stale.len(), |writer| {
+        write_line(writer, &document);
+        write_objects(writer, objects(), &header_sets);
+        let pack_stale = |stale: &'a StaleObject| PackedStale {
+            object: header_sets.pack(&stale.object),
+            last_release: &stale.last_release,
+            left_at: stale.left_at,
+            is_due: stale.is_due,
+            has_drifted: stale.has_drifted,
+        };
+        let stale = |stale: Vec<_>| StaleLine { stale: Entries(stale) };
+        write_lines(writer, manifest.stale.iter(), pack_stale, stale);
+    })
+}
+
+/// What `write` writes, gzipped. `entries` says how much room it takes.
+fn packed(entries: usize, write: impl FnOnce(&mut BufWriter<GzEncoder<Vec<u8>>>)) -> Vec<u8> {
     // Room for all of it costs nothing until it is used; growing would leave copies behind that do.
-    let room = (manifest.objects.len() + manifest.stale.len()) * ROOM_PER_ENTRY_BYTES;
+    let room = entries * ROOM_PER_ENTRY_BYTES;
     let encoder = flate2::GzBuilder::new().write(Vec::with_capacity(room), flate2::Compression::new(LEVEL));
     // JSON comes in pieces of a few bytes, and each that reaches the compressor costs as much as a thousand.
     let mut writer = BufWriter::with_capacity(PIECE_BYTES, encoder);
-    write_line(&mut writer, &document);
-    let objects = |objects: Vec<_>| ObjectLine { objects: Entries(objects) };
-    write_lines(&mut writer, &manifest.objects, |object| header_sets.pack(object), objects);
-    let pack_stale = |stale: &'a StaleObject| PackedStale {
-        object: header_sets.pack(&stale.object),
-        last_release: &stale.last_release,
-        left_at: stale.left_at,
-        is_due: stale.is_due,
-        has_drifted: stale.has_drifted,
-    };
-    let stale = |stale: Vec<_>| StaleLine { stale: Entries(stale) };
-    write_lines(&mut writer, &manifest.stale, pack_stale, stale);
+    write(&mut writer);
     let encoder = writer.into_inner().expect("writing to memory does not fail");
     encoder.finish().expect("writing to memory does not fail")
 }
 
-/// The entries as lines of at most [`LINE_ENTRIES`].
-fn write_lines<'a, V, P, L: Serialize>(
+fn write_objects<'a>(
     writer: &mut impl Write,
-    entries: &'a BTreeMap<ObjectKey, V>,
+    entries: impl Iterator<Item = Entry<'a>>,
+    header_sets: &HeaderSets,
+) {
+    write_lines(
+        writer,
+        entries,
+        |object| header_sets.pack(object),
+        |objects: Vec<_>| ObjectLine { objects: Entries(objects) },
+    );
+}
+
+/// The entries as lines of at most [`LINE_ENTRIES`].
+fn write_lines<'a, V: 'a, P, L: Serialize>(
+    writer: &mut impl Write,
+    entries: impl Iterator<Item = (&'a ObjectKey, &'a V)>,
     pack: impl Fn(&'a V) -> P,
     line: impl Fn(Vec<(&'a ObjectKey, P)>) -> L,
 ) {
-    let mut packed = entries.iter().map(|(key, value)| (key, pack(value)));
+    let mut packed = entries.map(|(key, value)| (key, pack(value)));
     loop {
         let some: Vec<_> = packed.by_ref().take(LINE_ENTRIES).collect();
         if some.is_empty() {
@@ -115,9 +209,19 @@ struct FirstLine<'a> {
     demoted: &'a BTreeMap<ObjectKey, ReleaseId>,
     #[serde(skip_serializing_if = "RetiredNames::is_empty")]
     retired: &'a RetiredNames,
+    #[serde(skip_serializing_if = "<[Part]>::is_empty")]
+    parts: &'a [Part],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    retired_parts: &'a BTreeMap<ReleaseId, BTreeSet<PartName>>,
     header_sets: &'a [Arc<ObjectHeaders>],
     object_count: usize,
     stale_count: usize,
+}
+
+/// The first line of a part.
+#[derive(Serialize)]
+struct PartLine<'a> {
+    header_sets: &'a [Arc<ObjectHeaders>],
 }
 
 #[derive(Serialize)]
@@ -142,7 +246,7 @@ impl<P: Serialize> Serialize for Entries<'_, P> {
 #[derive(Serialize)]
 struct PackedObject<'a> {
     size: u64,
-    #[serde(serialize_with = "base64_of")]
+    #[serde(with = "super::base64_text")]
     sha256: Sha256Digest,
     etag: &'a ETag,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -190,9 +294,4 @@ impl HeaderSets {
             class: object.class,
         }
     }
-}
-
-/// As S3 writes it, in 44 bytes instead of 64.
-fn base64_of<S: Serializer>(digest: &Sha256Digest, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&digest.to_base64())
 }

@@ -15,6 +15,7 @@ use crate::core::digest::Sha256Digest;
 use crate::core::e_tag::ETag;
 use crate::core::inventory::{Drift, ListedObject, Listing, LocalInventory};
 use crate::core::manifest::Capabilities;
+use crate::core::manifest::parts::Split;
 use crate::core::outcome::Written;
 
 /// The distribution that serves the whole bucket, and the one that serves the prefix alone and reads cache tags.
@@ -517,7 +518,7 @@ proptest! {
             let planned = target.planned(&local, &demoted, history.seconds);
             let mut after = target.clone();
             after.apply(&planned, &local, &demoted, true);
-            (planned, after.live.expect("it was committed").encode())
+            (planned, after.live.expect("it was committed").encode(Split::NEVER).expect("all is known").root)
         };
         let (expected, found) = (planned(&sorted), planned(&shuffled));
         prop_assert_eq!(&expected.0, &found.0);

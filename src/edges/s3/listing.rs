@@ -11,6 +11,7 @@ use aws_sdk_s3::types::{EncodingType, Object};
 use crate::core::iam_policy::operation::Operation;
 use crate::core::inventory::{ListedObject, Listing};
 use crate::core::key::{ObjectKey, STATE_PREFIX};
+use crate::core::manifest::parts::PartName;
 use crate::edges::call::{CallError, FailureKind};
 
 use super::{Bucket, timestamp, unquote};
@@ -19,13 +20,12 @@ use super::{Bucket, timestamp, unquote};
 const MAX_IDLE_PAGES: u32 = 100;
 
 impl Bucket {
-    /// Lists every object of the target, state files left out. Keys that no build can have are counted in the
-    /// second value.
+    /// Lists every object of the target.
     ///
     /// # Errors
     /// As any call, and when a page is not whole or the pages do not end.
-    pub async fn list_objects(&self) -> Result<(Listing, u64), CallError> {
-        let mut found = Found::default();
+    pub async fn list_objects(&self) -> Result<Listed, CallError> {
+        let mut found = Listed::default();
         let mut token: Option<String> = None;
         let mut idle_pages = 0;
         loop {
@@ -39,7 +39,7 @@ impl Bucket {
                 found.add(self.prefix.strip(&bucket_key), object);
             }
             idle_pages = if found.count() > known { 0 } else { idle_pages + 1 };
-            let Some(next) = page.next else { return Ok((found.listing, found.odd_keys)) };
+            let Some(next) = page.next else { return Ok(found) };
             if token.as_ref() == Some(&next) || idle_pages > MAX_IDLE_PAGES {
                 let problem = "the listing does not come to an end: its pages begin again";
                 return Err(CallError::local(FailureKind::Other, problem));
@@ -63,29 +63,36 @@ impl Bucket {
     }
 }
 
-/// What the pages so far have told.
-#[derive(Default)]
-struct Found {
-    listing: Listing,
-    odd_keys: u64,
-    state_files: u64,
+/// What a listing told.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    pub objects: Listing,
+    /// Objects whose names no build can have.
+    pub odd_keys: u64,
+    /// The parts of records, whichever refers to them.
+    pub parts: Vec<PartName>,
+    other_state_files: u64,
 }
 
-impl Found {
+impl Listed {
     /// Adds an object by its key inside the target; none for one that lies outside.
     fn add(&mut self, key: Option<&str>, object: ListedObject) {
-        match key.map(|key| (key.starts_with(STATE_PREFIX), ObjectKey::new(key))) {
-            None => {}
-            Some((true, _)) => self.state_files += 1,
-            Some((false, Ok(key))) => {
-                self.listing.insert(key, object);
+        let Some(key) = key else { return };
+        match (key.strip_prefix(STATE_PREFIX), ObjectKey::new(key)) {
+            (Some(file), _) => match PartName::of_file(file) {
+                Some(part) => self.parts.push(part),
+                None => self.other_state_files += 1,
+            },
+            (None, Ok(key)) => {
+                self.objects.insert(key, object);
             }
-            Some((false, Err(_))) => self.odd_keys += 1,
+            (None, Err(_)) => self.odd_keys += 1,
         }
     }
 
     fn count(&self) -> u64 {
-        self.listing.len() as u64 + self.odd_keys + self.state_files
+        let told = self.objects.len() + self.parts.len();
+        told as u64 + self.odd_keys + self.other_state_files
     }
 }
 

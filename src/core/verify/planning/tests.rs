@@ -9,6 +9,7 @@ use crate::core::digest::Sha256Digest;
 use crate::core::headers::ObjectHeaders;
 use crate::core::key::KeyPrefix;
 use crate::core::manifest::Capabilities;
+use crate::core::manifest::parts::Parts;
 use crate::core::object_class::ObjectClass;
 use crate::core::release::{Origin, ReleaseId, ReleaseSummary};
 use crate::core::retired::RetiredNames;
@@ -49,6 +50,7 @@ fn release(second: i64, files: &[(&str, u8)]) -> Manifest {
         edge_settings: None,
         capabilities: Capabilities { conditional_writes: true, versioning: true },
         unseen_since: None,
+        parts: Parts::default(),
     }
 }
 

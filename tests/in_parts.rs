@@ -1,0 +1,192 @@
+//! Records in parts, end to end: what a push reads and writes of them, and what happens when one is gone.
+
+mod support;
+
+use sitepush::core::manifest::Root;
+use support::{BUCKET, Cloud, Site, idle_parts, records_in_parts, wrong_records};
+
+const RECORD: &str = ".sitepush/manifest.json.gz";
+const PARTS: &str = ".sitepush/parts/";
+
+/// A distribution without cache tags, and records in parts from the first object on.
+fn in_parts() -> Cloud {
+    Cloud::without_tags().configured(&records_in_parts(1))
+}
+
+/// A site of sixty pages and a picture.
+fn site() -> Site {
+    let site = Site::new();
+    for page in 0..60 {
+        site.write(&format!("p{page:02}.html"), format!("page {page}"));
+    }
+    site.write("picture.png", "a picture");
+    site
+}
+
+/// How many parts were read and written since the last call.
+fn parts_asked_for(cloud: &Cloud) -> (usize, usize) {
+    let requests = cloud.requests();
+    let count = |method: &str| {
+        let of_part = format!("{method} {PARTS}");
+        requests.iter().filter(|request| request.starts_with(&of_part)).count()
+    };
+    (count("GET"), count("PUT"))
+}
+
+fn parts(cloud: &Cloud) -> Vec<String> {
+    cloud.store().keys(BUCKET).into_iter().filter(|key| key.starts_with(PARTS)).collect()
+}
+
+#[track_caller]
+fn assert_in_order(cloud: &Cloud) {
+    let snapshot = cloud.store().snapshot(BUCKET);
+    assert_eq!(wrong_records(&snapshot), Vec::<String>::new());
+    assert_eq!(idle_parts(&snapshot), Vec::<String>::new());
+}
+
+#[test]
+fn a_push_reads_and_writes_only_the_parts_that_it_changes() {
+    let (cloud, site) = (in_parts(), site());
+    cloud.push(&site, &[]).success();
+    let (read, written) = parts_asked_for(&cloud);
+    assert!(read == 0 && written > 8, "{written} parts");
+    assert_eq!(cloud.record(RECORD).objects.len(), 61);
+
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.requests().len(), 2, "the same build");
+
+    site.write("p30.html", "another page");
+    cloud.push(&site, &[]).success();
+    assert_eq!(parts_asked_for(&cloud), (1, 1), "one page edited");
+    assert_eq!(cloud.body("p30.html"), "another page");
+    assert_in_order(&cloud);
+    let status = cloud.on_target("status", &["--verify-remote", "--json"]).success().json();
+    assert_eq!((&status["drift"], &status["unknown"]), (&serde_json::json!([]), &serde_json::json!([])));
+}
+
+#[test]
+fn a_file_with_the_bytes_of_one_that_was_not_asked_about_is_sent() {
+    let (cloud, site) = (in_parts(), site());
+    cloud.push(&site, &[]).success();
+    site.write("zz/picture.png", "a picture");
+    cloud.requests();
+    cloud.push(&site, &[]).success();
+    let requests = cloud.requests();
+    assert!(requests.contains(&"PUT zz/picture.png".to_owned()), "{requests:?}");
+    assert_eq!(cloud.body("zz/picture.png"), "a picture");
+    assert_in_order(&cloud);
+}
+
+#[test]
+fn a_rollback_finds_the_parts_of_its_release() {
+    let (cloud, site) = (in_parts(), site());
+    cloud.push(&site, &[]).success();
+    let first = cloud.store().snapshot(BUCKET);
+    for page in [3, 17, 44] {
+        site.write(&format!("p{page:02}.html"), "edited");
+    }
+    site.remove("p05.html");
+    cloud.push(&site, &[]).success();
+    cloud.on_target("rollback", &[]).success();
+    let now = cloud.store().snapshot(BUCKET);
+    for key in cloud.site_keys() {
+        assert_eq!(now.get(&key), first.get(&key), "{key}");
+    }
+    assert_eq!(cloud.site_keys().len(), 61);
+    assert_in_order(&cloud);
+}
+
+#[test]
+fn records_go_from_one_piece_to_parts_and_back() {
+    let (cloud, site) = (Cloud::without_tags(), site());
+    cloud.push(&site, &[]).success();
+    let releases = |cloud: &Cloud| cloud.record(RECORD).history.len();
+    assert_eq!((parts(&cloud).len(), releases(&cloud)), (0, 1));
+    let cloud = cloud.configured(&records_in_parts(1));
+    cloud.push(&site, &[]).success();
+    assert_eq!(parts(&cloud).len(), 0, "nothing changed");
+    site.write("p01.html", "edited");
+    cloud.push(&site, &[]).success();
+    assert!(parts(&cloud).len() > 8, "{:?}", parts(&cloud));
+    let cloud = cloud.configured(&records_in_parts(1000));
+    site.write("p02.html", "edited");
+    cloud.push(&site, &[]).success();
+    let root = |cloud: &Cloud| {
+        let file = cloud.store().object(BUCKET, RECORD).expect("a record");
+        Root::decode(&file.bytes).expect("a record")
+    };
+    assert!(root(&cloud).parts().is_empty(), "in one piece again");
+    assert!(!parts(&cloud).is_empty(), "the release before has its parts still");
+    assert_in_order(&cloud);
+    cloud.on_target("rollback", &[]).success();
+    assert_eq!(cloud.body("p02.html"), "page 2");
+    assert_in_order(&cloud);
+}
+
+#[test]
+fn parts_are_deleted_with_the_last_release_that_has_them() {
+    let (cloud, site) = (in_parts(), site());
+    cloud.push(&site, &[]).success();
+    let first = parts(&cloud);
+    for push in 0..50 {
+        // Every page in turn, so that no part of the first release stays.
+        site.write(&format!("p{push:02}.html"), format!("edited {push}"));
+        cloud.push(&site, &[]).success();
+    }
+    assert_in_order(&cloud);
+    let now = parts(&cloud);
+    let gone = first.iter().filter(|part| !now.contains(part)).count();
+    assert!(gone > 0, "the first release is forgotten, and its parts are all there");
+    assert_eq!(cloud.record(RECORD).history.len(), 50);
+}
+
+#[test]
+fn a_part_that_is_gone_or_damaged_is_told_and_nothing_is_changed() {
+    let damage: [fn(&Cloud, &str); 2] = [
+        |cloud, part| cloud.store().delete_foreign(BUCKET, part),
+        |cloud, part| cloud.put_foreign(part, "junk"),
+    ];
+    for (damage, words) in damage.iter().zip(["is missing", "is not what was written there"]) {
+        let (cloud, site) = (in_parts(), site());
+        cloud.push(&site, &[]).success();
+        for part in parts(&cloud) {
+            damage(&cloud, &part);
+        }
+        let before = cloud.contents();
+        site.write("p30.html", "edited");
+        let name = [".sitepush/parts/", words, "the bucket's versions"];
+        cloud.push(&site, &[]).explains(3, &name);
+        cloud.on_target("status", &[]).explains(3, &name);
+        cloud.push(&site, &["--verify-remote"]).explains(3, &name);
+        cloud.is_as_it_was(&before, words);
+        // The way out that the hint tells.
+        cloud.store().delete_foreign(BUCKET, RECORD);
+        cloud.push(&site, &[]).success();
+        assert_eq!(cloud.body("p30.html"), "edited");
+        assert_eq!(wrong_records(&cloud.store().snapshot(BUCKET)), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn tags_that_are_turned_on_later_ask_for_the_whole_record() {
+    // The same days with the record in one piece: what is dropped from the caches must not differ.
+    let days = |text: &str| {
+        let (cloud, site) = (Cloud::new().configured(text), Site::new());
+        for number in 0..8 {
+            let bundle = if number % 2 == 0 { "DRXg7gsA" } else { "CzQAN4l5" };
+            site.write(&format!("{number}.html"), format!("<script src=\"/assets/app-{bundle}.js\">"));
+        }
+        for bundle in ["DRXg7gsA", "CzQAN4l5", "B7bbbQ2x"] {
+            site.write(&format!("assets/app-{bundle}.js"), bundle);
+        }
+        cloud.push(&site, &[]).success();
+        for number in [0, 2, 4, 6] {
+            site.write(&format!("{number}.html"), "<script src=\"/assets/app-B7bbbQ2x.js\">");
+        }
+        cloud.push(&site, &[]).success();
+        cloud.invalidated()
+    };
+    let expected = days("");
+    assert_eq!(expected, [["#uses:assets/app-drxg7gsa.js"]]);
+    assert_eq!(days(&records_in_parts(1)), expected);
+}

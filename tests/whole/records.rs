@@ -1,0 +1,22 @@
+//! Targets whose records are kept in one way or the other.
+
+use crate::support::{Cloud, records_in_parts};
+
+/// How records are kept.
+#[derive(Clone, Copy, Debug)]
+pub enum Records {
+    InOnePiece,
+    /// And a push reads only what it needs of them: without cache tags, which ask for all.
+    InParts,
+}
+
+impl Records {
+    pub const ALL: [Self; 2] = [Self::InOnePiece, Self::InParts];
+
+    pub fn cloud(self) -> Cloud {
+        match self {
+            Self::InOnePiece => Cloud::new(),
+            Self::InParts => Cloud::without_tags().configured(&records_in_parts(1)),
+        }
+    }
+}
