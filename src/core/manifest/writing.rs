@@ -59,7 +59,7 @@ pub(super) fn encode(manifest: &Manifest, split: Split) -> Result<Encoded, Unrea
 }
 
 /// The parts of the record, and those among them that are new.
-fn in_parts(manifest: &Manifest, split: Split) -> Result<(Vec<Part>, Vec<(PartName, Vec<u8>)>), UnreadError> {
+fn in_parts(manifest: &Manifest, split: Split) -> Result<(Vec<Part>, NewParts), UnreadError> {
     let before: HashMap<Sha256Digest, &Part> =
         manifest.parts.list.iter().map(|part| (part.wants, part)).collect();
     let entries: Vec<Entry<'_>> = manifest.objects.iter().collect();
@@ -93,6 +93,9 @@ fn in_parts(manifest: &Manifest, split: Split) -> Result<(Vec<Part>, Vec<(PartNa
     }
     Ok((parts, new_parts))
 }
+
+/// The parts that are not in the bucket yet.
+type NewParts = Vec<(PartName, Vec<u8>)>;
 
 type Entry<'a> = (&'a ObjectKey, &'a Arc<StoredObject>);
 

@@ -12,10 +12,13 @@ const REQUEST_SECONDS: f64 = 0.030;
 /// What sitepush has in flight at most, unless told otherwise.
 const IN_FLIGHT: f64 = 64.0;
 
-/// Requests that come one after another, whatever changes: manifest and lock read and written, intent, record.
+/// Parts of the record in flight.
+const PARTS_IN_FLIGHT: f64 = 16.0;
+
+/// Requests that come one after another, whatever changes: record and lock read and written, intent, the record's copy.
 const ONE_BY_ONE: f64 = 8.0;
 
-/// The lines that manifest and files go over.
+/// The lines that record and files go over.
 const LINKS: [Link; 2] = [
     Link { name: "1 Gbit/s", bytes_per_second: 125e6 },
     Link { name: "100 Mbit/s", bytes_per_second: 12.5e6 },
@@ -32,7 +35,6 @@ struct Estimate<'a> {
     files: f64,
     scan_seconds: f64,
     steps: &'a Steps,
-    manifest_bytes: f64,
     /// Bytes of one file, on the average.
     file_bytes: f64,
     requests: f64,
@@ -40,26 +42,17 @@ struct Estimate<'a> {
 }
 
 impl Estimate<'_> {
-    fn changed_files(&self) -> f64 {
-        match self.push {
-            Push::First => self.files,
-            Push::Again => 0.0,
-            Push::Pages => EDITED_PAGES as f64,
-            Push::Bundle => self.files / 2.0,
-        }
-    }
-
-    /// The manifest is read where there is one, and written where anything changed. The copy that is kept is made by S3.
-    fn manifest_seconds(&self, link: &Link) -> f64 {
-        let times = match self.push {
-            Push::First | Push::Again => 1.0,
-            Push::Pages | Push::Bundle => 2.0,
-        };
-        times * self.manifest_bytes / link.bytes_per_second
+    /// What is read of the record and what is written: its first file, and the parts in which something changed. The copy
+    /// that is kept is made by S3.
+    fn record_seconds(&self, link: &Link) -> f64 {
+        let Steps { read, written, .. } = self.steps;
+        let parts = [read, written].map(|traffic| (traffic.files - 1.0).max(0.0));
+        let waiting = parts.map(|parts| (parts / PARTS_IN_FLIGHT).ceil() * REQUEST_SECONDS);
+        (read.bytes + written.bytes) / link.bytes_per_second + waiting.iter().sum::<f64>()
     }
 
     fn files_seconds(&self, link: &Link) -> f64 {
-        let changed = self.changed_files();
+        let changed = changed_files(self.push, self.files);
         let waiting = changed / IN_FLIGHT * REQUEST_SECONDS;
         waiting.max(changed * self.file_bytes / link.bytes_per_second)
     }
@@ -74,15 +67,24 @@ impl Estimate<'_> {
         requests * REQUEST_SECONDS
     }
 
-    /// A sum: what a push does at the same time (it scans while the manifest comes) only makes it less.
+    /// A sum: what a push does at the same time (it scans while the record comes) only makes it less.
     fn total_seconds(&self, link: &Link) -> f64 {
-        let network = self.manifest_seconds(link) + self.files_seconds(link) + self.waiting_seconds();
+        let network = self.record_seconds(link) + self.files_seconds(link) + self.waiting_seconds();
         self.scan_seconds + self.decide_seconds() + network
     }
 
-    /// Reading, writing and moving the manifest.
-    fn manifest_share(&self, link: &Link) -> f64 {
-        (self.steps.manifest_seconds() + self.manifest_seconds(link)) / self.total_seconds(link)
+    /// Reading, writing and moving the record.
+    fn record_share(&self, link: &Link) -> f64 {
+        (self.steps.record_seconds() + self.record_seconds(link)) / self.total_seconds(link)
+    }
+}
+
+fn changed_files(push: Push, files: f64) -> f64 {
+    match push {
+        Push::First => files,
+        Push::Again => 0.0,
+        Push::Pages => EDITED_PAGES as f64,
+        Push::Bundle => files / 2.0,
     }
 }
 
@@ -101,9 +103,9 @@ pub fn text(on_disk: &[OnDisk], made: &made::Site) -> String {
         .collect();
     let mut text = format!(
         "Estimated for {} files. The scan takes {}, the folder being in the page cache; the last is \
-         multiplied. Requests and memory go on in a straight line from the two sizes on the disk; where the plan alone took more memory on made metadata, that counts. A request is taken to \
-         take {:.0} ms, with {IN_FLIGHT} in flight for files. Seconds; in brackets over {}, else over {}:\n\n\
-         | work | scan | decide and record | manifest on the line | files on the line | in all | manifest's share | requests | memory MB |\n\
+         multiplied. Memory goes on in a straight line from the two sizes on the disk; where the plan alone took more on made metadata, that counts. Requests are those of the smaller site that are for no object, one for each changed object, and those for parts of the record. A request is taken to \
+         take {:.0} ms, with {IN_FLIGHT} in flight for files and {PARTS_IN_FLIGHT} for parts of the record. Seconds; in brackets over {}, else over {}:\n\n\
+         | work | scan | decide and record | record on the line | files on the line | in all | record's share | requests | memory MB |\n\
          |---|---|---|---|---|---|---|---|---|\n",
         made.files,
         per_file.join(", "),
@@ -114,14 +116,14 @@ pub fn text(on_disk: &[OnDisk], made: &made::Site) -> String {
     for estimate in &estimates {
         let both =
             |figure: &dyn Fn(&Link) -> f64| format!("{:.1} ({:.1})", figure(&LINKS[0]), figure(&LINKS[1]));
-        let share = |link| 100.0 * estimate.manifest_share(link);
+        let share = |link| 100.0 * estimate.record_share(link);
         let _ = writeln!(
             text,
             "| {} | {:.1} | {:.1} | {} | {} | {} | {:.0}% ({:.0}%) | {:.0} | {:.0} |",
             estimate.push.about(),
             estimate.scan_seconds,
             estimate.decide_seconds(),
-            both(&|link| estimate.manifest_seconds(link)),
+            both(&|link| estimate.record_seconds(link)),
             both(&|link| estimate.files_seconds(link)),
             both(&|link| estimate.total_seconds(link)),
             share(&LINKS[0]),
@@ -147,9 +149,14 @@ fn estimates<'a>(on_disk: &[OnDisk], made: &'a made::Site) -> Vec<Estimate<'a>> 
             files,
             scan_seconds: large.scan_seconds.median / large.files as f64 * files,
             steps,
-            manifest_bytes: made.manifest_bytes as f64,
             file_bytes: large.bytes as f64 / large.files as f64,
-            requests: line(|sample| sample.requests as f64),
+            // A record of the smaller site is in one piece.
+            requests: small.pushes[at].requests as f64 - changed_files(*push, small.files as f64)
+                + changed_files(*push, files)
+                + [steps.read, steps.written]
+                    .map(|traffic| (traffic.files - 1.0).max(0.0))
+                    .iter()
+                    .sum::<f64>(),
             megabytes: line(|sample| sample.peak_megabytes).max(steps.peak_megabytes()),
         }
     };
@@ -163,6 +170,7 @@ fn straight_on([(x1, y1), (x2, y2)]: [(f64, f64); 2], x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::made::Traffic;
     use super::*;
 
     #[test]
@@ -172,23 +180,24 @@ mod tests {
     }
 
     #[test]
-    fn a_small_change_is_charged_for_the_whole_manifest_twice_and_for_its_own_files_only() {
-        let steps = Steps::default();
+    fn a_small_change_is_charged_for_what_it_reads_and_writes_of_the_record_and_for_its_own_files_only() {
+        let traffic = |bytes, files| Traffic { bytes, files };
+        let steps = Steps { read: traffic(100e6, 33.0), written: traffic(25e6, 2.0), ..Steps::default() };
         let estimate = |push| Estimate {
             push,
             files: 1e6,
             scan_seconds: 10.0,
             steps: &steps,
-            manifest_bytes: 125e6,
             file_bytes: 10_000.0,
             requests: 0.0,
             megabytes: 0.0,
         };
         let pages = estimate(Push::Pages);
-        assert_eq!(pages.manifest_seconds(&LINKS[0]), 2.0);
+        assert!(
+            (pages.record_seconds(&LINKS[0]) - (1.0 + 3.0 * 0.03)).abs() < 1e-9,
+            "32 parts are two rounds"
+        );
         assert!((pages.files_seconds(&LINKS[0]) - 100.0 / 64.0 * 0.03).abs() < 1e-9);
-        assert_eq!(estimate(Push::Again).manifest_seconds(&LINKS[1]), 10.0);
-        assert_eq!(estimate(Push::First).manifest_seconds(&LINKS[1]), 10.0);
         assert_eq!(estimate(Push::Again).files_seconds(&LINKS[0]), 0.0);
         // Half a million files of 10 kB: a quick line waits for the answers, a slow one is waited for.
         assert_eq!(estimate(Push::Bundle).files_seconds(&LINKS[0]), 234.375);
