@@ -2,8 +2,14 @@
 
 mod support;
 
+use std::io::{Read as _, Write as _};
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde_json::Value;
 use sitepush::core::manifest::Root;
-use support::{BUCKET, Cloud, Site, idle_parts, records_in_parts, wrong_records};
+use support::{BUCKET, Cloud, DISTRIBUTION, Site, idle_parts, records_in_parts, wrong_records};
 
 const RECORD: &str = ".sitepush/manifest.json.gz";
 const PARTS: &str = ".sitepush/parts/";
@@ -167,8 +173,48 @@ fn a_part_that_is_gone_or_damaged_is_told_and_nothing_is_changed() {
     }
 }
 
+/// Makes what the record knows of distributions as old as it may not be.
+fn age_facts(cloud: &Cloud) {
+    let file = cloud.store().object(BUCKET, RECORD).expect("a record");
+    let mut text = String::new();
+    GzDecoder::new(&*file.bytes).read_to_string(&mut text).expect("lines of JSON");
+    let (first, rest) = text.split_once('\n').expect("a first line");
+    let mut first: Value = serde_json::from_str(first).expect("JSON");
+    first["distributions"][DISTRIBUTION]["checked_at"] = "2026-01-01T00:00:00Z".into();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    write!(packed, "{first}\n{rest}").expect("written to memory");
+    cloud.put_foreign(RECORD, packed.finish().expect("written to memory"));
+}
+
 #[test]
-fn tags_that_are_turned_on_later_ask_for_the_whole_record() {
+fn when_a_distribution_begins_to_read_tags_all_pages_get_theirs() {
+    let (cloud, site) = (in_parts(), Site::new());
+    for page in 0..30 {
+        site.write(&format!("p{page:02}.html"), "<script src=\"/assets/app-DRXg7gsA.js\">");
+    }
+    site.write("assets/app-DRXg7gsA.js", "a script").write("data.json", "{}");
+    cloud.push(&site, &[]).success();
+    let cloud = cloud.with_tags();
+    age_facts(&cloud);
+    site.write("data.json", "{ }");
+    cloud.push(&site, &[]).success();
+    let tag = |key: &str| {
+        let object = cloud.store().object(BUCKET, key).expect("it is there");
+        object.headers.metadata().and_then(|metadata| metadata.get("cache-tag").cloned())
+    };
+    for page in 0..30 {
+        assert_eq!(
+            tag(&format!("p{page:02}.html")).as_deref(),
+            Some("uses:assets/app-drxg7gsa.js"),
+            "{page}"
+        );
+    }
+    assert_eq!(cloud.body("data.json"), "{ }");
+    assert_in_order(&cloud);
+}
+
+#[test]
+fn where_tags_are_read_the_same_is_dropped_from_the_caches_as_with_a_record_in_one_piece() {
     // The same days with the record in one piece: what is dropped from the caches must not differ.
     let days = |text: &str| {
         let (cloud, site) = (Cloud::new().configured(text), Site::new());

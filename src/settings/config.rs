@@ -190,7 +190,7 @@ pub struct PushConfig {
     /// Requests in flight at most (64).
     #[schemars(range(min = 1))]
     pub concurrency: Option<usize>,
-    /// From this many objects on, the record of a release is kept in some fifty parts and more (50000).
+    /// From this many objects on, the record of a release is kept in parts (50000).
     pub record_parts_from: Option<usize>,
 }
 

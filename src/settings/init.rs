@@ -83,6 +83,8 @@ bucket = "my-site"
 # [push]
 # Requests in flight, at most.
 # concurrency = 64
+# From this many objects on, sitepush keeps its record of them in parts.
+# record_parts_from = 50000
 "#
     )
 }

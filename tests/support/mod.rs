@@ -182,6 +182,15 @@ impl Cloud {
         Self::start(store_options(), TargetOptions { edge, ..TargetOptions::new(BUCKET, DISTRIBUTION) })
     }
 
+    /// The same bucket behind a distribution that reads cache tags.
+    #[must_use]
+    pub fn with_tags(mut self) -> Self {
+        let options = TargetOptions::new(BUCKET, DISTRIBUTION);
+        let store = self.store().clone();
+        self.target = self.runtime.block_on(Target::start(&store, options)).expect("the target starts");
+        self
+    }
+
     /// From now on, the program finds this text as `sitepush.toml` in its working folder.
     #[must_use]
     pub fn configured(self, text: &str) -> Self {
