@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::io::Write as _;
 
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use sitepush::core::manifest::parts::Split;
-use sitepush::core::manifest::{Manifest, ManifestError};
+use sitepush::core::manifest::parts::{Parts, Split};
+use sitepush::core::manifest::{Manifest, ManifestError, Root};
 
 use crate::campaign::{Input, damaged_or_retouched, extent, extent_in, play, watch};
 use crate::corpus::{self, chain};
@@ -40,6 +41,8 @@ pub const DICTIONARY: &[&str] = &[
     "\"schema\":1,",
     "\"schema\":2,",
     "\"schema\":3,",
+    "\"parts\":[],",
+    "\"objects\":1,",
     "\"headers\":0,",
     "\"headers\":7,",
     "\"kind\":\"rollback\",",
@@ -137,6 +140,33 @@ proptest! {
     #[test]
     fn any_manifest_survives_encode_and_decode(manifest in manifests()) {
         survives(&manifest)?;
+    }
+
+    #[test]
+    fn any_manifest_survives_in_parts_and_a_damaged_part_is_refused(
+        manifest in manifests(),
+        from_objects in 0_usize..3,
+        which in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        bit in 0_u8..8,
+    ) {
+        let encoded = manifest.encode(Split { from_objects }).expect("all of it is known");
+        let mut parts: Vec<Bytes> =
+            encoded.new_parts.iter().map(|(_, bytes)| bytes.clone().into()).collect();
+        let root = || Root::decode(&encoded.root).map_err(|error| TestCaseError::fail(chain(&error)));
+        let again = root()?.with_parts(parts.clone());
+        let again = again.map_err(|error| TestCaseError::fail(chain(&error)))?;
+        prop_assert_eq!(Manifest { parts: Parts::default(), ..again }, manifest);
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let damaged = which.index(parts.len());
+        let mut bytes = parts[damaged].to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        parts[damaged] = bytes.into();
+        let refused = root()?.with_parts(parts).expect_err("its name is of other bytes");
+        prop_assert!(matches!(refused, ManifestError::PartDamaged { .. }), "{}", refused);
     }
 
     #[test]
