@@ -78,8 +78,30 @@ fn a_file_with_the_bytes_of_one_that_was_not_asked_about_is_sent() {
     cloud.requests();
     cloud.push(&site, &[]).success();
     let requests = cloud.requests();
-    assert!(requests.contains(&"PUT zz/picture.png".to_owned()), "{requests:?}");
+    let sent = requests.iter().filter(|request| *request == "PUT zz/picture.png");
+    assert_eq!(sent.count(), 1, "no copy was tried: {requests:?}");
     assert_eq!(cloud.body("zz/picture.png"), "a picture");
+    assert_in_order(&cloud);
+}
+
+#[test]
+fn a_repair_is_recorded_although_the_build_wants_what_it_wanted() {
+    let (cloud, site) = (in_parts(), site());
+    cloud.push(&site, &[]).success();
+    let version = |key: &str| cloud.store().object(BUCKET, key).expect("it is there").version_id.clone();
+    let before = version("p30.html");
+    cloud.store().delete_foreign(BUCKET, "p30.html");
+    cloud.requests();
+    cloud.push(&site, &["--verify-remote"]).success();
+    assert_ne!(version("p30.html"), before);
+    for (key, object) in cloud.record(RECORD).objects {
+        assert_eq!(object.version_id.as_deref(), version(key.as_str()).as_deref(), "{key}");
+    }
+    let (read, written) = parts_asked_for(&cloud);
+    assert!(read > 8 && written == 1, "{read} and {written}");
+    site.write("p31.html", "edited");
+    cloud.push(&site, &[]).success();
+    assert_eq!(parts_asked_for(&cloud), (1, 1), "and then as ever");
     assert_in_order(&cloud);
 }
 
@@ -197,7 +219,15 @@ fn when_a_distribution_begins_to_read_tags_all_pages_get_theirs() {
     let cloud = cloud.with_tags();
     age_facts(&cloud);
     site.write("data.json", "{ }");
+    cloud.requests();
     cloud.push(&site, &[]).success();
+    let requests = cloud.requests();
+    let written = requests.iter().filter(|request| request.starts_with("PUT p"));
+    assert_eq!(
+        written.count(),
+        30,
+        "each by one copy onto itself, on the condition of its ETag: {requests:?}"
+    );
     let tag = |key: &str| {
         let object = cloud.store().object(BUCKET, key).expect("it is there");
         object.headers.metadata().and_then(|metadata| metadata.get("cache-tag").cloned())

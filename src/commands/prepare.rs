@@ -5,7 +5,7 @@ use tokio::task::JoinHandle;
 use crate::core::build::ClassifiedBuild;
 use crate::core::edge_settings::EdgeSettings;
 use crate::core::guard::{self, Refusal};
-use crate::core::inventory::{LocalInventory, RemoteState};
+use crate::core::inventory::RemoteState;
 use crate::core::key::ObjectKey;
 use crate::core::manifest::Manifest;
 use crate::core::plan::Purpose;
@@ -78,7 +78,7 @@ pub async fn push(
     };
     let mut build = build::classified(&mut scan, &settings.build, world.manifest());
     let mut distributions = distributions::known(&settings.target, connected, world.manifest()).await?;
-    world.settle(bucket, trusted(&build, &distributions)).await?;
+    world.settle(bucket, &build.inventory).await?;
     build::tag(&mut build, &settings.target.prefix, &distributions, world.manifest());
     let scrutiny = if settings.verify_remote { Scrutiny::Compare } else { Scrutiny::Trust };
     let mut remote =
@@ -121,12 +121,12 @@ pub async fn push(
     let mut planned = plan_by(&build, &world, &remote, &distributions, edge.clone());
     let renewed = distributions::renewed(&distributions, &planned.plan, &settings.target, connected).await?;
     if let Some(renewed) = renewed {
-        if world.settle(bucket, trusted(&build, &renewed)).await? {
+        build::tag(&mut build, &settings.target.prefix, &renewed, world.manifest());
+        if world.settle(bucket, &build.inventory).await? {
             let is_recovery = took_over.is_some();
             remote =
                 world::remote_state(connected, &world, Some(&build.inventory), is_recovery, scrutiny).await?;
         }
-        build::tag(&mut build, &settings.target.prefix, &renewed, world.manifest());
         edge = edge.zip(wanted(&build, &renewed)).map(|(edge, settings)| edge.with(settings));
         planned = plan_by(&build, &world, &remote, &renewed, edge.clone());
         distributions = renewed;
@@ -145,13 +145,6 @@ pub async fn push(
         draft,
         planned,
     })
-}
-
-/// The build whose word is taken for what the record was not asked about. Which objects a cache tag stands for is told only by
-/// the headers that all of them have.
-fn trusted<'a>(build: &'a ClassifiedBuild, facts: &Facts) -> Option<&'a LocalInventory> {
-    let reads_tags = facts.values().any(|facts| facts.has_cache_tags);
-    (!reads_tags).then_some(&build.inventory)
 }
 
 impl PreparedPush {

@@ -163,17 +163,14 @@ impl World {
     }
 
     /// Takes the build's word for the parts of the record that were not read, where it wants just what they list, and
-    /// reads the others. Without a build, all are read. Returns whether any was.
+    /// reads the others. Returns whether any was.
     ///
     /// # Errors
     /// When a part cannot be read.
-    pub async fn settle(&mut self, bucket: &Bucket, build: Option<&LocalInventory>) -> Result<bool, Error> {
+    pub async fn settle(&mut self, bucket: &Bucket, build: &LocalInventory) -> Result<bool, Error> {
         let Some(live) = &mut self.live else { return Ok(false) };
         let manifest = &mut live.manifest;
-        let positions = match build {
-            Some(build) => manifest.settle(&build.files),
-            None => manifest.unread_positions(),
-        };
+        let positions = manifest.settle(&build.files);
         let read = record::read_rest(bucket, manifest, &positions).await;
         read.map_err(|error| unreadable(bucket, error))?;
         Ok(!positions.is_empty())

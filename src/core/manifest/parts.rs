@@ -214,11 +214,6 @@ impl Parts {
     pub fn referred(&self) -> BTreeSet<&PartName> {
         self.list.iter().map(|part| &part.name).chain(self.retired.values().flatten()).collect()
     }
-
-    /// Those that were not read.
-    pub fn unread(&self) -> impl Iterator<Item = &Part> {
-        self.unread.keys().map(|position| &self.list[*position])
-    }
 }
 
 /// The digests of a range, as it is gone through.
@@ -371,11 +366,6 @@ impl Manifest {
             }
         }
         others
-    }
-
-    /// The positions of the parts that were not read.
-    pub fn unread_positions(&self) -> Vec<usize> {
-        self.parts.unread.keys().copied().collect()
     }
 
     /// Puts what a part lists in the place of what was taken from the build.
