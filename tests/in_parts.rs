@@ -195,6 +195,60 @@ fn a_part_that_is_gone_or_damaged_is_told_and_nothing_is_changed() {
     }
 }
 
+#[test]
+fn a_distribution_that_reads_tags_and_comes_later_gets_them_on_all_pages() {
+    let (cloud, site) = (Cloud::new().configured(&records_in_parts(1)), Site::new());
+    for page in 0..30 {
+        site.write(&format!("p{page:02}.html"), "<script src=\"/assets/app-DRXg7gsA.js\">");
+    }
+    site.write("assets/app-DRXg7gsA.js", "a script").write("data.json", "{}");
+    let folder = site.path().to_str().expect("a plain path");
+    cloud.run(&["push", folder, "--bucket", BUCKET]).success();
+    let plan = cloud.on_target("plan", &[folder, "--json"]);
+    assert_eq!(plan.code, 0, "{}", plan.stderr);
+    let changes = plan.json()["changes"].as_array().expect("a list").clone();
+    assert_eq!(changes.len(), 30);
+    assert!(changes.iter().all(|change| change["action"] == "update-headers"), "{changes:?}");
+    cloud.requests();
+    cloud.push(&site, &[]).success();
+    let written = cloud.requests().iter().filter(|request| request.starts_with("PUT p")).count();
+    assert_eq!(written, 30, "each by one copy onto itself");
+    assert_in_order(&cloud);
+}
+
+#[test]
+fn parts_that_a_run_wrote_for_no_record_go_with_the_next_run_even_if_it_has_nothing_else_to_do() {
+    let (cloud, site) = (in_parts(), site());
+    cloud.push(&site, &[]).success();
+    // As a run leaves it that died before it wrote its record.
+    let part = parts(&cloud).swap_remove(0);
+    let left = part.replace(".json.gz", "").rsplit_once('-').expect("a digest").0.to_owned();
+    let left = format!("{left}-00000000000000000000000000000000.json.gz");
+    cloud.put_foreign(&left, "a part");
+    cloud.on_target("unlock", &["--force"]).success();
+    let lock = serde_json::json!({ "schema": 1, "state": "unfinished", "since": "2026-01-01T00:00:00Z" });
+    cloud.put_foreign(".sitepush/lock.json", lock.to_string());
+    cloud.push(&site, &[]).success();
+    assert!(!parts(&cloud).contains(&left), "{:?}", parts(&cloud));
+    assert_in_order(&cloud);
+    assert_eq!(cloud.record(RECORD).history.len(), 1, "that is no release");
+    cloud.requests();
+    cloud.push(&site, &[]).success();
+    assert_eq!(cloud.requests().len(), 2);
+}
+
+#[test]
+fn a_damaged_part_keeps_nobody_from_unlocking_and_from_the_list_of_releases() {
+    let (cloud, site) = (in_parts(), site());
+    cloud.push(&site, &[]).success();
+    for part in parts(&cloud) {
+        cloud.store().delete_foreign(BUCKET, &part);
+    }
+    cloud.on_target("unlock", &["--force"]).success();
+    let releases = cloud.on_target("releases", &["--json"]).success().json();
+    assert_eq!(releases.as_array().map(Vec::len), Some(1));
+}
+
 /// Makes what the record knows of distributions as old as it may not be.
 fn age_facts(cloud: &Cloud) {
     let file = cloud.store().object(BUCKET, RECORD).expect("a record");

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use crate::cli::DoctorArgs;
-use crate::core::doctor::{self, Expected, Facts, LockFacts, Reading, StateFacts, StoreFacts};
+use crate::core::doctor::{self, Damage, Expected, Facts, LockFacts, Reading, StateFacts, StoreFacts};
 use crate::core::domain::certificate::CLOUDFRONT_REGION;
 use crate::core::edge_settings::STORE_KEY;
 use crate::core::lock::{self, LockDecision};
@@ -138,7 +138,12 @@ fn unread(error: &Error) -> StateFacts {
         Some(call) => reading(Err(call.clone())),
         None => Reading::Failed { why: error.to_string() },
     });
-    let damage = (error.class == Class::Refused).then(|| error.to_string());
+    let damage = (error.class == Class::Refused).then(|| {
+        let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+        let text = std::iter::once(error.to_string()).chain(causes.map(ToString::to_string));
+        let what = text.collect::<Vec<_>>().join(": ");
+        Damage { what, remedy: error.hint.clone().unwrap_or_default() }
+    });
     StateFacts { damage, lock: LockFacts::Unread, ..state }
 }
 

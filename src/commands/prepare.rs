@@ -78,8 +78,10 @@ pub async fn push(
     };
     let mut build = build::classified(&mut scan, &settings.build, world.manifest());
     let mut distributions = distributions::known(&settings.target, connected, world.manifest()).await?;
+    // Twice: what a page refers to is taken from the record where that has it, and pages whose tags are new are changed.
     world.settle(bucket, &build.inventory).await?;
     build::tag(&mut build, &settings.target.prefix, &distributions, world.manifest());
+    world.settle(bucket, &build.inventory).await?;
     let scrutiny = if settings.verify_remote { Scrutiny::Compare } else { Scrutiny::Trust };
     let mut remote =
         world::remote_state(connected, &world, Some(&build.inventory), took_over.is_some(), scrutiny).await?;
@@ -123,9 +125,8 @@ pub async fn push(
     if let Some(renewed) = renewed {
         build::tag(&mut build, &settings.target.prefix, &renewed, world.manifest());
         if world.settle(bucket, &build.inventory).await? {
-            let is_recovery = took_over.is_some();
-            remote =
-                world::remote_state(connected, &world, Some(&build.inventory), is_recovery, scrutiny).await?;
+            // Whoever compares the bucket has read all of the record before.
+            remote = world.recorded_state();
         }
         edge = edge.zip(wanted(&build, &renewed)).map(|(edge, settings)| edge.with(settings));
         planned = plan_by(&build, &world, &remote, &renewed, edge.clone());

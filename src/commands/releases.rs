@@ -9,7 +9,7 @@ use crate::ui::terminal;
 
 use super::connect::connect;
 use super::run_plan::SHORT_RETRY_LIMIT;
-use super::world::World;
+use super::world::FirstLook;
 
 /// Lists the releases, newest first.
 ///
@@ -18,8 +18,8 @@ use super::world::World;
 pub async fn run(args: &ReleasesArgs) -> Result<ExitCode, Error> {
     let target = TargetSettings::resolve(&args.target)?;
     let connected = connect(&target, SHORT_RETRY_LIMIT).await;
-    let world = World::read(&connected.bucket).await?;
-    let history = world.manifest().map(|manifest| manifest.history.as_slice()).unwrap_or_default();
+    let look = FirstLook::read(&connected.bucket).await?;
+    let history = look.history();
     let rows: Vec<ReleaseRow<'_>> = history
         .iter()
         .enumerate()

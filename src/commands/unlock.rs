@@ -13,7 +13,7 @@ use crate::ui::terminal;
 
 use super::connect::{call_failed, connect};
 use super::run_plan::SHORT_RETRY_LIMIT;
-use super::world::World;
+use super::world::FirstLook;
 
 /// Marks the target as left unfinished, so that the next run compares the bucket with the record.
 ///
@@ -22,14 +22,14 @@ use super::world::World;
 pub async fn run(args: &UnlockArgs) -> Result<ExitCode, Error> {
     let target = TargetSettings::resolve(&args.target)?;
     let connected = connect(&target, SHORT_RETRY_LIMIT).await;
-    let world = World::read(&connected.bucket).await?;
-    let Some(found) =
-        world.lock.as_ref().filter(|found| matches!(found.record.state, LockState::Held { .. }))
+    // The record is not asked, and may be damaged.
+    let look = FirstLook::read(&connected.bucket).await?;
+    let Some(found) = look.lock.as_ref().filter(|found| matches!(found.record.state, LockState::Held { .. }))
     else {
         terminal::note("nobody holds the lock\n");
         return Ok(ExitCode::Done);
     };
-    if let (false, Err(busy)) = (args.force, world.recovery(connected.clock.service_now())) {
+    if let (false, Err(busy)) = (args.force, look.recovery(connected.clock.service_now())) {
         return Err(busy);
     }
     let state = found.left_unfinished(connected.clock.service_now());

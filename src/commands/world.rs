@@ -8,6 +8,7 @@ use crate::core::key::ObjectKey;
 use crate::core::lock::{self, FoundLock, LockDecision, Settlement};
 use crate::core::manifest::Manifest;
 use crate::core::manifest::parts::Split;
+use crate::core::release::ReleaseSummary;
 use crate::edges::call::CallError;
 use crate::edges::process;
 use crate::edges::s3::Bucket;
@@ -36,7 +37,7 @@ pub struct World {
 /// What the first two requests tell: the lock, and the record without what is in parts.
 pub struct FirstLook {
     record: Option<record::Found>,
-    lock: Option<FoundLock>,
+    pub lock: Option<FoundLock>,
 }
 
 /// Reads of manifest and lock that do not fit together are repeated this often: a push ended in between.
@@ -81,6 +82,11 @@ impl FirstLook {
     /// When somebody is at work.
     pub fn recovery(&self, now: Timestamp) -> Result<Option<String>, Error> {
         recovery(self.lock.as_ref(), now)
+    }
+
+    /// The releases, newest first: the live one, and those that are kept.
+    pub fn history(&self) -> &[ReleaseSummary] {
+        self.record.as_ref().map(|record| record.root.history()).unwrap_or_default()
     }
 
     /// Reads all of the record.
@@ -239,9 +245,10 @@ pub async fn remote_state(
     let Observation { listing, seen_headers, parts, .. } =
         observe::observe(bucket, world.manifest(), committed_at).await.map_err(failed)?;
     remote.correct(&listing, &seen_headers);
+    // Without a record, none can be told from those of releases that somebody may bring back.
+    remote.listed_parts = world.live.is_some().then_some(parts).unwrap_or_default();
     if is_recovery {
         remote.orphans = read_orphans(connected, world, &listing).await.map_err(failed)?;
-        remote.orphans.parts = parts;
     }
     if let Some(local) = local {
         let adoption = if is_recovery { Adoption::Fingerprinted } else { Adoption::Everything };

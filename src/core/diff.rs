@@ -199,7 +199,8 @@ fn change_for(
             _ if has_headers => return Ok(None),
             _ => Reason::HeadersChanged(header_differences(&there.headers, wanted.headers)),
         };
-        let is_copyable = wanted.size_bytes <= MAX_COPY_BYTES || wanted.source != Source::File;
+        let is_small = wanted.size_bytes <= MAX_COPY_BYTES || wanted.source != Source::File;
+        let is_copyable = is_small && !there.e_tag.is_unread();
         let action =
             if is_copyable { Action::UpdateHeaders { e_tag: there.e_tag.clone() } } else { Action::Upload };
         return Ok(Some(change(action, reason)));

@@ -20,10 +20,10 @@ use serde::Serialize;
 
 pub use facts::{
     AddedHeader, AddressAnswers, AliasFacts, AskedZone, BehaviorSetup, BucketFacts, CacheKey, CachePolicy,
-    Caching, CallerIdentity, DistributionSetup, Encryption, ErrorResponse, Expected, Facts, FunctionFacts,
-    IdentityFacts, InvalidationCount, LifecycleRule, LockFacts, OriginAccess, OriginAccessControl,
-    OriginRequest, OriginSetup, PathBehavior, PathTarget, PublicAccessBlock, Reading, ResponseHeaders,
-    SiteBehavior, StateFacts, StoreFacts, Versioning, is_of_bucket,
+    Caching, CallerIdentity, Damage, DistributionSetup, Encryption, ErrorResponse, Expected, Facts,
+    FunctionFacts, IdentityFacts, InvalidationCount, LifecycleRule, LockFacts, OriginAccess,
+    OriginAccessControl, OriginRequest, OriginSetup, PathBehavior, PathTarget, PublicAccessBlock, Reading,
+    ResponseHeaders, SiteBehavior, StateFacts, StoreFacts, Versioning, is_of_bucket,
 };
 
 /// How one check came out.

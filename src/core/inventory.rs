@@ -121,8 +121,6 @@ pub struct Orphans {
     pub since: Option<jiff::Timestamp>,
     /// Whose intent was read.
     pub release_id: Option<ReleaseId>,
-    /// All parts of records that lie there: that push may have written some for a record that it never wrote.
-    pub parts: Vec<PartName>,
 }
 
 /// The objects of the target as far as they are known to be there.
@@ -134,6 +132,8 @@ pub struct RemoteState {
     pub drift: BTreeMap<ObjectKey, Drift>,
     /// What an unfinished push made and no manifest names.
     pub orphans: Orphans,
+    /// The parts of records that were listed: a run that died may have written some for a record that it never wrote.
+    pub listed_parts: Vec<PartName>,
     /// Whether this is the manifest's word alone: the last run ended, so nothing else can have been cached.
     pub is_recorded: bool,
 }
@@ -157,6 +157,12 @@ impl RemoteState {
         for key in listing.keys().filter(|key| !self.objects.contains_key(*key)) {
             self.drift.entry(key.clone()).or_insert(Drift::Foreign);
         }
+    }
+
+    /// Whether parts were listed that no release has.
+    pub fn has_idle_parts(&self, live: &Manifest) -> bool {
+        let referred = live.parts.referred();
+        self.listed_parts.iter().any(|part| !referred.contains(part))
     }
 
     /// Corrects the state by what was seen in the bucket: an object whose listing differs from the manifest is

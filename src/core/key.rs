@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, Serializer};
 pub const MAX_KEY_BYTES: usize = 1024;
 
 /// A prefix leaves room for the longest name of sitepush's own state.
-pub const MAX_PREFIX_BYTES: usize = MAX_KEY_BYTES - 64;
+pub const MAX_PREFIX_BYTES: usize = MAX_KEY_BYTES - 96;
 
 /// The reserved first segment under which sitepush keeps its own state; nothing under it is ever published.
 pub const STATE_PREFIX: &str = ".sitepush/";

@@ -197,7 +197,7 @@ impl ManifestError {
                 "copy the newest file of `.sitepush/releases/` over it, then push with `--verify-remote`"
             }
             Self::PartMissing { .. } | Self::PartDamaged { .. } => {
-                "bring the part back from the bucket's versions; or move `.sitepush/manifest.json.gz` away: the next push looks at the whole bucket then"
+                "bring the part back from the bucket's versions; without them, copy `.sitepush/` to a safe place, delete `.sitepush/manifest.json.gz`, push, and run `sitepush invalidate '/*'`: the next push looks at the whole bucket then, and the releases before are lost"
             }
         }
     }

@@ -96,7 +96,6 @@ impl Intent {
             overwritten: overwritten.collect(),
             since: Some(since),
             release_id: Some(self.release_id),
-            parts: Vec::new(),
         }
     }
 }
@@ -217,6 +216,8 @@ struct Run<'a> {
     settlement: Settlement,
     /// Whether objects may differ from what the manifest in the bucket says.
     is_dirty: bool,
+    /// Whether parts of records could not be deleted that nothing refers to.
+    leaves_parts: bool,
     /// The release whose intent lies in the bucket and still matters.
     intent_of: Option<ReleaseId>,
 }
@@ -232,7 +233,8 @@ impl<'a> Run<'a> {
         // What an earlier run left in doubt stays in doubt until this one has committed.
         let is_dirty = work.took_over.is_some();
         let (outcome, written) = (Outcome::begin(), BTreeMap::new());
-        Self { work, tools, lock, outcome, written, settlement, is_dirty, intent_of }
+        let leaves_parts = false;
+        Self { work, tools, lock, outcome, written, settlement, is_dirty, leaves_parts, intent_of }
     }
 
     fn finish(mut self, ending: &Result<(), Halt>) -> (Outcome, Settlement, bool, Option<ReleaseId>) {
@@ -244,7 +246,7 @@ impl<'a> Run<'a> {
             Err(Halt) => Ending::PartWay,
         };
         let leaves_orphans = !self.work.remote.orphans.keys.is_empty() && !self.settlement.is_pruned;
-        let is_dirty = self.is_dirty || leaves_orphans;
+        let is_dirty = self.is_dirty || leaves_orphans || self.leaves_parts;
         (self.outcome, self.settlement, is_dirty, self.intent_of)
     }
 
@@ -254,7 +256,9 @@ impl<'a> Run<'a> {
         }
         self.declare_intent().await?;
         self.upload_stages().await?;
-        if self.work.plan.writes_manifest() {
+        // Parts that no record has are deleted under a new one: another run might be about to write one that has them.
+        let has_idle_parts = self.work.previous.is_some_and(|live| self.work.remote.has_idle_parts(live));
+        if self.work.plan.writes_manifest() || has_idle_parts {
             self.commit().await?;
         }
         self.is_dirty = false;
@@ -436,8 +440,15 @@ impl<'a> Run<'a> {
         // A commit without an answer may have happened, and one without its record is not finished: until then the
         // next run has to look, whatever this one wrote besides.
         self.is_dirty = true;
-        if let Err(error) = record::write(&self.tools.bucket, encoded.new_parts).await {
-            return Err(self.fail("cannot write a part of the release's record", &error));
+        if !encoded.new_parts.is_empty() {
+            let in_flight = self.tools.max_concurrency;
+            if let Err(error) = record::write(&self.tools.bucket, encoded.new_parts, in_flight).await {
+                return Err(self.fail("cannot write a part of the release's record", &error));
+            }
+            // They may have taken long, and another run that took the lock meanwhile may have deleted them.
+            if !self.lock.is_ours_for_sure().await {
+                return Err(Halt);
+            }
         }
         let condition = match &self.work.plan.base {
             Some(base) => Condition::Matches(base.manifest_e_tag.clone()),
@@ -461,11 +472,13 @@ impl<'a> Run<'a> {
             return Err(self.fail("cannot keep the record of the release", &error));
         }
         let records = forgotten_releases(self.work.previous, &next);
-        let parts = forgotten_parts(self.work.previous, &self.work.remote.orphans.parts, &encoded.parts);
+        let parts = forgotten_parts(self.work.previous, &self.work.remote.listed_parts, &encoded.parts);
         let forgotten: Vec<String> =
             records.iter().map(release_file).chain(parts.iter().map(PartName::file)).collect();
         if let Err(error) = self.tools.bucket.delete_state(&forgotten).await {
             self.outcome.warnings.push(format!("old release records could not be deleted: {error}"));
+            // Whoever looks at the bucket finds those parts.
+            self.leaves_parts = !parts.is_empty();
         }
         Ok(())
     }

@@ -88,14 +88,18 @@ pub async fn read(
         .await
 }
 
-/// Writes new parts. No record speaks of them yet.
+/// Writes new parts, at most `in_flight` at a time. No record speaks of them yet.
 ///
 /// # Errors
 /// As any call.
-pub async fn write(bucket: &Bucket, parts: Vec<(PartName, Vec<u8>)>) -> Result<(), CallError> {
+pub async fn write(
+    bucket: &Bucket,
+    parts: Vec<(PartName, Vec<u8>)>,
+    in_flight: usize,
+) -> Result<(), CallError> {
     stream::iter(parts)
         .map(|(name, bytes)| async move { bucket.put_state(&name.file(), Bytes::from(bytes), None).await })
-        .buffer_unordered(PARTS_IN_FLIGHT)
+        .buffer_unordered(PARTS_IN_FLIGHT.min(in_flight))
         .try_for_each(|_| async { Ok(()) })
         .await
 }

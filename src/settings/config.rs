@@ -191,6 +191,7 @@ pub struct PushConfig {
     #[schemars(range(min = 1))]
     pub concurrency: Option<usize>,
     /// From this many objects on, the record of a release is kept in parts (50000).
+    #[schemars(range(min = 1))]
     pub record_parts_from: Option<usize>,
 }
 

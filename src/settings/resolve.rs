@@ -406,7 +406,7 @@ impl RunSettings {
             split: config
                 .push
                 .record_parts_from
-                .map_or_else(Split::default, |from| Split { from_objects: from }),
+                .map_or_else(Split::default, |from| Split { from_objects: from.max(1) }),
             wait: args.wait.wait,
             retry_limit: Duration::from_secs(args.retry.retry_seconds),
         }

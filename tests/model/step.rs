@@ -179,7 +179,6 @@ impl Mix {
     }
 }
 
-/// Steps of one mix.
 /// How the target is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setup {
@@ -187,18 +186,19 @@ pub enum Setup {
     Usual,
     /// The record is in parts from this many objects on, of which a push reads what it needs.
     Parts(usize),
-    /// The same where the distribution reads cache tags: then all parts are read.
+    /// The same where the distribution reads cache tags: then the parts with tagged pages are read.
     PartsAndTags(usize),
 }
 
 pub fn setups() -> impl Strategy<Value = Setup> {
     prop_oneof![
         3 => Just(Setup::Usual),
-        3 => (0..12_usize).prop_map(Setup::Parts),
-        1 => (0..12_usize).prop_map(Setup::PartsAndTags),
+        3 => (1..12_usize).prop_map(Setup::Parts),
+        1 => (1..12_usize).prop_map(Setup::PartsAndTags),
     ]
 }
 
+/// Steps of one mix.
 pub fn steps(mix: Mix) -> impl Strategy<Value = Step> {
     let push = (prop::bool::weighted(0.15), keeps(), mix.troubles())
         .prop_map(|(verify, keep, trouble)| Step::Push { verify, keep, trouble });

@@ -390,11 +390,14 @@ pub fn wrong_records(snapshot: &Snapshot) -> Vec<String> {
     records.filter_map(|key| record_in(snapshot, &key).err()).collect()
 }
 
-/// The parts of records that no release of the history has.
+/// The parts of records that no record has.
 pub fn idle_parts(snapshot: &Snapshot) -> Vec<String> {
-    let Ok(live) = record_in(snapshot, ".sitepush/manifest.json.gz") else { return Vec::new() };
-    let known: BTreeSet<String> =
-        live.parts.referred().into_iter().map(|name| format!(".sitepush/{}", name.file())).collect();
+    let is_record = |key: &str| key.starts_with(".sitepush/releases/") || key == ".sitepush/manifest.json.gz";
+    let mut known = BTreeSet::new();
+    for (_, bytes) in snapshot.iter().filter(|(key, _)| is_record(key)) {
+        let Ok(root) = Root::decode(bytes) else { continue };
+        known.extend(root.parts().iter().map(|part| format!(".sitepush/{}", part.name.file())));
+    }
     let there = snapshot.keys().filter(|key| key.starts_with(".sitepush/parts/"));
     there.filter(|key| !known.contains(*key)).cloned().collect()
 }

@@ -6,7 +6,7 @@ use crate::support::{Cloud, records_in_parts};
 #[derive(Clone, Copy, Debug)]
 pub enum Records {
     InOnePiece,
-    /// And a push reads only what it needs of them: without cache tags, which ask for all.
+    /// And a push reads only what it needs of them. Without cache tags: those of pages make it read most.
     InParts,
 }
 

@@ -393,6 +393,13 @@ pub struct AddressAnswers {
     pub v6: DnsAnswer,
 }
 
+/// Why the record cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    pub what: String,
+    pub remedy: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFacts {
     /// The live release's id; absent before the first push.
@@ -400,7 +407,7 @@ pub struct StateFacts {
     /// The pages and files of the live release.
     pub live_keys: Vec<ObjectKey>,
     /// Why the record, which is there, cannot be used.
-    pub damage: Option<String>,
+    pub damage: Option<Damage>,
     pub release_count: u64,
     pub live_bytes: u64,
     /// Files that only earlier releases use, kept for open pages.

@@ -14,7 +14,8 @@ use crate::core::key::STATE_PREFIX;
 use language::{Asker, Document, Request, Speaks};
 
 /// One of each kind of file under `.sitepush/`: to deny some of them is not enough.
-const RECORDS: [&str; 3] = ["manifest.json.gz", "lock.json", "releases/x.json.gz"];
+const RECORDS: [&str; 5] =
+    ["manifest.json.gz", "lock.json", "releases/x.json.gz", "parts/x.json.gz", "intent.json"];
 
 pub(super) fn examine(notes: &mut Notes, facts: &Facts, expected: &Expected) {
     let Some(text) = notes.read("policy", &facts.bucket.policy) else { return };

@@ -9,8 +9,8 @@ pub(super) fn examine(facts: &StateFacts, expected: &Expected) -> Vec<Finding> {
     if let Some(damage) = &facts.damage {
         notes.problem(
             "record",
-            format!("sitepush's own record is not usable: {damage}"),
-            "use the newest sitepush; if it is damaged, copy the newest file of `.sitepush/releases/` over it",
+            format!("sitepush's own record is not usable: {}", damage.what),
+            damage.remedy.clone(),
         );
         return notes.findings;
     }

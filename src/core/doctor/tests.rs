@@ -423,7 +423,9 @@ fn one_change_is_found_as_one_thing() {
         ("unknown dns", |f, _| {
             alias(f).distribution_addresses.v6 = DnsAnswer::NoAnswer("timed out".into());
         }),
-        ("problem record", |f, _| f.state.damage = Some("it is cut".into())),
+        ("problem record", |f, _| {
+            f.state.damage = Some(Damage { what: "it is cut".into(), remedy: "mend it".into() })
+        }),
         ("problem record", |f, _| f.state.release = denied()),
         ("warning lock", |f, _| {
             f.state.lock = LockFacts::Unfinished { why: "a run was not finished".into() }

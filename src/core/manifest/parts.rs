@@ -74,8 +74,8 @@ impl Split {
     }
 }
 
-/// A part's name: the release that wrote it and the digest of its bytes. Never given twice to different bytes, nor again
-/// by a later release: what an older run still means to delete is never what a newer one wrote.
+/// A part's name: the release that wrote it and the digest of its bytes. Never given to different bytes, and not given again by a
+/// later release: what a run deletes that was held up is not what a later release has written.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PartName(String);
@@ -267,6 +267,11 @@ impl Root {
     /// What is in parts of their own.
     pub fn parts(&self) -> &[Part] {
         &self.0.parts.list
+    }
+
+    /// The releases, newest first.
+    pub fn history(&self) -> &[ReleaseSummary] {
+        &self.0.history
     }
 
     /// Which parts list exactly the names, sizes and bytes of a range of `files`, which are in key order: none where the

@@ -160,7 +160,7 @@ fn a_policy_is_open_where_one_folder_or_one_action_is() {
 
 #[test]
 fn every_record_is_out_of_the_distributions_reach_or_none_passes() {
-    for denied in ["manifest.json.gz", "lock.json", "releases/*"] {
+    for denied in ["manifest.json.gz", "lock.json", "releases/*", "parts/*", "intent.json"] {
         let (mut facts, expected) = good();
         let mut policy = policy();
         policy["Statement"][2]["Resource"] = json!(format!("arn:aws:s3:::site/.sitepush/{denied}"));
