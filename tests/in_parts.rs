@@ -9,7 +9,9 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 use sitepush::core::manifest::Root;
-use support::{BUCKET, Cloud, DISTRIBUTION, Site, idle_parts, records_in_parts, wrong_records};
+use support::{
+    BUCKET, Cloud, DISTRIBUTION, OTHER_DISTRIBUTION, Site, idle_parts, records_in_parts, wrong_records,
+};
 
 const RECORD: &str = ".sitepush/manifest.json.gz";
 const PARTS: &str = ".sitepush/parts/";
@@ -197,20 +199,23 @@ fn a_part_that_is_gone_or_damaged_is_told_and_nothing_is_changed() {
 
 #[test]
 fn a_distribution_that_reads_tags_and_comes_later_gets_them_on_all_pages() {
-    let (cloud, site) = (Cloud::new().configured(&records_in_parts(1)), Site::new());
+    let (cloud, site) = (in_parts(), Site::new());
     for page in 0..30 {
         site.write(&format!("p{page:02}.html"), "<script src=\"/assets/app-DRXg7gsA.js\">");
     }
     site.write("assets/app-DRXg7gsA.js", "a script").write("data.json", "{}");
-    let folder = site.path().to_str().expect("a plain path");
-    cloud.run(&["push", folder, "--bucket", BUCKET]).success();
-    let plan = cloud.on_target("plan", &[folder, "--json"]);
-    assert_eq!(plan.code, 0, "{}", plan.stderr);
+    cloud.push(&site, &[]).success();
+    let on_other = |command: &str, more: &[&str]| {
+        let folder = site.path().to_str().expect("a plain path");
+        let target = [command, folder, "--bucket", BUCKET, "--distribution", OTHER_DISTRIBUTION];
+        cloud.run(&[&target, more].concat())
+    };
+    let plan = on_other("plan", &["--json"]).success();
     let changes = plan.json()["changes"].as_array().expect("a list").clone();
     assert_eq!(changes.len(), 30);
     assert!(changes.iter().all(|change| change["action"] == "update-headers"), "{changes:?}");
     cloud.requests();
-    cloud.push(&site, &[]).success();
+    on_other("push", &[]).success();
     let written = cloud.requests().iter().filter(|request| request.starts_with("PUT p")).count();
     assert_eq!(written, 30, "each by one copy onto itself");
     assert_in_order(&cloud);

@@ -246,7 +246,9 @@ pub async fn remote_state(
         observe::observe(bucket, world.manifest(), committed_at).await.map_err(failed)?;
     remote.correct(&listing, &seen_headers);
     // Without a record, none can be told from those of releases that somebody may bring back.
-    remote.listed_parts = world.live.is_some().then_some(parts).unwrap_or_default();
+    if world.live.is_some() {
+        remote.listed_parts = parts;
+    }
     if is_recovery {
         remote.orphans = read_orphans(connected, world, &listing).await.map_err(failed)?;
     }

@@ -176,10 +176,12 @@ impl Cloud {
         Self { target, runtime, home: tempfile::tempdir().expect("a temporary folder") }
     }
 
-    /// A target whose distribution reads no cache tags.
+    /// A target whose usual distribution reads no cache tags; the other one does.
     pub fn without_tags() -> Self {
         let edge = EdgeOptions { cache_tag_header: None, ..EdgeOptions::default() };
-        Self::start(store_options(), TargetOptions { edge, ..TargetOptions::new(BUCKET, DISTRIBUTION) })
+        let mut options = TargetOptions { edge, ..TargetOptions::new(BUCKET, DISTRIBUTION) };
+        options.other_distributions.insert(OTHER_DISTRIBUTION.to_owned(), EdgeOptions::default());
+        Self::start(store_options(), options)
     }
 
     /// The same bucket behind a distribution that reads cache tags.
@@ -390,10 +392,13 @@ pub fn wrong_records(snapshot: &Snapshot) -> Vec<String> {
     records.filter_map(|key| record_in(snapshot, &key).err()).collect()
 }
 
-/// The parts of records that no record has.
+/// The parts that no record has, and none of a release will take with it.
 pub fn idle_parts(snapshot: &Snapshot) -> Vec<String> {
     let is_record = |key: &str| key.starts_with(".sitepush/releases/") || key == ".sitepush/manifest.json.gz";
-    let mut known = BTreeSet::new();
+    let live = record_in(snapshot, ".sitepush/manifest.json.gz");
+    // Those of a record that was written again for the same release go with that release.
+    let retired = live.iter().flat_map(|live| live.parts.retired.values().flatten());
+    let mut known: BTreeSet<String> = retired.map(|name| format!(".sitepush/{}", name.file())).collect();
     for (_, bytes) in snapshot.iter().filter(|(key, _)| is_record(key)) {
         let Ok(root) = Root::decode(bytes) else { continue };
         known.extend(root.parts().iter().map(|part| format!(".sitepush/{}", part.name.file())));

@@ -424,7 +424,7 @@ fn one_change_is_found_as_one_thing() {
             alias(f).distribution_addresses.v6 = DnsAnswer::NoAnswer("timed out".into());
         }),
         ("problem record", |f, _| {
-            f.state.damage = Some(Damage { what: "it is cut".into(), remedy: "mend it".into() })
+            f.state.damage = Some(Damage { what: "it is cut".into(), remedy: "mend it".into() });
         }),
         ("problem record", |f, _| f.state.release = denied()),
         ("warning lock", |f, _| {
