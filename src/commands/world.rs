@@ -245,8 +245,8 @@ pub async fn remote_state(
     let Observation { listing, seen_headers, parts, .. } =
         observe::observe(bucket, world.manifest(), committed_at).await.map_err(failed)?;
     remote.correct(&listing, &seen_headers);
-    // Without a record, none can be told from those of releases that somebody may bring back.
-    if world.live.is_some() {
+    // Without a record, those of a first push that died are told from those of releases that somebody may bring back by its lock.
+    if world.live.is_some() || is_recovery {
         remote.listed_parts = parts;
     }
     if is_recovery {

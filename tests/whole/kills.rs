@@ -172,9 +172,18 @@ fn after_a_kill_the_build_of_before_can_be_pushed_again_exactly() {
 
 #[test]
 fn a_first_push_killed_anywhere_is_finished_by_the_next() {
+    a_killed_first_push_is_finished(Records::InOnePiece);
+}
+
+#[test]
+fn a_first_push_with_its_record_in_parts_killed_anywhere_is_finished_by_the_next() {
+    a_killed_first_push_is_finished(Records::InParts);
+}
+
+fn a_killed_first_push_is_finished(records: Records) {
     let scale = scale();
     let scene = || {
-        let (cloud, site) = (Cloud::new(), Site::new());
+        let (cloud, site) = (records.cloud(), Site::new());
         edition(&site, scale, 0);
         (cloud, site)
     };
