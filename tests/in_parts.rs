@@ -3,17 +3,23 @@
 mod support;
 
 use std::io::{Read as _, Write as _};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use http::Method;
 use serde_json::Value;
 use sitepush::core::manifest::Root;
+use sitepush::local::faults::{Effect, Gate, Rule};
 use support::{
-    BUCKET, Cloud, DISTRIBUTION, OTHER_DISTRIBUTION, Site, idle_parts, records_in_parts, wrong_records,
+    BUCKET, Cloud, DISTRIBUTION, OTHER_DISTRIBUTION, Site, idle_parts, record_in, records_in_parts,
+    wrong_records,
 };
 
 const RECORD: &str = ".sitepush/manifest.json.gz";
+const LOCK: &str = ".sitepush/lock.json";
 const PARTS: &str = ".sitepush/parts/";
 
 /// A distribution without cache tags, and records in parts from the first object on.
@@ -230,10 +236,12 @@ fn parts_that_a_run_wrote_for_no_record_go_with_the_next_run_even_if_it_has_noth
     let left = part.replace(".json.gz", "").rsplit_once('-').expect("a digest").0.to_owned();
     let left = format!("{left}-00000000000000000000000000000000.json.gz");
     cloud.put_foreign(&left, "a part");
-    cloud.on_target("unlock", &["--force"]).success();
     let lock = serde_json::json!({ "schema": 1, "state": "unfinished", "since": "2026-01-01T00:00:00Z" });
-    cloud.put_foreign(".sitepush/lock.json", lock.to_string());
+    cloud.put_foreign(LOCK, lock.to_string());
+    let e_tag = || cloud.store().object(BUCKET, RECORD).expect("a record").e_tag.clone();
+    let before = e_tag();
     cloud.push(&site, &[]).success();
+    assert_ne!(e_tag(), before, "whoever was about to write a record that has the part must not come to it");
     assert!(!parts(&cloud).contains(&left), "{:?}", parts(&cloud));
     assert_in_order(&cloud);
     assert_eq!(cloud.record(RECORD).history.len(), 1, "that is no release");
@@ -249,9 +257,80 @@ fn a_damaged_part_keeps_nobody_from_unlocking_and_from_the_list_of_releases() {
     for part in parts(&cloud) {
         cloud.store().delete_foreign(BUCKET, &part);
     }
+    let lock = serde_json::json!({
+        "schema": 1, "state": "held", "started": "2026-01-01T00:00:00Z", "expires": "2999-01-01T00:00:00Z",
+        "holder": { "owner": "eve@elsewhere", "process_id": 7, "machine": "another", "nonce": "0123456789abcdef" }
+    });
+    cloud.put_foreign(LOCK, lock.to_string());
     cloud.on_target("unlock", &["--force"]).success();
+    let lock = cloud.store().object(BUCKET, LOCK).expect("a lock").bytes;
+    assert!(String::from_utf8_lossy(&lock).contains("unfinished"), "{lock:?}");
     let releases = cloud.on_target("releases", &["--json"]).success().json();
     assert_eq!(releases.as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn where_the_live_record_is_gone_the_parts_of_the_others_stay() {
+    let (cloud, site) = (in_parts(), site());
+    for push in 0..3 {
+        site.write("p30.html", format!("edited {push}"));
+        cloud.push(&site, &[]).success();
+    }
+    let records = || {
+        let snapshot = cloud.store().snapshot(BUCKET);
+        let keys = snapshot.keys().filter(|key| key.starts_with(".sitepush/releases/"));
+        keys.map(|key| (key.clone(), record_in(&snapshot, key))).collect::<Vec<_>>()
+    };
+    let before = records();
+    assert_eq!(before.len(), 3);
+    // A run has died, and then somebody did what the hint for a damaged record says, or lost it.
+    let lock = serde_json::json!({ "schema": 1, "state": "unfinished", "since": "2026-01-01T00:00:00Z" });
+    cloud.put_foreign(LOCK, lock.to_string());
+    cloud.store().delete_foreign(BUCKET, RECORD);
+    cloud.push(&site, &[]).success();
+    let after = records();
+    for (key, record) in before {
+        let kept = after.iter().find(|(other, _)| *other == key);
+        assert!(
+            record.is_ok() && kept.is_some_and(|(_, kept)| *kept == record),
+            "`{key}` can be brought back"
+        );
+    }
+}
+
+#[test]
+fn a_commit_that_comes_after_another_run_has_cleaned_up_does_not_go_live() {
+    // Without a distribution nothing is owed, and of the run that cleans up nothing else would differ from before.
+    let (cloud, build) = (in_parts(), site());
+    let push = |build: &Site| {
+        cloud.command(&["push", build.path().to_str().expect("a plain path"), "--bucket", BUCKET])
+    };
+    assert!(push(&build).output().expect("it starts").status.success());
+    let first = cloud.record(RECORD);
+    let smaller = site();
+    smaller.remove("p05.html");
+    let gate = Gate::closed();
+    let of_record = Rule::new(Effect::Hold(gate.clone())).method(Method::PUT).key(RECORD).times(1);
+    cloud.faults().add(of_record);
+    cloud.requests();
+    let held_up = push(&smaller).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let is_on_its_way = || {
+        let requests = cloud.store().requests();
+        requests.iter().any(|request| request.method == Method::PUT && request.key.as_deref() == Some(RECORD))
+    };
+    let started = Instant::now();
+    while !is_on_its_way() {
+        assert!(started.elapsed() < Duration::from_secs(30), "the commit is not on its way");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    cloud.run(&["unlock", "--bucket", BUCKET, "--force"]).success();
+    assert!(push(&build).output().expect("it starts").status.success(), "the build of before, pushed again");
+    gate.open();
+    let output = held_up.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_in_order(&cloud);
+    assert_eq!(cloud.record(RECORD).objects, first.objects);
+    assert_eq!(cloud.body("p05.html"), "page 5");
 }
 
 /// Makes what the record knows of distributions as old as it may not be.

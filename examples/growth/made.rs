@@ -181,6 +181,7 @@ pub fn next_manifest(
         distributions: distributions(),
         edge_settings: None,
         capabilities: Capabilities { conditional_writes: true, versioning: true },
+        run: "a run",
     })
 }
 

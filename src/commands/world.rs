@@ -242,11 +242,11 @@ pub async fn remote_state(
     let bucket = &connected.bucket;
     let failed = |error| call_failed(format!("cannot look into bucket `{}`", bucket.name()), error);
     let committed_at = world.live.as_ref().and_then(|live| live.committed_at);
-    let Observation { listing, seen_headers, parts, .. } =
+    let Observation { listing, seen_headers, parts, has_records, .. } =
         observe::observe(bucket, world.manifest(), committed_at).await.map_err(failed)?;
     remote.correct(&listing, &seen_headers);
-    // Without a record, those of a first push that died are told from those of releases that somebody may bring back by its lock.
-    if world.live.is_some() || is_recovery {
+    // Where the live record is gone, somebody may bring a release back by its own, which needs its parts.
+    if world.live.is_some() || !has_records {
         remote.listed_parts = parts;
     }
     if is_recovery {

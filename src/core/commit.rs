@@ -36,6 +36,8 @@ pub struct CommitInput<'a> {
     pub distributions: BTreeMap<String, DistributionFacts>,
     pub edge_settings: Option<EdgeSettings>,
     pub capabilities: Capabilities,
+    /// The run, by a number that no other has.
+    pub run: &'a str,
 }
 
 /// Builds the next manifest: the desired objects with the ETags and versions that they have now.
@@ -91,6 +93,7 @@ pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
         edge_settings: input.edge_settings,
         capabilities: input.capabilities,
         unseen_since,
+        written_by: input.run.to_owned(),
         parts: input
             .previous
             .map(|previous| previous.parts.handed_on(&previous.release.id))

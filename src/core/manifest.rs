@@ -30,6 +30,9 @@ pub const SCHEMA: u32 = 2;
 /// Releases whose summaries a manifest carries, the live one included. Older records are removed from the bucket.
 pub const HISTORY_LENGTH: usize = 50;
 
+/// Where the records of releases lie under the state prefix.
+pub const RECORDS_FOLDER: &str = "releases/";
+
 /// Unpacked, a manifest has some 250 bytes for each object: four million fit. What unpacks to more was not written by
 /// sitepush, and a few kilobytes could unpack to more than the machine's memory.
 const MAX_JSON_BYTES: u64 = 1 << 30;
@@ -143,6 +146,9 @@ pub struct Manifest {
     pub unseen_since: Option<Timestamp>,
     /// None where the record is in one piece.
     pub parts: Parts,
+    /// The run that wrote it, by a number of its own: a record never has the bytes, and so the ETag, of one that was replaced.
+    /// Whoever was held up before a commit would take that one for its own base. Empty in records of before.
+    pub written_by: String,
 }
 
 /// A record as its first file says it: what is in [`parts`] is not read yet.

@@ -31,6 +31,8 @@ pub struct Observation {
     pub odd_keys: u64,
     /// The parts of records, whichever refers to them.
     pub parts: Vec<PartName>,
+    /// Whether a release is on record.
+    pub has_records: bool,
 }
 
 /// Lists the target and asks for the headers of what may have been written since they were known: since `manifest` was
@@ -44,7 +46,7 @@ pub async fn observe(
     manifest: Option<&Manifest>,
     committed_at: Option<Timestamp>,
 ) -> Result<Observation, CallError> {
-    let Listed { objects: listing, odd_keys, parts, .. } = bucket.list_objects().await?;
+    let Listed { objects: listing, odd_keys, parts, has_records, .. } = bucket.list_objects().await?;
     let committed_at = manifest.and_then(|manifest| manifest.unseen_since).or(committed_at);
     let suspicious = manifest.into_iter().flat_map(|manifest| {
         let known =
@@ -59,7 +61,7 @@ pub async fn observe(
     let keys: Vec<&ObjectKey> = suspicious.map(|(key, _)| key).collect();
     let heads = head_all(bucket, &keys).await?;
     let seen_headers = heads.into_iter().map(|(key, head)| (key, head.headers)).collect();
-    Ok(Observation { listing, seen_headers, odd_keys, parts })
+    Ok(Observation { listing, seen_headers, odd_keys, parts, has_records })
 }
 
 /// Which objects that no manifest names are taken as the build's own.

@@ -18,9 +18,10 @@ use crate::core::event::{Event, EventSink};
 use crate::core::inventory::{Drift, Listing, LocalInventory, Orphans, RemoteState};
 use crate::core::key::ObjectKey;
 use crate::core::lock::{FoundLock, LockState, ProcessIdentity, Settlement};
-use crate::core::manifest::parts::{PartName, Split};
+use crate::core::manifest::parts::{PartName, Parts, Split};
 use crate::core::manifest::{
-    Capabilities, DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject, UnreadError,
+    Capabilities, DistributionFacts, DueAfter, Manifest, OwedInvalidation, RECORDS_FOLDER, StaleObject,
+    UnreadError,
 };
 use crate::core::object_class::ObjectClass;
 use crate::core::outcome::{Ending, Failure, Outcome, Written};
@@ -46,7 +47,7 @@ pub const INTENT_FILE: &str = "intent.json";
 
 /// The name of a release's record under the state prefix.
 pub fn release_file(id: &ReleaseId) -> String {
-    format!("releases/{id}.json.gz")
+    format!("{RECORDS_FOLDER}{id}.json.gz")
 }
 
 /// The keys that a push creates, and those of which nothing else will tell that it wrote over them.
@@ -431,6 +432,7 @@ impl<'a> Run<'a> {
             distributions: self.work.distributions.clone(),
             edge_settings: self.work.edge_settings.clone(),
             capabilities,
+            run: &self.tools.identity.nonce,
         });
         let encoded = match next.encode(self.tools.split) {
             Ok(encoded) => encoded,
@@ -442,7 +444,10 @@ impl<'a> Run<'a> {
         self.is_dirty = true;
         if !encoded.new_parts.is_empty() {
             let in_flight = self.tools.max_concurrency;
-            if let Err(error) = record::write(&self.tools.bucket, encoded.new_parts, in_flight).await {
+            let is_lost = || self.lock.is_lost();
+            if let Err(error) =
+                record::write(&self.tools.bucket, encoded.new_parts, in_flight, &is_lost).await
+            {
                 return Err(self.fail("cannot write a part of the release's record", &error));
             }
             // They may have taken long, and another run that took the lock meanwhile may have deleted them.
@@ -471,16 +476,30 @@ impl<'a> Run<'a> {
             // The manifest is live; the next run sees an unfinished push and completes the record.
             return Err(self.fail("cannot keep the record of the release", &error));
         }
-        let records = forgotten_releases(self.work.previous, &next);
-        let parts = forgotten_parts(self.work.previous, &self.work.remote.listed_parts, &encoded.parts);
-        let forgotten: Vec<String> =
-            records.iter().map(release_file).chain(parts.iter().map(PartName::file)).collect();
-        if let Err(error) = self.tools.bucket.delete_state(&forgotten).await {
-            self.outcome.warnings.push(format!("old release records could not be deleted: {error}"));
-            // Whoever looks at the bucket finds those parts.
-            self.leaves_parts = !parts.is_empty();
-        }
+        self.forget(&next, &encoded.parts).await;
         Ok(())
+    }
+
+    /// Deletes the records of releases that fell out of the history, and the parts that no record has any more.
+    async fn forget(&mut self, next: &Manifest, next_parts: &Parts) {
+        let records = forgotten_releases(self.work.previous, next);
+        let parts = forgotten_parts(self.work.previous, &self.work.remote.listed_parts, next_parts);
+        // They are found by whoever looks at the bucket.
+        self.leaves_parts = !parts.is_empty();
+        if self.lock.is_lost() {
+            // What nothing refers to now may be what another run is about to refer to.
+            return;
+        }
+        let files = records.iter().map(release_file).chain(parts.iter().map(PartName::file));
+        match self.tools.bucket.delete_state(&files.collect::<Vec<_>>()).await {
+            Ok(()) => self.leaves_parts = false,
+            Err(error) => {
+                let what =
+                    if self.leaves_parts { "; the next run looks at the bucket and tries again" } else { "" };
+                let text = format!("records of old releases could not be deleted ({error}){what}");
+                self.outcome.warnings.push(text);
+            }
+        }
     }
 
     /// The next run looks at the bucket, and so reads all of the record.

@@ -175,10 +175,20 @@ pub fn manifests() -> impl Strategy<Value = Manifest> {
         of(edge_settings()),
         capabilities(),
         of(times()),
+        texts(),
     );
     (releases(), lists, rest).prop_map(|(release, (objects, stale), rest)| {
-        let (demoted, retired, history, owed, distributions, edge_settings, capabilities, unseen_since) =
-            rest;
+        let (
+            demoted,
+            retired,
+            history,
+            owed,
+            distributions,
+            edge_settings,
+            capabilities,
+            unseen_since,
+            written_by,
+        ) = rest;
         Manifest {
             release,
             objects,
@@ -192,6 +202,7 @@ pub fn manifests() -> impl Strategy<Value = Manifest> {
             capabilities,
             unseen_since,
             parts: Parts::default(),
+            written_by,
         }
     })
 }

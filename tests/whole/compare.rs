@@ -118,6 +118,7 @@ fn blank(mut manifest: Manifest) -> Manifest {
     manifest.owed.clear();
     manifest.unseen_since = None;
     manifest.parts = Parts::default();
+    manifest.written_by.clear();
     manifest
 }
 

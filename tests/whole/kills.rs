@@ -122,8 +122,10 @@ fn a_push_killed_after_any_mutation_leaves_a_whole_site_and_the_next_one_finishe
 
 #[test]
 fn a_push_killed_where_its_record_is_in_parts_is_finished_by_the_next_and_leaves_no_part_behind() {
-    let calm = Calm::push(scale(), Records::InParts);
-    at_each_mutation(&calm.course, 3, |k| calm.again_with_a_kill(k, Flow::OneByOne));
+    for records in [Records::InParts, Records::InPartsWithTags] {
+        let calm = Calm::push(scale(), records);
+        at_each_mutation(&calm.course, 3, |k| calm.again_with_a_kill(k, Flow::OneByOne));
+    }
 }
 
 #[test]

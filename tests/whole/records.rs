@@ -8,14 +8,16 @@ pub enum Records {
     InOnePiece,
     /// And a push reads only what it needs of them. Without cache tags: those of pages make it read most.
     InParts,
+    InPartsWithTags,
 }
 
 impl Records {
-    pub const ALL: [Self; 2] = [Self::InOnePiece, Self::InParts];
+    pub const ALL: [Self; 3] = [Self::InOnePiece, Self::InParts, Self::InPartsWithTags];
 
     pub fn cloud(self) -> Cloud {
         match self {
             Self::InOnePiece => Cloud::new(),
+            Self::InPartsWithTags => Cloud::new().configured(&records_in_parts(1)),
             Self::InParts => Cloud::without_tags().configured(&records_in_parts(1)),
         }
     }

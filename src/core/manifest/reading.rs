@@ -33,6 +33,7 @@ const PIECE_BYTES: usize = 32 << 10;
 #[derive(Default)]
 struct Read {
     release: Option<ReleaseSummary>,
+    written_by: String,
     capabilities: Option<Capabilities>,
     unseen_since: Option<Timestamp>,
     distributions: BTreeMap<String, DistributionFacts>,
@@ -155,6 +156,7 @@ impl Read {
             edge_settings: self.edge_settings,
             capabilities: self.capabilities.ok_or_else(|| missing("capabilities"))?,
             unseen_since: self.unseen_since,
+            written_by: self.written_by,
             parts: Parts::of_record(self.parts, self.retired_parts),
         })
     }
@@ -164,6 +166,7 @@ impl Read {
 #[serde(field_identifier, rename_all = "snake_case")]
 enum Field {
     Release,
+    WrittenBy,
     Capabilities,
     UnseenSince,
     Distributions,
@@ -198,6 +201,7 @@ impl<'de> Visitor<'de> for LineVisitor<'_> {
         while let Some(field) = map.next_key()? {
             match field {
                 Field::Release => read.release = Some(map.next_value()?),
+                Field::WrittenBy => read.written_by = map.next_value()?,
                 Field::Capabilities => read.capabilities = Some(map.next_value()?),
                 Field::UnseenSince => read.unseen_since = map.next_value()?,
                 Field::Distributions => read.distributions = map.next_value()?,

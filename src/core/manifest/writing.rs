@@ -118,6 +118,7 @@ fn root<'a>(manifest: &'a Manifest, parts: &'a Parts) -> Vec<u8> {
         tool: concat!("sitepush ", env!("CARGO_PKG_VERSION")),
         layout: "in-place",
         release: &manifest.release,
+        written_by: &manifest.written_by,
         capabilities: manifest.capabilities,
         unseen_since: manifest.unseen_since,
         distributions: &manifest.distributions,
@@ -201,6 +202,8 @@ struct FirstLine<'a> {
     tool: &'static str,
     layout: &'static str,
     release: &'a ReleaseSummary,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    written_by: &'a str,
     capabilities: Capabilities,
     #[serde(skip_serializing_if = "Option::is_none")]
     unseen_since: Option<Timestamp>,

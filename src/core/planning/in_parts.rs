@@ -138,6 +138,7 @@ fn next_of(
         distributions: facts(),
         edge_settings: None,
         capabilities: Capabilities { conditional_writes: true, versioning: true },
+        run: "a run",
     })
 }
 

@@ -226,6 +226,7 @@ impl Target {
             distributions: distributions(),
             edge_settings: None,
             capabilities: Capabilities { conditional_writes: true, versioning: true },
+            run: "a run",
         }));
     }
 

@@ -142,6 +142,7 @@ fn applied(
         distributions: facts(),
         edge_settings: None,
         capabilities: Capabilities { conditional_writes: true, versioning: true },
+        run: "a run",
     })
 }
 

@@ -11,6 +11,7 @@ use aws_sdk_s3::types::{EncodingType, Object};
 use crate::core::iam_policy::operation::Operation;
 use crate::core::inventory::{ListedObject, Listing};
 use crate::core::key::{ObjectKey, STATE_PREFIX};
+use crate::core::manifest::RECORDS_FOLDER;
 use crate::core::manifest::parts::PartName;
 use crate::edges::call::{CallError, FailureKind};
 
@@ -71,6 +72,8 @@ pub struct Listed {
     pub odd_keys: u64,
     /// The parts of records, whichever refers to them.
     pub parts: Vec<PartName>,
+    /// Whether a release is on record.
+    pub has_records: bool,
     other_state_files: u64,
 }
 
@@ -81,7 +84,10 @@ impl Listed {
         match (key.strip_prefix(STATE_PREFIX), ObjectKey::new(key)) {
             (Some(file), _) => match PartName::of_file(file) {
                 Some(part) => self.parts.push(part),
-                None => self.other_state_files += 1,
+                None => {
+                    self.has_records |= file.starts_with(RECORDS_FOLDER);
+                    self.other_state_files += 1;
+                }
             },
             (None, Ok(key)) => {
                 self.objects.insert(key, object);

@@ -51,6 +51,7 @@ fn release(second: i64, files: &[(&str, u8)]) -> Manifest {
         capabilities: Capabilities { conditional_writes: true, versioning: true },
         unseen_since: None,
         parts: Parts::default(),
+        written_by: String::new(),
     }
 }
 
