@@ -289,7 +289,9 @@ fn where_the_live_record_is_gone_the_parts_of_the_others_stay() {
     cloud.store().delete_foreign(BUCKET, RECORD);
     cloud.push(&site, &[]).success();
     let after = records();
-    for (key, record) in before {
+    // Whoever pushes without knowing of the others may give a release the name of one that was made in the same second.
+    let own = format!(".sitepush/releases/{}.json.gz", cloud.record(RECORD).release.id);
+    for (key, record) in before.into_iter().filter(|(key, _)| *key != own) {
         let kept = after.iter().find(|(other, _)| *other == key);
         assert!(
             record.is_ok() && kept.is_some_and(|(_, kept)| *kept == record),
