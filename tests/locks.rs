@@ -6,7 +6,6 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use http::Method;
-use sitepush::core::manifest::Manifest;
 use sitepush::core::manifest::parts::Split;
 use sitepush::local::faults::{Effect, Gate, Rule};
 use support::{Answer, BUCKET, Cloud, Site};
@@ -126,8 +125,7 @@ fn a_commit_that_comes_late_does_not_overwrite_another() {
     let cloud = Cloud::new();
     let site = Site::small();
     cloud.push(&site, &[]).success();
-    let live = cloud.store().object(BUCKET, RECORD).expect("it is there");
-    let mut theirs = Manifest::decode(&live.bytes).expect("a record");
+    let mut theirs = cloud.record(RECORD);
     theirs.release.message = Some("theirs".to_owned());
     site.write("style.css", "mine");
     // It asked whether the lock is its own, and its commit is on the way.
@@ -137,11 +135,10 @@ fn a_commit_that_comes_late_does_not_overwrite_another() {
     let running = start(&cloud, &site);
     wait_until("the commit is on the way", || puts(&cloud, RECORD) == 1);
     assert_eq!(cloud.body("style.css"), "mine", "all is in place but the commit");
-    cloud.put_foreign(RECORD, theirs.encode(Split::NEVER).expect("all of it is known").root);
+    cloud.put_foreign(RECORD, theirs.encode(Split::NEVER, None).expect("all of it is known").root);
     gate.open();
     end(running).explains(1, &["another run committed in between"]);
-    let kept = Manifest::decode(&cloud.store().object(BUCKET, RECORD).expect("it is there").bytes);
-    assert_eq!(kept.expect("a record").release.message.as_deref(), Some("theirs"));
+    assert_eq!(cloud.record(RECORD).release.message.as_deref(), Some("theirs"));
 }
 
 #[test]

@@ -27,9 +27,10 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["record", files, folder] => {
-            record::write(Path::new(folder), made::live_manifest(files.parse()?)?.encode(Split::default())?)
-        }
+        ["record", files, folder] => record::write(
+            Path::new(folder),
+            made::live_manifest(files.parse()?)?.encode(Split::default(), None)?,
+        ),
         ["plan", files, change, folder] => {
             plan(files.parse()?, Change::named(change)?, &Record::of(Path::new(folder)))
         }
@@ -61,7 +62,7 @@ fn plan(files: usize, change: Change, record: &Record) -> Result<()> {
     }
     let written = made::written(&push.planned.plan);
     let next = step("commit", || made::next_manifest(&build, &push, live, written))?;
-    let encoded = step("encode", || next.encode(Split::default()))??;
+    let encoded = step("encode", || next.encode(Split::default(), live))??;
     println!("traffic written {}", record::traffic_of(&encoded));
     Ok(())
 }

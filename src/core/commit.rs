@@ -94,10 +94,7 @@ pub fn next_manifest(input: CommitInput<'_>) -> Manifest {
         capabilities: input.capabilities,
         unseen_since,
         written_by: input.run.to_owned(),
-        parts: input
-            .previous
-            .map(|previous| previous.parts.handed_on(&previous.release.id))
-            .unwrap_or_default(),
+        parts: Parts::default(),
     }
 }
 

@@ -144,7 +144,7 @@ pub struct Manifest {
     /// When an earlier release was committed since which the bucket was not compared: objects that were written before
     /// have the headers that are recorded. None when that is this release itself.
     pub unseen_since: Option<Timestamp>,
-    /// None where the record is in one piece.
+    /// Of the record that this was read from. None where that is in one piece, and before this is written.
     pub parts: Parts,
     /// The run that wrote it, by a number of its own: a record never has the bytes, and so the ETag, of one that was replaced.
     /// Whoever was held up before a commit would take that one for its own base. Empty in records of before.
@@ -217,20 +217,13 @@ impl Manifest {
             || self.stale.get(key).is_some_and(|stale| !(is_pruned && stale.is_due))
     }
 
-    /// Gzipped lines of JSON; equal manifests give equal bytes. Parts that say the same as before are kept as they are.
+    /// Gzipped lines of JSON; equal manifests give equal bytes. Parts of `before`, the record that it replaces, which say the
+    /// same are kept as they are, and the others stay for the releases that have them.
     ///
     /// # Errors
     /// When an object has to be written anew of which not all is known.
-    pub fn encode(&self, split: Split) -> Result<Encoded, UnreadError> {
-        writing::encode(self, split)
-    }
-
-    /// Reads a record in one piece.
-    ///
-    /// # Errors
-    /// When the bytes are not gzipped lines of JSON of a known format, or only the first file of a record in parts.
-    pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
-        Root::decode(bytes)?.with_parts(Vec::new())
+    pub fn encode(&self, split: Split, before: Option<&Self>) -> Result<Encoded, UnreadError> {
+        writing::encode(self, split, before)
     }
 }
 

@@ -434,7 +434,7 @@ impl<'a> Run<'a> {
             capabilities,
             run: &self.tools.identity.nonce,
         });
-        let encoded = match next.encode(self.tools.split) {
+        let encoded = match next.encode(self.tools.split, self.work.previous) {
             Ok(encoded) => encoded,
             Err(error) => return Err(self.cannot_record(&error)),
         };

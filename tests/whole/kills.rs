@@ -109,7 +109,7 @@ fn live(scale: Scale, records: Records) -> (Cloud, Site) {
 
 #[test]
 fn a_push_killed_after_any_mutation_leaves_a_whole_site_and_the_next_one_finishes_it() {
-    let calm = Calm::push(Scale::Large, Records::InOnePiece);
+    let calm = Calm::push(Scale::Large, Records::OnePiece);
     let immutable = calm.left.site.values().filter(|object| {
         object.headers.cache_control.as_deref().is_some_and(|value| value.contains("immutable"))
     });
@@ -122,7 +122,7 @@ fn a_push_killed_after_any_mutation_leaves_a_whole_site_and_the_next_one_finishe
 
 #[test]
 fn a_push_killed_where_its_record_is_in_parts_is_finished_by_the_next_and_leaves_no_part_behind() {
-    for records in [Records::InParts, Records::InPartsWithTags] {
+    for records in [Records::Parts, Records::PartsWithTags] {
         let calm = Calm::push(scale(), records);
         at_each_mutation(&calm.course, 3, |k| calm.again_with_a_kill(k, Flow::OneByOne));
     }
@@ -130,7 +130,7 @@ fn a_push_killed_where_its_record_is_in_parts_is_finished_by_the_next_and_leaves
 
 #[test]
 fn a_push_killed_with_uploads_on_their_way_is_finished_by_the_next() {
-    let calm = Calm::push(Scale::Large, Records::InOnePiece);
+    let calm = Calm::push(Scale::Large, Records::OnePiece);
     let mut on_their_way = 0;
     at_each_mutation(&calm.course, 10, |k| {
         let killed = calm.again_with_a_kill(k, Flow::Together);
@@ -144,7 +144,7 @@ fn a_push_killed_with_uploads_on_their_way_is_finished_by_the_next() {
 fn after_a_kill_the_build_of_before_can_be_pushed_again_exactly() {
     let scale = scale();
     let scene = || {
-        let (cloud, site) = live(scale, Records::InOnePiece);
+        let (cloud, site) = live(scale, Records::OnePiece);
         let before = left(&cloud);
         edition(&site, scale, 1);
         site.write("brand-new.html", "a page that no release has");
@@ -174,12 +174,12 @@ fn after_a_kill_the_build_of_before_can_be_pushed_again_exactly() {
 
 #[test]
 fn a_first_push_killed_anywhere_is_finished_by_the_next() {
-    a_killed_first_push_is_finished(Records::InOnePiece);
+    a_killed_first_push_is_finished(Records::OnePiece);
 }
 
 #[test]
 fn a_first_push_with_its_record_in_parts_killed_anywhere_is_finished_by_the_next() {
-    a_killed_first_push_is_finished(Records::InParts);
+    a_killed_first_push_is_finished(Records::Parts);
 }
 
 fn a_killed_first_push_is_finished(records: Records) {
@@ -207,12 +207,12 @@ fn a_killed_first_push_is_finished(records: Records) {
 
 #[test]
 fn a_killed_rollback_is_finished_by_running_it_again() {
-    a_killed_rollback_is_finished(Records::InOnePiece);
+    a_killed_rollback_is_finished(Records::OnePiece);
 }
 
 #[test]
 fn a_killed_rollback_between_records_in_parts_is_finished_by_running_it_again() {
-    a_killed_rollback_is_finished(Records::InParts);
+    a_killed_rollback_is_finished(Records::Parts);
 }
 
 fn a_killed_rollback_is_finished(records: Records) {

@@ -5,20 +5,20 @@ use crate::support::{Cloud, records_in_parts};
 /// How records are kept.
 #[derive(Clone, Copy, Debug)]
 pub enum Records {
-    InOnePiece,
+    OnePiece,
     /// And a push reads only what it needs of them. Without cache tags: those of pages make it read most.
-    InParts,
-    InPartsWithTags,
+    Parts,
+    PartsWithTags,
 }
 
 impl Records {
-    pub const ALL: [Self; 3] = [Self::InOnePiece, Self::InParts, Self::InPartsWithTags];
+    pub const ALL: [Self; 3] = [Self::OnePiece, Self::Parts, Self::PartsWithTags];
 
     pub fn cloud(self) -> Cloud {
         match self {
-            Self::InOnePiece => Cloud::new(),
-            Self::InPartsWithTags => Cloud::new().configured(&records_in_parts(1)),
-            Self::InParts => Cloud::without_tags().configured(&records_in_parts(1)),
+            Self::OnePiece => Cloud::new(),
+            Self::PartsWithTags => Cloud::new().configured(&records_in_parts(1)),
+            Self::Parts => Cloud::without_tags().configured(&records_in_parts(1)),
         }
     }
 }

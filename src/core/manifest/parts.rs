@@ -167,7 +167,7 @@ pub struct Part {
 /// The parts of a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
-    /// In the order of keys: of the record in the bucket that this one was read from, or that it is to replace.
+    /// In the order of keys.
     pub list: Vec<Part>,
     /// Those that only earlier releases have, by the last that does. They go when that one is forgotten.
     pub retired: BTreeMap<ReleaseId, BTreeSet<PartName>>,
@@ -181,28 +181,21 @@ impl Parts {
         Self { list, retired, unread: BTreeMap::new() }
     }
 
-    /// Those of the record that follows on this one, which is `release_id`'s, before it is known which it has in common
-    /// with it.
-    pub(in crate::core) fn handed_on(&self, release_id: &ReleaseId) -> Self {
-        let mut handed_on = self.clone();
-        if !self.list.is_empty() {
-            let names = self.list.iter().map(|part| part.name.clone());
-            handed_on.retired.entry(release_id.clone()).or_default().extend(names);
+    /// Of a record that is made of `list` and follows on `before`: what that one or an earlier one has besides is retired,
+    /// for as long as a release of `history` has it.
+    pub(super) fn following(before: Option<&Manifest>, list: Vec<Part>, history: &[ReleaseSummary]) -> Self {
+        let mut retired = BTreeMap::new();
+        if let Some(before) = before {
+            retired.clone_from(&before.parts.retired);
+            let names = before.parts.list.iter().map(|part| part.name.clone());
+            retired.entry(before.release.id.clone()).or_default().extend(names);
         }
-        handed_on
-    }
-
-    /// The same with `list` as the record's own, so that the others are retired, for as long as a release of `history`
-    /// has them.
-    pub(super) fn with_list(&self, list: Vec<Part>, history: &[ReleaseSummary]) -> Self {
         let own: BTreeSet<&PartName> = list.iter().map(|part| &part.name).collect();
-        let kept = self.retired.iter().filter(|(id, _)| history.iter().any(|release| release.id == **id));
-        let retired = kept.filter_map(|(id, names)| {
-            let names: BTreeSet<PartName> =
-                names.iter().filter(|name| !own.contains(name)).cloned().collect();
-            (!names.is_empty()).then(|| (id.clone(), names))
+        retired.retain(|id, names| {
+            names.retain(|name| !own.contains(name));
+            !names.is_empty() && history.iter().any(|release| release.id == *id)
         });
-        Self { retired: retired.collect(), list, unread: BTreeMap::new() }
+        Self::of_record(list, retired)
     }
 
     /// Whether neither the record nor an earlier one is in parts.

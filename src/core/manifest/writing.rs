@@ -43,25 +43,29 @@ const LINE_ENTRIES: usize = 256;
 ///
 /// # Errors
 /// When an object has to be written of which not all is known.
-pub(super) fn encode(manifest: &Manifest, split: Split) -> Result<Encoded, UnreadError> {
+pub(super) fn encode(
+    manifest: &Manifest,
+    split: Split,
+    before: Option<&Manifest>,
+) -> Result<Encoded, UnreadError> {
     let objects = &manifest.objects;
     let (parts, new_parts) = if split.applies_to(objects.len()) {
-        in_parts(manifest, split)?
+        let known = before.map(|before| before.parts.list.as_slice()).unwrap_or_default();
+        in_parts(manifest, split, known)?
     } else {
         if let Some((key, _)) = objects.iter().find(|(_, object)| object.e_tag.is_unread()) {
             return Err(UnreadError { key: key.clone() });
         }
         (Vec::new(), Vec::new())
     };
-    let parts = manifest.parts.with_list(parts, &manifest.history);
+    let parts = Parts::following(before, parts, &manifest.history);
     let root = root(manifest, &parts);
     Ok(Encoded { root, new_parts, parts })
 }
 
-/// The parts of the record, and those among them that are new.
-fn in_parts(manifest: &Manifest, split: Split) -> Result<(Vec<Part>, NewParts), UnreadError> {
-    let before: HashMap<Sha256Digest, &Part> =
-        manifest.parts.list.iter().map(|part| (part.wants, part)).collect();
+/// The parts of the record, and those among them that are not `known`.
+fn in_parts(manifest: &Manifest, split: Split, known: &[Part]) -> Result<(Vec<Part>, NewParts), UnreadError> {
+    let known: HashMap<Sha256Digest, &Part> = known.iter().map(|part| (part.wants, part)).collect();
     let entries: Vec<Entry<'_>> = manifest.objects.iter().collect();
     let mut dresses = Dresses::default();
     let (mut parts, mut new_parts) = (Vec::new(), Vec::new());
@@ -73,7 +77,7 @@ fn in_parts(manifest: &Manifest, split: Split) -> Result<(Vec<Part>, NewParts), 
             digests.add_dress(dresses.of(object.class, &object.headers));
         }
         let (content, wants) = digests.finish();
-        let same = before.get(&wants).copied();
+        let same = known.get(&wants).copied();
         let unread: Vec<&Entry<'_>> = entries.iter().filter(|(_, object)| object.e_tag.is_unread()).collect();
         if let Some((key, _)) = unread.first() {
             // Where nothing of it was read, nothing of it was written either.

@@ -86,7 +86,7 @@ impl Bucket {
     }
 
     fn commit(&mut self, before: Option<&Manifest>, next: &Manifest, split: Split) {
-        let encoded = next.encode(split).expect("what has to be written is known");
+        let encoded = next.encode(split, before).expect("what has to be written is known");
         for (name, bytes) in encoded.new_parts {
             self.written += 1;
             let there = self.parts.insert(name.clone(), bytes.into());
@@ -321,9 +321,9 @@ fn an_object_that_was_not_read_is_never_written_down_anew() {
     bucket.push(&site, split, 0);
     let (live, _) = bucket.read_beside(&site, split);
     let live = live.expect("there is a release");
-    assert!(live.encode(split).is_ok_and(|encoded| encoded.new_parts.is_empty()));
+    assert!(live.encode(split, Some(&live)).is_ok_and(|encoded| encoded.new_parts.is_empty()));
     let refused = |manifest: &Manifest, split: Split| {
-        manifest.encode(split).map(|_| ()).expect_err("not all is known").to_string()
+        manifest.encode(split, Some(&live)).map(|_| ()).expect_err("not all is known").to_string()
     };
     assert!(refused(&live, Split::NEVER).contains("`p00000.html` was not read"));
     assert!(

@@ -519,7 +519,7 @@ proptest! {
             let planned = target.planned(&local, &demoted, history.seconds);
             let mut after = target.clone();
             after.apply(&planned, &local, &demoted, true);
-            (planned, after.live.expect("it was committed").encode(Split::NEVER).expect("all is known").root)
+            (planned, after.live.expect("it was committed").encode(Split::NEVER, None).expect("all is known").root)
         };
         let (expected, found) = (planned(&sorted), planned(&shuffled));
         prop_assert_eq!(&expected.0, &found.0);

@@ -82,13 +82,14 @@ impl Listed {
     fn add(&mut self, key: Option<&str>, object: ListedObject) {
         let Some(key) = key else { return };
         match (key.strip_prefix(STATE_PREFIX), ObjectKey::new(key)) {
-            (Some(file), _) => match PartName::of_file(file) {
-                Some(part) => self.parts.push(part),
-                None => {
+            (Some(file), _) => {
+                if let Some(part) = PartName::of_file(file) {
+                    self.parts.push(part);
+                } else {
                     self.has_records |= file.starts_with(RECORDS_FOLDER);
                     self.other_state_files += 1;
                 }
-            },
+            }
             (None, Ok(key)) => {
                 self.objects.insert(key, object);
             }
