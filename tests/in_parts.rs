@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use http::Method;
 use serde_json::Value;
 use sitepush::core::manifest::Root;
 use sitepush::local::faults::{Effect, Gate, Rule};
+use sitepush::local::s3::{ConditionalWrites, StoreOptions};
+use sitepush::local::target::store_options;
 use support::{
     BUCKET, Cloud, DISTRIBUTION, OTHER_DISTRIBUTION, Site, idle_parts, record_in, records_in_parts,
     wrong_records,
@@ -248,6 +251,28 @@ fn parts_that_a_run_wrote_for_no_record_go_with_the_next_run_even_if_it_has_noth
     cloud.requests();
     cloud.push(&site, &[]).success();
     assert_eq!(cloud.requests().len(), 2);
+    // Nor does it need a run that did not end: whoever compares the bucket finds it, and says so first.
+    cloud.put_foreign(&left, "a part");
+    let compares = ["--verify-remote", "--dry-run"];
+    let told = cloud.push(&site, &compares).success();
+    assert!(told.stderr.contains("the record is written anew"), "{}", told.stderr);
+    assert!(parts(&cloud).contains(&left));
+    cloud.push(&site, &["--verify-remote"]).success();
+    assert!(!parts(&cloud).contains(&left), "{:?}", parts(&cloud));
+    assert_in_order(&cloud);
+}
+
+#[test]
+fn without_conditional_writes_a_part_stays_that_a_run_may_yet_make_a_record_of() {
+    let options = StoreOptions { conditional_writes: ConditionalWrites::Ignored, ..store_options() };
+    let (cloud, site) = (Cloud::with_store(options).configured(&records_in_parts(1)), site());
+    cloud.push(&site, &[]).success();
+    let part = parts(&cloud).swap_remove(0);
+    let left = part.replace(".json.gz", "").rsplit_once('-').expect("a digest").0.to_owned();
+    let left = format!("{left}-00000000000000000000000000000000.json.gz");
+    cloud.put_foreign(&left, "a part");
+    cloud.push(&site, &["--verify-remote"]).success();
+    assert!(parts(&cloud).contains(&left));
 }
 
 #[test]
@@ -257,46 +282,63 @@ fn a_damaged_part_keeps_nobody_from_unlocking_and_from_the_list_of_releases() {
     for part in parts(&cloud) {
         cloud.store().delete_foreign(BUCKET, &part);
     }
-    let lock = serde_json::json!({
+    let held = serde_json::json!({
         "schema": 1, "state": "held", "started": "2026-01-01T00:00:00Z", "expires": "2999-01-01T00:00:00Z",
         "holder": { "owner": "eve@elsewhere", "process_id": 7, "machine": "another", "nonce": "0123456789abcdef" }
     });
-    cloud.put_foreign(LOCK, lock.to_string());
+    cloud.put_foreign(LOCK, held.to_string());
     cloud.on_target("unlock", &["--force"]).success();
     let lock = cloud.store().object(BUCKET, LOCK).expect("a lock").bytes;
     assert!(String::from_utf8_lossy(&lock).contains("unfinished"), "{lock:?}");
     let releases = cloud.on_target("releases", &["--json"]).success().json();
     assert_eq!(releases.as_array().map(Vec::len), Some(1));
+    // Nor does a first file that nobody can read.
+    cloud.put_foreign(RECORD, "no record");
+    cloud.put_foreign(LOCK, held.to_string());
+    cloud.on_target("unlock", &["--force"]).success();
+    let lock = cloud.store().object(BUCKET, LOCK).expect("a lock").bytes;
+    assert!(String::from_utf8_lossy(&lock).contains("unfinished"), "{lock:?}");
 }
 
 #[test]
-fn where_the_live_record_is_gone_the_parts_of_the_others_stay() {
-    let (cloud, site) = (in_parts(), site());
-    for push in 0..3 {
-        site.write("p30.html", format!("edited {push}"));
-        cloud.push(&site, &[]).success();
-    }
-    let records = || {
-        let snapshot = cloud.store().snapshot(BUCKET);
-        let keys = snapshot.keys().filter(|key| key.starts_with(".sitepush/releases/"));
-        keys.map(|key| (key.clone(), record_in(&snapshot, key))).collect::<Vec<_>>()
-    };
-    let before = records();
-    assert_eq!(before.len(), 3);
-    // A run has died, and then somebody did what the hint for a damaged record says, or lost it.
-    let lock = serde_json::json!({ "schema": 1, "state": "unfinished", "since": "2026-01-01T00:00:00Z" });
-    cloud.put_foreign(LOCK, lock.to_string());
-    cloud.store().delete_foreign(BUCKET, RECORD);
-    cloud.push(&site, &[]).success();
-    let after = records();
-    // Whoever pushes without knowing of the others may give a release the name of one that was made in the same second.
-    let own = format!(".sitepush/releases/{}.json.gz", cloud.record(RECORD).release.id);
-    for (key, record) in before.into_iter().filter(|(key, _)| *key != own) {
-        let kept = after.iter().find(|(other, _)| *other == key);
-        assert!(
-            record.is_ok() && kept.is_some_and(|(_, kept)| *kept == record),
-            "`{key}` can be brought back"
-        );
+fn where_the_live_record_is_gone_or_an_older_one_the_parts_of_the_others_stay() {
+    let losses: [fn(&Cloud, &[String]); 2] = [
+        // As the hint for a damaged record says.
+        |cloud, _| cloud.store().delete_foreign(BUCKET, RECORD),
+        |cloud, releases| {
+            let oldest = cloud.store().object(BUCKET, &releases[0]).expect("a record").bytes;
+            cloud.put_foreign(RECORD, oldest);
+        },
+    ];
+    for lose in losses {
+        let (cloud, site) = (in_parts(), site());
+        for push in 0..3 {
+            site.write("p30.html", format!("edited {push}"));
+            cloud.push(&site, &[]).success();
+        }
+        let records = || {
+            let snapshot = cloud.store().snapshot(BUCKET);
+            let keys = snapshot.keys().filter(|key| key.starts_with(".sitepush/releases/"));
+            keys.map(|key| (key.clone(), record_in(&snapshot, key))).collect::<BTreeMap<_, _>>()
+        };
+        let before = records();
+        assert_eq!(before.len(), 3);
+        lose(&cloud, &before.keys().cloned().collect::<Vec<_>>());
+        // Whoever pushes without knowing of the others may give a release the name of one of the same second.
+        let mut own = BTreeSet::new();
+        for push in 3..6 {
+            // Each time a run has died, so that the next one looks for what it left.
+            let lock =
+                serde_json::json!({ "schema": 1, "state": "unfinished", "since": "2026-01-01T00:00:00Z" });
+            cloud.put_foreign(LOCK, lock.to_string());
+            site.write("p31.html", format!("edited {push}"));
+            cloud.push(&site, &[]).success();
+            own.insert(format!(".sitepush/releases/{}.json.gz", cloud.record(RECORD).release.id));
+        }
+        let after = records();
+        for (key, record) in before.iter().filter(|(key, _)| !own.contains(*key)) {
+            assert!(record.is_ok() && after.get(key) == Some(record), "`{key}` can be brought back");
+        }
     }
 }
 

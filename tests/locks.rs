@@ -517,3 +517,60 @@ fn a_push_whose_lock_was_taken_away_does_not_commit_over_the_next_one() {
     assert_eq!(cloud.body("index.html"), "quick");
     assert_eq!(lock_state(&cloud), "free");
 }
+
+/// A target where `paper.pdf` is live, and a build that has it no more.
+fn with_a_paper() -> (Cloud, Site, Site) {
+    let (cloud, with, without) = (Cloud::new(), Site::small(), Site::small());
+    with.write("paper.pdf", "a paper");
+    cloud.push(&with, &[]).success();
+    (cloud, with, without)
+}
+
+#[test]
+fn a_commit_that_comes_after_another_run_deleted_what_was_due_does_not_go_live() {
+    const RECORD: &str = ".sitepush/manifest.json.gz";
+    let (cloud, with, without) = with_a_paper();
+    without.write("index.html", "no paper");
+    // The file stays due while caches may have the page that leads to it.
+    cloud.faults().add(Rule::access_denied().operation("CreateInvalidation"));
+    cloud.push(&without, &[]).explains(1, &["cannot invalidate"]);
+    cloud.faults().clear();
+    assert_eq!((lock_state(&cloud).as_str(), cloud.body("paper.pdf").as_str()), ("free", "a paper"));
+    // It is there, so a release with it has nothing to write but its record.
+    with.write("index.html", "no paper");
+    let gate = Gate::closed();
+    cloud.faults().add(held(&gate).key(RECORD).times(1));
+    cloud.requests();
+    let running = start(&cloud, &with);
+    wait_until("the commit is on the way", || puts(&cloud, RECORD) == 1);
+    cloud.on_target("unlock", &["--force"]).success();
+    cloud.push(&without, &[]).success();
+    assert_eq!(cloud.store().object(BUCKET, "paper.pdf").map(|_| ()), None, "it was due");
+    gate.open();
+    end(running).explains(1, &[]);
+    assert!(!cloud.record(RECORD).objects.keys().any(|key| key.as_str() == "paper.pdf"), "it is gone");
+}
+
+#[test]
+fn what_is_on_its_way_is_given_up_with_the_lock() {
+    let (cloud, with, without) = with_a_paper();
+    let gate = Gate::closed();
+    cloud.faults().add(Rule::new(Effect::Hold(gate.clone())).operation("DeleteObjects").times(1));
+    let mut running = start(&cloud, &without);
+    wait_until("the deletion is on its way", || {
+        cloud.store().requests().iter().any(|request| request.operation == "DeleteObjects")
+    });
+    cloud.on_target("unlock", &["--force"]).success();
+    cloud.push(&with, &[]).success();
+    // It asks for its lock every half a minute, and gives one attempt two minutes.
+    let started = Instant::now();
+    while running.child.try_wait().expect("it is ours").is_none() {
+        assert!(started.elapsed() < Duration::from_secs(90), "it waits for the answer");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    end(running).explains(1, &["the lock was taken over"]);
+    gate.open();
+    cloud.push(&with, &["--verify-remote"]).success();
+    assert_eq!(cloud.body("paper.pdf"), "a paper");
+    assert_eq!(cloud.record(".sitepush/manifest.json.gz").history.len(), 3, "nothing had to be repaired");
+}

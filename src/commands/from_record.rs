@@ -150,7 +150,7 @@ pub async fn execute(
 ) -> Result<Outcome, Error> {
     show_and_check(request, prepared)?;
     let plan = &prepared.planned.plan;
-    if plan.is_empty() && prepared.took_over.is_none() {
+    if plan.is_empty() {
         return Ok(Outcome::begin());
     }
     let work = Work {

@@ -122,7 +122,7 @@ async fn publish(settings: &PushSettings) -> Result<Publication, Error> {
     terminal::note(&plan_view::render(&prepared.planned.plan));
     prepared.check(settings)?;
     let plan = &prepared.planned.plan;
-    if plan.is_empty() && prepared.took_over.is_none() {
+    if plan.is_empty() {
         return Ok(Publication::Done);
     }
     let outcome = run_plan::execute_unattended(push::work(&prepared), connected, &settings.run).await?;

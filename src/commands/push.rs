@@ -32,8 +32,7 @@ pub async fn plan(args: &PlanArgs) -> Result<ExitCode, Error> {
     if let Some(path) = &args.out {
         plan_file::write(path, &SavedPlan::new(&settings, &prepared))?;
     }
-    let has_changes = !plan.is_empty() || prepared.took_over.is_some();
-    Ok(if args.detailed_exitcode && has_changes { ExitCode::Changes } else { ExitCode::Done })
+    Ok(if args.detailed_exitcode && !plan.is_empty() { ExitCode::Changes } else { ExitCode::Done })
 }
 
 /// Publishes the build.
@@ -83,7 +82,7 @@ pub async fn carry_out(
     prepared: &PreparedPush,
 ) -> Result<ExitCode, Error> {
     let plan = &prepared.planned.plan;
-    let outcome = if plan.is_empty() && prepared.took_over.is_none() {
+    let outcome = if plan.is_empty() {
         Outcome::begin()
     } else {
         run_plan::execute(work(prepared), connected, &settings.run).await?
@@ -138,6 +137,8 @@ fn same_plan(saved: &Plan, now: &Plan) -> Result<(), Error> {
         }
     } else if let Some(change) = first_difference(saved, now) {
         format!("`{change}` is not as it was")
+    } else if saved.renews_record != now.renews_record {
+        "a run has begun since and not ended".to_owned()
     } else {
         "the settings or debts are not as they were".to_owned()
     };

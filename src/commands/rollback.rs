@@ -13,7 +13,6 @@ use crate::core::planning::ReleaseDraft;
 use crate::core::release::{ReleaseId, ReleaseSummary};
 use crate::error::{Class, Error};
 use crate::execute::observe;
-use crate::execute::push::release_file;
 use crate::execute::record::{self, RecordError};
 use crate::exit_code::ExitCode;
 use crate::settings::RollbackSettings;
@@ -162,7 +161,7 @@ pub async fn read_record(connected: &Connected, id: &ReleaseId) -> Result<Manife
             .with_hint("roll back to another release, or push its build again")
             .caused_by(error),
     };
-    let Some(found) = record::find(&connected.bucket, &release_file(id)).await.map_err(unreadable)? else {
+    let Some(found) = record::find(&connected.bucket, &id.record_file()).await.map_err(unreadable)? else {
         return Err(Error::new(
             Class::Refused,
             format!("the record of release `{id}` is gone from the bucket"),

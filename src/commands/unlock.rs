@@ -6,14 +6,14 @@ use crate::cli::UnlockArgs;
 use crate::core::lock::{LockRecord, LockState};
 use crate::edges::s3::Condition;
 use crate::error::{Class, Error};
-use crate::execute::lock::LOCK_FILE;
+use crate::execute::lock::{self as lock_file, LOCK_FILE};
 use crate::exit_code::ExitCode;
 use crate::settings::TargetSettings;
 use crate::ui::terminal;
 
 use super::connect::{call_failed, connect};
 use super::run_plan::SHORT_RETRY_LIMIT;
-use super::world::FirstLook;
+use super::world;
 
 /// Marks the target as left unfinished, so that the next run compares the bucket with the record.
 ///
@@ -23,14 +23,15 @@ pub async fn run(args: &UnlockArgs) -> Result<ExitCode, Error> {
     let target = TargetSettings::resolve(&args.target)?;
     let connected = connect(&target, SHORT_RETRY_LIMIT).await;
     // The record is not asked, and may be damaged.
-    let look = FirstLook::read(&connected.bucket).await?;
-    let Some(found) = look.lock.as_ref().filter(|found| matches!(found.record.state, LockState::Held { .. }))
-    else {
+    let lock = lock_file::read(&connected.bucket).await.map_err(|error| {
+        call_failed(format!("cannot read the lock of bucket `{}`", connected.bucket.name()), error)
+    })?;
+    let Some(found) = lock.filter(|found| matches!(found.record.state, LockState::Held { .. })) else {
         terminal::note("nobody holds the lock\n");
         return Ok(ExitCode::Done);
     };
-    if let (false, Err(busy)) = (args.force, look.recovery(connected.clock.service_now())) {
-        return Err(busy);
+    if !args.force {
+        world::recovery(Some(&found), connected.clock.service_now())?;
     }
     let state = found.left_unfinished(connected.clock.service_now());
     let record = LockRecord::new(state, found.record.settlement.clone());

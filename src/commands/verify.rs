@@ -15,7 +15,6 @@ use crate::core::verify::{
 };
 use crate::edges::http::Visitor;
 use crate::error::{Class, Error};
-use crate::execute::push::release_file;
 use crate::execute::record;
 use crate::execute::verify::{self as execute_verify, Patience};
 use crate::exit_code::ExitCode;
@@ -201,6 +200,6 @@ pub fn nowhere() -> Error {
 async fn read_before(connected: &Connected, live: &Manifest, id: &ReleaseId) -> Option<Manifest> {
     let at = live.history.iter().position(|release| release.id == *id)?;
     let before = live.history.get(at + 1)?;
-    let found = record::find(&connected.bucket, &release_file(&before.id)).await.ok()??;
+    let found = record::find(&connected.bucket, &before.id.record_file()).await.ok()??;
     record::whole(&connected.bucket, found.root).await.ok()
 }

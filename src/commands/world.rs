@@ -8,7 +8,7 @@ use crate::core::key::ObjectKey;
 use crate::core::lock::{self, FoundLock, LockDecision, Settlement};
 use crate::core::manifest::Manifest;
 use crate::core::manifest::parts::Split;
-use crate::core::release::ReleaseSummary;
+use crate::core::release::{ReleaseId, ReleaseSummary};
 use crate::edges::call::CallError;
 use crate::edges::process;
 use crate::edges::s3::Bucket;
@@ -139,7 +139,11 @@ fn unreadable(bucket: &Bucket, error: RecordError) -> Error {
     }
 }
 
-fn recovery(lock: Option<&FoundLock>, now: Timestamp) -> Result<Option<String>, Error> {
+/// Why the bucket must be compared first, by what lies there as the lock; or none.
+///
+/// # Errors
+/// When somebody is at work.
+pub fn recovery(lock: Option<&FoundLock>, now: Timestamp) -> Result<Option<String>, Error> {
     match lock::decide(lock, now, process::is_gone) {
         LockDecision::Clean => Ok(None),
         LockDecision::Recover { reason } => Ok(Some(reason)),
@@ -242,13 +246,18 @@ pub async fn remote_state(
     let bucket = &connected.bucket;
     let failed = |error| call_failed(format!("cannot look into bucket `{}`", bucket.name()), error);
     let committed_at = world.live.as_ref().and_then(|live| live.committed_at);
-    let Observation { listing, seen_headers, parts, has_records, .. } =
+    let Observation { listing, seen_headers, parts, releases, .. } =
         observe::observe(bucket, world.manifest(), committed_at).await.map_err(failed)?;
     remote.correct(&listing, &seen_headers);
-    // Where the live record is gone, somebody may bring a release back by its own, which needs its parts.
-    if world.live.is_some() || !has_records {
+    let live = world.manifest();
+    // A release that the live record does not know of may be brought back by its own, which needs its parts. And without
+    // conditional writes a run that was held up can still put a record in the place of any other.
+    let is_known = |release: &ReleaseId| live.is_some_and(|live| live.knows_of(release));
+    let is_conditional = live.is_none_or(|live| live.capabilities.conditional_writes);
+    if is_conditional && releases.iter().all(is_known) {
         remote.listed_parts = parts;
     }
+    remote.renews_record = live.is_some_and(|live| is_recovery || remote.has_idle_parts(live));
     if is_recovery {
         remote.orphans = read_orphans(connected, world, &listing).await.map_err(failed)?;
     }

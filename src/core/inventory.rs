@@ -132,8 +132,12 @@ pub struct RemoteState {
     pub drift: BTreeMap<ObjectKey, Drift>,
     /// What an unfinished push made and no manifest names.
     pub orphans: Orphans,
-    /// The parts of records that were listed: a run that died may have written some for a record that it never wrote.
+    /// The parts of records that were listed and may be deleted where no record has them: a run that died may have written
+    /// some for a record that it never wrote.
     pub listed_parts: Vec<PartName>,
+    /// Whether the record must be written anew, whatever else there is to do: a run that was held up may be about to put its
+    /// own in the place of the one that is there.
+    pub renews_record: bool,
     /// Whether this is the manifest's word alone: the last run ended, so nothing else can have been cached.
     pub is_recorded: bool,
 }

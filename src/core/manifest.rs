@@ -30,9 +30,6 @@ pub const SCHEMA: u32 = 2;
 /// Releases whose summaries a manifest carries, the live one included. Older records are removed from the bucket.
 pub const HISTORY_LENGTH: usize = 50;
 
-/// Where the records of releases lie under the state prefix.
-pub const RECORDS_FOLDER: &str = "releases/";
-
 /// Unpacked, a manifest has some 250 bytes for each object: four million fit. What unpacks to more was not written by
 /// sitepush, and a few kilobytes could unpack to more than the machine's memory.
 const MAX_JSON_BYTES: u64 = 1 << 30;
@@ -210,6 +207,14 @@ impl ManifestError {
 }
 
 impl Manifest {
+    /// Whether the release is among those that are kept, or is older than them and was forgotten. One that is on record and
+    /// that this record does not know of was live in the place of this one: it was lost, or an older one was put there.
+    pub fn knows_of(&self, release: &ReleaseId) -> bool {
+        let is_full = self.history.len() == HISTORY_LENGTH;
+        self.history.iter().any(|kept| kept.id == *release)
+            || self.history.last().is_some_and(|oldest| is_full && *release < oldest.id)
+    }
+
     /// Whether the record says that the key is there: live, kept for open pages, or still to be deleted. `is_pruned`
     /// says that what was due is deleted.
     pub fn answers_for(&self, key: &ObjectKey, is_pruned: bool) -> bool {

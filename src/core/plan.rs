@@ -150,6 +150,9 @@ pub struct Plan {
     pub invalidations: Vec<PlannedInvalidation>,
     /// Invalidations that an earlier run owed and did not make.
     pub debts: Vec<OwedInvalidation>,
+    /// Whether the record of the live release is written anew though it may say the same: an earlier run did not end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renews_record: bool,
     /// What is written into the edge function's store; none when it says so already, or the target names no store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge_settings: Option<PlannedEdgeSettings>,
@@ -193,8 +196,13 @@ pub fn makes_release(
 }
 
 impl Plan {
-    /// Whether there is nothing to do: nothing to write, to delete, to list anew, to invalidate or to pay.
+    /// Whether there is nothing to do: nothing to write, to delete, to list anew, to invalidate, to pay or to record.
     pub fn is_empty(&self) -> bool {
+        self.is_up_to_date() && !self.renews_record
+    }
+
+    /// Whether what is wanted is live and nothing is owed.
+    pub fn is_up_to_date(&self) -> bool {
         self.changes.is_empty()
             && self.relisted() == 0
             && self.debts.is_empty()
@@ -211,10 +219,11 @@ impl Plan {
     }
 
     /// Whether the run writes the record of what is live: for a release, and to write down what it is about to delete or
-    /// has repaired. What only finishes an earlier run leaves that one's record alone.
+    /// has repaired. What only deletes what the record says is due leaves it alone.
     pub fn writes_manifest(&self) -> bool {
         let is_known = |change: &Change| change.reason == Reason::StillDue;
-        self.makes_release() || (self.base.is_some() && !self.changes.iter().all(is_known))
+        let is_told = self.base.is_some() && !self.changes.iter().all(is_known);
+        self.makes_release() || self.renews_record || is_told
     }
 
     /// The changes of one stage, in key order.

@@ -146,6 +146,7 @@ pub fn plan(input: &PlanningInput<'_>) -> Planned {
         newly_kept_count: changes.newly_kept_count,
         invalidations,
         debts,
+        renews_record: manifest.is_some() && input.remote.renews_record,
         edge_settings,
         unavailable: changes.unavailable,
         capabilities: manifest.map(|manifest| manifest.capabilities),

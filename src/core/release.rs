@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct ReleaseId(String);
 
+/// Where the records of releases lie under the state prefix.
+const RECORDS_FOLDER: &str = "releases/";
+const RECORD_ENDING: &str = ".json.gz";
+
 /// The text is not a release id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a release id such as `20261123T101530Z-1a2b3c4`")]
@@ -38,6 +42,17 @@ impl ReleaseId {
             .map(|number: u32| Self(format!("{}-{number}", self.0)))
             .find(|id| !is_taken(id))
             .expect("an endless row has a free number")
+    }
+
+    /// The name of the release's record under the state prefix.
+    pub fn record_file(&self) -> String {
+        format!("{RECORDS_FOLDER}{self}{RECORD_ENDING}")
+    }
+
+    /// Reads what [`ReleaseId::record_file`] wrote; none for any other file.
+    pub fn of_record_file(file: &str) -> Option<Self> {
+        let id = file.strip_prefix(RECORDS_FOLDER)?.strip_suffix(RECORD_ENDING)?;
+        Self::try_from(id.to_owned()).ok()
     }
 
     /// The id as text.

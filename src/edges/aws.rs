@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use aws_config::imds::client::error::ImdsError;
 use aws_config::meta::region::ProvideRegion as _;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
-use aws_config::provider_config::ProviderConfig;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::config::interceptors::{
     AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
 };
@@ -17,9 +14,10 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
 use aws_types::service_config::ServiceConfigKey;
 
-use super::call::{Contact, innermost};
+use super::call::Contact;
 use super::clock::Clock;
 use super::connections::{CONNECT_LIMIT, Connections};
+use super::credentials::{Found, of_profile};
 use super::xml;
 
 /// How to reach the account.
@@ -64,7 +62,9 @@ pub async fn load(connection: &Connection) -> SdkConfig {
         .http_client(Connections::default().http_client());
     if let Some(profile) = &connection.profile {
         // By the SDK's own chain, keys in the environment would win over the profile that was asked for.
-        loader = loader.profile_name(profile).credentials_provider(of_profile(profile, connection).await);
+        loader = loader
+            .profile_name(profile)
+            .credentials_provider(of_profile(profile, connection.region.as_deref()).await);
     }
     if let Some(region) = &connection.region {
         loader = loader.region(Region::new(region.clone()));
@@ -81,7 +81,7 @@ pub async fn load(connection: &Connection) -> SdkConfig {
     let chain = config.credentials_provider();
     let mut builder = config.into_builder().region(region);
     if let Some(inner) = chain {
-        builder = builder.credentials_provider(SharedCredentialsProvider::new(InOurWords { inner }));
+        builder = builder.credentials_provider(SharedCredentialsProvider::new(Found::by(inner)));
     }
     builder.build()
 }
@@ -101,77 +101,6 @@ pub(super) fn place_of(config: &SdkConfig, service_id: &'static str) -> String {
         let region = config.region().map(ToString::to_string).unwrap_or_default();
         format!("{service_id} in {region}")
     })
-}
-
-/// Credentials from wherever the SDK finds them; where it finds none, said by what was looked at.
-#[derive(Debug)]
-struct InOurWords {
-    inner: SharedCredentialsProvider,
-}
-
-impl ProvideCredentials for InOurWords {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(async move {
-            self.inner.provide_credentials().await.map_err(|error| match error {
-                // Its cause tells only why the last place that was looked at had none.
-                CredentialsError::CredentialsNotLoaded(_) => CredentialsError::not_loaded(NONE_FOUND),
-                // The last place of all: a machine's role that it may not have is none.
-                error if is_refused_role(&error) => CredentialsError::not_loaded(NONE_FOUND),
-                other => other,
-            })
-        })
-    }
-}
-
-/// Whether the service for the roles of EC2 machines gave no token.
-fn is_refused_role(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut causes = std::iter::successors(Some(error), |cause| cause.source());
-    causes.any(|cause| matches!(cause.downcast_ref(), Some(ImdsError::FailedToLoadToken(_))))
-}
-
-/// Source: the order of the default provider chain of the AWS SDK for Rust.
-const NONE_FOUND: &str = "no credentials were found: not in the environment (AWS_ACCESS_KEY_ID), in the profile of \
-     ~/.aws (AWS_PROFILE), by web identity, or from a container or EC2 role";
-
-/// The credentials of one profile and of nothing else; failures name it.
-#[derive(Debug)]
-struct OfProfile {
-    name: String,
-    inner: ProfileFileCredentialsProvider,
-}
-
-impl ProvideCredentials for OfProfile {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(async move {
-            self.inner.provide_credentials().await.map_err(|error| {
-                let cause = match &error {
-                    // "The provider was not enabled": there is nothing of that name, or nothing in it.
-                    CredentialsError::CredentialsNotLoaded(_) => {
-                        "it is not in ~/.aws/config or ~/.aws/credentials, or names no keys, role or SSO session".into()
-                    }
-                    other => innermost(other),
-                };
-                let text = format!("the profile `{}` gives no credentials: {cause}", self.name);
-                CredentialsError::provider_error(text)
-            })
-        })
-    }
-}
-
-async fn of_profile(profile: &str, connection: &Connection) -> OfProfile {
-    let region = match &connection.region {
-        Some(region) => Some(Region::new(region.clone())),
-        None => ProfileFileRegionProvider::builder().profile_name(profile).build().region().await,
-    };
-    let config = ProviderConfig::without_region().with_region(region);
-    let inner = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&config).build();
-    OfProfile { name: profile.to_owned(), inner }
 }
 
 /// Tells the clock the date of each answer.

@@ -6,6 +6,7 @@ pub mod call;
 pub mod clock;
 pub mod cloudfront;
 mod connections;
+mod credentials;
 pub mod dns;
 pub mod files;
 pub mod folder_watch;

@@ -19,6 +19,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::sync::OnceCell;
 
 use crate::core::digest::Sha256Digest;
 use crate::core::outcome::Written;
@@ -40,10 +41,17 @@ pub(super) struct Putter(Arc<Inner>);
 struct Inner {
     connector: SharedHttpConnector,
     credentials: Option<SharedCredentialsProvider>,
-    resolver: DefaultResolver,
     params: Params,
+    endpoint: OnceCell<Endpoint>,
     region: String,
     clock: Clock,
+}
+
+/// Where the bucket is, by the SDK's rules: the same for all keys.
+struct Endpoint {
+    /// Without a closing slash.
+    url: String,
+    host: String,
 }
 
 /// One request.
@@ -71,8 +79,8 @@ impl Putter {
         Self(Arc::new(Inner {
             connector: connections.usual(),
             credentials: config.credentials_provider(),
-            resolver: DefaultResolver::new(),
             params: params.build().expect("a bucket and a region are enough"),
+            endpoint: OnceCell::new(),
             region,
             clock: clock.clone(),
         }))
@@ -94,21 +102,25 @@ impl Putter {
         read_answer(response).await
     }
 
+    async fn endpoint(&self) -> Result<&Endpoint, CallError> {
+        let resolved = async {
+            let endpoint = DefaultResolver::new().resolve_endpoint(&self.0.params).await;
+            let endpoint =
+                endpoint.map_err(|error| CallError::local(FailureKind::Other, innermost(&*error)))?;
+            let url = endpoint.url().trim_end_matches('/');
+            Ok(Endpoint { url: url.to_owned(), host: host_of(url).to_owned() })
+        };
+        self.0.endpoint.get_or_try_init(|| resolved).await
+    }
+
     async fn signed(&self, put: &Put<'_>, body: SdkBody) -> Result<HttpRequest, CallError> {
-        let inner = &self.0;
-        let endpoint = inner.resolver.resolve_endpoint(&inner.params).await;
-        let endpoint = endpoint.map_err(|error| CallError::local(FailureKind::Other, innermost(&*error)))?;
-        let uri = format!(
-            "{}/{}",
-            endpoint.url().trim_end_matches('/'),
-            utf8_percent_encode(put.bucket_key, &PATH_ENCODED)
-        );
-        let host = host_of(endpoint.url());
+        let Endpoint { url, host } = self.endpoint().await?;
+        let uri = format!("{url}/{}", utf8_percent_encode(put.bucket_key, &PATH_ENCODED));
         let payload = const_hex::encode(put.sha256.0);
         let checksum = put.sha256.to_base64();
         let content_length = put.content_length.to_string();
         let own = [
-            ("host", host),
+            ("host", host.as_str()),
             ("x-amz-checksum-sha256", checksum.as_str()),
             ("content-length", content_length.as_str()),
         ];

@@ -39,6 +39,9 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
 /// A lock that was seen to be ours within this time is not asked about again before the commit.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
 
+/// How often a run that waits for answers looks whether the lock is still its own.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Why the lock could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum TakeError {
@@ -122,10 +125,20 @@ impl Lock {
         self.is_conditional
     }
 
-    /// Whether somebody else has taken the lock over, or may soon: nothing more may be written. By the clock on the
-    /// wall, so that a machine that slept knows it.
+    /// Whether somebody else has taken the lock over, or may soon: nothing more may be written, also if it is renewed after
+    /// all. By the clock on the wall, so that a machine that slept knows it.
     pub fn is_lost(&self) -> bool {
-        self.held.is_lost.load(Ordering::Relaxed) || self.held.lease_left() <= LEASE_MARGIN
+        if self.held.lease_left() <= LEASE_MARGIN {
+            self.held.is_lost.store(true, Ordering::Relaxed);
+        }
+        self.held.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// Ends when the lock is lost.
+    pub async fn lost(&self) {
+        while !self.is_lost() {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Whether the lock is ours, asked of the bucket unless that was told a moment ago.

@@ -14,6 +14,7 @@ use crate::core::key::ObjectKey;
 use crate::core::manifest::parts::PartName;
 use crate::core::manifest::{Manifest, StoredObject};
 use crate::core::object_class::ObjectClass;
+use crate::core::release::ReleaseId;
 use crate::edges::call::CallError;
 use crate::edges::s3::{Bucket, Head, Listed};
 use crate::edges::site_dir;
@@ -31,8 +32,8 @@ pub struct Observation {
     pub odd_keys: u64,
     /// The parts of records, whichever refers to them.
     pub parts: Vec<PartName>,
-    /// Whether a release is on record.
-    pub has_records: bool,
+    /// The releases that are on record.
+    pub releases: Vec<ReleaseId>,
 }
 
 /// Lists the target and asks for the headers of what may have been written since they were known: since `manifest` was
@@ -46,7 +47,7 @@ pub async fn observe(
     manifest: Option<&Manifest>,
     committed_at: Option<Timestamp>,
 ) -> Result<Observation, CallError> {
-    let Listed { objects: listing, odd_keys, parts, has_records, .. } = bucket.list_objects().await?;
+    let Listed { objects: listing, odd_keys, parts, releases, .. } = bucket.list_objects().await?;
     let committed_at = manifest.and_then(|manifest| manifest.unseen_since).or(committed_at);
     let suspicious = manifest.into_iter().flat_map(|manifest| {
         let known =
@@ -61,7 +62,7 @@ pub async fn observe(
     let keys: Vec<&ObjectKey> = suspicious.map(|(key, _)| key).collect();
     let heads = head_all(bucket, &keys).await?;
     let seen_headers = heads.into_iter().map(|(key, head)| (key, head.headers)).collect();
-    Ok(Observation { listing, seen_headers, odd_keys, parts, has_records })
+    Ok(Observation { listing, seen_headers, odd_keys, parts, releases })
 }
 
 /// Which objects that no manifest names are taken as the build's own.

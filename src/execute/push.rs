@@ -20,8 +20,7 @@ use crate::core::key::ObjectKey;
 use crate::core::lock::{FoundLock, LockState, ProcessIdentity, Settlement};
 use crate::core::manifest::parts::{PartName, Parts, Split};
 use crate::core::manifest::{
-    Capabilities, DistributionFacts, DueAfter, Manifest, OwedInvalidation, RECORDS_FOLDER, StaleObject,
-    UnreadError,
+    Capabilities, DistributionFacts, DueAfter, Manifest, OwedInvalidation, StaleObject, UnreadError,
 };
 use crate::core::object_class::ObjectClass;
 use crate::core::outcome::{Ending, Failure, Outcome, Written};
@@ -44,11 +43,6 @@ pub const MANIFEST_FILE: &str = "manifest.json.gz";
 
 /// Names the keys that a push is about to create, so that the next run knows whose they are if this one dies.
 pub const INTENT_FILE: &str = "intent.json";
-
-/// The name of a release's record under the state prefix.
-pub fn release_file(id: &ReleaseId) -> String {
-    format!("{RECORDS_FOLDER}{id}.json.gz")
-}
 
 /// The keys that a push creates, and those of which nothing else will tell that it wrote over them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,7 +161,11 @@ pub async fn push(work: Work<'_>, tools: &Tools) -> Result<Outcome, ExecuteError
     };
     (tools.events)(Event::Locked { took_over: work.took_over.clone() });
     let mut run = Run::new(&work, tools, &lock);
-    let ending = run.all_stages().await;
+    // What is on its way is given up with the lease: it must not arrive after another run has begun.
+    let (ending, is_given_up) = tokio::select! {
+        ending = run.all_stages() => (ending, false),
+        () = lock.lost() => (Err(Halt), true),
+    };
     let (mut outcome, settlement, is_dirty, intent_of) = run.finish(&ending);
     let state = if is_dirty {
         LockState::Unfinished {
@@ -178,7 +176,7 @@ pub async fn push(work: Work<'_>, tools: &Tools) -> Result<Outcome, ExecuteError
     } else {
         LockState::Free
     };
-    let was_lost = lock.is_lost();
+    let was_lost = is_given_up || lock.is_lost();
     let ended = lock.end(state, settlement).await;
     let is_taken = ended.as_ref().is_err_and(|error| error.kind == FailureKind::PreconditionFailed);
     if was_lost || is_taken {
@@ -257,9 +255,7 @@ impl<'a> Run<'a> {
         }
         self.declare_intent().await?;
         self.upload_stages().await?;
-        // Parts that no record has are deleted under a new one: another run might be about to write one that has them.
-        let has_idle_parts = self.work.previous.is_some_and(|live| self.work.remote.has_idle_parts(live));
-        if self.work.plan.writes_manifest() || has_idle_parts {
+        if self.work.plan.writes_manifest() {
             self.commit().await?;
         }
         self.is_dirty = false;
@@ -280,7 +276,7 @@ impl<'a> Run<'a> {
     /// A run that died between its commit and the copy of the record left a live release that has no record.
     async fn complete_last_release(&mut self) -> Result<(), Halt> {
         let (Some(previous), Some(base)) = (self.work.previous, &self.work.plan.base) else { return Ok(()) };
-        let to = release_file(&previous.release.id);
+        let to = previous.release.id.record_file();
         let copied = self.tools.bucket.copy_state(MANIFEST_FILE, &base.manifest_e_tag, &to).await;
         copied.map_err(|error| self.fail("cannot complete the record of the live release", &error))
     }
@@ -444,10 +440,7 @@ impl<'a> Run<'a> {
         self.is_dirty = true;
         if !encoded.new_parts.is_empty() {
             let in_flight = self.tools.max_concurrency;
-            let is_lost = || self.lock.is_lost();
-            if let Err(error) =
-                record::write(&self.tools.bucket, encoded.new_parts, in_flight, &is_lost).await
-            {
+            if let Err(error) = record::write(&self.tools.bucket, encoded.new_parts, in_flight).await {
                 return Err(self.fail("cannot write a part of the release's record", &error));
             }
             // They may have taken long, and another run that took the lock meanwhile may have deleted them.
@@ -471,7 +464,7 @@ impl<'a> Run<'a> {
         self.outcome.is_committed = true;
         self.outcome.release_id = self.work.plan.makes_release().then(|| next.release.id.clone());
         (self.tools.events)(Event::Committed);
-        let to = release_file(&next.release.id);
+        let to = next.release.id.record_file();
         if let Err(error) = self.tools.bucket.copy_state(MANIFEST_FILE, &e_tag, &to).await {
             // The manifest is live; the next run sees an unfinished push and completes the record.
             return Err(self.fail("cannot keep the record of the release", &error));
@@ -490,7 +483,7 @@ impl<'a> Run<'a> {
             // What nothing refers to now may be what another run is about to refer to.
             return;
         }
-        let files = records.iter().map(release_file).chain(parts.iter().map(PartName::file));
+        let files = records.iter().map(ReleaseId::record_file).chain(parts.iter().map(PartName::file));
         match self.tools.bucket.delete_state(&files.collect::<Vec<_>>()).await {
             Ok(()) => self.leaves_parts = false,
             Err(error) => {

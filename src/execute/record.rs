@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::core::manifest::parts::{Part, PartName};
 use crate::core::manifest::{Manifest, ManifestError, Root};
-use crate::edges::call::{CallError, FailureKind};
+use crate::edges::call::CallError;
 use crate::edges::s3::Bucket;
 
 /// Parts on their way at a time. They are some 100 kB each.
@@ -88,24 +88,17 @@ pub async fn read(
         .await
 }
 
-/// Writes new parts, at most `in_flight` at a time, until `is_lost` says that the lock is another's. No record speaks of
-/// them yet.
+/// Writes new parts, at most `in_flight` at a time. No record speaks of them yet.
 ///
 /// # Errors
-/// As any call, and [`FailureKind::GivenUp`] when the lock was lost.
+/// As any call.
 pub async fn write(
     bucket: &Bucket,
     parts: Vec<(PartName, Vec<u8>)>,
     in_flight: usize,
-    is_lost: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), CallError> {
     stream::iter(parts)
-        .map(|(name, bytes)| async move {
-            if is_lost() {
-                return Err(CallError::local(FailureKind::GivenUp, "the lock was lost"));
-            }
-            bucket.put_state(&name.file(), Bytes::from(bytes), None).await
-        })
+        .map(|(name, bytes)| async move { bucket.put_state(&name.file(), Bytes::from(bytes), None).await })
         .buffer_unordered(PARTS_IN_FLIGHT.min(in_flight))
         .try_for_each(|_| async { Ok(()) })
         .await

@@ -44,6 +44,9 @@ pub fn render(plan: &Plan) -> String {
             debt.distribution_id
         );
     }
+    if plan.renews_record && !plan.makes_release() {
+        text.push_str("\n  the record is written anew: an earlier run did not end\n");
+    }
     text.push('\n');
     text.push_str(&summary(plan));
     text
@@ -81,7 +84,7 @@ fn headline(plan: &Plan) -> String {
     let place = format!("s3://{}/{}", plan.bucket, plan.prefix.as_str());
     let base = plan.base.as_ref().map_or_else(String::new, |base| format!(" (live: {})", base.release_id));
     match &plan.purpose {
-        Purpose::Push if plan.is_empty() => format!("{place}{base} is up to date\n"),
+        Purpose::Push if plan.is_up_to_date() => format!("{place}{base} is up to date\n"),
         Purpose::Push if plan.base.is_none() => {
             format!("{} {place}, first release\n", paint(style::BOLD, "publish to"))
         }

@@ -96,6 +96,36 @@ fn wrong_keys_are_told_and_not_shown() {
 }
 
 #[test]
+fn a_program_that_gives_credentials_is_run_once_however_many_files_there_are() {
+    let cloud = Cloud::new();
+    let site = Site::small();
+    for number in 0..40 {
+        site.write(&format!("{number}.css"), format!("{number}"));
+    }
+    let home = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| home.path().join(name).to_str().expect("a plain path").to_owned();
+    let keys = cloud.target.credentials();
+    let given = serde_json::json!({
+        "Version": 1,
+        "AccessKeyId": keys.access_key_id,
+        "SecretAccessKey": keys.secret_access_key,
+        "Expiration": "2999-01-01T00:00:00Z",
+    });
+    std::fs::write(path("given.json"), given.to_string()).expect("it is written");
+    let script = format!("echo run >> {}; cat {}", path("runs"), path("given.json"));
+    std::fs::write(path("give.sh"), script).expect("it is written");
+    let profile = format!("[default]\ncredential_process = sh {}\n", path("give.sh"));
+    std::fs::write(path("config"), profile).expect("it is written");
+    let mut command =
+        cloud.command(&["push", site.path().to_str().expect("a plain path"), "--bucket", BUCKET]);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let output = command.env("AWS_CONFIG_FILE", path("config")).output().expect("the program starts");
+    Answer::from_output(&output).success();
+    assert_eq!(cloud.site_keys().len(), 46);
+    assert_eq!(std::fs::read_to_string(path("runs")).expect("it ran"), "run\n");
+}
+
+#[test]
 fn no_credentials_at_all_are_told_at_once() {
     let published = Published::edited();
     let mut command = program();

@@ -346,6 +346,7 @@ pub fn plans() -> impl Strategy<Value = Plan> {
             newly_kept_count: counts[5],
             invalidations,
             debts,
+            renews_record: counts[0] % 2 == 1,
             edge_settings,
             unavailable,
             capabilities,

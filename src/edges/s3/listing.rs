@@ -11,8 +11,8 @@ use aws_sdk_s3::types::{EncodingType, Object};
 use crate::core::iam_policy::operation::Operation;
 use crate::core::inventory::{ListedObject, Listing};
 use crate::core::key::{ObjectKey, STATE_PREFIX};
-use crate::core::manifest::RECORDS_FOLDER;
 use crate::core::manifest::parts::PartName;
+use crate::core::release::ReleaseId;
 use crate::edges::call::{CallError, FailureKind};
 
 use super::{Bucket, timestamp, unquote};
@@ -72,9 +72,9 @@ pub struct Listed {
     pub odd_keys: u64,
     /// The parts of records, whichever refers to them.
     pub parts: Vec<PartName>,
-    /// Whether a release is on record.
-    pub has_records: bool,
-    other_state_files: u64,
+    /// The releases that are on record.
+    pub releases: Vec<ReleaseId>,
+    state_files: u64,
 }
 
 impl Listed {
@@ -83,12 +83,9 @@ impl Listed {
         let Some(key) = key else { return };
         match (key.strip_prefix(STATE_PREFIX), ObjectKey::new(key)) {
             (Some(file), _) => {
-                if let Some(part) = PartName::of_file(file) {
-                    self.parts.push(part);
-                } else {
-                    self.has_records |= file.starts_with(RECORDS_FOLDER);
-                    self.other_state_files += 1;
-                }
+                self.state_files += 1;
+                self.parts.extend(PartName::of_file(file));
+                self.releases.extend(ReleaseId::of_record_file(file));
             }
             (None, Ok(key)) => {
                 self.objects.insert(key, object);
@@ -98,8 +95,7 @@ impl Listed {
     }
 
     fn count(&self) -> u64 {
-        let told = self.objects.len() + self.parts.len();
-        told as u64 + self.odd_keys + self.other_state_files
+        self.objects.len() as u64 + self.odd_keys + self.state_files
     }
 }
 
