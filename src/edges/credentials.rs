@@ -212,6 +212,12 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn keys_for_a_moment_are_looked_up_again_at_half_of_it() {
+        let times = ["10:00:00", "10:00:14", "10:00:15"];
+        assert_eq!(given(Some("10:00:30"), 9, &times).await, keys(&["key-0", "key-0", "key-1"]));
+    }
+
+    #[tokio::test]
     async fn keys_that_expired_are_looked_up_each_time() {
         assert_eq!(given(Some("09:00:00"), 9, &["10:00:00"; 3]).await, keys(&["key-0", "key-1", "key-2"]));
     }

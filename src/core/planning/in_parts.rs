@@ -293,7 +293,7 @@ fn a_hashed_name_that_comes_back_with_other_bytes_is_demoted_by_a_record_in_part
 fn parts_go_with_the_last_release_that_has_them() {
     let split = Split { from_objects: 0 };
     let mut bucket = Bucket::default();
-    let mut most = 0;
+    let (mut most, mut ids) = (0, Vec::new());
     for push in 0..2 * i64::try_from(HISTORY_LENGTH).expect("few") {
         // One page stays as it is, one changes each time, one comes and goes.
         let mut site = Site::from([("stays.html".to_owned(), 0)]);
@@ -301,7 +301,8 @@ fn parts_go_with_the_last_release_that_has_them() {
         if push % 3 > 0 {
             site.insert("comes-and-goes.html".to_owned(), 0);
         }
-        bucket.push(&site, split, push * 60);
+        let pushed = bucket.push(&site, split, push * 60);
+        ids.push(pushed.plan.release.id);
         assert_eq!(bucket.odd_parts(), Vec::<String>::new(), "push {push}");
         let records = bucket.records.values().cloned().collect::<Vec<_>>();
         for root in &records {
@@ -311,6 +312,11 @@ fn parts_go_with_the_last_release_that_has_them() {
     }
     assert_eq!(bucket.records.len(), HISTORY_LENGTH);
     assert!(most < 3 * HISTORY_LENGTH, "{most} parts at most");
+    // What is on record besides is another record's, unless it is a leftover of those that were forgotten.
+    let newest = bucket.whole(&bucket.records[&ids[ids.len() - 1]]);
+    assert!(ids.len() > HISTORY_LENGTH && ids.iter().all(|id| newest.knows_of(id)));
+    let before = bucket.whole(&bucket.records[&ids[ids.len() - 2]]);
+    assert!(!before.knows_of(&ids[ids.len() - 1]));
 }
 
 #[test]

@@ -33,7 +33,7 @@ const TABLE: &[Row] = &[
 
 /// What all edges to AWS stand on: the connection, one call with its retries, the service's time, the documents that it
 /// answers. They touch no system of their own that another edge could be confused with.
-const EDGE_GROUND: &[&str] = &["aws", "call", "clock", "connections", "put", "xml"];
+const EDGE_GROUND: &[&str] = &["aws", "call", "clock", "connections", "credentials", "put", "xml"];
 
 /// What tests of any module may use besides: the embedded server.
 const TESTS_MAY_IMPORT: &str = "local";
