@@ -131,9 +131,12 @@ fn same_plan(saved: &Plan, now: &Plan) -> Result<(), Error> {
         return Ok(());
     }
     let what = if saved.base != now.base {
-        match &now.base {
-            Some(base) => format!("release {} is live now", base.release_id),
-            None => "nothing is live now".to_owned(),
+        match (&saved.base, &now.base) {
+            (Some(before), Some(base)) if before.release_id == base.release_id => {
+                format!("the record of release {} was written anew", base.release_id)
+            }
+            (_, Some(base)) => format!("release {} is live now", base.release_id),
+            (_, None) => "nothing is live now".to_owned(),
         }
     } else if let Some(change) = first_difference(saved, now) {
         format!("`{change}` is not as it was")

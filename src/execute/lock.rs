@@ -345,5 +345,7 @@ mod tests {
         assert!(!lock.is_lost(), "one renewal that failed is not the end");
         clock.learn(&date_in(65));
         assert!(lock.is_lost(), "25 seconds are left, and somebody may take it then");
+        clock.learn(&date_in(0));
+        assert!(lock.is_lost(), "what was given up is not taken up again");
     }
 }
