@@ -14,6 +14,7 @@ use sitepush::core::domain::name::DnsName;
 use sitepush::edges::acm::{CertificateManager, CertificateRequest};
 use sitepush::edges::aws::{self, Connection};
 use sitepush::edges::call::{FailureKind, Retry};
+use sitepush::edges::clock::Clock;
 use sitepush::edges::cloudfront::CloudFront;
 use sitepush::edges::route53::Route53;
 use tokio::runtime::Runtime;
@@ -48,7 +49,7 @@ impl Endpoint {
             static_keys: Some(("id".to_owned(), "secret".to_owned())),
             ..Connection::default()
         };
-        let config = runtime.block_on(aws::load(&connection));
+        let config = runtime.block_on(aws::load(&connection, &Clock::system()));
         Self { config, runtime, asked }
     }
 

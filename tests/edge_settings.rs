@@ -166,6 +166,28 @@ fn settings_that_could_not_be_written_are_owed_and_nothing_is_deleted_before() {
 }
 
 #[test]
+fn a_prune_that_names_no_store_and_finishes_what_another_run_left_leaves_the_store_owed() {
+    let (cloud, site) = (Cloud::new(), flat_site());
+    push(&cloud, &site, &[]).success();
+    let before = told(&cloud);
+    site.write("new/index.html", "a page the other way");
+    cloud.faults().add(Rule::access_denied().operation("PutKey"));
+    push(&cloud, &site, &[]).expect_code(1);
+    cloud.faults().clear();
+    assert_eq!(told(&cloud), before);
+    let lock = cloud.store().object(BUCKET, ".sitepush/lock.json").expect("a lock").bytes;
+    let mut lock: Value = serde_json::from_slice(&lock).expect("JSON");
+    lock["state"] = "unfinished".into();
+    lock["since"] = "2026-01-01T00:00:00Z".into();
+    cloud.put_foreign(".sitepush/lock.json", lock.to_string());
+    cloud.run(&["prune", "--bucket", BUCKET]).success();
+    assert_eq!(told(&cloud), before);
+    push(&cloud, &site, &[]).success();
+    assert_ne!(told(&cloud), before);
+    assert_eq!(cloud.visit("/new"), (200, "a page the other way".to_owned()));
+}
+
+#[test]
 fn a_write_that_came_second_is_made_again() {
     let cloud = Cloud::new();
     cloud.faults().add(Rule::answer(StatusCode::CONFLICT, "ConflictException").operation("PutKey").times(2));

@@ -71,8 +71,13 @@ async fn however_many_large_files_are_sent_memory_holds_a_few_parts() {
         ..Connection::default()
     };
     let retry = Retry::new(Duration::from_secs(60));
-    let bucket =
-        Bucket::new(&load(&connection).await, "bucket", KeyPrefix::default(), &retry, &Clock::system());
+    let bucket = Bucket::new(
+        &load(&connection, &Clock::system()).await,
+        "bucket",
+        KeyPrefix::default(),
+        &retry,
+        &Clock::system(),
+    );
     let parts = Parts::default();
     let sent = (0..20).map(|number| {
         let (bucket, file) = (bucket.clone(), OnePart(Some(parts.clone())));

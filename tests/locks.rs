@@ -562,7 +562,7 @@ fn what_is_on_its_way_is_given_up_with_the_lock() {
     });
     cloud.on_target("unlock", &["--force"]).success();
     cloud.push(&with, &[]).success();
-    // It asks for its lock every half a minute, and gives one attempt two minutes.
+    // It asks for its lock every half a minute, and would give one attempt two minutes.
     let started = Instant::now();
     while running.child.try_wait().expect("it is ours").is_none() {
         assert!(started.elapsed() < Duration::from_secs(90), "it waits for the answer");

@@ -41,8 +41,8 @@ pub async fn connect_for_as_long(target: &TargetSettings, retry_limit: Duration)
 }
 
 async fn connect_by(target: &TargetSettings, retry: Retry) -> Connected {
-    let config = aws::load(&connection_to(target)).await;
     let clock = Clock::system();
+    let config = aws::load(&connection_to(target), &clock).await;
     let bucket = Bucket::new(&config, &target.bucket, target.prefix.clone(), &retry, &clock);
     let stores = KeyValueStores::new(&config, &retry);
     Connected { bucket, cloudfront: CloudFront::new(&config, &retry), stores, clock }

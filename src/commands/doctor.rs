@@ -78,8 +78,8 @@ pub async fn run(args: &DoctorArgs) -> Result<ExitCode, Error> {
 
 async fn connect(settings: &DoctorSettings) -> (DoctorEdges, KeyValueStores) {
     let target = &settings.target;
-    let config = aws::load(&connection_to(target)).await;
     let clock = Clock::system();
+    let config = aws::load(&connection_to(target), &clock).await;
     let retry = Retry::new(RETRY_LIMIT);
     let edges = DoctorEdges {
         tokens: TokenService::new(&config, &retry),

@@ -322,7 +322,8 @@ async fn connect(settings: &DomainSettings, stop: &Stop) -> Result<DomainEdges, 
         endpoint_url: target.endpoint_url.clone(),
         static_keys: None,
     };
-    let config = aws::load(&connection).await;
+    let clock = Clock::system();
+    let config = aws::load(&connection, &clock).await;
     if let Some(region) = config.region().filter(|region| region.as_ref().starts_with("cn-")) {
         let what = format!("names cannot be set up in the China regions (`{region}`)");
         return Err(Error::usage(what)
@@ -333,7 +334,7 @@ async fn connect(settings: &DomainSettings, stop: &Stop) -> Result<DomainEdges, 
     let mut zones = vec![ZoneAccount { profile: None, route53: Route53::new(&config, &retry) }];
     for profile in &settings.zone_profiles {
         let connection = Connection { profile: Some(profile.clone()), ..connection.clone() };
-        let config = aws::load(&connection).await;
+        let config = aws::load(&connection, &clock).await;
         let retry = retry.with_profile_of(settings.zone_profiles_setting);
         zones.push(ZoneAccount { profile: Some(profile.clone()), route53: Route53::new(&config, &retry) });
     }
@@ -349,6 +350,6 @@ async fn connect(settings: &DomainSettings, stop: &Stop) -> Result<DomainEdges, 
         elsewhere: elsewhere.collect(),
         zones,
         dns: Dns::new(settings.resolver.unwrap_or(PUBLIC_RESOLVER)),
-        clock: Clock::system(),
+        clock,
     })
 }

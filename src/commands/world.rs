@@ -250,11 +250,9 @@ pub async fn remote_state(
         observe::observe(bucket, world.manifest(), committed_at).await.map_err(failed)?;
     remote.correct(&listing, &seen_headers);
     let live = world.manifest();
-    // A release that the live record does not know of may be brought back by its own, which needs its parts. And without
-    // conditional writes a run that was held up can still put a record in the place of any other.
+    // A release that the live record does not know of may be brought back by its own, which needs its parts.
     let is_known = |release: &ReleaseId| live.is_some_and(|live| live.knows_of(release));
-    let is_conditional = live.is_none_or(|live| live.capabilities.conditional_writes);
-    if is_conditional && releases.iter().all(is_known) {
+    if releases.iter().all(is_known) {
         remote.listed_parts = parts;
     }
     remote.renews_record = live.is_some_and(|live| is_recovery || remote.has_idle_parts(live));

@@ -163,10 +163,10 @@ impl RemoteState {
         }
     }
 
-    /// Whether parts were listed that no release has.
+    /// Whether parts were listed that no release has and that can be deleted.
     pub fn has_idle_parts(&self, live: &Manifest) -> bool {
         let referred = live.parts.referred();
-        self.listed_parts.iter().any(|part| !referred.contains(part))
+        live.capabilities.conditional_writes && self.listed_parts.iter().any(|part| !referred.contains(part))
     }
 
     /// Corrects the state by what was seen in the bucket: an object whose listing differs from the manifest is

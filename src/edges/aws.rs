@@ -54,8 +54,8 @@ pub(super) fn timeouts(body_bytes: u64) -> TimeoutConfig {
         .build()
 }
 
-/// Loads what all clients share. Asks nobody: credentials are looked up at the first call.
-pub async fn load(connection: &Connection) -> SdkConfig {
+/// Loads what all clients share. Asks nobody: credentials are looked up at the first call, and judged by `clock`.
+pub async fn load(connection: &Connection, clock: &Clock) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(0))
@@ -81,7 +81,7 @@ pub async fn load(connection: &Connection) -> SdkConfig {
     let chain = config.credentials_provider();
     let mut builder = config.into_builder().region(region);
     if let Some(inner) = chain {
-        builder = builder.credentials_provider(SharedCredentialsProvider::new(Found::by(inner)));
+        builder = builder.credentials_provider(SharedCredentialsProvider::new(Found::by(inner, clock)));
     }
     builder.build()
 }

@@ -336,6 +336,18 @@ pub struct AttemptReport<'a> {
     pub delay: Duration,
 }
 
+/// Whether requests may be on their way, by whoever holds what they need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    Granted,
+    /// Not now: what is on its way is given up, and sent again once it is granted.
+    Withheld,
+    /// Never again.
+    Withdrawn,
+}
+
+type Permit = Arc<dyn Fn() -> Permission + Send + Sync>;
+
 type AttemptObserver = Arc<dyn Fn(AttemptReport<'_>) + Send + Sync>;
 
 /// When a call is sent again. Cloned freely; clones share the counters.
@@ -353,6 +365,8 @@ pub struct Retry {
     /// What is called, for advice.
     operation: Option<Operation>,
     is_given_up: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// None where nobody has to be asked.
+    permit: Option<Permit>,
     shared: Arc<Shared>,
 }
 
@@ -384,6 +398,9 @@ const MAX_DELAY: Duration = Duration::from_secs(20);
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// How often a pause looks whether it still makes sense.
 const GIVE_UP_GRAIN: Duration = Duration::from_millis(200);
+/// How often an attempt that is on its way looks whether it may be.
+const PERMIT_GRAIN: Duration = Duration::from_secs(1);
+const WITHHELD: &str = "given up: the lock could not be renewed in time";
 /// Attempts at an endpoint that never answered.
 const FIRST_CONTACT_ATTEMPTS: u32 = 3;
 /// How long an endpoint that never answered is listened to, credentials and connecting included: something else listens
@@ -400,6 +417,7 @@ impl Retry {
             place: Arc::from(""),
             operation: None,
             is_given_up: Arc::new(|| false),
+            permit: None,
             shared: Arc::default(),
         }
     }
@@ -426,6 +444,12 @@ impl Retry {
     #[must_use]
     pub fn given_up_when(&self, is_given_up: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self { is_given_up: Arc::new(is_given_up), ..self.clone() }
+    }
+
+    /// The same policy and counters, for requests that are on their way only while `permit` grants it.
+    #[must_use]
+    pub fn permitted_by(&self, permit: impl Fn() -> Permission + Send + Sync + 'static) -> Self {
+        Self { permit: Some(Arc::new(permit)), ..self.clone() }
     }
 
     /// The same policy and counters, for calls to this endpoint.
@@ -460,10 +484,15 @@ impl Retry {
     {
         let started = tokio::time::Instant::now();
         let mut attempt = 1;
+        let mut before = None;
         loop {
+            if let Err(error) = self.permitted(started).await {
+                let error = before.filter(|_| error.kind != FailureKind::GivenUp).unwrap_or(error);
+                return Err(with_attempts(error, (attempt - 1).max(1)));
+            }
             self.shared.requests.fetch_add(1, Ordering::Relaxed);
             let sent = tokio::time::Instant::now();
-            let error = match self.heard(call()).await {
+            let error = match self.heard(self.while_permitted(call())).await {
                 Ok(value) => {
                     let elapsed = sent.elapsed();
                     self.note(AttemptReport {
@@ -499,7 +528,47 @@ impl Retry {
             if self.is_given_up_after(delay).await {
                 return Err(CallError { kind: FailureKind::GivenUp, ..with_attempts(error, attempt) });
             }
+            before = Some(self.with_place(error));
             attempt += 1;
+        }
+    }
+
+    /// Waits until requests may be on their way.
+    ///
+    /// # Errors
+    /// [`FailureKind::GivenUp`] when they may not be any more or nobody wants them, [`FailureKind::Transient`] when it takes
+    /// longer than a call may.
+    async fn permitted(&self, started: tokio::time::Instant) -> Result<(), CallError> {
+        let Some(permit) = &self.permit else { return Ok(()) };
+        loop {
+            match permit() {
+                Permission::Granted => return Ok(()),
+                Permission::Withheld if !(self.is_given_up)() => {}
+                Permission::Withheld | Permission::Withdrawn => {
+                    return Err(CallError::local(FailureKind::GivenUp, "the lock is another's"));
+                }
+            }
+            if started.elapsed() > self.time_limit {
+                return Err(CallError::local(FailureKind::Transient, WITHHELD));
+            }
+            tokio::time::sleep(GIVE_UP_GRAIN).await;
+        }
+    }
+
+    /// One attempt, which ends where it may not be on its way any longer.
+    async fn while_permitted<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let Some(permit) = &self.permit else { return attempt.await };
+        let withheld = async {
+            while permit() == Permission::Granted {
+                tokio::time::sleep(PERMIT_GRAIN).await;
+            }
+        };
+        tokio::select! {
+            result = attempt => result,
+            () = withheld => Err(CallError::local(FailureKind::Transient, WITHHELD)),
         }
     }
 

@@ -39,9 +39,12 @@ struct Kept {
 /// How long before they expire credentials are looked up again. The SDK's own clients begin ten seconds before.
 const RENEWAL: Duration = Duration::from_secs(60);
 
+/// How long those that are there are used where others could not be had, before they are looked up again.
+const PAUSE: Duration = Duration::from_secs(5);
+
 impl Found {
-    pub fn by(inner: SharedCredentialsProvider) -> Self {
-        Self { inner, clock: Clock::system(), kept: Mutex::default() }
+    pub fn by(inner: SharedCredentialsProvider, clock: &Clock) -> Self {
+        Self { inner, clock: clock.clone(), kept: Mutex::default() }
     }
 
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
@@ -57,9 +60,14 @@ impl Found {
                 Ok(credentials)
             }
             Err(error) => {
-                let still_good = kept.as_ref().map(|kept| &kept.credentials);
-                let still_good = still_good.filter(|kept| expiry(kept).is_some_and(|expiry| now < expiry));
-                still_good.cloned().ok_or_else(|| in_our_words(error))
+                let expiry = kept.as_ref().and_then(|kept| expiry(&kept.credentials));
+                let Some((kept, expiry)) = kept.as_mut().zip(expiry).filter(|(_, expiry)| now < *expiry)
+                else {
+                    return Err(in_our_words(error));
+                };
+                // Those who wait are not to ask again one after the other.
+                kept.renewed_from = Some(expiry.min(now + PAUSE));
+                Ok(kept.credentials.clone())
             }
         }
     }
@@ -178,6 +186,15 @@ mod tests {
 
     /// Which keys were given at each of the times, which are in order; none where there were none.
     async fn given(expiry: Option<&str>, fails_from: usize, times: &[&str]) -> Vec<Option<String>> {
+        given_by(expiry, fails_from, times).await.0
+    }
+
+    /// The same, and how often they were looked up.
+    async fn given_by(
+        expiry: Option<&str>,
+        fails_from: usize,
+        times: &[&str],
+    ) -> (Vec<Option<String>>, usize) {
         let expiry = expiry.map(|time| {
             let time: Timestamp = format!("2026-11-23T{time}Z").parse().expect("a time");
             SystemTime::UNIX_EPOCH
@@ -185,7 +202,8 @@ mod tests {
         });
         let source = Source { expiry, lookups: Arc::default(), fails_from };
         let clock = Clock::fixed("2026-11-23T10:00:00Z".parse().expect("a time"));
-        let found = Found { clock: clock.clone(), ..Found::by(SharedCredentialsProvider::new(source)) };
+        let lookups = Arc::clone(&source.lookups);
+        let found = Found::by(SharedCredentialsProvider::new(source), &clock);
         clock.learn(START);
         let mut given = Vec::new();
         for time in times {
@@ -193,7 +211,7 @@ mod tests {
             let answer = found.provide_credentials().await;
             given.push(answer.ok().map(|keys| keys.access_key_id().to_owned()));
         }
-        given
+        (given, lookups.load(Ordering::Relaxed))
     }
 
     fn keys(names: &[&str]) -> Vec<Option<String>> {
@@ -224,8 +242,10 @@ mod tests {
 
     #[tokio::test]
     async fn keys_serve_until_they_expire_where_others_cannot_be_had() {
-        let times = ["10:00:00", "10:59:30", "10:59:59", "11:00:00"];
-        assert_eq!(given(Some("11:00:00"), 1, &times).await, keys(&["key-0", "key-0", "key-0", ""]));
+        let times = ["10:00:00", "10:59:30", "10:59:33", "10:59:59", "11:00:00"];
+        let (given, lookups) = given_by(Some("11:00:00"), 1, &times).await;
+        assert_eq!(given, keys(&["key-0", "key-0", "key-0", "key-0", ""]));
+        assert_eq!(lookups, 4, "whoever comes within five seconds of a failure does not ask again");
     }
 
     #[tokio::test]

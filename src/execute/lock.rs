@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::core::lock::{FoundLock, LEASE, LEASE_MARGIN, LockRecord, LockState, ProcessIdentity, Settlement};
 use crate::core::release::ReleaseId;
-use crate::edges::call::{CallError, FailureKind};
+use crate::edges::call::{CallError, FailureKind, Permission};
 use crate::edges::clock::Clock;
 use crate::edges::s3::{Bucket, Condition};
 
@@ -38,9 +38,6 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(5);
 
 /// A lock that was seen to be ours within this time is not asked about again before the commit.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
-
-/// How often a run that waits for answers looks whether the lock is still its own.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Why the lock could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +66,7 @@ struct Held {
     started: Timestamp,
     settlement: Settlement,
     e_tag: Mutex<String>,
-    is_lost: AtomicBool,
+    is_taken: AtomicBool,
     /// When the lease ends that the bucket is known to hold, in milliseconds since 1970 by the service's clock.
     expires_milliseconds: AtomicI64,
 }
@@ -103,7 +100,7 @@ impl Lock {
             started: clock.service_now(),
             settlement,
             e_tag: Mutex::new(String::new()),
-            is_lost: AtomicBool::new(false),
+            is_taken: AtomicBool::new(false),
             expires_milliseconds: AtomicI64::new(0),
         };
         let condition = match request.found {
@@ -125,20 +122,15 @@ impl Lock {
         self.is_conditional
     }
 
-    /// Whether somebody else has taken the lock over, or may soon: nothing more may be written, also if it is renewed after
-    /// all. By the clock on the wall, so that a machine that slept knows it.
-    pub fn is_lost(&self) -> bool {
-        if self.held.lease_left() <= LEASE_MARGIN {
-            self.held.is_lost.store(true, Ordering::Relaxed);
-        }
-        self.held.is_lost.load(Ordering::Relaxed)
+    /// Whether somebody else is known to have taken the lock.
+    pub fn is_taken(&self) -> bool {
+        self.held.permission() == Permission::Withdrawn
     }
 
-    /// Ends when the lock is lost.
-    pub async fn lost(&self) {
-        while !self.is_lost() {
-            tokio::time::sleep(LOOK).await;
-        }
+    /// What asks whether requests may be on their way.
+    pub fn permit(&self) -> impl Fn() -> Permission + Send + Sync + 'static {
+        let held = Arc::clone(&self.held);
+        move || held.permission()
     }
 
     /// Whether the lock is ours, asked of the bucket unless that was told a moment ago.
@@ -147,7 +139,7 @@ impl Lock {
             // A failed answer is no answer: then the lease's own time decides.
             let _ = self.held.renew().await;
         }
-        !self.is_lost()
+        self.held.permission() == Permission::Granted
     }
 
     /// Gives the lock back in `state`.
@@ -193,6 +185,18 @@ impl Held {
         LockRecord::new(state, self.settlement.clone())
     }
 
+    /// Whether anything may be written. Not when somebody else may soon take the lock over: by the clock on the wall, so that
+    /// a machine that slept knows it.
+    fn permission(&self) -> Permission {
+        if self.is_taken.load(Ordering::Relaxed) {
+            Permission::Withdrawn
+        } else if self.lease_left() <= LEASE_MARGIN {
+            Permission::Withheld
+        } else {
+            Permission::Granted
+        }
+    }
+
     /// How long the lease holds that the bucket is known to have.
     fn lease_left(&self) -> SignedDuration {
         let expires = Timestamp::from_millisecond(self.expires_milliseconds.load(Ordering::Relaxed));
@@ -223,7 +227,7 @@ impl Held {
         match tokio::time::timeout(RENEWAL_LIMIT, self.hold(&mut e_tag, &condition)).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => {
-                self.is_lost.store(true, Ordering::Relaxed);
+                self.is_taken.store(true, Ordering::Relaxed);
                 Ok(())
             }
             Ok(Err(error)) => Err(error),
@@ -286,7 +290,7 @@ impl Held {
     async fn renew_forever(self: Arc<Self>) {
         let third = LEASE.unsigned_abs() / 3;
         let mut pause = third;
-        while !self.is_lost.load(Ordering::Relaxed) {
+        while !self.is_taken.load(Ordering::Relaxed) {
             tokio::time::sleep(pause).await;
             pause = if self.renew().await.is_ok() { third } else { RENEWAL_PAUSE };
         }
@@ -320,7 +324,7 @@ mod tests {
             static_keys: Some(("id".to_owned(), "secret".to_owned())),
             ..Connection::default()
         };
-        let config = aws::load(&connection).await;
+        let config = aws::load(&connection, &Clock::system()).await;
         let clock = Clock::system();
         let bucket = Bucket::new(&config, "site", KeyPrefix::default(), &Retry::new(Duration::ZERO), &clock);
         let held = Held {
@@ -333,19 +337,24 @@ mod tests {
             started: clock.service_now(),
             settlement: Settlement::default(),
             e_tag: Mutex::new("etag".to_owned()),
-            is_lost: AtomicBool::new(false),
+            is_taken: AtomicBool::new(false),
             expires_milliseconds: AtomicI64::new(0),
         };
         let expires = clock.service_now().checked_add(LEASE).expect("in range");
         held.expires_milliseconds.store(expires.as_millisecond(), Ordering::Relaxed);
         let lock = Lock { held: Arc::new(held), renewer: tokio::spawn(async {}), is_conditional: true };
         clock.learn(&date_in(50));
-        assert!(!lock.is_lost(), "40 seconds are left");
+        let permit = lock.permit();
+        assert_eq!(permit(), Permission::Granted, "40 seconds are left");
         assert!(lock.held.renew().await.is_err(), "nobody answers");
-        assert!(!lock.is_lost(), "one renewal that failed is not the end");
+        assert_eq!(permit(), Permission::Granted, "one renewal that failed is not the end");
         clock.learn(&date_in(65));
-        assert!(lock.is_lost(), "25 seconds are left, and somebody may take it then");
+        assert_eq!(permit(), Permission::Withheld, "25 seconds are left, and somebody may take it then");
+        assert!(!lock.is_ours_for_sure().await && !lock.is_taken());
         clock.learn(&date_in(0));
-        assert!(lock.is_lost(), "what was given up is not taken up again");
+        assert_eq!(permit(), Permission::Granted, "as if it was renewed after all");
+        lock.held.is_taken.store(true, Ordering::Relaxed);
+        assert!(lock.is_taken());
+        assert_eq!(permit(), Permission::Withdrawn);
     }
 }

@@ -26,7 +26,7 @@ pub async fn delete(
         TakeError::Raced => CallError::local(FailureKind::PreconditionFailed, "another run took the lock"),
         TakeError::Call(error) => error,
     })?;
-    let result = delete_batches(bucket, keys).await;
+    let result = delete_batches(&bucket.with_retry(bucket.retry().permitted_by(lock.permit())), keys).await;
     // The state is left as it was found: what an unfinished push left in doubt, this did not settle.
     let unfinished = found.filter(|found| found.record.state != LockState::Free);
     let state = unfinished.map_or(LockState::Free, |found| found.left_unfinished(clock.service_now()));

@@ -24,7 +24,7 @@ use crate::core::manifest::{
 };
 use crate::core::object_class::ObjectClass;
 use crate::core::outcome::{Ending, Failure, Outcome, Written};
-use crate::core::plan::{DELETE_BATCH_KEYS, Phase, Plan};
+use crate::core::plan::{DELETE_BATCH_KEYS, Phase, Plan, Purpose};
 use crate::core::release::ReleaseId;
 use crate::edges::call::{AttemptReport, CallError, FailureKind};
 use crate::edges::clock::Clock;
@@ -161,11 +161,7 @@ pub async fn push(work: Work<'_>, tools: &Tools) -> Result<Outcome, ExecuteError
     };
     (tools.events)(Event::Locked { took_over: work.took_over.clone() });
     let mut run = Run::new(&work, tools, &lock);
-    // What is on its way is given up with the lease: it must not arrive after another run has begun.
-    let (ending, is_given_up) = tokio::select! {
-        ending = run.all_stages() => (ending, false),
-        () = lock.lost() => (Err(Halt), true),
-    };
+    let ending = run.all_stages().await;
     let (mut outcome, settlement, is_dirty, intent_of) = run.finish(&ending);
     let state = if is_dirty {
         LockState::Unfinished {
@@ -176,10 +172,10 @@ pub async fn push(work: Work<'_>, tools: &Tools) -> Result<Outcome, ExecuteError
     } else {
         LockState::Free
     };
-    let was_lost = is_given_up || lock.is_lost();
+    let was_taken = lock.is_taken();
     let ended = lock.end(state, settlement).await;
     let is_taken = ended.as_ref().is_err_and(|error| error.kind == FailureKind::PreconditionFailed);
-    if was_lost || is_taken {
+    if was_taken || is_taken {
         if outcome.failures.is_empty() {
             outcome.failures.push(lost_lock());
         }
@@ -209,6 +205,8 @@ struct Run<'a> {
     work: &'a Work<'a>,
     tools: &'a Tools,
     lock: &'a Lock,
+    /// Where nothing is on its way once the lock may be another's: it must not arrive after that one has begun.
+    bucket: Bucket,
     outcome: Outcome,
     /// The answers to writes, until the commit takes them.
     written: BTreeMap<ObjectKey, Written>,
@@ -233,7 +231,8 @@ impl<'a> Run<'a> {
         let is_dirty = work.took_over.is_some();
         let (outcome, written) = (Outcome::begin(), BTreeMap::new());
         let leaves_parts = false;
-        Self { work, tools, lock, outcome, written, settlement, is_dirty, leaves_parts, intent_of }
+        let bucket = tools.bucket.with_retry(tools.bucket.retry().permitted_by(lock.permit()));
+        Self { work, tools, lock, bucket, outcome, written, settlement, is_dirty, leaves_parts, intent_of }
     }
 
     fn finish(mut self, ending: &Result<(), Halt>) -> (Outcome, Settlement, bool, Option<ReleaseId>) {
@@ -277,7 +276,7 @@ impl<'a> Run<'a> {
     async fn complete_last_release(&mut self) -> Result<(), Halt> {
         let (Some(previous), Some(base)) = (self.work.previous, &self.work.plan.base) else { return Ok(()) };
         let to = previous.release.id.record_file();
-        let copied = self.tools.bucket.copy_state(MANIFEST_FILE, &base.manifest_e_tag, &to).await;
+        let copied = self.bucket.copy_state(MANIFEST_FILE, &base.manifest_e_tag, &to).await;
         copied.map_err(|error| self.fail("cannot complete the record of the live release", &error))
     }
 
@@ -312,7 +311,7 @@ impl<'a> Run<'a> {
             inherited_since: remote.orphans.since,
             declared_at: None,
         };
-        let written = self.tools.bucket.put_state(INTENT_FILE, Bytes::from(intent.encode()), None).await;
+        let written = self.bucket.put_state(INTENT_FILE, Bytes::from(intent.encode()), None).await;
         written.map_err(|error| self.fail("cannot write down what is about to be created", &error))?;
         self.intent_of = Some(intent.release_id);
         Ok(())
@@ -324,7 +323,7 @@ impl<'a> Run<'a> {
         if occupied.is_empty() {
             return;
         }
-        let bucket = &self.tools.bucket;
+        let bucket = &self.bucket;
         let rewritten = async {
             let Some(file) = bucket.get_state(INTENT_FILE).await? else { return Ok(()) };
             let Some(mut intent) = Intent::decode(&file.bytes) else { return Ok(()) };
@@ -343,16 +342,14 @@ impl<'a> Run<'a> {
 
     async fn upload_stages(&mut self) -> Result<(), Halt> {
         let pace = Pace::new(self.tools.max_concurrency);
-        let is_lock_lost = || self.lock.is_lost();
         let uploader = Uploader {
-            bucket: self.tools.bucket.with_retry(self.observed_retry(&pace)),
+            bucket: self.bucket.with_retry(self.observed_retry(&pace)),
             pace,
             events: self.tools.events.clone(),
             stop: self.tools.stop.clone(),
             desired: self.work.desired,
             local: self.work.local,
             has_conditional_writes: self.has_conditional_writes(),
-            is_lock_lost: &is_lock_lost,
         };
         for phase in Phase::ALL.into_iter().filter(|phase| !phase.is_prune()) {
             let items = self.work.plan.phase(phase).count() as u64;
@@ -398,7 +395,7 @@ impl<'a> Run<'a> {
     fn observed_retry(&self, pace: &Pace) -> crate::edges::call::Retry {
         let pace = pace.clone();
         let events = self.tools.events.clone();
-        let retry = self.tools.bucket.retry().given_up_when(self.is_stopped());
+        let retry = self.bucket.retry().given_up_when(self.is_stopped());
         retry.observed_by(move |report: AttemptReport<'_>| {
             pace.note(report.attempt, report.elapsed);
             if !report.delay.is_zero() {
@@ -407,10 +404,16 @@ impl<'a> Run<'a> {
         })
     }
 
-    async fn commit(&mut self) -> Result<(), Halt> {
-        if !self.lock.is_ours_for_sure().await {
-            return Err(Halt);
+    async fn is_ours_for_sure(&mut self) -> Result<(), Halt> {
+        if self.lock.is_ours_for_sure().await {
+            return Ok(());
         }
+        self.outcome.failures.push(lost_lock());
+        Err(Halt)
+    }
+
+    async fn commit(&mut self) -> Result<(), Halt> {
+        self.is_ours_for_sure().await?;
         let new_debts = self.work.plan.invalidations.iter().flat_map(|planned| planned.batches.iter());
         let debts = self.work.plan.debts.iter().chain(new_debts).chain(self.debts_of_others());
         let owed: Vec<OwedInvalidation> = debts.cloned().collect();
@@ -440,32 +443,31 @@ impl<'a> Run<'a> {
         self.is_dirty = true;
         if !encoded.new_parts.is_empty() {
             let in_flight = self.tools.max_concurrency;
-            if let Err(error) = record::write(&self.tools.bucket, encoded.new_parts, in_flight).await {
+            if let Err(error) = record::write(&self.bucket, encoded.new_parts, in_flight).await {
                 return Err(self.fail("cannot write a part of the release's record", &error));
             }
             // They may have taken long, and another run that took the lock meanwhile may have deleted them.
-            if !self.lock.is_ours_for_sure().await {
-                return Err(Halt);
-            }
+            self.is_ours_for_sure().await?;
         }
         let condition = match &self.work.plan.base {
             Some(base) => Condition::Matches(base.manifest_e_tag.clone()),
             None => Condition::Absent,
         };
-        let e_tag = match self.tools.bucket.put_state(MANIFEST_FILE, bytes.clone(), Some(&condition)).await {
+        let e_tag = match self.bucket.put_state(MANIFEST_FILE, bytes.clone(), Some(&condition)).await {
             Ok(e_tag) => e_tag,
             Err(error) => self.committed_all_the_same(&bytes, &error).await?,
         };
         self.settlement = Settlement {
             manifest_e_tag: Some(e_tag.clone()),
-            has_edge_settings: self.work.plan.edge_settings.is_none(),
+            has_edge_settings: self.work.plan.edge_settings.is_none()
+                && (self.work.plan.purpose != Purpose::Prune || self.settlement.has_edge_settings),
             ..Settlement::default()
         };
         self.outcome.is_committed = true;
         self.outcome.release_id = self.work.plan.makes_release().then(|| next.release.id.clone());
         (self.tools.events)(Event::Committed);
         let to = next.release.id.record_file();
-        if let Err(error) = self.tools.bucket.copy_state(MANIFEST_FILE, &e_tag, &to).await {
+        if let Err(error) = self.bucket.copy_state(MANIFEST_FILE, &e_tag, &to).await {
             // The manifest is live; the next run sees an unfinished push and completes the record.
             return Err(self.fail("cannot keep the record of the release", &error));
         }
@@ -476,15 +478,14 @@ impl<'a> Run<'a> {
     /// Deletes the records of releases that fell out of the history, and the parts that no record has any more.
     async fn forget(&mut self, next: &Manifest, next_parts: &Parts) {
         let records = forgotten_releases(self.work.previous, next);
-        let parts = forgotten_parts(self.work.previous, &self.work.remote.listed_parts, next_parts);
+        // Without conditional writes, a run that was held up may yet put a record in the place of this one.
+        let listed = &self.work.remote.listed_parts;
+        let listed = if self.has_conditional_writes() { listed.as_slice() } else { &[] };
+        let parts = forgotten_parts(self.work.previous, listed, next_parts);
         // They are found by whoever looks at the bucket.
         self.leaves_parts = !parts.is_empty();
-        if self.lock.is_lost() {
-            // What nothing refers to now may be what another run is about to refer to.
-            return;
-        }
         let files = records.iter().map(ReleaseId::record_file).chain(parts.iter().map(PartName::file));
-        match self.tools.bucket.delete_state(&files.collect::<Vec<_>>()).await {
+        match self.bucket.delete_state(&files.collect::<Vec<_>>()).await {
             Ok(()) => self.leaves_parts = false,
             Err(error) => {
                 let what =
@@ -520,7 +521,7 @@ impl<'a> Run<'a> {
     async fn committed_all_the_same(&mut self, bytes: &Bytes, error: &CallError) -> Result<String, Halt> {
         let is_conflict = matches!(error.kind, FailureKind::PreconditionFailed | FailureKind::NotFound);
         if is_conflict {
-            match self.tools.bucket.get_state(MANIFEST_FILE).await {
+            match self.bucket.get_state(MANIFEST_FILE).await {
                 Ok(Some(file)) if file.bytes == *bytes => return Ok(file.e_tag),
                 _ => return Err(self.fail("another run committed in between", error)),
             }
@@ -593,18 +594,14 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         self.outcome.failed_phase = Some(phase);
-        if self.tools.stop.is_requested() || self.lock.is_lost() {
+        if self.tools.stop.is_requested() {
             return Err(Halt);
         }
         (self.tools.events)(Event::PhaseStarted { phase, items: keys.len() as u64, bytes: 0 });
         // The record names what goes as long as not all is gone.
         self.is_dirty = true;
-        let bucket = &self.tools.bucket;
-        let bucket = bucket.with_retry(bucket.retry().given_up_when(self.is_stopped()));
+        let bucket = self.bucket.with_retry(self.bucket.retry().given_up_when(self.is_stopped()));
         for batch in keys.chunks(DELETE_BATCH_KEYS) {
-            if self.lock.is_lost() {
-                return Err(Halt);
-            }
             match bucket.delete_objects(batch).await {
                 Ok(failed) => {
                     self.outcome.deleted_count += (batch.len() - failed.len()) as u64;

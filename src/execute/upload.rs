@@ -98,8 +98,6 @@ pub struct Uploader<'a> {
     pub local: Option<&'a LocalInventory>,
     /// Whether the endpoint honors conditional writes.
     pub has_conditional_writes: bool,
-    /// Says that the lock is no longer ours.
-    pub is_lock_lost: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Uploader<'_> {
@@ -117,7 +115,7 @@ impl Uploader<'_> {
             while let Some(ended) = running.try_join_next() {
                 self.take(ended, note, &mut result);
             }
-            if self.stop.is_requested() || (self.is_lock_lost)() || has_fatal(&result) {
+            if self.stop.is_requested() || result.was_stopped || has_fatal(&result) {
                 result.was_stopped = true;
                 break;
             }

@@ -80,7 +80,7 @@ impl Endpoint {
             static_keys: Some(("id".to_owned(), "secret".to_owned())),
             ..Connection::default()
         };
-        let config = runtime.block_on(aws::load(&connection));
+        let config = runtime.block_on(aws::load(&connection, &Clock::system()));
         // Nothing is sent twice: each answer is judged alone.
         let retry = Retry::new(Duration::ZERO);
         let bucket = Bucket::new(&config, "example-site", KeyPrefix::default(), &retry, &Clock::system());

@@ -107,6 +107,13 @@ fn blank(mut manifest: Manifest) -> Manifest {
     blank_summary(&mut manifest.release);
     manifest.history.iter_mut().for_each(blank_summary);
     manifest.objects.values_mut().for_each(blank_object);
+    // What was due is deleted, or the lock would not say that all is settled. The record of a run that went on where another
+    // had ended has it no more; that of a calm one has it until the next release.
+    let (due, kept): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        std::mem::take(&mut manifest.stale).into_iter().partition(|(_, stale)| stale.is_due);
+    let gone = due.iter().filter(|(_, stale)| stale.object.is_lasting());
+    manifest.retired = manifest.retired.with(gone.map(|(key, stale)| (key, stale.object.sha256)));
+    manifest.stale = kept;
     for stale in manifest.stale.values_mut() {
         blank_object(&mut stale.object);
         (stale.last_release, stale.left_at) = (no_release(), Timestamp::UNIX_EPOCH);

@@ -145,3 +145,65 @@ fn a_connection_that_does_not_come_about_in_time_is_no_slow_answer() {
     assert_eq!(kind("HTTP connect timeout occurred after 10s"), FailureKind::Unreachable);
     assert_eq!(kind("HTTP read timeout occurred after 10s"), FailureKind::Transient);
 }
+
+/// A policy of two minutes whose permission is as told for so many seconds each, the last one for good.
+fn permitted(course: &'static [(Permission, u64)]) -> Retry {
+    let started = tokio::time::Instant::now();
+    Retry::new(Duration::from_secs(120)).permitted_by(move || {
+        let mut left = started.elapsed().as_secs();
+        let told = course.iter().find(|(_, seconds)| {
+            let is_now = left < *seconds;
+            left = left.saturating_sub(*seconds);
+            is_now
+        });
+        told.or(course.last()).expect("a course").0
+    })
+}
+
+/// How the call ends whose first attempt is never answered and the second at once, and how many there were.
+async fn ending_of(retry: &Retry) -> (Result<(), CallError>, u32) {
+    let mut attempts = 0;
+    let result = retry.run("put", || {
+        attempts += 1;
+        let is_answered = attempts > 1;
+        async move { if is_answered { Ok(()) } else { std::future::pending().await } }
+    });
+    (result.await, attempts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_on_its_way_when_permission_is_withheld_is_sent_again_when_it_is_granted() {
+    let started = tokio::time::Instant::now();
+    let retry = permitted(&[(Permission::Granted, 5), (Permission::Withheld, 35), (Permission::Granted, 1)]);
+    retry.contact().make();
+    let (result, attempts) = ending_of(&retry).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(attempts, 2);
+    assert_eq!(started.elapsed().as_secs(), 40, "not before it was granted, and at once then");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_on_its_way_when_permission_is_withdrawn_is_given_up() {
+    let retry = permitted(&[(Permission::Granted, 5), (Permission::Withdrawn, 1)]);
+    retry.contact().make();
+    let (result, attempts) = ending_of(&retry).await;
+    assert_eq!(result.map_err(|error| error.kind), Err(FailureKind::GivenUp));
+    assert_eq!(attempts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_too_long_for_permission_is_told_what_failed_before() {
+    let started = tokio::time::Instant::now();
+    let retry = permitted(&[(Permission::Granted, 2), (Permission::Withheld, 1)]);
+    retry.contact().make();
+    let result: Result<(), CallError> =
+        retry.run("put", || async { Err(failing(FailureKind::Unreachable)) }).await;
+    let error = result.expect_err("it never works");
+    assert_eq!(error.kind, FailureKind::Unreachable);
+    assert!(error.message.starts_with("no (") && error.message.contains("attempts"), "{error}");
+    let (result, attempts) = ending_of(&permitted(&[(Permission::Withheld, 1)])).await;
+    let error = result.expect_err("it is never granted");
+    assert_eq!((error.kind, attempts), (FailureKind::Transient, 0));
+    assert!(error.message.contains("the lock could not be renewed"), "{error}");
+    assert!(started.elapsed() > Duration::from_secs(120));
+}

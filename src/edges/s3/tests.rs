@@ -17,7 +17,7 @@ async fn an_answer_is_heard_before_its_body_has_come() {
         ..Connection::default()
     };
     let retry = Retry::new(Duration::from_secs(60));
-    let (config, clock) = (load(&connection).await, Clock::system());
+    let (config, clock) = (load(&connection, &Clock::system()).await, Clock::system());
     let bucket = Bucket::new(&config, "bucket", KeyPrefix::default(), &retry, &clock);
     let reading = tokio::spawn(async move { bucket.get_state("manifest.json.gz").await });
 

@@ -237,7 +237,7 @@ mod tests {
             static_keys: Some(("id".to_owned(), "secret".to_owned())),
             ..Connection::default()
         };
-        let config = aws::load(&connection).await;
+        let config = aws::load(&connection, &Clock::system()).await;
         let retry = Retry::new(Duration::ZERO);
         let edges = DomainEdges {
             cloudfront: CloudFront::new(&config, &retry),
