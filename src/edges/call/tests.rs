@@ -160,13 +160,17 @@ fn permitted(course: &'static [(Permission, u64)]) -> Retry {
     })
 }
 
-/// How the call ends whose first attempt is never answered and the second at once, and how many there were.
+/// How the call ends whose first attempt is answered after an hour and the second at once, and how many there were.
 async fn ending_of(retry: &Retry) -> (Result<(), CallError>, u32) {
     let mut attempts = 0;
     let result = retry.run("put", || {
         attempts += 1;
         let is_answered = attempts > 1;
-        async move { if is_answered { Ok(()) } else { std::future::pending().await } }
+        async move {
+            let answer = if is_answered { Duration::ZERO } else { Duration::from_secs(3600) };
+            tokio::time::sleep(answer).await;
+            Ok(())
+        }
     });
     (result.await, attempts)
 }
