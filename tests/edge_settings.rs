@@ -2,10 +2,13 @@
 
 mod support;
 
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use http::StatusCode;
 use serde_json::Value;
 use sitepush::local::control::ControlPlane;
-use sitepush::local::faults::Rule;
+use sitepush::local::faults::{Effect, Gate, Rule};
 use support::{Answer, BUCKET, Cloud, DISTRIBUTION, Site};
 
 fn store_arn() -> String {
@@ -185,6 +188,41 @@ fn a_prune_that_names_no_store_and_finishes_what_another_run_left_leaves_the_sto
     push(&cloud, &site, &[]).success();
     assert_ne!(told(&cloud), before);
     assert_eq!(cloud.visit("/new"), (200, "a page the other way".to_owned()));
+}
+
+#[test]
+fn what_the_store_is_told_does_not_arrive_after_another_run_has_told_it() {
+    let (cloud, site) = (Cloud::new(), flat_site());
+    push(&cloud, &site, &[]).success();
+    site.write("old/index.html", "a page the other way");
+    let gate = Gate::closed();
+    cloud.faults().add(Rule::new(Effect::Hold(gate.clone())).operation("PutKey").times(1));
+    let store_arn = store_arn();
+    let folder = site.path().to_str().expect("a plain path");
+    let target = ["--bucket", BUCKET, "--distribution", DISTRIBUTION, "--key-value-store", &store_arn];
+    let mut held_up = cloud.command(&[&["push", folder][..], &target].concat());
+    let mut held_up = held_up.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    let wait = |limit: u64, what: &str, is_so: &mut dyn FnMut() -> bool| {
+        let started = Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < Duration::from_secs(limit), "{what}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let has_page = || cloud.record(".sitepush/manifest.json.gz").objects.len() == 4;
+    wait(30, "it is not committed", &mut || has_page());
+    std::thread::sleep(Duration::from_millis(500));
+    cloud.on_target("unlock", &["--force"]).success();
+    let next = flat_site();
+    next.write("new/index.html", "another page the other way");
+    push(&cloud, &next, &[]).success();
+    let told_last = told(&cloud);
+    // It asks for its lock every half a minute, and would give one attempt two minutes.
+    wait(90, "it waits for the answer", &mut || held_up.try_wait().expect("it is ours").is_some());
+    gate.open();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(told(&cloud), told_last);
+    assert_eq!(cloud.visit("/new"), (200, "another page the other way".to_owned()));
 }
 
 #[test]

@@ -400,7 +400,6 @@ const FIRST_DELAY: Duration = Duration::from_millis(100);
 const GIVE_UP_GRAIN: Duration = Duration::from_millis(200);
 /// How often an attempt that is on its way looks whether it may be.
 const PERMIT_GRAIN: Duration = Duration::from_secs(1);
-const WITHHELD: &str = "given up: the lock could not be renewed in time";
 /// Attempts at an endpoint that never answered.
 const FIRST_CONTACT_ATTEMPTS: u32 = 3;
 /// How long an endpoint that never answered is listened to, credentials and connecting included: something else listens
@@ -486,13 +485,18 @@ impl Retry {
         let mut attempt = 1;
         let mut before = None;
         loop {
-            if let Err(error) = self.permitted(started).await {
-                let error = before.filter(|_| error.kind != FailureKind::GivenUp).unwrap_or(error);
-                return Err(with_attempts(error, (attempt - 1).max(1)));
+            if let Err(error) = self.permitted().await {
+                let kind = error.kind;
+                let error = before.filter(|_| kind != FailureKind::GivenUp).unwrap_or(error);
+                return Err(CallError { kind, ..with_attempts(error, (attempt - 1).max(1)) });
             }
             self.shared.requests.fetch_add(1, Ordering::Relaxed);
             let sent = tokio::time::Instant::now();
-            let error = match self.heard(self.while_permitted(call())).await {
+            let Some(result) = self.while_permitted(self.heard(call())).await else {
+                attempt += 1;
+                continue;
+            };
+            let error = match result {
                 Ok(value) => {
                     let elapsed = sent.elapsed();
                     self.note(AttemptReport {
@@ -536,10 +540,11 @@ impl Retry {
     /// Waits until requests may be on their way.
     ///
     /// # Errors
-    /// [`FailureKind::GivenUp`] when they may not be any more or nobody wants them, [`FailureKind::Transient`] when it takes
-    /// longer than a call may.
-    async fn permitted(&self, started: tokio::time::Instant) -> Result<(), CallError> {
+    /// [`FailureKind::GivenUp`] when they may not be any more or nobody wants them, [`FailureKind::Unreachable`] when it takes
+    /// longer than a call may: then no other call need be tried.
+    async fn permitted(&self) -> Result<(), CallError> {
         let Some(permit) = &self.permit else { return Ok(()) };
+        let started = tokio::time::Instant::now();
         loop {
             match permit() {
                 Permission::Granted => return Ok(()),
@@ -549,26 +554,24 @@ impl Retry {
                 }
             }
             if started.elapsed() > self.time_limit {
-                return Err(CallError::local(FailureKind::Transient, WITHHELD));
+                let text = "the lock could not be renewed in time";
+                return Err(CallError::local(FailureKind::Unreachable, text));
             }
             tokio::time::sleep(GIVE_UP_GRAIN).await;
         }
     }
 
-    /// One attempt, which ends where it may not be on its way any longer.
-    async fn while_permitted<T>(
-        &self,
-        attempt: impl Future<Output = Result<T, CallError>>,
-    ) -> Result<T, CallError> {
-        let Some(permit) = &self.permit else { return attempt.await };
+    /// One attempt; none where it was given up because it may not be on its way any longer.
+    async fn while_permitted<T>(&self, attempt: impl Future<Output = T>) -> Option<T> {
+        let Some(permit) = &self.permit else { return Some(attempt.await) };
         let withheld = async {
             while permit() == Permission::Granted {
                 tokio::time::sleep(PERMIT_GRAIN).await;
             }
         };
         tokio::select! {
-            result = attempt => result,
-            () = withheld => Err(CallError::local(FailureKind::Transient, WITHHELD)),
+            result = attempt => Some(result),
+            () = withheld => None,
         }
     }
 

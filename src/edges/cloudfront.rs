@@ -13,7 +13,7 @@ use crate::core::key::KeyPrefix;
 use crate::core::manifest::{DistributionFacts, OwedInvalidation};
 
 use super::aws::{WholeAnswers, place_of};
-use super::call::{CallError, FailureKind, Retry};
+use super::call::{CallError, FailureKind, Permission, Retry};
 
 mod behaviors;
 mod names;
@@ -42,6 +42,12 @@ impl CloudFront {
             aws_sdk_cloudfront::config::Builder::from(config).interceptor(WholeAnswers).build();
         let retry = retry.to_place(&place_of(config, "CloudFront"));
         Self { client: Client::from_conf(service_config), retry }
+    }
+
+    /// The same, but requests are on their way only while `permit` grants it.
+    #[must_use]
+    pub fn permitted_by(&self, permit: impl Fn() -> Permission + Send + Sync + 'static) -> Self {
+        Self { retry: self.retry.permitted_by(permit), ..self.clone() }
     }
 
     /// The same, but what failed is not tried again once `is_given_up` says so.

@@ -65,7 +65,8 @@ impl Found {
                 else {
                     return Err(in_our_words(error));
                 };
-                // Those who wait are not to ask again one after the other.
+                // Those who wait are not to ask again one after the other; and it may have taken long.
+                let now = self.clock.service_now();
                 kept.renewed_from = Some(expiry.min(now + PAUSE));
                 Ok(kept.credentials.clone())
             }

@@ -11,7 +11,7 @@ use aws_smithy_types::Document;
 use crate::core::iam_policy::operation::Operation;
 
 use super::aws;
-use super::call::{CallError, FailureKind, Retry};
+use super::call::{CallError, FailureKind, Permission, Retry};
 
 /// Writers of other keys change the store's ETag too; so often is a write that came second made again.
 const WRITE_ATTEMPTS: usize = 5;
@@ -32,6 +32,12 @@ impl KeyValueStores {
             builder = builder.endpoint_resolver(AsGiven { url });
         }
         Self { client: Client::from_conf(builder.build()), retry }
+    }
+
+    /// The same, but requests are on their way only while `permit` grants it.
+    #[must_use]
+    pub fn permitted_by(&self, permit: impl Fn() -> Permission + Send + Sync + 'static) -> Self {
+        Self { retry: self.retry.permitted_by(permit), ..self.clone() }
     }
 
     /// The same, but what failed is not tried again once `is_given_up` says so.

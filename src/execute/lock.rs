@@ -224,7 +224,16 @@ impl Held {
     async fn renew(&self) -> Result<(), CallError> {
         let mut e_tag = self.e_tag.lock().await;
         let condition = Condition::Matches(e_tag.clone());
-        match tokio::time::timeout(RENEWAL_LIMIT, self.hold(&mut e_tag, &condition)).await {
+        let held = async {
+            // Where conditions are ignored, the lock of whoever took it meanwhile would be written over.
+            if self.lease_left() <= LEASE_MARGIN
+                && !read(&self.bucket).await?.is_some_and(|found| self.is_ours(&found.record))
+            {
+                return Ok(false);
+            }
+            self.hold(&mut e_tag, &condition).await
+        };
+        match tokio::time::timeout(RENEWAL_LIMIT, held).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => {
                 self.is_taken.store(true, Ordering::Relaxed);

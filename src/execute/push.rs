@@ -551,7 +551,7 @@ impl<'a> Run<'a> {
     async fn write_edge_settings(&mut self) -> Result<(), Halt> {
         let Some(planned) = &self.work.plan.edge_settings else { return Ok(()) };
         let EdgeSettings { store_arn, value } = &planned.settings;
-        let stores = self.tools.stores.given_up_when(self.is_stopped());
+        let stores = self.tools.stores.given_up_when(self.is_stopped()).permitted_by(self.lock.permit());
         match stores.put(store_arn, edge_settings::STORE_KEY, value).await {
             Ok(()) => {
                 self.settlement.has_edge_settings = true;
@@ -567,6 +567,7 @@ impl<'a> Run<'a> {
         let new_debts = self.work.plan.invalidations.iter().flat_map(|planned| planned.batches.iter());
         let owed = self.work.plan.debts.iter().chain(new_debts);
         let cloudfront = self.tools.cloudfront.given_up_when(self.is_stopped());
+        let cloudfront = cloudfront.permitted_by(self.lock.permit());
         let Tools { completion, events, stop, .. } = self.tools;
         let mut result = Ok(());
         for owed in owed.filter(|owed| owed.due_after == due_after) {
