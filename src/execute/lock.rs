@@ -318,6 +318,8 @@ mod tests {
     use crate::core::key::KeyPrefix;
     use crate::edges::aws::{self, Connection};
     use crate::edges::call::Retry;
+    use crate::local::s3::{ConditionalWrites, Store, StoreOptions};
+    use crate::local::target::{Target, TargetOptions, store_options};
 
     /// The date header of an answer that comes `seconds` from now.
     fn date_in(seconds: i64) -> String {
@@ -365,5 +367,40 @@ mod tests {
         lock.held.is_taken.store(true, Ordering::Relaxed);
         assert!(lock.is_taken());
         assert_eq!(permit(), Permission::Withdrawn);
+    }
+
+    #[tokio::test]
+    async fn where_conditions_are_ignored_a_lock_that_somebody_took_is_not_taken_back() {
+        let options = StoreOptions { conditional_writes: ConditionalWrites::Ignored, ..store_options() };
+        let store = Store::memory(options);
+        let target = Target::start(&store, TargetOptions::new("site", "E1")).await.expect("it starts");
+        let keys = target.credentials();
+        let connection = Connection {
+            endpoint_url: Some(target.endpoint_url()),
+            static_keys: Some((keys.access_key_id.clone(), keys.secret_access_key.clone())),
+            ..Connection::default()
+        };
+        let clock = Clock::system();
+        let config = aws::load(&connection, &clock).await;
+        let retry = Retry::new(Duration::from_secs(5));
+        let bucket = Bucket::new(&config, "site", KeyPrefix::default(), &retry, &clock);
+        let take = async |nonce: &str| {
+            let identity = ProcessIdentity { nonce: nonce.to_owned(), ..crate::edges::process::identity() };
+            let request = LockRequest {
+                found: None,
+                identity,
+                release_id: None,
+                unfinished: None,
+                commit: None,
+                probe: false,
+            };
+            Lock::take(&bucket, &clock, request).await.expect("conditions are ignored")
+        };
+        let (ours, theirs) = (take("ours").await, take("theirs").await);
+        clock.learn(&date_in(65));
+        ours.held.renew().await.expect("it is answered");
+        assert!(ours.is_taken());
+        let found = read(&bucket).await.expect("it is answered").expect("a lock");
+        assert!(theirs.held.is_ours(&found.record) && !theirs.is_taken());
     }
 }
