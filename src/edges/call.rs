@@ -492,7 +492,9 @@ impl Retry {
             }
             self.shared.requests.fetch_add(1, Ordering::Relaxed);
             let sent = tokio::time::Instant::now();
-            let Some(result) = self.while_permitted(self.heard(call())).await else {
+            // On the heap: the types of what calls and of what is called would nest deeper than the compiler follows.
+            let answer = Box::pin(self.heard(call()));
+            let Some(result) = self.while_permitted(answer).await else {
                 attempt += 1;
                 continue;
             };
